@@ -1,0 +1,1 @@
+"""Derivatives as transformations of graphs: reverse and forward mode."""

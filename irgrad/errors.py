@@ -1,0 +1,97 @@
+"""Every error that irgrad raises on purpose.
+
+Each carries what failed, the user's line, expected and got, and a remedy. The classes also derive from the builtin
+that NumPy would have raised, so that code written for NumPy catches them.
+"""
+
+from __future__ import annotations
+
+import linecache
+from typing import NamedTuple
+
+
+class Location(NamedTuple):
+    """A line of the user's source."""
+
+    file: str
+    line: int
+
+    @property
+    def source(self) -> str:
+        """The text of the line, stripped; empty where the source is not at hand."""
+        return linecache.getline(self.file, self.line).strip()
+
+
+class IrgradError(Exception):
+    """Base of all errors of irgrad: a message, the user's line where it is known, and a remedy."""
+
+    def __init__(self, message: str, *, location: Location | None = None, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
+        self.hint = hint
+
+    def at(self, location: Location | None) -> IrgradError:
+        """The same error, placed at `location` unless it has a place already."""
+        if self.location is None:
+            self.location = location
+        return self
+
+    def __str__(self) -> str:
+        text = self.message
+        if self.location is not None:
+            name = short_name(self.location.file)
+            text += f"\n  at {name}:{self.location.line}    {self.location.source}".rstrip()
+        if self.hint:
+            text += f"\n  hint: {self.hint}"
+        return text
+
+
+class ShapeError(IrgradError, ValueError):
+    """Shapes that do not fit together."""
+
+
+class DTypeError(IrgradError, TypeError):
+    """A dtype that an operation, a derivative or a backend does not take."""
+
+
+class IndexOutOfBounds(IrgradError, IndexError):
+    """A static index outside its axis."""
+
+
+class ArgumentError(IrgradError, TypeError):
+    """A call with arguments that do not fit: wrong names, numbers, structures."""
+
+
+class TraceError(IrgradError, TypeError):
+    """Python code asked a traced value for something that only a number has."""
+
+
+class UnsupportedError(IrgradError, NotImplementedError):
+    """A NumPy or Python feature that irgrad does not lower."""
+
+
+class VerifyError(IrgradError):
+    """A graph that breaks an invariant of the IR."""
+
+
+class IRTextError(IrgradError, ValueError):
+    """Malformed text or JSON of a graph; the message shows the guilty line."""
+
+
+class ExpressionError(IrgradError, ValueError):
+    """An expression string outside the whitelisted grammar; the message has a caret under the place."""
+
+
+class BackendError(IrgradError, ValueError):
+    """An unknown backend, or one that cannot run a graph."""
+
+
+def short_name(file: str) -> str:
+    """The last component of a path, which is what dumps and messages show."""
+    return file.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def pointer(line: str, column: int) -> str:
+    """`line` with a caret under `column` (from 0), for messages about text."""
+    return f"    {line}\n    {' ' * column}^"

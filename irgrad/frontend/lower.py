@@ -1,0 +1,192 @@
+"""Lowering a Python function: run it once on tracers, and keep what it did as a graph.
+
+Arguments and results are pytrees. Arrays, NumPy scalars and Python floats and complex numbers are traced; Python ints,
+bools, strings and None are static: part of the program.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import optree
+
+from irgrad.errors import ArgumentError, IrgradError, UnsupportedError
+from irgrad.frontend.tracer import Tracer
+from irgrad.ir.builder import Builder, Traced
+from irgrad.ir.graph import Graph, Value
+from irgrad.ir.printer import clean_name
+from irgrad.ir.types import ArrayType, DTYPES, check_dtype, type_of
+
+_LEVEL: contextvars.ContextVar[int] = contextvars.ContextVar("irgrad_trace_level", default=0)
+
+
+class Argument(NamedTuple):
+    """A traced leaf of the arguments: its type, and whether it is a Python number (weak promotion)."""
+
+    type: ArrayType
+    weak: bool = False
+
+
+class Spec:
+    """Stands for an array of a type, where only the type matters: `irgrad.trace(f, irgrad.spec("f64[4,3]"))`."""
+
+    def __init__(self, text: str) -> None:
+        self.type = ArrayType.parse(text)
+
+    def __repr__(self) -> str:
+        return f"spec('{self.type}')"
+
+
+class Signature(NamedTuple):
+    """What a lowered program depends on: the structure of the arguments, and each leaf's type or static value."""
+
+    tree: Any
+    leaves: tuple[Any, ...]
+
+    @property
+    def traced(self) -> list[int]:
+        """The positions of the leaves that are traced."""
+        return [i for i, leaf in enumerate(self.leaves) if isinstance(leaf, Argument)]
+
+
+class Lowered(NamedTuple):
+    """A graph with what is needed to call it: how to read arguments and build results.
+
+    `captured` are the arrays (or outer traced values) that the last inputs stand for. `static` are results that were no
+    traced values, put back at their places in `result_tree` where `outputs` has None.
+    """
+
+    graph: Graph
+    signature: Signature
+    captured: tuple[Any, ...]
+    result_tree: Any
+    statics: tuple[Any, ...]
+    names: tuple[str, ...]
+
+
+def classify(leaf: Any) -> Any:
+    """A leaf of the arguments as it stands in a signature: an `Argument`, or the static value itself (with its type)."""
+    if isinstance(leaf, np.ndarray):
+        return Argument(type_of(leaf))
+    if isinstance(leaf, float) and not isinstance(leaf, np.generic):
+        return Argument(ArrayType(DTYPES["f64"], ()), weak=True)
+    if isinstance(leaf, np.generic):
+        return Argument(ArrayType(check_dtype(leaf.dtype), ()))
+    if isinstance(leaf, complex):
+        return Argument(ArrayType(DTYPES["c128"], ()), weak=True)
+    if isinstance(leaf, Tracer):
+        return Argument(leaf.value.type, leaf.weak)
+    if isinstance(leaf, Spec):
+        return Argument(leaf.type)
+    try:
+        hash(leaf)
+    except TypeError:
+        raise ArgumentError(f"an argument of type {type(leaf).__name__} is neither an array nor a static value",
+                            hint="register it with optree, or pass an ndarray") from None  # fmt: skip
+    return Static(leaf)
+
+
+class Static:
+    """A leaf that is part of the program: equal values of different types (1 and True) stay apart."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Static) and type(self.value) is type(other.value) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
+
+
+def signature_of(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Signature, list[Any]]:
+    """The signature of a call, and the leaves of its arguments that are traced."""
+    leaves, tree = optree.tree_flatten((tuple(args), dict(kwargs)), none_is_leaf=True)  # pyright: ignore[reportArgumentType]
+    kinds = tuple(map(classify, leaves))
+    traced = [leaf for leaf, kind in zip(leaves, kinds, strict=True) if isinstance(kind, Argument)]
+    return Signature(tree, kinds), traced
+
+
+def lower(function: Callable[..., Any], signature: Signature) -> Lowered:
+    """Run `function` on tracers of the types in `signature`."""
+    level = _LEVEL.get() + 1
+    builder = Builder(Tracer, level)
+    names = argument_names(function, signature)
+    leaves: list[Any] = []
+    for name, leaf in zip(names, signature.leaves, strict=True):
+        if isinstance(leaf, Argument):
+            tracer = builder.input(name, leaf.type)
+            tracer.weak = leaf.weak
+            leaves.append(tracer)
+        else:
+            leaves.append(leaf.value)
+    args, kwargs = optree.tree_unflatten(signature.tree, leaves)  # pyright: ignore[reportGeneralTypeIssues]
+    token = _LEVEL.set(level)
+    try:
+        result = function(*args, **kwargs)
+        return finish(builder, result, signature, names, getattr(function, "__name__", "f"))
+    finally:
+        _LEVEL.reset(token)
+        builder.closed = True
+
+
+def finish(builder: Builder, result: Any, signature: Signature, names: Sequence[str], name: str) -> Lowered:
+    """Close `builder` on a result pytree."""
+    paths, leaves, tree = optree.tree_flatten_with_path(result, none_is_leaf=True)  # pyright: ignore[reportArgumentType]
+    outputs: dict[str, Value] = {}
+    statics: list[Any] = []
+    for path, leaf in zip(paths, leaves, strict=True):
+        label = ".".join(["out", *map(str, path)])
+        if isinstance(leaf, Traced):
+            outputs[unique(label, outputs)] = builder.lift(leaf)
+            statics.append(None)
+        elif isinstance(leaf, (np.ndarray, np.generic, float, complex)):
+            outputs[unique(label, outputs)] = builder.lift(leaf)
+            statics.append(None)
+        else:
+            statics.append(Static(leaf))
+    graph, captured = builder.finish(clean_name(name), outputs)
+    return Lowered(graph, signature, tuple(captured), tree, tuple(statics), tuple(names))
+
+
+def unique(label: str, taken: Mapping[str, Any]) -> str:
+    """`label` cleaned for the text, with a number where it is taken."""
+    name, count = clean_name(label), 1
+    while name in taken:
+        count += 1
+        name = f"{clean_name(label)}_{count}"
+    return name
+
+
+def argument_names(function: Callable[..., Any], signature: Signature) -> list[str]:
+    """The name of each leaf of the arguments: the parameter's, with the path inside it."""
+    paths = optree.treespec_paths(signature.tree)
+    count = sum(1 for path in paths if path[0] == 0)
+    positional = positional_names(function, count + 1)
+    names: list[str] = []
+    for path in paths:
+        root, key, *inner = path
+        head = (positional[key] if key < len(positional) else f"arg{key}") if root == 0 else str(key)
+        names.append(".".join([head, *map(str, inner)]))
+    return names
+
+
+def positional_names(function: Callable[..., Any], count: int) -> list[str]:
+    """The parameter names that up to `count` positional arguments bind to."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return [f"arg{i}" for i in range(count)]
+    names: list[str] = []
+    for parameter in parameters:
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            names.append(parameter.name)
+        elif parameter.kind == parameter.VAR_POSITIONAL:
+            names += [f"{parameter.name}.{i}" for i in range(max(0, count - len(names)))]
+    return names

@@ -1,0 +1,320 @@
+"""The tracer: an array without numbers that NumPy code computes with, each step becoming a node.
+
+It implements NumPy's override protocols, the operators, indexing and ndarray's methods and attributes. What a NumPy
+function means is in `numpy_api`; here is only how a call gets there.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, TypeVar
+
+import numpy as np
+
+from irgrad.errors import IrgradError, TraceError, UnsupportedError
+from irgrad.frontend.promote import innermost, kind, lift
+from irgrad.frontend.site import call_site
+from irgrad.ir.builder import Builder, Traced
+from irgrad.ir.graph import Value
+from irgrad.ops.base import UFUNCS, Elementwise
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def implements(*functions: Any) -> Callable[[F], F]:
+    """Decorator: this is what the NumPy functions mean on traced values."""
+
+    def decorate(implementation: F) -> F:
+        for function in functions:
+            FUNCTIONS[function] = implementation
+        return implementation
+
+    return decorate
+
+
+def entry(method: F) -> F:
+    """Decorator of the methods that user code calls: puts the user's line on nodes and errors, and the name of the
+    user's variable on the result."""
+
+    @functools.wraps(method)
+    def wrapper(self: Tracer, *args: Any, **kwargs: Any) -> Any:
+        builder = self.builder
+        if builder.busy:
+            return method(self, *args, **kwargs)
+        site = call_site()
+        builder.busy, builder.location = True, site.location
+        try:
+            result = method(self, *args, **kwargs)
+        except IrgradError as error:
+            raise error.at(site.location) from None
+        finally:
+            builder.busy, builder.location = False, None
+        if site.variable is not None and isinstance(result, Tracer) and result.value.node.name is None:
+            result.value.node.name = site.variable
+        return result
+
+    return wrapper  # pyright: ignore[reportReturnType]
+
+
+def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
+    op = UFUNCS.get(ufunc)
+
+    def method(self: Tracer, other: Any) -> Any:
+        operands = (other, self) if reflected else (self, other)
+        if isinstance(other, (str, bytes, dict, set)) or other is None:
+            return NotImplemented
+        if op is None:
+            return call_ufunc(ufunc, operands)
+        return call_elementwise(op, operands, operator=True)
+
+    method.__name__ = f"__{'r' if reflected else ''}{ufunc.__name__}__"
+    return entry(method)
+
+
+def _inplace(ufunc: np.ufunc) -> Any:
+    def method(self: Tracer, other: Any) -> Any:
+        result = call_elementwise(UFUNCS[ufunc], (self, other), operator=True)
+        return self._overwrite(result) if self.ndim else result
+
+    return entry(method)
+
+
+class Tracer(Traced):
+    """A traced array: dtype and shape are known, the numbers are not.
+
+    `weak` marks a Python float or complex argument, which promotes as NumPy promotes a Python number.
+    """
+
+    __slots__ = ("weak",)
+    __array_priority__ = 1000
+    __hash__ = None  # pyright: ignore[reportAssignmentType] -- equality is elementwise, as ndarray's
+
+    def __init__(self, builder: Builder, value: Value, weak: bool = False) -> None:
+        super().__init__(builder, value)
+        self.weak = weak
+
+    # attributes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extents of the axes."""
+        return self.value.type.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Element type."""
+        return self.value.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.value.type.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.value.type.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the elements."""
+        return self.value.type.nbytes
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self.dtype.itemsize
+
+    # NumPy's protocols
+
+    @entry
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return call_ufunc(ufunc, inputs, method, kwargs)
+
+    @entry
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        implementation = FUNCTIONS.get(function)
+        if implementation is None:
+            name = f"{function.__module__}.{function.__name__}"
+            raise UnsupportedError(f"{name} is not supported on traced values",
+                                   hint="compute it outside, or open an issue naming it")  # fmt: skip
+        return implementation(*args, **kwargs)
+
+    # operators
+
+    __add__, __radd__ = _operator(np.add), _operator(np.add, True)
+    __sub__, __rsub__ = _operator(np.subtract), _operator(np.subtract, True)
+    __mul__, __rmul__ = _operator(np.multiply), _operator(np.multiply, True)
+    __truediv__, __rtruediv__ = _operator(np.divide), _operator(np.divide, True)
+    __floordiv__, __rfloordiv__ = _operator(np.floor_divide), _operator(np.floor_divide, True)
+    __mod__, __rmod__ = _operator(np.remainder), _operator(np.remainder, True)
+    __divmod__, __rdivmod__ = _operator(np.divmod), _operator(np.divmod, True)
+    __pow__, __rpow__ = _operator(np.power), _operator(np.power, True)
+    __matmul__, __rmatmul__ = _operator(np.matmul), _operator(np.matmul, True)
+    __and__, __rand__ = _operator(np.bitwise_and), _operator(np.bitwise_and, True)
+    __or__, __ror__ = _operator(np.bitwise_or), _operator(np.bitwise_or, True)
+    __xor__, __rxor__ = _operator(np.bitwise_xor), _operator(np.bitwise_xor, True)
+    __lshift__, __rlshift__ = _operator(np.left_shift), _operator(np.left_shift, True)
+    __rshift__, __rrshift__ = _operator(np.right_shift), _operator(np.right_shift, True)
+    __lt__, __le__ = _operator(np.less), _operator(np.less_equal)
+    __gt__, __ge__ = _operator(np.greater), _operator(np.greater_equal)
+    __eq__, __ne__ = _operator(np.equal), _operator(np.not_equal)  # pyright: ignore[reportAssignmentType]
+    __iadd__, __isub__ = _inplace(np.add), _inplace(np.subtract)
+    __imul__, __itruediv__ = _inplace(np.multiply), _inplace(np.divide)
+    __ipow__, __imod__ = _inplace(np.power), _inplace(np.remainder)
+    __ifloordiv__ = _inplace(np.floor_divide)
+
+    @entry
+    def __neg__(self) -> Any:
+        return call_elementwise(UFUNCS[np.negative], (self,), operator=True)
+
+    @entry
+    def __abs__(self) -> Any:
+        return call_ufunc(np.absolute, (self,))
+
+    @entry
+    def __invert__(self) -> Any:
+        return call_ufunc(np.invert, (self,))
+
+    def __pos__(self) -> Any:
+        return self
+
+    def _overwrite(self, result: Tracer) -> Tracer:
+        """An in-place operator: this handle, and every name bound to it, sees the new value."""
+        if result.value.type != self.value.type:
+            raise TraceError(f"in-place result {result.value.type} does not fit into {self.value.type}",
+                             hint="write x = x + ... instead of x += ...")  # fmt: skip
+        if self.value.node.op.is_view or self.value in self.builder.viewed:
+            raise UnsupportedError("in-place change of a traced array that shares memory with a view of it",
+                                   hint="write x = x + ... , or take a .copy() of the view")  # fmt: skip
+        self.value = result.value
+        return self
+
+    # indexing and iteration
+
+    @entry
+    def __getitem__(self, index: Any) -> Any:
+        return FUNCTIONS["getitem"](self, index)
+
+    @entry
+    def __setitem__(self, index: Any, new: Any) -> NoReturn:
+        raise UnsupportedError("assignment into a traced array is not supported yet",
+                               hint="build the result with np.where, np.concatenate, np.stack or np.pad")  # fmt: skip
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __getattr__(self, name: str) -> Any:
+        method = METHODS.get(name)
+        if method is None:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            raise UnsupportedError(f"ndarray.{name} is not supported on traced values",
+                                   location=call_site().location)  # fmt: skip
+        if name in ATTRIBUTES:
+            return entry(method)(self)
+        return functools.partial(entry(method), self)
+
+    # what only numbers have
+
+    def _refuse(self, what: str, hint: str) -> NoReturn:
+        site = call_site(1)
+        raise TraceError(f"{what} of a traced value ({self.value!r})", location=site.location, hint=hint)
+
+    def __bool__(self) -> bool:
+        self._refuse("Python's truth value (if, while, and, or, not, assert, a chained comparison)",
+                     "use np.where(condition, a, b), np.logical_and, np.logical_or; the condition is not known "
+                     "while the function is lowered")  # fmt: skip
+
+    def __float__(self) -> float:
+        self._no_number("float()")
+
+    def __int__(self) -> int:
+        self._no_number("int()")
+
+    def __complex__(self) -> complex:
+        self._no_number("complex()")
+
+    def __index__(self) -> int:
+        self._refuse("use as a Python index or a size", "sizes and slice bounds must be Python ints; "
+                     "np.take(x, i) gathers by a traced index")  # fmt: skip
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        self._no_number("conversion to an ordinary NumPy array")
+
+    def _no_number(self, what: str) -> NoReturn:
+        if call_site(2).stores_item:
+            self._refuse("in-place write into a constant NumPy array", "the array would have to hold numbers; build "
+                         "the result with np.stack, np.concatenate or np.where")  # fmt: skip
+        self._refuse(what, "the numbers are not known while the function is lowered; leave the value as it is, "
+                     "np.stack([a, b]) makes an array of traced scalars")  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"<traced {self.value!r}>"
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+
+METHODS: dict[str, Callable[..., Any]] = {}
+ATTRIBUTES: set[str] = set()
+
+
+def call_elementwise(op: Elementwise, operands: tuple[Any, ...], operator: bool = False) -> Tracer:
+    """Emit an elementwise op on operands of any kind, promoted as its ufunc would."""
+    builder = innermost(operands)
+    loop = op.loop(tuple(map(kind, operands)))
+    values = [
+        builder.lift(operand if isinstance(operand, Tracer) and operand.value.type.dtype == dtype
+                     else lift(builder, operand, dtype))
+        for operand, dtype in zip(operands, loop, strict=False)
+    ]  # fmt: skip
+    weak = operator and all(isinstance(kind(operand), type) for operand in operands) and loop[-1].kind in "fc"
+    return Tracer(builder, Value(builder.emit(op, values), 0), weak)
+
+
+def call_ufunc(ufunc: np.ufunc, inputs: tuple[Any, ...], method: str = "__call__", kwargs: Any = None) -> Any:
+    """What a ufunc call, or a ufunc's method, means on traced operands."""
+    if method != "__call__":
+        implementation = FUNCTIONS.get((ufunc, method)) or FUNCTIONS.get(method)
+        if implementation is None:
+            raise UnsupportedError(f"{ufunc.__name__}.{method} is not supported on traced values")
+        return implementation(ufunc, *inputs, **(kwargs or {}))
+    options = dict(kwargs or {})
+    dtype = options.pop("dtype", None)
+    if any(option is not None for option in options.values()):
+        raise UnsupportedError(f"np.{ufunc.__name__}: {', '.join(options)}= is not supported on traced values",
+                               hint="use np.where for where=, assignment for out=")  # fmt: skip
+    op = UFUNCS.get(ufunc)
+    if op is None:
+        implementation = FUNCTIONS.get(ufunc)
+        if implementation is None:
+            raise UnsupportedError(f"the ufunc {ufunc.__name__} is not supported on traced values")
+        result = implementation(*inputs)
+    else:
+        if dtype is not None:
+            builder = innermost(inputs)
+            inputs = tuple(lift(builder, x, np.dtype(dtype)) for x in inputs)
+        result = call_elementwise(op, inputs)
+    return result.astype(dtype) if dtype is not None and result.dtype != dtype else result
+
+
+def method(name: str, attribute: bool = False) -> Callable[[F], F]:
+    """Decorator: this is ndarray's method (or attribute) `name` on traced values."""
+
+    def decorate(implementation: F) -> F:
+        METHODS[name] = implementation
+        if attribute:
+            ATTRIBUTES.add(name)
+        return implementation
+
+    return decorate

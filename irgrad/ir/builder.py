@@ -1,0 +1,161 @@
+"""Making graphs: a builder appends nodes, and hands them out as traced values.
+
+A builder is the one place where a node comes into being during lowering and differentiation, so it is also where type
+rules run, where the user's line is put on nodes and errors, and where an array that the traced code did not get as an
+argument becomes a captured input (by reference: never copied, hashed or folded).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import IrgradError, Location, TraceError
+from irgrad.ir.graph import Graph, Node, Origin, Value, constant_value, input_value
+from irgrad.ir.op import Array, Op
+from irgrad.ir.types import ArrayType, type_of
+
+
+class Traced:
+    """A value under construction: the builder that it belongs to and the value in its graph."""
+
+    __slots__ = ("builder", "value")
+
+    def __init__(self, builder: Builder, value: Value) -> None:
+        self.builder = builder
+        self.value = value
+
+
+class Builder:
+    """A graph in the making.
+
+    `wrap` makes the traced values that code computes with. A builder opened inside the trace of another has a higher
+    `level`; an operation on values of several levels belongs to the innermost, which captures the outer ones.
+    `viewed` holds the values that share memory with a view in NumPy's semantics.
+    """
+
+    def __init__(self, wrap: Callable[[Builder, Value], Any], level: int = 0) -> None:
+        self.wrap = wrap
+        self.level = level
+        self.inputs: list[Value] = []
+        self.nodes: list[Node] = []
+        self.captures: dict[Value | int, tuple[Any, Value]] = {}
+        self.constants: dict[tuple[Any, ...], Value] = {}
+        self.viewed: set[Value] = set()
+        self.location: Location | None = None
+        self.origin: Origin | None = None
+        self.busy = False
+        self.closed = False
+
+    @classmethod
+    def extending(cls, graph: Graph, wrap: Callable[[Builder, Value], Any]) -> Builder:
+        """A builder that appends to the nodes of `graph`."""
+        builder = cls(wrap)
+        builder.inputs = list(graph.inputs)
+        builder.nodes = list(graph.nodes)
+        builder.busy = True
+        return builder
+
+    def input(self, name: str, type: ArrayType) -> Any:
+        """A new input, as a traced value."""
+        value = input_value(name, type)
+        self.inputs.append(value)
+        return self.wrap(self, value)
+
+    def constant(self, array: Array) -> Value:
+        """The constant with these bits: one leaf for equal constants."""
+        key = (array.dtype, array.shape, array.tobytes())
+        if key not in self.constants:
+            self.constants[key] = constant_value(array)
+        return self.constants[key]
+
+    def emit(self, op: Op, operands: Sequence[Value]) -> Node:
+        """Append one node; its types come from the op's type rule."""
+        if self.closed:
+            raise TraceError("a traced value was used after the function that was traced had returned",
+                             hint="return values from the function instead of storing them outside")  # fmt: skip
+        try:
+            types = op.result_types(*[value.type for value in operands])
+        except IrgradError as error:
+            error.message += f"\n  operands: {', '.join(map(repr, operands))}"
+            raise error.at(self.location) from None
+        node = Node(op, tuple(operands), types, location=self.location, origin=self.origin)
+        self.nodes.append(node)
+        if op.is_view:
+            self.viewed.add(node.operands[0])
+        return node
+
+    def bind(self, op: Op, operands: Sequence[Any]) -> Any:
+        """Emit `op` on traced values, arrays and scalars -> a traced value, or a tuple of them."""
+        node = self.emit(op, [self.lift(operand) for operand in operands])
+        if len(node.types) == 1:
+            return self.wrap(self, Value(node, 0))
+        return tuple(self.wrap(self, value) for value in node.outputs)
+
+    def lift(self, operand: Any) -> Value:
+        """The value that stands for `operand` in this graph."""
+        if isinstance(operand, Traced):
+            if operand.builder is self:
+                return operand.value
+            if operand.builder.closed:
+                raise TraceError("a traced value escaped from the function in which it was traced",
+                                 location=self.location, hint="pass it as an argument or return it")  # fmt: skip
+            return self._capture(operand, operand.value.type)
+        if isinstance(operand, np.ndarray):
+            return self._capture(operand, type_of(operand))
+        return self.constant(np.asarray(operand))
+
+    def _capture(self, what: Any, type: ArrayType) -> Value:
+        key = what.value if isinstance(what, Traced) else id(what)
+        if key not in self.captures:
+            self.captures[key] = (what, input_value(f"captured_{len(self.captures)}", type))
+        return self.captures[key][1]
+
+    def inline(self, graph: Graph, operands: Sequence[Value]) -> tuple[Value, ...]:
+        """Append the nodes of `graph` with `operands` in place of its inputs -> its outputs."""
+        return substitute(graph, operands, self.nodes.append)
+
+    @contextmanager
+    def emitting(self, location: Location | None, origin: Origin | None) -> Iterator[None]:
+        """Nodes emitted inside carry this provenance."""
+        before = self.location, self.origin, self.busy
+        self.location, self.origin, self.busy = location, origin, True
+        try:
+            yield
+        finally:
+            self.location, self.origin, self.busy = before
+
+    def finish(self, name: str, outputs: Mapping[str, Value]) -> tuple[Graph, list[Any]]:
+        """Close the builder -> the graph, and what its captured inputs stand for, in order."""
+        self.closed = True
+        captured = list(self.captures.values())
+        inputs = [*self.inputs, *(value for _, value in captured)]
+        return Graph(name, inputs, self.nodes, outputs, len(captured)), [what for what, _ in captured]
+
+
+def substitute(graph: Graph, operands: Sequence[Value], append: Callable[[Node], object]) -> tuple[Value, ...]:
+    """Copy the nodes of `graph` with `operands` in place of its inputs, each given to `append` -> the outputs."""
+    image: dict[Node, Node] = {}
+    given = dict(zip(graph.inputs, operands, strict=True))
+
+    def moved(value: Value) -> Value:
+        if value in given:
+            return given[value]
+        return Value(image[value.node], value.index) if value.node in image else value
+
+    for node in graph.nodes:
+        copy = rebuilt(node, tuple(map(moved, node.operands)), image)
+        image[node] = copy
+        append(copy)
+    return tuple(map(moved, graph.outputs))
+
+
+def rebuilt(node: Node, operands: tuple[Value, ...], image: Mapping[Node, Node]) -> Node:
+    """`node` on other operands, its provenance carried along (`image` maps old nodes to new ones)."""
+    origin = node.origin
+    if origin is not None and not isinstance(origin.of, str) and origin.of in image:
+        origin = Origin(origin.rule, image[origin.of])
+    return Node(node.op, operands, node.types, name=node.name, location=node.location, origin=origin)

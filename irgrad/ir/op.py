@@ -1,0 +1,154 @@
+"""What an operation is: a name, parameters, a type rule, a reference meaning and derivative rules.
+
+An `Op` is immutable. Ops without parameters are single instances; ops with parameters are frozen dataclasses whose
+fields are the parameters. The registry maps names to constructors; reading text or JSON goes through it, so that only
+registered ops with well-typed parameters ever come into being.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from irgrad.errors import IRTextError, UnsupportedError
+from irgrad.ir.types import ArrayType
+
+Array = npt.NDArray[Any]
+
+
+class Op:
+    """One kind of operation. Subclasses say what it means; nothing here is particular to a backend.
+
+    In the derivative rules, operands, outputs and (co)tangents are array-likes that understand NumPy: the rules are
+    written in plain NumPy and run on traced values. None stands for a (co)tangent that is zero.
+    """
+
+    name: ClassVar[str]
+    is_view: ClassVar[bool] = False
+    """Whether the reference may return a view of its first operand."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters by name, in the order in which they print."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} if _is_parametric(self) else {}
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        """The types of the outputs; raises a `ShapeError` or `DTypeError` where the operands do not fit."""
+        raise NotImplementedError
+
+    def reference(self, *operands: Array) -> Array | tuple[Array, ...]:
+        """The meaning of the op, in NumPy: one array, or a tuple for several outputs."""
+        raise NotImplementedError
+
+    def jvp(self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]) -> Sequence[Any]:
+        """Tangents of the outputs, given those of the operands (None is zero)."""
+        raise UnsupportedError(f"{self.name} has no derivative")
+
+    def vjp(self, primals: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any],
+            wanted: Sequence[bool]) -> Sequence[Any]:  # fmt: skip
+        """Cotangents of the operands, given those of the outputs; only `wanted` operands need one."""
+        raise UnsupportedError(f"{self.name} has no derivative")
+
+    def differentiable(self, operand: int) -> bool:
+        """Whether the outputs depend on this operand smoothly; False stops derivatives, by class."""
+        return True
+
+    def __repr__(self) -> str:
+        parameters = ", ".join(f"{k}={v!r}" for k, v in self.parameters.items())
+        return f"{self.name}({parameters})"
+
+
+REGISTRY: dict[str, Op | type[Op]] = {}
+C = TypeVar("C", bound=type[Op])
+
+
+def register(name: str) -> Callable[[C], C]:
+    """Class decorator: a frozen dataclass of parameters, known to text and JSON as `name`."""
+
+    def decorate(cls: C) -> C:
+        cls.name = name
+        if "__annotations__" in cls.__dict__ or not _is_parametric(cls):
+            cls = typing.cast(C, dataclasses.dataclass(frozen=True, repr=False)(cls))
+        _add(name, cls)
+        return cls
+
+    return decorate
+
+
+def register_instance(op: Op) -> Op:
+    """Register an op that has no parameters."""
+    _add(op.name, op)
+    return op
+
+
+def make_op(name: str, parameters: dict[str, Any]) -> Op:
+    """The op called `name` with `parameters`; an `IRTextError` where the registry knows no such thing."""
+    entry = REGISTRY.get(name) or _load_outside_ops().get(name)
+    if entry is None:
+        close = difflib.get_close_matches(name, REGISTRY, n=1)
+        raise IRTextError(f"unknown op '{name}'", hint=f"did you mean '{close[0]}'?" if close else "")
+    if isinstance(entry, Op):
+        if parameters:
+            raise IRTextError(f"{name} takes no parameters, got {', '.join(parameters)}")
+        return entry
+    hints = parameter_types(entry)
+    if set(parameters) != set(hints):
+        raise IRTextError(f"{name} takes the parameters {{{', '.join(hints)}}}, got {{{', '.join(parameters)}}}")
+    for key, value in parameters.items():
+        if not conforms(value, hints[key]):
+            wanted = getattr(hints[key], "__name__", str(hints[key]))
+            raise IRTextError(f"{name}: parameter {key} must be {wanted}, got {value!r}")
+    return entry(**parameters)
+
+
+@lru_cache(maxsize=None)
+def parameter_types(cls: type[Op]) -> dict[str, Any]:
+    """Parameter name -> annotated type, in order."""
+    hints = typing.get_type_hints(cls)
+    return {f.name: hints[f.name] for f in dataclasses.fields(typing.cast(Any, cls))}
+
+
+def conforms(value: Any, hint: Any) -> bool:
+    """Whether a parameter value has the annotated type (int, str, tuple[int, ...], dtype, Graph, X | None, ...)."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        items = typing.cast("tuple[Any, ...]", value)
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return all(conforms(item, arguments[0]) for item in items)
+        return len(items) == len(arguments) and all(map(conforms, items, arguments))
+    if origin in (typing.Union, types.UnionType):
+        return any(conforms(value, argument) for argument in arguments)
+    if origin is np.dtype:
+        return isinstance(value, np.dtype)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, origin or hint)
+
+
+def _is_parametric(op: Any) -> bool:
+    return dataclasses.is_dataclass(op)
+
+
+def _add(name: str, entry: Op | type[Op]) -> None:
+    if name in REGISTRY:
+        raise ValueError(f"an op called '{name}' is registered already")
+    REGISTRY[name] = entry
+
+
+@lru_cache(maxsize=1)
+def _load_outside_ops() -> dict[str, Op | type[Op]]:
+    """Import the modules that other distributions name under the entry-point group `irgrad.ops`."""
+    for entry_point in entry_points(group="irgrad.ops"):
+        entry_point.load()
+    return REGISTRY

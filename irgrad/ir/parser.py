@@ -1,0 +1,365 @@
+"""Reading a graph from text. Nothing in the text is run: ops and parameters are checked against the registry.
+
+    graph     := 'graph' '@'name '(' [inputs] [';' inputs] ')' '->' '(' [results] ')' '{' node* return '}'
+    inputs    := '%'name ':' type {',' ...}          results := name ':' type {',' ...}
+    node      := '%'name ':' type {',' ...} '=' op '(' [operand {',' operand}] ')' [parameters] [origin] [location]
+    operand   := '%'name | literal
+    literal   := number [':' dtype] | '[' numbers ']' ':' type
+    number    := int | float | 'True' | 'False' | 'nan(0x...)' | 'complex(' float ',' float ')'
+    parameters:= '{' name '=' parameter {',' ...} '}'
+    parameter := Python literal of ints, floats, strings, bools, None and tuples | dtype | graph
+    origin    := rule '(' ['%']name ')'              location := '@'file ':' line
+    return    := 'return' [name '=' operand {',' ...}]
+
+A `#` begins a comment that goes to the end of its line. A type is a dtype's short name and a shape: `f64[4,3]`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import lru_cache
+from typing import Any, NoReturn
+
+import numpy as np
+
+from irgrad.errors import IrgradError, IRTextError, Location, pointer
+from irgrad.ir.graph import Graph, Node, Origin, Value, constant_value, input_value
+from irgrad.ir.literal import C128, element_value
+from irgrad.ir.op import Array, Op, make_op
+from irgrad.ir.types import BOOL, DTYPES, F64, I64, ArrayType
+
+_SPACE = re.compile(r"(?:\s+|#[^\n]*)*")
+_NAME = re.compile(r"[\w.]+")
+_VALUE = re.compile(r"%[\w.]+(?::\d+)?")
+_TYPE = re.compile(r"\w+\[[\d,\s]*\]")
+_NUMBER = re.compile(r"nan\(0x[0-9a-f]+\)|-?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|inf|nan)|True|False")
+_STRING = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
+_LOCATION = re.compile(r'@(?:"([^"\n]*)"|([\w.<>-]+)):(\d+)')
+_ORIGIN = re.compile(r"(\w+)\((%?)([\w.:]+)\)")
+_FLAT_PARAMETERS = re.compile(r"\{[^{}'\"#]*(?:'[^'\\\n]*'[^{}'\"#]*)*\}")
+
+
+def parse(text: str) -> Graph:
+    """The graph written as `text`; an `IRTextError` that shows the guilty line otherwise.
+
+    >>> graph = parse("graph @twice(%x: f64[3]) -> (y: f64[3]) {  %y: f64[3] = add(%x, %x)  return y=%y }")
+    >>> parse(str(graph)) == graph
+    True
+    """
+    scanner = _Scanner(text)
+    try:
+        graph = scanner.graph()
+        scanner.space()
+        if scanner.position != len(text):
+            scanner.fail("unexpected text after the graph")
+    except RecursionError:
+        scanner.fail("nested too deeply")
+    return graph
+
+
+def parse_literal(text: str) -> Array:
+    """The constant written as `text`."""
+    return _Scanner(text).literal()
+
+
+class _Scanner:
+    """A position in the text; each method reads one piece of the grammar."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.position = 0
+        self.operations: dict[tuple[str, str], Op] = {}
+
+    # the text
+
+    def fail(self, message: str, at: int | None = None, hint: str = "") -> NoReturn:
+        at = self.position if at is None else at
+        start = self.text.rfind("\n", 0, at) + 1
+        end = self.text.find("\n", at)
+        line = self.text[start : len(self.text) if end < 0 else end]
+        number = self.text.count("\n", 0, at) + 1
+        raise IRTextError(f"line {number}: {message}\n{pointer(line, at - start)}", hint=hint)
+
+    def space(self) -> None:
+        match = _SPACE.match(self.text, self.position)
+        self.position = match.end() if match else self.position
+
+    def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        self.space()
+        match = pattern.match(self.text, self.position)
+        if match:
+            self.position = match.end()
+        return match
+
+    def expect(self, pattern: re.Pattern[str], what: str) -> str:
+        match = self.take(pattern)
+        if match is None:
+            self.fail(f"expected {what}")
+        return match[0]
+
+    def accept(self, literal: str) -> bool:
+        self.space()
+        if not self.text.startswith(literal, self.position):
+            return False
+        self.position += len(literal)
+        return True
+
+    def require(self, literal: str) -> None:
+        if not self.accept(literal):
+            self.fail(f"expected '{literal}'")
+
+    # the grammar
+
+    def graph(self) -> Graph:
+        self.require("graph")
+        self.require("@")
+        name = self.expect(_NAME, "the graph's name")
+        values: dict[str, Value] = {}
+        inputs = self.inputs(values)
+        captured = 0
+        if self.accept(";"):
+            more = self.inputs(values, opening=False)
+            captured = len(more)
+            inputs += more
+        self.require(")")
+        self.require("->")
+        declared = self.declared_results()
+        self.require("{")
+        nodes: list[Node] = []
+        while not self.accept("return"):
+            nodes.append(self.node(values))
+        outputs = self.results(values)
+        self.require("}")
+        if {key: value.type for key, value in outputs.items()} != declared or list(outputs) != list(declared):
+            self.fail(f"the header of @{name} declares other results than its return gives")
+        return Graph(name, inputs, nodes, outputs, captured)
+
+    def inputs(self, values: dict[str, Value], opening: bool = True) -> list[Value]:
+        if opening:
+            self.require("(")
+        found: list[Value] = []
+        while match := self.take(_VALUE):
+            name = match[0][1:]
+            self.require(":")
+            value = input_value(name, self.type())
+            if name in values:
+                self.fail(f"%{name} is defined twice", match.start())
+            values[name] = value
+            found.append(value)
+            if not self.accept(","):
+                break
+        return found
+
+    def declared_results(self) -> dict[str, ArrayType]:
+        self.require("(")
+        declared: dict[str, ArrayType] = {}
+        while match := self.take(_NAME):
+            self.require(":")
+            declared[match[0]] = self.type()
+            if not self.accept(","):
+                break
+        self.require(")")
+        return declared
+
+    def results(self, values: dict[str, Value]) -> dict[str, Value]:
+        outputs: dict[str, Value] = {}
+        while match := self.take(_NAME):
+            if match[0] in outputs:
+                self.fail(f"result {match[0]} is given twice", match.start())
+            self.require("=")
+            outputs[match[0]] = self.operand(values)
+            if not self.accept(","):
+                break
+        return outputs
+
+    def type(self) -> ArrayType:
+        at = self.position
+        text = self.expect(_TYPE, "a type such as f64[4,3]")
+        try:
+            return _type(text)
+        except ValueError as error:
+            self.fail(str(error), at)
+
+    def node(self, values: dict[str, Value]) -> Node:
+        self.space()
+        start = self.position
+        names: list[str] = []
+        types: list[ArrayType] = []
+        while True:
+            names.append(self.expect(_VALUE, "a node such as '%y: f64[] = sin(%x)', or 'return'")[1:])
+            self.require(":")
+            types.append(self.type())
+            if not self.accept(","):
+                break
+        self.require("=")
+        self.space()
+        at = self.position
+        name = self.expect(_NAME, "an op's name")
+        operands = self.operands(values)
+        op = self.operation(name, at)
+        origin, location = self.provenance(values)
+        self.check_types(op, operands, types, at)
+        node = Node(op, operands, tuple(types), name=_hint(names), location=location, origin=origin)
+        for written, value in zip(names, node.outputs, strict=True):
+            if written in values:
+                self.fail(f"%{written} is defined twice", start)
+            values[written] = value
+        return node
+
+    def check_types(self, op: Op, operands: tuple[Value, ...], types: list[ArrayType], at: int) -> None:
+        try:
+            expected = op.result_types(*[operand.type for operand in operands])
+        except IrgradError as error:
+            self.fail(error.message, at, error.hint)
+        except Exception as error:
+            self.fail(f"{op.name}: operands or parameters do not fit: {error}", at)
+        if expected != tuple(types):
+            listed = ", ".join(map(str, expected))
+            self.fail(f"{op.name} gives {listed}, the line says {', '.join(map(str, types))}", at)
+
+    def operands(self, values: dict[str, Value]) -> tuple[Value, ...]:
+        self.require("(")
+        found: list[Value] = []
+        while not self.accept(")"):
+            if found:
+                self.require(",")
+            found.append(self.operand(values))
+        return tuple(found)
+
+    def operand(self, values: dict[str, Value]) -> Value:
+        match = self.take(_VALUE)
+        if match is None:
+            return constant_value(self.literal())
+        value = values.get(match[0][1:])
+        if value is None:
+            self.fail(f"{match[0]} is not defined above this line", match.start())
+        return value
+
+    def literal(self) -> Array:
+        self.space()
+        at = self.position
+        try:
+            if not self.accept("["):
+                parts = self.number()
+                dtype = DTYPES[self.expect(_NAME, "a dtype")] if self.accept(":") else _default_dtype(*parts)
+                return np.asarray(element_value(dtype, *parts))
+            elements: list[tuple[str, str | None]] = []
+            while not self.accept("]"):
+                if elements:
+                    self.require(",")
+                elements.append(self.number())
+            self.require(":")
+            type = self.type()
+            array = np.empty(type.size, type.dtype)
+            if len(elements) != type.size:
+                self.fail(f"{len(elements)} elements for {type}", at)
+            for index, element in enumerate(elements):
+                array[index] = element_value(type.dtype, *element)
+            return array.reshape(type.shape)
+        except (ValueError, KeyError, OverflowError) as error:
+            if isinstance(error, IrgradError):
+                raise
+            self.fail(f"not a literal of its dtype: {error}", at)
+
+    def number(self) -> tuple[str, str | None]:
+        if self.accept("complex("):
+            real = self.expect(_NUMBER, "a number")
+            self.require(",")
+            imaginary = self.expect(_NUMBER, "a number")
+            self.require(")")
+            return real, imaginary
+        return self.expect(_NUMBER, "a value such as %x, or a number"), None
+
+    def operation(self, name: str, at: int) -> Op:
+        self.space()
+        flat = _FLAT_PARAMETERS.match(self.text, self.position)
+        key = (name, flat[0] if flat else "") if flat or not self.text.startswith("{", self.position) else None
+        if key in self.operations:
+            self.position += len(key[1])
+            return self.operations[key]
+        try:
+            op = make_op(name, self.parameters())
+        except IRTextError as error:
+            if error.message.startswith("line "):
+                raise
+            self.fail(error.message, at, error.hint)
+        except IrgradError as error:
+            self.fail(f"{name}: {error.message}", at, error.hint)
+        except (TypeError, ValueError) as error:
+            self.fail(f"{name}: {error}", at)
+        if key is not None:
+            self.operations[key] = op
+        return op
+
+    def parameters(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if not self.accept("{"):
+            return found
+        while not self.accept("}"):
+            if found:
+                self.require(",")
+            name = self.expect(_NAME, "a parameter's name")
+            if name in found:
+                self.fail(f"parameter {name} is given twice")
+            self.require("=")
+            found[name] = self.parameter()
+        return found
+
+    def parameter(self) -> Any:
+        self.space()
+        if self.text.startswith("graph", self.position) and not self.text.startswith("graph=", self.position):
+            return self.graph()
+        if self.accept("("):
+            items: list[Any] = []
+            while not self.accept(")"):
+                if items:
+                    self.require(",")
+                    if self.accept(")"):
+                        break
+                items.append(self.parameter())
+            return tuple(items)
+        if match := self.take(_STRING):
+            return ast.literal_eval(match[0])
+        if match := self.take(_NUMBER):
+            text = match[0]
+            if text in ("True", "False"):
+                return text == "True"
+            return int(text) if re.fullmatch(r"-?\d+", text) else float(text)
+        word = self.expect(_NAME, "a parameter: a number, a string, a tuple, a dtype or a graph")
+        if word == "None":
+            return None
+        if word in DTYPES:
+            return DTYPES[word]
+        self.fail(f"'{word}' is no parameter value", self.position - len(word))
+
+    def provenance(self, values: dict[str, Value]) -> tuple[Origin | None, Location | None]:
+        origin = None
+        if match := self.take(_ORIGIN):
+            rule, percent, name = match.groups()
+            if percent and name not in values:
+                self.fail(f"%{name} is not defined above this line", match.start(3))
+            origin = Origin(rule, values[name].node if percent else name)
+        location = None
+        if match := self.take(_LOCATION):
+            location = Location(match[1] if match[1] is not None else match[2], int(match[3]))
+        return origin, location
+
+
+@lru_cache(maxsize=4096)
+def _type(text: str) -> ArrayType:
+    return ArrayType.parse(text)
+
+
+def _hint(names: list[str]) -> str | None:
+    """The name of a node from the names of its outputs: numbers are not hints, `q:0, q:1` belong to q."""
+    name = names[0].rsplit(":", 1)[0] if len(names) > 1 else names[0]
+    return None if name.isdigit() else name
+
+
+def _default_dtype(text: str, imaginary: str | None) -> np.dtype[Any]:
+    if imaginary is not None:
+        return C128
+    if text in ("True", "False"):
+        return BOOL
+    return I64 if re.fullmatch(r"-?\d+", text) else F64

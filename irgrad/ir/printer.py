@@ -1,0 +1,137 @@
+"""Printing a graph as text. The grammar is in `parser`; printing what was parsed gives the same text again."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import Location, short_name
+from irgrad.ir.graph import Graph, Node, Value
+from irgrad.ir.literal import constant_text
+from irgrad.ir.op import Op
+from irgrad.ir.types import SHORT
+
+_PROVENANCE_COLUMN = 68
+
+
+def assign_names(graph: Graph) -> dict[Value, str]:
+    """A unique name for every input and node output: the hint where there is one, else a number."""
+    taken: set[str] = set()
+    counters: dict[str, int] = {}
+    number = 0
+
+    def unique(hint: str) -> str:
+        name, count = hint, counters.get(hint, 1)
+        while name in taken:
+            count += 1
+            name = f"{hint}_{count}"
+        counters[hint] = count
+        taken.add(name)
+        return name
+
+    names: dict[Value, str] = {}
+    for node in [*(value.node for value in graph.inputs), *graph.nodes]:
+        if node.name is None:
+            base = unique(str(number))
+            number += 1
+        else:
+            base = unique(clean_name(node.name))
+        if len(node.types) == 1:
+            names[Value(node, 0)] = base
+        else:
+            names.update((value, f"{base}:{value.index}") for value in node.outputs)
+    return names
+
+
+def clean_name(hint: str) -> str:
+    """`hint` with everything that a name in the text cannot hold replaced."""
+    name = re.sub(r"[^\w.]+", "_", hint).strip("_.") or "v"
+    return f"v{name}" if name[0].isdigit() else name
+
+
+def to_text(graph: Graph, indent: str = "") -> str:
+    """The graph as text, its regions indented."""
+    names = graph.names
+    lines = [indent + header(graph, names)]
+    inside = indent + "  "
+    lines += [inside + node_text(node, names, inside) for node in graph.nodes]
+    results = ", ".join(
+        f"{clean_name(name)}={operand_text(value, names)}"
+        for name, value in zip(graph.output_names, graph.outputs, strict=True)
+    )
+    lines += [f"{inside}return {results}".rstrip(), indent + "}"]
+    return "\n".join(lines)
+
+
+def header(graph: Graph, names: dict[Value, str]) -> str:
+    """The first line: name, inputs (captured ones after a semicolon) and outputs with their types."""
+    inputs = [f"%{names[value]}: {value.type}" for value in graph.inputs]
+    arguments = len(inputs) - graph.captured
+    listed = ", ".join(inputs[:arguments])
+    if graph.captured:
+        listed += "; " + ", ".join(inputs[arguments:])
+    results = ", ".join(
+        f"{clean_name(name)}: {value.type}" for name, value in zip(graph.output_names, graph.outputs, strict=True)
+    )
+    return f"graph @{clean_name(graph.name)}({listed}) -> ({results}) {{"
+
+
+def node_text(node: Node, names: dict[Value, str], indent: str = "") -> str:
+    """One line: `%y: f64[3] = tanh(%x)  vjp(%z)  @file.py:4`."""
+    results = ", ".join(f"%{names[value]}: {value.type}" for value in node.outputs)
+    operands = ", ".join(operand_text(operand, names) for operand in node.operands)
+    line = f"{results} = {node.op.name}({operands}){parameters_text(node.op, indent)}"
+    provenance = provenance_text(node, names)
+    if not provenance:
+        return line
+    width = len(line) - line.rfind("\n") - 1
+    return line + " " * max(2, _PROVENANCE_COLUMN - width) + provenance
+
+
+def operand_text(value: Value, names: dict[Value, str]) -> str:
+    """A name, or a literal for a constant."""
+    return constant_text(value.constant) if value.constant is not None else f"%{names[value]}"
+
+
+def parameters_text(op: Op, indent: str = "") -> str:
+    """The parameters in braces, or nothing."""
+    parameters = op.parameters
+    if not parameters:
+        return ""
+    return " {" + ", ".join(f"{key}={parameter_text(value, indent)}" for key, value in parameters.items()) + "}"
+
+
+def parameter_text(value: Any, indent: str = "") -> str:
+    """One parameter: a Python literal, a dtype's short name, or a region."""
+    if isinstance(value, Graph):
+        return to_text(value, indent + "  ").lstrip()
+    if isinstance(value, np.dtype):
+        return SHORT[value]
+    if isinstance(value, tuple):
+        items = [parameter_text(item, indent) for item in value]
+        return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+    return repr(value)
+
+
+def provenance_text(node: Node, names: dict[Value, str]) -> str:
+    """Whose rule emitted the node, and the user's line."""
+    parts: list[str] = []
+    if node.origin is not None:
+        of = node.origin.of
+        if isinstance(of, str):
+            parts.append(f"{node.origin.rule}({clean_name(of)})")
+        elif Value(of, 0) in names:
+            parts.append(f"{node.origin.rule}(%{names[Value(of, 0)]})")
+        else:
+            parts.append(f"{node.origin.rule}({clean_name(of.name or of.op.name)})")
+    if node.location is not None:
+        parts.append(location_text(node.location))
+    return "  ".join(parts)
+
+
+def location_text(location: Location) -> str:
+    """`@file.py:4`, the file name quoted where it must be."""
+    name = short_name(location.file).replace('"', "'")
+    return f"@{name}:{location.line}" if re.fullmatch(r"[\w.<>-]+", name) else f'@"{name}":{location.line}'

@@ -1,0 +1,8 @@
+"""What can be computed: one file per family of ops, each op's whole meaning in one place.
+
+Importing this package registers every op.
+"""
+
+from irgrad.ops import arithmetic, cast, contract, reduction, select, shape
+
+__all__ = ["arithmetic", "cast", "contract", "reduction", "select", "shape"]

@@ -1,0 +1,97 @@
+"""What a backend is, which ones are installed, and which one is used.
+
+A backend is found through the entry-point group `irgrad.backends`. The default is set, in order of precedence, by an
+argument, by `use_backend` in the current context, by the environment variable `IRGRAD_BACKEND`, else it is the first of
+`PREFERRED` that is installed.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import difflib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Protocol, runtime_checkable
+
+from irgrad.errors import BackendError
+from irgrad.ir.graph import Graph
+from irgrad.ir.op import Array
+
+GROUP = "irgrad.backends"
+VARIABLE = "IRGRAD_BACKEND"
+PREFERRED = ("numba", "numpy")
+_CURRENT: contextvars.ContextVar[str | None] = contextvars.ContextVar("irgrad_backend", default=None)
+
+
+class Executable(Protocol):
+    """A compiled graph: the arrays of all inputs in, fresh writeable arrays of all outputs out.
+
+    Arrays come with exactly the dtypes and shapes of the graph's inputs, captured ones last; they must not be written to.
+    It may be called from several threads at once.
+    """
+
+    def __call__(self, arrays: Sequence[Array], /) -> list[Array]:
+        """Run once."""
+        ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Turns graphs into executables."""
+
+    def compile(self, graph: Graph, /) -> Executable:
+        """Prepare `graph`, which is optimised and verified."""
+        ...
+
+
+def backends() -> list[str]:
+    """The names of the installed backends.
+
+    >>> "numpy" in backends()
+    True
+    """
+    return sorted(_entry_points())
+
+
+def default_backend() -> str:
+    """The name of the backend that is used where none is given."""
+    chosen = _CURRENT.get() or os.environ.get(VARIABLE)
+    if chosen:
+        return chosen
+    installed = _entry_points()
+    return next((name for name in PREFERRED if name in installed), "numpy")
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """Make `name` the default backend inside a with block.
+
+    >>> with use_backend("numpy"):
+    ...     default_backend()
+    'numpy'
+    """
+    get_backend(name)
+    token = _CURRENT.set(name)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+@lru_cache(maxsize=None)
+def get_backend(name: str) -> Backend:
+    """The backend called `name`; a `BackendError` that lists the installed ones otherwise."""
+    found = _entry_points().get(name)
+    if found is None:
+        close = difflib.get_close_matches(name, backends(), n=1)
+        raise BackendError(f"no backend called '{name}'; installed: {', '.join(backends())}",
+                           hint=f"did you mean '{close[0]}'?" if close else "")  # fmt: skip
+    return found.load()()
+
+
+@lru_cache(maxsize=1)
+def _entry_points() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}

@@ -1,0 +1,144 @@
+"""Compiled functions: one program for each signature, made at the first call with it."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import ArgumentError, IrgradError
+from irgrad.frontend.lower import Lowered, Signature, signature_of
+from irgrad.ir.graph import Graph
+from irgrad.ir.op import Array
+from irgrad.ir.types import type_of
+from irgrad.passes.pipeline import optimise
+from irgrad.runtime.backend import default_backend, get_backend
+from irgrad.runtime.target import build_result, has_traced, inline, innermost_function, lower_target
+
+STAGES = ("lowered", "differentiated", "optimised")
+
+
+class Program:
+    """A target compiled for one signature by one backend."""
+
+    def __init__(self, lowered: Lowered, backend: str) -> None:
+        self.lowered = lowered
+        self.graph = optimise(lowered.graph)
+        self.executable = get_backend(backend).compile(self.graph)
+        arguments = len(self.graph.inputs) - self.graph.captured
+        self.dtypes = [type.dtype for type in self.graph.input_types[:arguments]]
+        self.captured_types = self.graph.input_types[arguments:]
+
+    def __call__(self, leaves: Sequence[Any]) -> Any:
+        """Run on the traced leaves of the arguments -> the result pytree."""
+        arrays: list[Array] = list(map(np.asarray, leaves, self.dtypes))
+        if self.captured_types:
+            arrays += self._captured()
+        outputs = self.executable(arrays)
+        return build_result(self.lowered, [x if x.ndim else x[()] for x in outputs])
+
+    def _captured(self) -> Sequence[Array]:
+        for array, expected in zip(self.lowered.captured, self.captured_types, strict=True):
+            if array.shape != expected.shape:
+                raise ArgumentError(f"an array that the function closes over was {expected} and is now {type_of(array)}",
+                                    hint="compile again, or pass it as an argument")  # fmt: skip
+        return self.lowered.captured
+
+
+class Compiled:
+    """A function, transformation, expression or graph, compiled once for each signature.
+
+    Arrays and Python floats are arguments of the program; Python ints, bools, strings and None are part of it.
+    """
+
+    def __init__(self, target: Callable[..., Any], backend: str | None = None) -> None:
+        if not callable(target):
+            raise ArgumentError(f"cannot compile a {type(target).__name__}", hint="pass a function, an expression string or a Graph")
+        if backend is not None:
+            get_backend(backend)
+        self.target = target
+        self.backend = backend
+        self._programs: dict[tuple[str, Signature], Program] = {}
+        self._lock = threading.RLock()
+        functools.update_wrapper(self, innermost_function(target), updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it as the function itself; inside a trace it becomes part of the graph."""
+        signature, leaves = signature_of(args, kwargs)
+        key = (self.backend or default_backend(), signature)
+        program = self._programs.get(key)
+        if program is not None and not has_traced(leaves):
+            return program(leaves)
+        lowered = lower_target(self.target, signature)
+        if has_traced(leaves) or has_traced(lowered.captured):
+            return inline(lowered, leaves)
+        return self._program(key, lowered)(leaves)
+
+    def _program(self, key: tuple[str, Signature], lowered: Lowered) -> Program:
+        with self._lock:
+            if key not in self._programs:
+                self._programs[key] = Program(lowered, key[0])
+            return self._programs[key]
+
+    def graph(self, *args: Any, stage: str = "optimised", **kwargs: Any) -> Graph:
+        """The graph for these arguments, at a stage: "lowered", "differentiated" or "optimised".
+
+        Types may stand for arrays: `irgrad.spec("f64[3]")`.
+        """
+        signature, _ = signature_of(args, kwargs)
+        if stage not in STAGES:
+            raise ArgumentError(f"no stage '{stage}'; there are {', '.join(STAGES)}")
+        if stage == "lowered":
+            return lower_target(innermost_function(self.target), signature).graph
+        graph = lower_target(self.target, signature).graph
+        return optimise(graph) if stage == "optimised" else graph
+
+    def dump(self, *args: Any, stage: str = "optimised", **kwargs: Any) -> str:
+        """The text of `graph(*args, stage=stage)`."""
+        return str(self.graph(*args, stage=stage, **kwargs))
+
+    def __repr__(self) -> str:
+        return f"<compiled {getattr(self, '__name__', self.target)}, {len(self._programs)} programs>"
+
+
+def compile(target: Any, backend: str | None = None) -> Compiled:
+    """Compile a function, a transformed function, an expression string or a Graph.
+
+    >>> import numpy as np
+    >>> f = compile(lambda x: np.sin(x) ** 2)
+    >>> float(f(0.0))
+    0.0
+    """
+    return Compiled(as_callable(target), backend)
+
+
+def as_callable(target: Any) -> Any:
+    """A function for any target: expression strings and graphs become callables."""
+    if isinstance(target, Graph):
+        from irgrad.runtime.graph_function import GraphFunction
+
+        return GraphFunction(target)
+    if isinstance(target, str):
+        from irgrad.frontend.expression import expression
+
+        return expression(target)
+    return target
+
+
+def trace(target: Any, *args: Any, **kwargs: Any) -> Graph:
+    """The graph of a target for these arguments: lowered, differentiated if it is a transformation, not optimised.
+
+    >>> print(trace(lambda x: x * x, 2.0))  # doctest: +ELLIPSIS
+    graph @lambda(%x: f64[]) -> (out: f64[]) {
+      %0: f64[] = multiply(%x, %x) ...
+      return out=%0
+    }
+    """
+    signature, _ = signature_of(args, kwargs)
+    return lower_target(as_callable(target), signature).graph
+
+
+__all__ = ["Compiled", "IrgradError", "Program", "compile", "trace"]

@@ -1,0 +1,226 @@
+"""The derivative operators that users write: grad, value_and_grad, vjp, jvp.
+
+Each is a transformation of graphs, so they nest in each other and inside traced functions without confusion.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import optree
+
+from irgrad.autodiff.graphs import gradient, pullback, pushforward
+from irgrad.errors import ArgumentError, DTypeError, ShapeError
+from irgrad.frontend.lower import Argument, Lowered, Signature, Static, positional_names, signature_of
+from irgrad.ir.graph import Graph, Value
+from irgrad.runtime.compiled import Compiled, Program, as_callable
+from irgrad.runtime.backend import default_backend
+from irgrad.runtime.target import arguments_of, has_traced, inline, lower_target
+
+Argnums = int | str | tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in a result template: the output of the graph that goes there."""
+
+    output: int
+
+
+class Gradient:
+    """`grad` or `value_and_grad` of a function, as a transformation: it can be lowered, nested and compiled."""
+
+    def __init__(self, function: Callable[..., Any], argnums: Argnums, has_aux: bool, holomorphic: bool,
+                 with_value: bool) -> None:  # fmt: skip
+        self.function = function
+        self.argnums = argnums
+        self.has_aux = has_aux
+        self.holomorphic = holomorphic
+        self.with_value = with_value
+        functools.update_wrapper(self, function, updated=())
+
+    def lower(self, signature: Signature) -> Lowered:
+        """The gradient's graph: the function's nodes, then the adjoint nodes."""
+        lowered = lower_target(self.function, signature)
+        graph = lowered.graph
+        self._check_output(lowered)
+        selections = self._selections(lowered)
+        wrt = [value for selection in selections for value in selection.values]
+        self._check_inputs(wrt)
+        extended = gradient(graph, 0, wrt)
+        first = len(graph.outputs)
+        gradients: list[Any] = []
+        for selection in selections:
+            gradients.append(selection.build([Slot(first + i) for i in range(len(selection.values))]))
+            first += len(selection.values)
+        result: Any = tuple(gradients) if isinstance(self.argnums, tuple) else gradients[0]
+        primal = result_template(lowered)
+        if self.with_value:
+            result = (primal, result)
+        elif self.has_aux:
+            result = (result, primal[1])
+        return with_result(lowered, extended, result)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compiled at the first call with a signature."""
+        return self._compiled(*args, **kwargs)
+
+    @functools.cached_property
+    def _compiled(self) -> Compiled:
+        return Compiled(self)
+
+    def _check_output(self, lowered: Lowered) -> None:
+        name = getattr(self.function, "__name__", "the function")
+        template = result_template(lowered)
+        if self.has_aux:
+            if not isinstance(template, tuple) or len(template) != 2:
+                raise ArgumentError(f"has_aux: {name} must return (value, aux)")
+            template = template[0]
+        if not isinstance(template, Slot):
+            what = "a number that does not depend on the arguments" if isinstance(template, Static) else "several values"
+            raise ArgumentError(f"grad needs {name} to return one scalar, it returns {what}",
+                                hint="use vjp or jacobian, or has_aux=True for extra results")  # fmt: skip
+        type = lowered.graph.outputs[template.output].type
+        location = lowered.graph.outputs[template.output].node.location
+        if type.shape:
+            raise ShapeError(f"grad needs a scalar, {name} returns {type}", location=location,
+                             hint="sum it, or use vjp, jvp or jacobian for arrays")  # fmt: skip
+        if type.dtype.kind == "c" and not self.holomorphic:
+            raise DTypeError(f"grad needs a real scalar, {name} returns {type}", location=location,
+                             hint="take .real or abs(), or pass holomorphic=True")  # fmt: skip
+        if type.dtype.kind not in "fc":
+            raise DTypeError(f"grad needs a float result, {name} returns {type}", location=location,
+                             hint="convert with .astype(np.float64) before the last step")  # fmt: skip
+
+    def _selections(self, lowered: Lowered) -> list[Selection]:
+        argnums = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
+        return [select(lowered, argnum, self.function) for argnum in argnums]
+
+    def _check_inputs(self, wrt: Sequence[Value]) -> None:
+        for value in wrt:
+            kind = value.type.dtype.kind
+            if kind not in "fc":
+                raise DTypeError(f"grad with respect to {value!r}: the dtype must be a float",
+                                 hint="pass a float, or convert with .astype(np.float64)")  # fmt: skip
+            if kind == "c" and not self.holomorphic:
+                raise DTypeError(f"grad with respect to {value!r}: the dtype is complex",
+                                 hint="pass holomorphic=True for a holomorphic function, or use vjp")  # fmt: skip
+
+
+class Selection(NamedTuple):
+    """One entry of argnums: the values to differentiate to, and the pytree that their gradients form."""
+
+    values: list[Value]
+    tree: Any
+
+    def build(self, leaves: Sequence[Any]) -> Any:
+        """The pytree with `leaves` in it."""
+        return optree.tree_unflatten(self.tree, leaves)
+
+
+def select(lowered: Lowered, argnum: int | str, function: Any) -> Selection:
+    """The values that one entry of argnums names: an argument by position or name, or an inner value by name."""
+    args, kwargs = arguments_of(lowered.signature)
+    names = positional_names(function, len(args))
+    if isinstance(argnum, str):
+        if argnum in kwargs:
+            return _selection(lowered, kwargs[argnum], argnum)
+        if argnum in names[: len(args)]:
+            return _selection(lowered, args[names.index(argnum)], argnum)
+        try:
+            value = lowered.graph.value(argnum)
+        except KeyError as error:
+            known = ", ".join([*names[: len(args)], *kwargs])
+            raise ArgumentError(f"argnums: {error.args[0]}; the arguments are {known}") from None
+        return Selection([value], optree.tree_structure(0))
+    if not isinstance(argnum, int) or isinstance(argnum, bool):
+        raise ArgumentError(f"argnums must be ints, names or a tuple of them, got {argnum!r}")
+    if not -len(args) <= argnum < len(args):
+        raise ArgumentError(f"argnums={argnum}, but the call has {len(args)} positional arguments")
+    position = argnum % len(args)
+    return _selection(lowered, args[position], names[position] if position < len(names) else str(position))
+
+
+def _selection(lowered: Lowered, positions: Any, name: str) -> Selection:
+    leaves, tree = optree.tree_flatten(positions, none_is_leaf=True)
+    traced = {position: index for index, position in enumerate(lowered.signature.traced)}
+    values: list[Value] = []
+    for position in leaves:
+        leaf = lowered.signature.leaves[position]
+        if not isinstance(leaf, Argument):
+            kind = type(leaf.value).__name__
+            raise DTypeError(f"grad with respect to '{name}': {leaf.value!r} is a Python {kind}, which is static",
+                             hint=f"pass a float: {float(leaf.value)}" if kind == "int" else "choose other argnums")  # fmt: skip
+        values.append(lowered.graph.inputs[traced[position]])
+    return Selection(values, tree)
+
+
+def result_template(lowered: Lowered) -> Any:
+    """The result pytree with a `Slot` for each output of the graph and a `Static` for the rest."""
+    count = iter(range(len(lowered.graph.outputs)))
+    leaves = [Slot(next(count)) if static is None else static for static in lowered.statics]
+    return optree.tree_unflatten(lowered.result_tree, leaves)
+
+
+def with_result(lowered: Lowered, graph: Graph, template: Any) -> Lowered:
+    """`lowered` with another graph, whose outputs go to the slots of `template`."""
+    leaves, tree = optree.tree_flatten(template, none_is_leaf=True)
+    slots = [leaf.output for leaf in leaves if isinstance(leaf, Slot)]
+    outputs = {graph.output_names[slot]: graph.outputs[slot] for slot in slots}
+    statics = tuple(None if isinstance(leaf, Slot) else leaf for leaf in leaves)
+    return lowered._replace(graph=graph.replace(outputs=outputs), result_tree=tree, statics=statics)
+
+
+def grad(f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holomorphic: bool = False) -> Gradient:
+    """The gradient function of a scalar function: x -> df/dx, with the shape and dtype of x.
+
+    `argnums` chooses arguments by position or name (a tuple gives a tuple of gradients), or an intermediate value by the
+    name that the code gives it. With `has_aux`, f returns (value, aux) and the result is (gradient, aux).
+
+    >>> import numpy as np
+    >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0])).tolist()
+    [2.0, 4.0]
+    """
+    return _transformed(f, argnums, has_aux, holomorphic, False)
+
+
+def value_and_grad(f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holomorphic: bool = False) -> Gradient:
+    """Like `grad`, but the function returns (value, gradient); the value is what f returns, aux included.
+
+    >>> value, gradient = value_and_grad(lambda x: x * x)(3.0)
+    >>> float(value), float(gradient)
+    (9.0, 6.0)
+    """
+    return _transformed(f, argnums, has_aux, holomorphic, True)
+
+
+def _transformed(f: Any, argnums: Any, has_aux: bool, holomorphic: bool, with_value: bool) -> Gradient:
+    """The transformation, the same object for the same function, so that it is compiled once and for all."""
+    function = as_callable(f)
+    if isinstance(argnums, list):
+        argnums = tuple(argnums)
+    if not callable(function):
+        raise ArgumentError(f"cannot differentiate a {type(f).__name__}", hint="pass a function, an expression or a Graph")
+    if isinstance(function, Compiled):
+        function = function.target
+    options = (argnums, has_aux, holomorphic, with_value)
+    return remembered(function, options, lambda f: Gradient(f, *options))
+
+
+def remembered(function: Any, key: Any, make: Callable[[Any], Any]) -> Any:
+    """`make(function)`, kept on the function itself so that it lives as long, and is made once."""
+    try:
+        known: dict[Any, Any] = vars(function).setdefault("__irgrad__", {})
+    except TypeError:  # builtins and slotted callables keep no attributes
+        known = _FOR_BUILTINS.setdefault(function, {})
+    if key not in known:
+        known[key] = make(function)
+    return known[key]
+
+
+_FOR_BUILTINS: dict[Any, dict[Any, Any]] = {}
+
+
