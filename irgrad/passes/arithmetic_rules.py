@@ -1,0 +1,206 @@
+"""Identities of arithmetic."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from irgrad.ir.graph import Value
+from irgrad.ir.op import Op
+from irgrad.ir.types import broadcast_shapes
+from irgrad.ops.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATIVE, SQUARE, SUBTRACT
+from irgrad.ops.shape import BroadcastTo
+from irgrad.passes.rewrite import Rewriter, Rules, rule
+
+ARITHMETIC: Rules = {}
+
+
+def scalar(value: Value) -> Any:
+    """The number that a constant holds in every place, else None."""
+    array = value.constant
+    if array is None or not array.size:
+        return None
+    if array.ndim == 0:
+        return array[()]
+    first = array.ravel()[0]
+    return first if array.size <= 64 and array.tobytes() == np.full_like(array, first).tobytes() else None
+
+
+def is_scalar(value: Value, number: float) -> bool:
+    """Whether `value` is the constant `number` (0.0 and -0.0 differ)."""
+    found = scalar(value)
+    return found is not None and found == number and (number != 0 or not np.signbit(np.real(found)))
+
+
+def made_by(value: Value, op: Op) -> bool:
+    """Whether `value` comes from `op`."""
+    return value.node.op is op
+
+
+def in_place_of(r: Rewriter, value: Value, like: Value) -> Value | None:
+    """`value` where it has the shape that it has together with `like` (the result's), else its broadcast."""
+    shape = broadcast_shapes(value.type.shape, like.type.shape)
+    return value if shape == value.type.shape else r.emit(BroadcastTo(shape), value)
+
+
+def is_power_of_two(number: Any) -> bool:
+    """Whether multiplying by a float is exact: a power of two, of moderate size, of either sign."""
+    if not isinstance(number, np.floating) or not np.isfinite(number) or number == 0:
+        return False
+    mantissa, exponent = math.frexp(float(number))
+    return abs(mantissa) == 0.5 and abs(exponent) < 64
+
+
+@rule(ARITHMETIC, "multiply")
+def multiply_by_one(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
+    """1 x = x, -1 x = -x."""
+    for factor, other in ((x, y), (y, x)):
+        if is_scalar(factor, 1):
+            return in_place_of(r, other, factor)
+        if is_scalar(factor, -1) and other.type.dtype.kind in "fi":
+            return in_place_of(r, r.emit(NEGATIVE, other), factor)
+    return None
+
+
+@rule(ARITHMETIC, "multiply")
+def multiply_powers_of_two(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
+    """a (b x) = (a b) x, exact when a and b are powers of two."""
+    for factor, product in ((x, y), (y, x)):
+        a = scalar(factor)
+        if is_power_of_two(a) and factor.type.shape == () and made_by(product, MULTIPLY):
+            for inner, rest in (product.node.operands, product.node.operands[::-1]):
+                b = scalar(inner)
+                if is_power_of_two(b) and inner.type.shape == ():
+                    return r.emit(MULTIPLY, r.constant(a * b), rest)
+    return None
+
+
+@rule(ARITHMETIC, "multiply")
+def multiply_negatives(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
+    """(-x) (-y) = x y, and a (-x) = (-a) x for a constant a."""
+    if made_by(x, NEGATIVE) and made_by(y, NEGATIVE):
+        return r.emit(MULTIPLY, x.node.operands[0], y.node.operands[0])
+    for factor, other in ((x, y), (y, x)):
+        number = scalar(factor)
+        if number is not None and made_by(other, NEGATIVE) and factor.type.dtype.kind == "f":
+            return r.emit(MULTIPLY, r.constant(-number), other.node.operands[0])
+    return None
+
+
+@rule(ARITHMETIC, "multiply")
+def multiply_reciprocal(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
+    """x (1 / y) = x / y, where the quotient has no other use (rounds once instead of twice)."""
+    for other, quotient in ((x, y), (y, x)):
+        if not r.used_once(quotient) or other.type.dtype.kind not in "fc":
+            continue
+        if made_by(quotient, DIVIDE) and is_scalar(quotient.node.operands[0], 1):
+            return r.emit(DIVIDE, other, quotient.node.operands[1])
+    return None
+
+
+@rule(ARITHMETIC, "multiply")
+def multiply_by_itself(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
+    """x x = x^2."""
+    return r.emit(SQUARE, x) if x == y and x.type.dtype.kind in "fciu" else None
+
+
+@rule(ARITHMETIC, "add")
+def add_negative(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
+    """x + (-y) = x - y."""
+    if x.type.dtype.kind not in "fciu":
+        return None
+    if made_by(y, NEGATIVE):
+        return r.emit(SUBTRACT, x, y.node.operands[0])
+    return r.emit(SUBTRACT, y, x.node.operands[0]) if made_by(x, NEGATIVE) else None
+
+
+@rule(ARITHMETIC, "add")
+def add_nothing(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
+    """x + 0 = x for integers, x + (-0.0) = x for floats."""
+    for nothing, other in ((x, y), (y, x)):
+        number = scalar(nothing)
+        integer = isinstance(number, np.integer) and number == 0
+        if integer or (isinstance(number, np.floating) and number == 0 and np.signbit(number)):
+            return in_place_of(r, other, nothing)
+    return None
+
+
+@rule(ARITHMETIC, "subtract")
+def subtract_simply(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
+    """x - 0 = x, x - (-y) = x + y."""
+    if is_scalar(y, 0) and y.type.dtype.kind in "fiu":
+        return in_place_of(r, x, y)
+    return r.emit(ADD, x, y.node.operands[0]) if made_by(y, NEGATIVE) else None
+
+
+@rule(ARITHMETIC, "divide")
+def divide_simply(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
+    """x / 1 = x, x / -1 = -x, x / 2^k = 2^-k x."""
+    if is_scalar(y, 1):
+        return in_place_of(r, x, y)
+    number = scalar(y)
+    if is_power_of_two(number):
+        return r.emit(MULTIPLY, x, r.constant(1 / number))
+    return None
+
+
+@rule(ARITHMETIC, "negative")
+def negative_simply(r: Rewriter, op: Op, x: Value) -> Value | None:
+    """-(-x) = x, -(a x) = (-a) x for a constant a."""
+    if made_by(x, NEGATIVE):
+        return x.node.operands[0]
+    if made_by(x, MULTIPLY) and r.used_once(x):
+        for factor, other in (x.node.operands, x.node.operands[::-1]):
+            number = scalar(factor)
+            if number is not None and factor.type.dtype.kind == "f":
+                return r.emit(MULTIPLY, r.constant(-number), other)
+    return None
+
+
+@rule(ARITHMETIC, "power")
+def power_of_small_integer(r: Rewriter, op: Op, x: Value, p: Value) -> Value | None:
+    """x^0 = 1, x^1 = x, x^2, x^-1, x^3 = x x^2, x^4 = (x^2)^2 (the last two may differ in the last bit)."""
+    number = scalar(p)
+    if not isinstance(number, (np.floating, np.complexfloating)) or number not in (0, 1, 2, 3, 4, -1):
+        return None
+    shape = broadcast_shapes(x.type.shape, p.type.shape)
+    if number == 0:
+        one = r.constant(np.ones((), x.type.dtype))
+        return r.emit(BroadcastTo(shape), one) if shape else one
+    base = in_place_of(r, x, p)
+    if base is None or number == 1:
+        return base
+    if number == -1:
+        return r.emit(DIVIDE, r.constant(np.ones((), x.type.dtype)), base)
+    square = r.emit(SQUARE, base)
+    if number == 2:
+        return square
+    return r.emit(MULTIPLY, base, square) if number == 3 else r.emit(SQUARE, square)
+
+
+@rule(ARITHMETIC, "where")
+def where_decided(r: Rewriter, op: Op, condition: Value, x: Value, y: Value) -> Value | None:
+    """A constant condition, or equal branches."""
+    shape = broadcast_shapes(condition.type.shape, x.type.shape, y.type.shape)
+    decided = scalar(condition)
+    chosen = x if x == y else None if decided is None else x if decided else y
+    if chosen is None or chosen.type.shape == shape:
+        return chosen
+    return r.emit(BroadcastTo(shape), chosen)
+
+
+@rule(ARITHMETIC, "astype", "conjugate", "real")
+def cast_simply(r: Rewriter, op: Op, x: Value) -> Value | None:
+    """A conversion to the dtype at hand; conjugate of conjugate; the real part of a real made complex."""
+    if op.name == "astype":
+        return x if x.type.dtype == op.parameters["dtype"] else None
+    inner = x.node.op
+    if op.name == "conjugate":
+        return x.node.operands[0] if inner is op or x.type.dtype.kind != "c" else None
+    made_complex = inner.name == "astype" and x.node.operands[0].type.dtype.kind == "f"
+    source = x.node.operands[0] if made_complex else None
+    return source if source is not None and source.type.dtype == np.dtype(f"f{x.type.dtype.itemsize // 2}") else None
+
+

@@ -1,0 +1,223 @@
+"""Sums of products become contractions, and contractions take up what surrounds them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from irgrad.ir.graph import Value
+from irgrad.ir.types import broadcast_axes, broadcast_shapes, drop_axes
+from irgrad.ops.arithmetic import MULTIPLY, SQUARE
+from irgrad.ops.contract import Contract, split_spec
+from irgrad.ops.reduction import Sum
+from irgrad.ops.shape import BroadcastTo, Reshape, Transpose
+from irgrad.passes.association import best_association
+from irgrad.passes.rewrite import Rewriter, Rules, rule
+
+CONTRACTIONS: Rules = {}
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@rule(CONTRACTIONS, "sum")
+def sum_of_product(r: Rewriter, op: Sum, x: Value) -> Value | None:
+    """sum(a * b) is a contraction, where the product has no other use and each summed axis is in both."""
+    if x.node.op not in (MULTIPLY, SQUARE) or not r.used_once(x) or x.type.dtype.kind not in "fc":
+        return None
+    a, b = (x.node.operands * 2)[:2]
+    shape = broadcast_shapes(a.type.shape, b.type.shape)
+    groups = [_letters(value, shape) for value in (a, b)]
+    summed = {LETTERS[axis] for axis in op.axes}
+    if not all(summed <= set(letters) for letters in groups):
+        return None
+    result = "".join(LETTERS[axis] for axis in range(len(shape)) if axis not in op.axes)
+    if any(letter not in groups[0] + groups[1] for letter in result):
+        return None
+    operands = [_squeezed(r, value, shape) for value in (a, b)]
+    return r.emit(Contract(f"{groups[0]},{groups[1]}->{result}"), *operands)
+
+
+def _letters(value: Value, shape: tuple[int, ...]) -> str:
+    """A letter for each axis of `shape` along which `value` is not repeated."""
+    repeated = broadcast_axes(value.type.shape, shape)
+    return "".join(LETTERS[axis] for axis in range(len(shape)) if axis not in repeated)
+
+
+def _squeezed(r: Rewriter, value: Value, shape: tuple[int, ...]) -> Value:
+    lead = len(shape) - value.type.ndim
+    ones = [axis - lead for axis in broadcast_axes(value.type.shape, shape) if axis >= lead]
+    return r.emit(Reshape(drop_axes(value.type.shape, ones)), value) if ones else value
+
+
+@rule(CONTRACTIONS, "sum")
+def sum_of_contraction(r: Rewriter, op: Sum, x: Value) -> Value | None:
+    """sum(contract(a, b)): the summed letters leave the result, or are summed in the one operand that has them."""
+    if not isinstance(x.node.op, Contract) or not r.used_once(x):
+        return None
+    left, right, result = split_spec(x.node.op.spec)
+    summed = {result[axis] for axis in op.axes}
+    operands = []
+    for letters, other, value in zip((left, right), (right, left), x.node.operands, strict=True):
+        alone = tuple(i for i, letter in enumerate(letters) if letter in summed and letter not in other)
+        operands.append(r.emit(Sum(alone), value) if alone else value)
+    kept = [
+        "".join(letter for letter in letters if letter not in summed or letter in other)
+        for letters, other in ((left, right), (right, left))
+    ]
+    remaining = "".join(letter for letter in result if letter not in summed)
+    return r.emit(Contract(f"{kept[0]},{kept[1]}->{remaining}"), *operands)
+
+
+@rule(CONTRACTIONS, "contract")
+def contract_transposed(r: Rewriter, op: Contract, x: Value, y: Value) -> Value | None:
+    """A transposed operand is the operand with its letters permuted."""
+    left, right, result = split_spec(op.spec)
+    for value in (x, y):
+        if isinstance(value.node.op, Transpose):
+            break
+    else:
+        return None
+    (left, x), (right, y) = _untransposed(left, x), _untransposed(right, y)
+    return r.emit(Contract(f"{left},{right}->{result}"), x, y)
+
+
+def _untransposed(letters: str, value: Value) -> tuple[str, Value]:
+    if not isinstance(value.node.op, Transpose):
+        return letters, value
+    axes = value.node.op.axes
+    return "".join(letters[axes.index(axis)] for axis in range(len(axes))), value.node.operands[0]
+
+
+@rule(CONTRACTIONS, "transpose")
+def transpose_of_contraction(r: Rewriter, op: Transpose, x: Value) -> Value | None:
+    """The transpose of a contraction that has no other use: its result's letters permuted."""
+    if not isinstance(x.node.op, Contract) or not r.used_once(x):
+        return None
+    left, right, result = split_spec(x.node.op.spec)
+    permuted = "".join(result[axis] for axis in op.axes)
+    return r.emit(Contract(f"{left},{right}->{permuted}"), *x.node.operands)
+
+
+@rule(CONTRACTIONS, "contract")
+def contract_broadcast(r: Rewriter, op: Contract, x: Value, y: Value) -> Value | None:
+    """A repeated operand: its repeated letters leave it, and are summed in the other or broadcast in the result."""
+    left, right, result = split_spec(op.spec)
+    for slot, (letters, value, others, other) in enumerate(((left, x, right, y), (right, y, left, x))):
+        if isinstance(value.node.op, BroadcastTo):
+            break
+    else:
+        return None
+    source = value.node.operands[0]
+    repeated = broadcast_axes(source.type.shape, value.type.shape)
+    gone = {letters[axis] for axis in repeated}
+    if not gone:
+        return None
+    source = _squeezed(r, source, value.type.shape)
+    kept = "".join(letter for letter in letters if letter not in gone)
+    alone = tuple(i for i, letter in enumerate(others) if letter in gone and letter not in result)
+    other = r.emit(Sum(alone), other) if alone else other
+    others = "".join(letter for i, letter in enumerate(others) if i not in alone)
+    inside = "".join(letter for letter in result if letter in kept + others)
+    operands = ((kept, source), (others, other)) if slot == 0 else ((others, other), (kept, source))
+    value = r.emit(Contract(f"{operands[0][0]},{operands[1][0]}->{inside}"), operands[0][1], operands[1][1])
+    return _broadcast_letters(r, value, inside, result, dict(zip(left + right, x.type.shape + y.type.shape, strict=True)))
+
+
+def _broadcast_letters(r: Rewriter, value: Value, have: str, wanted: str, extent: dict[str, int]) -> Value:
+    if have == wanted:
+        return value
+    ones = tuple(extent[letter] if letter in have else 1 for letter in wanted)
+    shaped = r.emit(Reshape(ones), value)
+    return r.emit(BroadcastTo(tuple(extent[letter] for letter in wanted)), shaped)
+
+
+@rule(CONTRACTIONS, "contract")
+def contract_elementwise(r: Rewriter, op: Contract, x: Value, y: Value) -> Value | None:
+    """No sum, and no letter that only one operand has unless the other is a scalar: a product of elements."""
+    left, right, result = split_spec(op.spec)
+    if len(result) != len(set(left + right)) or (left and right and set(left) != set(right)):
+        return None
+    aligned = [
+        r.emit(Transpose(tuple(letters.index(c) for c in result)), value) if letters and letters != result else value
+        for letters, value in ((left, x), (right, y))
+    ]
+    return r.emit(MULTIPLY, *aligned)
+
+
+@rule(CONTRACTIONS, "contract")
+def reassociate(r: Rewriter, op: Contract, x: Value, y: Value) -> Value | None:
+    """A chain of contractions in the order that needs the fewest multiplications."""
+    chain = Chain(r, op, (x, y))
+    if len(chain.leaves) < 3:
+        return None
+    groups, result, extents = chain.normal_form()
+    tree, cost = best_association(groups, result, extents)
+    if cost >= chain.cost(extents):
+        return None
+    return chain.emit(r, tree, groups, result)
+
+
+class Chain:
+    """The contractions, used nowhere else, that end in one contraction, with letters of their own."""
+
+    LIMIT = 6
+
+    def __init__(self, r: Rewriter, op: Contract, operands: tuple[Value, ...]) -> None:
+        self.leaves: list[tuple[str, Value]] = []
+        self.products: list[str] = []
+        self.fresh = iter(LETTERS)
+        left, right, result = split_spec(op.spec)
+        names = {letter: next(self.fresh) for letter in dict.fromkeys(result + left + right)}
+        self.result = "".join(names[letter] for letter in result)
+        self.products.append("".join(names.values()))
+        work = [("".join(names[c] for c in letters), v) for letters, v in zip((left, right), operands, strict=True)]
+        while work:
+            letters, value = work.pop(0)
+            room = len(self.leaves) + len(work) + 2 <= self.LIMIT
+            if room and isinstance(value.node.op, Contract) and r.used_once(value):
+                work = self._open(letters, value, value.node.op) + work
+            else:
+                self.leaves.append((letters, value))
+
+    def _open(self, letters: str, value: Value, op: Contract) -> list[tuple[str, Value]]:
+        left, right, result = split_spec(op.spec)
+        names = dict(zip(result, letters, strict=True))
+        for letter in left + right:
+            if letter not in names:
+                names[letter] = next(self.fresh)
+        self.products.append("".join(names.values()))
+        return [
+            ("".join(names[c] for c in group), operand)
+            for group, operand in zip((left, right), value.node.operands, strict=True)
+        ]
+
+    def normal_form(self) -> tuple[tuple[str, ...], str, tuple[tuple[str, int], ...]]:
+        """Letters of the leaves, of the result, and extents: hashable."""
+        extents = {c: n for letters, value in self.leaves for c, n in zip(letters, value.type.shape, strict=True)}
+        return tuple(letters for letters, _ in self.leaves), self.result, tuple(extents.items())
+
+    def cost(self, extents: tuple[tuple[str, int], ...]) -> int:
+        """Multiplications as it stands."""
+        extent = dict(extents)
+        return sum(int(np.prod([extent[c] for c in letters], dtype=object)) for letters in self.products)
+
+    def emit(self, r: Rewriter, tree: object, groups: tuple[str, ...], result: str) -> Value:
+        """The chain associated as `tree` says: an int is a leaf, a pair a contraction."""
+
+        def build(branch: object, outside: str) -> tuple[str, Value]:
+            if isinstance(branch, int):
+                return self.leaves[branch]
+            first, second = branch  # pyright: ignore[reportGeneralTypeIssues]
+            left = build(first, outside + _all_letters(second, groups))
+            right = build(second, outside + _all_letters(first, groups))
+            kept = "".join(c for c in dict.fromkeys(left[0] + right[0]) if c in outside)
+            if set(kept) == set(result) == set(outside):
+                kept = result
+            return kept, r.emit(Contract(f"{left[0]},{right[0]}->{kept}"), left[1], right[1])
+
+        return build(tree, result)[1]
+
+
+def _all_letters(branch: object, groups: tuple[str, ...]) -> str:
+    if isinstance(branch, int):
+        return groups[branch]
+    first, second = branch  # pyright: ignore[reportGeneralTypeIssues]
+    return _all_letters(first, groups) + _all_letters(second, groups)
