@@ -55,8 +55,12 @@ class DTypeError(IrgradError, TypeError):
     """A dtype that an operation, a derivative or a backend does not take."""
 
 
-class IndexOutOfBounds(IrgradError, IndexError):
-    """A static index outside its axis."""
+class IndexingError(IrgradError, IndexError):
+    """An index that does not fit the array: of a wrong type or shape, or with too many axes."""
+
+
+class IndexOutOfBounds(IndexingError):
+    """An index outside its axis."""
 
 
 class ArgumentError(IrgradError, TypeError):

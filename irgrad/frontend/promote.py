@@ -76,6 +76,13 @@ def stacked(builder: Builder, items: Iterable[Any]) -> Any:
     return np.stack([lift(builder, item) for item in items])
 
 
+def lift_each(*operands: Any) -> list[Any]:
+    """The operands as traced arrays, each of its own dtype; Python numbers have theirs, as in `np.asarray`."""
+    builder = innermost(operands)
+    lifted = [lift(builder, operand) for operand in operands]
+    return [x.builder.wrap(x.builder, x.value) if x.weak else x for x in lifted]
+
+
 def common_dtype(operands: Iterable[Any]) -> DType:
     """NumPy's result type of the operands."""
     examples = [k(0) if isinstance(k, type) else k for k in map(kind, operands)]

@@ -58,12 +58,17 @@ def entry(method: F) -> F:
     return wrapper  # pyright: ignore[reportReturnType]
 
 
+def _is_foreign(kind: type) -> bool:
+    """Whether objects of this type give ufuncs a meaning of their own, so that NumPy's protocols let them decide."""
+    return not issubclass(kind, (Tracer, np.ndarray, np.generic)) and hasattr(kind, "__array_ufunc__")
+
+
 def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
     op = UFUNCS.get(ufunc)
 
     def method(self: Tracer, other: Any) -> Any:
         operands = (other, self) if reflected else (self, other)
-        if isinstance(other, (str, bytes, dict, set)) or other is None:
+        if isinstance(other, (str, bytes, dict, set)) or other is None or _is_foreign(type(other)):
             return NotImplemented
         if op is None:
             return call_ufunc(ufunc, operands)
@@ -131,10 +136,12 @@ class Tracer(Traced):
 
     @entry
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return call_ufunc(ufunc, inputs, method, kwargs)
+        return NotImplemented if any(_is_foreign(type(x)) for x in inputs) else call_ufunc(ufunc, inputs, method, kwargs)
 
     @entry
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if any(map(_is_foreign, types)):
+            return NotImplemented
         implementation = FUNCTIONS.get(function)
         if implementation is None:
             name = f"{function.__module__}.{function.__name__}"
@@ -186,7 +193,7 @@ class Tracer(Traced):
         if result.value.type != self.value.type:
             raise TraceError(f"in-place result {result.value.type} does not fit into {self.value.type}",
                              hint="write x = x + ... instead of x += ...")  # fmt: skip
-        if self.value.node.op.is_view or self.value in self.builder.viewed:
+        if self.value in self.builder.viewed:
             raise UnsupportedError("in-place change of a traced array that shares memory with a view of it",
                                    hint="write x = x + ... , or take a .copy() of the view")  # fmt: skip
         self.value = result.value

@@ -34,7 +34,7 @@ class Builder:
 
     `wrap` makes the traced values that code computes with. A builder opened inside the trace of another has a higher
     `level`; an operation on values of several levels belongs to the innermost, which captures the outer ones.
-    `viewed` holds the values that share memory with a view in NumPy's semantics.
+    `viewed` holds the values that share memory with another, as array or as view, in NumPy's semantics.
     """
 
     def __init__(self, wrap: Callable[[Builder, Value], Any], level: int = 0) -> None:
@@ -85,7 +85,7 @@ class Builder:
         node = Node(op, tuple(operands), types, location=self.location, origin=self.origin)
         self.nodes.append(node)
         if op.is_view:
-            self.viewed.add(node.operands[0])
+            self.viewed.update((node.operands[0], Value(node, 0)))
         return node
 
     def bind(self, op: Op, operands: Sequence[Any]) -> Any:

@@ -134,7 +134,7 @@ class Linear(Op):
 
     def jvp(self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]) -> Sequence[Any]:
         directions = [
-            primal if slot < self.first_linear else zeros_like(primal) if tangent is None else tangent
+            primal if not self.differentiable(slot) else zeros_like(primal) if tangent is None else tangent
             for slot, (primal, tangent) in enumerate(zip(primals, tangents, strict=True))
         ]
         return [bind(self, *directions)]

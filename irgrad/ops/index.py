@@ -1,0 +1,137 @@
+"""Indexing by arrays of integers: `gather` and `scatter_add` are each other's transpose; `nonzero` turns masks into indices.
+
+Negative indices count from the end; an index outside its axis is an `IndexOutOfBounds` when the program runs, never a
+silent clamp. All index arrays of one op have the same shape S.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import DTypeError, IndexOutOfBounds, ShapeError
+from irgrad.ir.op import Array, register
+from irgrad.ir.types import BOOL, I64, ArrayType, Shape, drop_axes
+from irgrad.ops.base import Flat, Linear, bind
+
+
+def check_indices(name: str, axes: tuple[int, ...], shape: Shape, indices: Sequence[ArrayType]) -> Shape:
+    """The common shape S of the index arrays; an error unless there is one for each of `axes`, all distinct."""
+    if len(set(axes)) != len(axes) or any(not 0 <= axis < len(shape) for axis in axes):
+        raise ShapeError(f"{name}: axes {axes} are not distinct axes of shape {shape}")
+    if not axes or len(indices) != len(axes):
+        raise ShapeError(f"{name}: {len(axes)} axes need as many index arrays, got {len(indices)}")
+    for index in indices:
+        if index.dtype.kind not in "iu":
+            raise DTypeError(f"{name}: an index must be of integers, got {index}")
+        if index.shape != indices[0].shape:
+            raise ShapeError(f"{name}: index arrays {indices[0]} and {index} differ in shape")
+    return indices[0].shape
+
+
+def in_front(axes: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    """The permutation that brings `axes` to the front."""
+    return (*axes, *(axis for axis in range(ndim) if axis not in axes))
+
+
+def check_bounds(name: str, axes: tuple[int, ...], shape: Shape, indices: Sequence[Array]) -> None:
+    """An `IndexOutOfBounds` that names the first index outside its axis."""
+    for axis, index in zip(axes, indices, strict=True):
+        extent = shape[axis]
+        wrong = index[(index < -extent) | (index >= extent)]
+        if wrong.size:
+            raise IndexOutOfBounds(f"{name}: index {wrong.flat[0]} is out of bounds for axis {axis} with size {extent}")
+
+
+@register("gather")
+class Gather(Linear):
+    """`result[s, rest] = x[..., i1[s], ..., ik[s], ...]`: one index array for each of `axes`, the other axes after S."""
+
+    axes: tuple[int, ...]
+
+    def differentiable(self, operand: int) -> bool:
+        return operand == 0
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        x, *indices = operands
+        shape = check_indices("gather", self.axes, x.shape, indices)
+        return (ArrayType(x.dtype, shape + drop_axes(x.shape, self.axes)),)
+
+    def reference(self, *operands: Array) -> Array:
+        x, *indices = operands
+        try:
+            picked = x.transpose(in_front(self.axes, x.ndim))[tuple(indices)]
+        except IndexError:
+            check_bounds("gather", self.axes, x.shape, indices)
+            raise
+        return picked if indices[0].ndim else np.array(picked)
+
+    def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
+        x, *indices = primals
+        return scatter_add(cotangent, self.axes, x.shape, indices)
+
+
+@register("scatter_add")
+class ScatterAdd(Linear):
+    """Zeros of `shape` with the updates added at `[..., i1[s], ..., ik[s], ...]`; equal indices accumulate."""
+
+    axes: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    def differentiable(self, operand: int) -> bool:
+        return operand == 0
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        updates, *indices = operands
+        places = check_indices("scatter_add", self.axes, self.shape, indices)
+        expected = places + drop_axes(self.shape, self.axes)
+        if updates.shape != expected:
+            raise ShapeError(f"scatter_add: updates of shape {expected} fit, got {updates}")
+        return (ArrayType(updates.dtype, self.shape),)
+
+    def reference(self, *operands: Array) -> Array:
+        updates, *indices = operands
+        result = np.zeros(self.shape, updates.dtype)
+        try:
+            np.add.at(result.transpose(in_front(self.axes, result.ndim)), tuple(indices), updates)
+        except IndexError:
+            check_bounds("scatter_add", self.axes, self.shape, indices)
+            raise
+        return result
+
+    def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
+        return gather(cotangent, self.axes, primals[1:])
+
+
+@register("nonzero")
+class Nonzero(Flat):
+    """The flat (C order) indices of the true places of a mask that has exactly `count` of them."""
+
+    count: int
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        (mask,) = operands
+        if mask.dtype != BOOL:
+            raise DTypeError(f"nonzero takes a bool array, got {mask}")
+        if not 0 <= self.count <= mask.size:
+            raise ShapeError(f"nonzero: {mask} cannot have {self.count} true places")
+        return (ArrayType(I64, (self.count,)),)
+
+    def reference(self, *operands: Array) -> Array:
+        places = np.flatnonzero(operands[0]).astype(I64, copy=False)
+        if places.size != self.count:
+            raise ShapeError(f"nonzero: the mask has {places.size} true places, the program was compiled for {self.count}",
+                             hint="compile again after changing the mask, or use np.where(mask, a, b)")  # fmt: skip
+        return places
+
+
+def gather(x: Any, axes: Sequence[int], indices: Sequence[Any]) -> Any:
+    """`x` indexed on `axes` by integer arrays of one shape."""
+    return bind(Gather(tuple(axes)), x, *indices)
+
+
+def scatter_add(updates: Any, axes: Sequence[int], shape: Sequence[int], indices: Sequence[Any]) -> Any:
+    """`updates` accumulated into zeros of `shape`."""
+    return bind(ScatterAdd(tuple(axes), tuple(shape)), updates, *indices)
