@@ -15,6 +15,7 @@ import numpy as np
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.op import Array
 from irgrad.ops.base import Elementwise
+from irgrad_numpy.kernels import kernel
 
 
 class Step(NamedTuple):
@@ -115,12 +116,11 @@ class Plan:
         writes = tuple(map(self._slot, node.outputs))
         dying = [v for v in dict.fromkeys(node.operands) if self.last_read[v] == index and v.constant is None]
         reuse = self._reusable(index, node, dying)
-        call = node.op.ufunc if isinstance(node.op, Elementwise) else node.op.reference
         if not node.op.is_view:
             self.own.update(node.outputs)
         unread = [value for value in node.outputs if value not in self.last_read]
         dies = tuple(self.slot[value] for value in (*dying, *unread))
-        return Step(call, reads, writes, dies, None if reuse is None else self.slot[reuse])
+        return Step(kernel(node), reads, writes, dies, None if reuse is None else self.slot[reuse])
 
     def _reusable(self, index: int, node: Node, dying: list[Value]) -> Value | None:
         if not isinstance(node.op, Elementwise) or not node.types[0].shape:

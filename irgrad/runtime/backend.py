@@ -1,8 +1,8 @@
 """What a backend is, which ones are installed, and which one is used.
 
 A backend is found through the entry-point group `irgrad.backends`. The default is set, in order of precedence, by an
-argument, by `use_backend` in the current context, by the environment variable `IRGRAD_BACKEND`, else it is the first of
-`PREFERRED` that is installed.
+argument, by `use_backend` in the current context, by the environment variable `IRGRAD_BACKEND` (read when irgrad is
+imported), else it is the first of `PREFERRED` that is installed.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 
 GROUP = "irgrad.backends"
-VARIABLE = "IRGRAD_BACKEND"
 PREFERRED = ("numba", "numpy")
-_CURRENT: contextvars.ContextVar[str | None] = contextvars.ContextVar("irgrad_backend", default=None)
+_FROM_ENVIRONMENT = os.environ.get("IRGRAD_BACKEND") or None
+_CURRENT: contextvars.ContextVar[str | None] = contextvars.ContextVar("irgrad_backend", default=_FROM_ENVIRONMENT)
 
 
 class Executable(Protocol):
@@ -58,11 +58,7 @@ def backends() -> list[str]:
 
 def default_backend() -> str:
     """The name of the backend that is used where none is given."""
-    chosen = _CURRENT.get() or os.environ.get(VARIABLE)
-    if chosen:
-        return chosen
-    installed = _entry_points()
-    return next((name for name in PREFERRED if name in installed), "numpy")
+    return _CURRENT.get() or _preferred()
 
 
 @contextmanager
@@ -90,6 +86,11 @@ def get_backend(name: str) -> Backend:
         raise BackendError(f"no backend called '{name}'; installed: {', '.join(backends())}",
                            hint=f"did you mean '{close[0]}'?" if close else "")  # fmt: skip
     return found.load()()
+
+
+@lru_cache(maxsize=1)
+def _preferred() -> str:
+    return next((name for name in PREFERRED if name in _entry_points()), "numpy")
 
 
 @lru_cache(maxsize=1)

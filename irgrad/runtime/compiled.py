@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import optree
 
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.lower import Lowered, Signature, signature_of
@@ -30,6 +31,7 @@ class Program:
         self.executable = get_backend(backend).compile(self.graph)
         arguments = len(self.graph.inputs) - self.graph.captured
         self.dtypes = [type.dtype for type in self.graph.input_types[:arguments]]
+        self.plain = lowered.result_tree == optree.tree_structure(0) and lowered.statics == (None,)
         self.captured_types = self.graph.input_types[arguments:]
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
@@ -37,8 +39,8 @@ class Program:
         arrays: list[Array] = list(map(np.asarray, leaves, self.dtypes))
         if self.captured_types:
             arrays += self._captured()
-        outputs = self.executable(arrays)
-        return build_result(self.lowered, [x if x.ndim else x[()] for x in outputs])
+        outputs = [x if x.ndim else x[()] for x in self.executable(arrays)]
+        return outputs[0] if self.plain else build_result(self.lowered, outputs)
 
     def _captured(self) -> Sequence[Array]:
         for array, expected in zip(self.lowered.captured, self.captured_types, strict=True):
@@ -46,6 +48,20 @@ class Program:
                 raise ArgumentError(f"an array that the function closes over was {expected} and is now {type_of(array)}",
                                     hint="compile again, or pass it as an argument")  # fmt: skip
         return self.lowered.captured
+
+
+def flat_key(backend: str, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """What stands for the signature where every argument is a plain array or a Python float; None elsewhere."""
+    key: list[Any] = [backend]
+    for arg in args:
+        kind = type(arg)
+        if kind is np.ndarray:
+            key += (arg.dtype, arg.shape)
+        elif kind is float:
+            key.append(float)
+        else:
+            return None
+    return tuple(key)
 
 
 class Compiled:
@@ -62,20 +78,26 @@ class Compiled:
         self.target = target
         self.backend = backend
         self._programs: dict[tuple[str, Signature], Program] = {}
+        self._flat: dict[tuple[Any, ...], Program] = {}
         self._lock = threading.RLock()
         functools.update_wrapper(self, innermost_function(target), updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it as the function itself; inside a trace it becomes part of the graph."""
+        backend = self.backend or default_backend()
+        flat = None if kwargs else flat_key(backend, args)
+        if flat is not None and flat in self._flat:
+            return self._flat[flat](args)
         signature, leaves = signature_of(args, kwargs)
-        key = (self.backend or default_backend(), signature)
-        program = self._programs.get(key)
-        if program is not None and not has_traced(leaves):
-            return program(leaves)
-        lowered = lower_target(self.target, signature)
-        if has_traced(leaves) or has_traced(lowered.captured):
-            return inline(lowered, leaves)
-        return self._program(key, lowered)(leaves)
+        program = None if has_traced(leaves) else self._programs.get((backend, signature))
+        if program is None:
+            lowered = lower_target(self.target, signature)
+            if has_traced(leaves) or has_traced(lowered.captured):
+                return inline(lowered, leaves)
+            program = self._program((backend, signature), lowered)
+        if flat is not None:
+            self._flat[flat] = program
+        return program(leaves)
 
     def _program(self, key: tuple[str, Signature], lowered: Lowered) -> Program:
         with self._lock:
@@ -108,6 +130,7 @@ def compile(target: Any, backend: str | None = None) -> Compiled:
     """Compile a function, a transformed function, an expression string or a Graph.
 
     >>> import numpy as np
+import optree
     >>> f = compile(lambda x: np.sin(x) ** 2)
     >>> float(f(0.0))
     0.0

@@ -1,0 +1,189 @@
+"""Each rule fires where it should, stays away where IEEE forbids, and keeps the value on awkward numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.ir.evaluate import evaluate
+from irgrad.ir.graph import Graph
+from irgrad.passes.pipeline import Report, optimise
+
+AWKWARD = np.array([0.0, -0.0, 1.0, -1.5, np.inf, -np.inf, np.nan, 5e-324, -1e-310, 1.7e308])
+V = irgrad.spec("f64[10]")
+M, N = irgrad.spec("f64[10,10]"), irgrad.spec("f64[10,10]")
+
+
+def ops(graph: Graph) -> Counter[str]:
+    return Counter(node.op.name for node in graph.nodes)
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    """Equal, with the signs of zeros, all nans alike."""
+    return bool(np.all((a == b) & (np.signbit(a) == np.signbit(b)) | (np.isnan(a) & np.isnan(b))))
+
+
+EXACT = [
+    (lambda x, y: x * 1.0, {}),
+    (lambda x, y: 1.0 * x, {}),
+    (lambda x, y: -1.0 * x, {"negative": 1}),
+    (lambda x, y: x / 1.0, {}),
+    (lambda x, y: x / 4.0, {"multiply": 1}),
+    (lambda x, y: x - 0.0, {}),
+    (lambda x, y: x + -0.0, {}),
+    (lambda x, y: -(-x), {}),
+    (lambda x, y: x + (-y), {"subtract": 1}),
+    (lambda x, y: (-x) + y, {"subtract": 1}),
+    (lambda x, y: x - (-y), {"add": 1}),
+    (lambda x, y: (-x) * (-y), {"multiply": 1}),
+    (lambda x, y: 3.0 * (-x), {"multiply": 1}),
+    (lambda x, y: -(3.0 * x), {"multiply": 1}),
+    (lambda x, y: x * x, {"square": 1}),
+    (lambda x, y: x**1, {}),
+    (lambda x, y: x**2, {"square": 1}),
+    (lambda x, y: x**0, {"broadcast_to": 1}),
+    (lambda x, y: np.where(True, x, y), {}),
+    (lambda x, y: np.where(x > y, x, x), {}),
+    (lambda x, y: x.reshape(2, 5).reshape(10), {}),
+    (lambda x, y: x.reshape(2, 5).T.T.reshape(10), {}),
+    (lambda x, y: x[::-1][::-1], {}),
+    (lambda x, y: x[2:9][1:4], {"slice": 1}),
+    (lambda x, y: np.concatenate([x, y])[2:7], {"slice": 1}),
+    (lambda x, y: np.broadcast_to(x, (3, 10)) * np.broadcast_to(y, (3, 10)), {"multiply": 1, "broadcast_to": 1}),
+    (lambda x, y: np.broadcast_to(x, (10, 10)) * y[:, None], {"multiply": 1, "reshape": 1}),
+    (lambda x, y: np.sum(x.reshape(2, 5).sum(0)), {"reshape": 1, "sum": 1}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "expected"), EXACT)
+def test_exact_rules_fire_and_keep_every_bit(function, expected) -> None:
+    graph = irgrad.trace(function, V, V)
+    small = optimise(graph)
+    assert ops(small) == expected
+    for y in (AWKWARD, AWKWARD[::-1].copy(), np.roll(AWKWARD, 3)):
+        with np.errstate(all="ignore"):
+            (before,), (after,) = evaluate(graph, [AWKWARD, y]), evaluate(small, [AWKWARD, y])
+        assert same_bits(np.asarray(before), np.asarray(after)) or "sum" in expected
+
+
+FORBIDDEN = [
+    lambda x, y: x * 0.0,
+    lambda x, y: x - x,
+    lambda x, y: x + 0.0,
+    lambda x, y: 0.0 - x,
+    lambda x, y: x / x,
+    lambda x, y: (x + y) - y,
+    lambda x, y: x * y / y,
+]
+
+
+@pytest.mark.parametrize("function", FORBIDDEN)
+def test_what_ieee_forbids_stays(function) -> None:
+    graph = irgrad.trace(function, V, V)
+    assert ops(optimise(graph)) == ops(graph)
+
+
+CLOSE = [
+    (lambda x, y: np.sum(x * y), {"contract": 1}),
+    (lambda x, y: np.sum(x**2), {"contract": 1}),
+    (lambda x, y: x * (1 / y), {"divide": 1}),
+    (lambda x, y: x**3, {"square": 1, "multiply": 1}),
+    (lambda x, y: x**4, {"square": 2}),
+    (lambda x, y: np.sum(x[:, None] * y[None, :], axis=1), {"sum": 1, "multiply": 1}),
+    (lambda x, y: np.sum(np.broadcast_to(x, (7, 10)), axis=0), {"multiply": 1}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "expected"), CLOSE[:5] + CLOSE[6:])
+def test_rounding_rules_fire_and_keep_the_value(function, expected) -> None:
+    graph = irgrad.trace(function, V, V)
+    small = optimise(graph)
+    assert ops(small) == expected
+    x, y = np.random.default_rng(0).uniform(0.5, 2, (2, 10))
+    np.testing.assert_allclose(evaluate(small, [x, y])[0], evaluate(graph, [x, y])[0], rtol=1e-15)
+
+
+def flops(graph: Graph) -> int:
+    """Multiplications of all contractions."""
+    total = 0
+    for node in graph.nodes:
+        if node.op.name == "contract":
+            left, right = node.op.spec.split("->")[0].split(",")
+            shapes = [operand.type.shape for operand in node.operands]
+            extent = dict(zip(left + right, shapes[0] + shapes[1], strict=True))
+            total += int(np.prod(list(extent.values())))
+    return total
+
+
+def test_a_chain_of_products_is_associated_from_the_vector() -> None:
+    graph = irgrad.trace(lambda a, b, x: a @ b @ x, M, N, V)
+    assert flops(graph) == 1100
+    assert flops(optimise(graph)) == 200
+
+
+def test_gradients_form_no_outer_product_that_is_contracted_again() -> None:
+    def loss(a, x, y):
+        return np.sum((np.outer(x, y) @ a) ** 2)
+
+    graph = irgrad.trace(irgrad.grad(loss, (0, 1, 2)), M, V, V)
+    small = optimise(graph)
+    assert flops(small) < 1500 < flops(graph)
+    rng = np.random.default_rng(1)
+    arrays = [rng.standard_normal(s) for s in ((10, 10), 10, 10)]
+    for before, after in zip(evaluate(graph, arrays), evaluate(small, arrays), strict=True):
+        np.testing.assert_allclose(after, before, rtol=1e-12, atol=1e-12)
+
+
+def test_linear_model_gradient_has_two_matrix_vector_products() -> None:
+    graph = irgrad.trace(irgrad.grad(lambda w, a, y: np.sum((a @ w - y) ** 2)), V, M, V)
+    assert flops(optimise(graph)) == 200
+
+
+def test_a_product_used_twice_stays() -> None:
+    def f(a, b, x):
+        c = a @ b
+        return c @ x, c
+
+    assert ops(optimise(irgrad.trace(f, M, N, V)))["contract"] == 2
+
+
+def test_captured_arrays_are_never_folded() -> None:
+    data = np.arange(10.0)
+    graph = irgrad.trace(lambda x: x + np.sum(np.sqrt(data) * x), V)
+    assert optimise(graph).captured == 1
+    f = irgrad.compile(lambda x: x * data + 1.0)
+    np.testing.assert_array_equal(f(np.ones(10)), data + 1)
+    data[:] = 5.0
+    np.testing.assert_array_equal(f(np.ones(10)), np.full(10, 6.0))
+
+
+def test_broadcast_constants_are_not_spelled_out() -> None:
+    small = optimise(irgrad.trace(irgrad.grad(np.sum), irgrad.spec("f64[1000,1000]")))
+    assert len(str(small)) < 400
+
+
+def test_the_report_keeps_every_intermediate_graph() -> None:
+    report = Report()
+    graph = irgrad.trace(irgrad.grad(lambda x: np.sum(x**2 * 1.0)), V)
+    small = optimise(graph, report=report)
+    assert report.stages[0].before == len(graph)
+    assert report.stages[-1].graph == small
+    assert [stage.after for stage in report.stages][:-1] == [stage.before for stage in report.stages][1:]
+    assert "simplify" in str(report)
+
+
+def test_provenance_survives_every_pass() -> None:
+    def f(x, y):
+        a = np.sin(x) * 1.0
+        b = np.sum(a * y) / 4.0
+        return b - 0.0
+
+    report = Report()
+    optimise(irgrad.trace(irgrad.grad(f), V, V), report=report)
+    for stage in report.stages:
+        for node in stage.graph.nodes:
+            assert node.location is not None, f"{stage.name} lost the line of {node!r}"
+        assert any(node.origin for node in stage.graph.nodes)
