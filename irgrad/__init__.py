@@ -1,8 +1,36 @@
-"""irgrad: compile NumPy functions and expressions to gradient functions through a graph that you can read."""
+"""irgrad: compile NumPy functions and expressions to gradient functions, through a graph that you can read.
+
+>>> import numpy as np, irgrad
+>>> f = irgrad.grad(lambda x: np.sum(np.sin(x) ** 2))
+>>> f(np.array([0.0, np.pi / 4])).round(6).tolist()
+[0.0, 1.0]
+"""
 
 from irgrad.frontend.lower import Spec as spec
+from irgrad.ir.graph import Graph
+from irgrad.ir.json_form import from_json
 from irgrad.ir.parser import parse
 from irgrad.runtime.backend import backends, use_backend
+from irgrad.runtime.check import check_grads
 from irgrad.runtime.compiled import Compiled, compile, trace
 from irgrad.runtime.linearize import jvp, vjp
 from irgrad.runtime.transforms import grad, value_and_grad
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Compiled",
+    "Graph",
+    "backends",
+    "check_grads",
+    "compile",
+    "from_json",
+    "grad",
+    "jvp",
+    "parse",
+    "spec",
+    "trace",
+    "use_backend",
+    "value_and_grad",
+    "vjp",
+]

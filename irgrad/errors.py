@@ -67,8 +67,11 @@ class ArgumentError(IrgradError, TypeError):
     """A call with arguments that do not fit: wrong names, numbers, structures."""
 
 
-class TraceError(IrgradError, TypeError):
-    """Python code asked a traced value for something that only a number has."""
+class TraceError(IrgradError):
+    """Python code asked a traced value for something that only a number has.
+
+    No TypeError: NumPy replaces those by errors of its own, and the remedy would be lost.
+    """
 
 
 class UnsupportedError(IrgradError, NotImplementedError):

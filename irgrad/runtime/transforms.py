@@ -8,17 +8,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import optree
 
-from irgrad.autodiff.graphs import gradient, pullback, pushforward
+from irgrad.autodiff.graphs import gradient
 from irgrad.errors import ArgumentError, DTypeError, ShapeError
-from irgrad.frontend.lower import Argument, Lowered, Signature, Static, positional_names, signature_of
+from irgrad.frontend.lower import Lowered, Signature, Static
 from irgrad.ir.graph import Graph, Value
-from irgrad.runtime.compiled import Compiled, Program, as_callable
-from irgrad.runtime.backend import default_backend
-from irgrad.runtime.target import arguments_of, has_traced, inline, lower_target
+from irgrad.runtime.compiled import Compiled, as_callable
+from irgrad.runtime.selection import Arguments, Selection
+from irgrad.runtime.target import lower_target
 
 Argnums = int | str | tuple[int | str, ...]
 
@@ -97,7 +97,8 @@ class Gradient:
 
     def _selections(self, lowered: Lowered) -> list[Selection]:
         argnums = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
-        return [select(lowered, argnum, self.function) for argnum in argnums]
+        arguments = Arguments(lowered, self.function)
+        return [arguments.select(argnum) for argnum in argnums]
 
     def _check_inputs(self, wrt: Sequence[Value]) -> None:
         for value in wrt:
@@ -108,54 +109,6 @@ class Gradient:
             if kind == "c" and not self.holomorphic:
                 raise DTypeError(f"grad with respect to {value!r}: the dtype is complex",
                                  hint="pass holomorphic=True for a holomorphic function, or use vjp")  # fmt: skip
-
-
-class Selection(NamedTuple):
-    """One entry of argnums: the values to differentiate to, and the pytree that their gradients form."""
-
-    values: list[Value]
-    tree: Any
-
-    def build(self, leaves: Sequence[Any]) -> Any:
-        """The pytree with `leaves` in it."""
-        return optree.tree_unflatten(self.tree, leaves)
-
-
-def select(lowered: Lowered, argnum: int | str, function: Any) -> Selection:
-    """The values that one entry of argnums names: an argument by position or name, or an inner value by name."""
-    args, kwargs = arguments_of(lowered.signature)
-    names = positional_names(function, len(args))
-    if isinstance(argnum, str):
-        if argnum in kwargs:
-            return _selection(lowered, kwargs[argnum], argnum)
-        if argnum in names[: len(args)]:
-            return _selection(lowered, args[names.index(argnum)], argnum)
-        try:
-            value = lowered.graph.value(argnum)
-        except KeyError as error:
-            known = ", ".join([*names[: len(args)], *kwargs])
-            raise ArgumentError(f"argnums: {error.args[0]}; the arguments are {known}") from None
-        return Selection([value], optree.tree_structure(0))
-    if not isinstance(argnum, int) or isinstance(argnum, bool):
-        raise ArgumentError(f"argnums must be ints, names or a tuple of them, got {argnum!r}")
-    if not -len(args) <= argnum < len(args):
-        raise ArgumentError(f"argnums={argnum}, but the call has {len(args)} positional arguments")
-    position = argnum % len(args)
-    return _selection(lowered, args[position], names[position] if position < len(names) else str(position))
-
-
-def _selection(lowered: Lowered, positions: Any, name: str) -> Selection:
-    leaves, tree = optree.tree_flatten(positions, none_is_leaf=True)
-    traced = {position: index for index, position in enumerate(lowered.signature.traced)}
-    values: list[Value] = []
-    for position in leaves:
-        leaf = lowered.signature.leaves[position]
-        if not isinstance(leaf, Argument):
-            kind = type(leaf.value).__name__
-            raise DTypeError(f"grad with respect to '{name}': {leaf.value!r} is a Python {kind}, which is static",
-                             hint=f"pass a float: {float(leaf.value)}" if kind == "int" else "choose other argnums")  # fmt: skip
-        values.append(lowered.graph.inputs[traced[position]])
-    return Selection(values, tree)
 
 
 def result_template(lowered: Lowered) -> Any:
@@ -170,7 +123,9 @@ def with_result(lowered: Lowered, graph: Graph, template: Any) -> Lowered:
     leaves, tree = optree.tree_flatten(template, none_is_leaf=True)
     slots = [leaf.output for leaf in leaves if isinstance(leaf, Slot)]
     outputs = {graph.output_names[slot]: graph.outputs[slot] for slot in slots}
-    statics = tuple(None if isinstance(leaf, Slot) else leaf for leaf in leaves)
+    statics = tuple(
+        None if isinstance(leaf, Slot) else leaf if isinstance(leaf, Static) else Static(leaf) for leaf in leaves
+    )
     return lowered._replace(graph=graph.replace(outputs=outputs), result_tree=tree, statics=statics)
 
 
