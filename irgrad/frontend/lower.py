@@ -131,6 +131,10 @@ def lower(function: Callable[..., Any], signature: Signature) -> Lowered:
     try:
         result = function(*args, **kwargs)
         return finish(builder, result, signature, names, getattr(function, "__name__", "f"))
+    except (TypeError, ValueError) as error:
+        if isinstance(error.__cause__, IrgradError):  # NumPy put an error of its own in front of ours
+            raise error.__cause__ from None
+        raise
     finally:
         _LEVEL.reset(token)
         builder.closed = True
