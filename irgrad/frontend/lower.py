@@ -15,6 +15,7 @@ import numpy as np
 import optree
 
 from irgrad.errors import ArgumentError, IrgradError, UnsupportedError
+from irgrad.frontend.masked import Selection
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, Traced
 from irgrad.ir.graph import Graph, Value
@@ -153,6 +154,8 @@ def finish(builder: Builder, result: Any, signature: Signature, names: Sequence[
         elif isinstance(leaf, (np.ndarray, np.generic, float, complex)):
             outputs[unique(label, outputs)] = builder.lift(leaf)
             statics.append(None)
+        elif isinstance(leaf, Selection):
+            leaf.refuse("returning it")
         else:
             statics.append(Static(leaf))
     graph, captured = builder.finish(clean_name(name), outputs)

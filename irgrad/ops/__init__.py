@@ -3,6 +3,8 @@
 Importing this package registers every op.
 """
 
-from irgrad.ops import arithmetic, cast, contract, reduction, select, shape
+from irgrad.ops import arithmetic, cast, contract, create, index, reduction, select, shape, sorting, stop
 
-__all__ = ["arithmetic", "cast", "contract", "reduction", "select", "shape"]
+__all__ = [
+    "arithmetic", "cast", "contract", "create", "index", "reduction", "select", "shape", "sorting", "stop",
+]  # fmt: skip

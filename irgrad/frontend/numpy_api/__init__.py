@@ -1,5 +1,22 @@
 """What NumPy's functions mean on traced values: one file per family, each filling the table in `tracer`."""
 
-from irgrad.frontend.numpy_api import linear_algebra, reductions, selection
+from irgrad.frontend.numpy_api import (
+    creation,
+    diagonals,
+    differences,
+    einsum,
+    indexing,
+    joining,
+    linear_algebra,
+    padding,
+    rearranging,
+    reductions,
+    selection,
+    shape,
+    sorting,
+)
 
-__all__ = ["linear_algebra", "reductions", "selection"]
+__all__ = [
+    "creation", "diagonals", "differences", "einsum", "indexing", "joining", "linear_algebra", "padding",
+    "rearranging", "reductions", "selection", "shape", "sorting",
+]  # fmt: skip

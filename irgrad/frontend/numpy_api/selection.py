@@ -1,4 +1,4 @@
-"""Choosing and making: where, zeros_like and kin."""
+"""Choosing between values: where, select."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import UnsupportedError
-from irgrad.frontend.promote import innermost, lift, lift_together
+from irgrad.errors import ArgumentError, ShapeError, UnsupportedError
+from irgrad.frontend.promote import common_dtype, innermost, lift
+from irgrad.frontend.subscript import REMEDY
 from irgrad.frontend.tracer import implements
-from irgrad.ir.types import BOOL
+from irgrad.ir.types import BOOL, broadcast_shapes
+from irgrad.ops.base import broadcast_to
 from irgrad.ops.select import where
 
 
@@ -17,9 +19,25 @@ from irgrad.ops.select import where
 def where_(condition: Any, x: Any = None, y: Any = None) -> Any:
     """`np.where` with three arguments."""
     if x is None or y is None:
-        raise UnsupportedError("np.where with one argument: the number of results is not known",
-                               hint="use np.where(condition, a, b)")  # fmt: skip
+        raise UnsupportedError("np.where with one argument: the number of results is not known", hint=REMEDY)
     builder = innermost((condition, x, y))
-    condition = lift(builder, condition, BOOL)
-    both = (x, y) if any(isinstance(v, type(condition)) for v in (x, y)) else (x, lift(builder, y))
-    return where(condition, *lift_together(*both))
+    dtype = common_dtype((x, y))
+    return where(lift(builder, condition, BOOL), lift(builder, x, dtype), lift(builder, y, dtype))
+
+
+@implements(np.select)
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """`np.select`: the choice of the first condition that holds."""
+    if len(condlist) != len(choicelist) or not len(condlist):
+        raise ShapeError(f"select: {len(condlist)} conditions for {len(choicelist)} choices")
+    builder = innermost((*condlist, *choicelist, default))
+    dtype = common_dtype((*choicelist, default))
+    conditions = [lift(builder, condition) for condition in condlist]
+    if any(condition.dtype != BOOL for condition in conditions):
+        raise ArgumentError("select: conditions must be bool arrays")
+    choices = [lift(builder, choice, dtype) for choice in choicelist]
+    result = lift(builder, default, dtype)
+    shape = broadcast_shapes(result.shape, *(x.shape for x in (*conditions, *choices)))
+    for condition, choice in zip(conditions[::-1], choices[::-1], strict=True):
+        result = where(condition, choice, result)
+    return broadcast_to(result, shape)

@@ -1,0 +1,347 @@
+"""`x[mask]` with a mask that is only known when the program runs: how many elements it selects is not known either.
+
+A `Selection` keeps the whole array and the mask. Elementwise functions act on all places, with the unselected ones
+filled by the first selected element, so that no value and no derivative there makes a nan of its own; reductions count
+the selected places alone. Everything else needs the number of elements, and is refused.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+
+from irgrad.errors import IndexingError, TraceError, UnsupportedError
+from irgrad.frontend.promote import lift_each
+from irgrad.frontend.tracer import call_ufunc, entry
+from irgrad.ir.graph import Value
+from irgrad.ir.types import I64
+from irgrad.ops.cast import astype
+from irgrad.ops.index import gather
+from irgrad.ops.select import where
+from irgrad.ops.shape import broadcast_constant, reshape
+from irgrad.ops.stop import stop_gradient
+
+REMEDY = "write np.where(mask, a, b) on the whole arrays, or reduce the selection with sum, mean, max, any, ..."
+
+
+def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
+    def method(self: Selection, other: Any) -> Any:
+        return self.elementwise(ufunc, (other, self) if reflected else (self, other))
+
+    return entry(method)
+
+
+class Selection:
+    """The elements of `whole` where `mask`, on its leading axes, holds."""
+
+    __slots__ = ("_filled", "mask", "whole")
+    __array_priority__ = 2000
+    __hash__ = None  # pyright: ignore[reportAssignmentType] -- equality is elementwise, as ndarray's
+
+    def __init__(self, whole: Any, mask: Any, filled: bool = False) -> None:
+        self.whole = whole
+        self.mask = mask
+        self._filled: Any = whole if filled else None
+
+    @classmethod
+    def of(cls, x: Any, mask: Any) -> Selection:
+        """`x[mask]`, checked."""
+        if mask.ndim > x.ndim:
+            raise IndexingError(f"too many indices: the array has {x.ndim} axes, the mask {mask.ndim}")
+        for axis, (got, extent) in enumerate(zip(mask.shape, x.shape, strict=False)):
+            if got != extent:
+                raise IndexingError(f"boolean index did not match the array along axis {axis}: the axis has size "
+                                    f"{extent}, the mask {got}")  # fmt: skip
+        return cls(*lift_each(x, mask))
+
+    # what is known
+
+    @property
+    def builder(self) -> Any:
+        """The builder of the graph under construction."""
+        return self.whole.builder
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Element type."""
+        return self.whole.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes: the masked ones are one."""
+        return 1 + self.whole.ndim - self.mask.ndim
+
+    @property
+    def size(self) -> Any:
+        """Number of selected elements, a traced integer."""
+        return self.count(None)
+
+    @property
+    def places(self) -> Any:
+        """The mask with an axis for each of the array's."""
+        return reshape(self.mask, self.mask.shape + (1,) * (self.whole.ndim - self.mask.ndim))
+
+    @property
+    def filled(self) -> Any:
+        """The whole array with the first selected element in the unselected places."""
+        if self._filled is None:
+            self._filled = where(self.places, self.whole, self._first()) if self.whole.size else self.whole
+        return self._filled
+
+    def _first(self) -> Any:
+        rest = self.whole.shape[self.mask.ndim :]
+        rows = reshape(self.whole, (self.mask.size, *rest))
+        return stop_gradient(gather(rows, (0,), [np.argmax(self.mask)]))
+
+    @property
+    def real(self) -> Selection:
+        """The real parts."""
+        return self._like(self.filled.real)
+
+    @property
+    def imag(self) -> Selection:
+        """The imaginary parts."""
+        return self._like(self.filled.imag)
+
+    # elementwise
+
+    def elementwise(self, function: Callable[..., Any], operands: tuple[Any, ...], **options: Any) -> Any:
+        """An elementwise function of selections by one mask, and of operands that broadcast against each element."""
+        values = [self._broadcastable(function, operand) for operand in operands]
+        if isinstance(function, np.ufunc):
+            result = call_ufunc(function, tuple(values), "__call__", options)
+        else:
+            result = function(*values, **options)
+        return tuple(map(self._like, result)) if isinstance(result, tuple) else self._like(result)
+
+    def _like(self, whole: Any) -> Selection:
+        return Selection(whole, self.mask, filled=True)
+
+    def _broadcastable(self, function: Any, operand: Any) -> Any:
+        if isinstance(operand, Selection):
+            if not same(operand.mask.value, self.mask.value):
+                self.refuse(f"{function.__name__} of selections by different masks")
+            return operand.filled
+        if np.ndim(operand) > self.ndim - 1:
+            self.refuse(f"{function.__name__} of a selection and an array")
+        return operand
+
+    @entry
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__":
+            self.refuse(f"{ufunc.__name__}.{method}")
+        return self.elementwise(ufunc, inputs, **kwargs)
+
+    @entry
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in ELEMENTWISE:
+            return self.elementwise(function, args, **kwargs)
+        reduction = REDUCTIONS.get(function)
+        if reduction is None or not isinstance(args[0], Selection):
+            self.refuse(f"np.{function.__name__}")
+        return reduction(*args, **kwargs)
+
+    __add__, __radd__ = _operator(np.add), _operator(np.add, True)
+    __sub__, __rsub__ = _operator(np.subtract), _operator(np.subtract, True)
+    __mul__, __rmul__ = _operator(np.multiply), _operator(np.multiply, True)
+    __truediv__, __rtruediv__ = _operator(np.divide), _operator(np.divide, True)
+    __floordiv__, __rfloordiv__ = _operator(np.floor_divide), _operator(np.floor_divide, True)
+    __mod__, __rmod__ = _operator(np.remainder), _operator(np.remainder, True)
+    __pow__, __rpow__ = _operator(np.power), _operator(np.power, True)
+    __and__, __rand__ = _operator(np.bitwise_and), _operator(np.bitwise_and, True)
+    __or__, __ror__ = _operator(np.bitwise_or), _operator(np.bitwise_or, True)
+    __xor__, __rxor__ = _operator(np.bitwise_xor), _operator(np.bitwise_xor, True)
+    __lt__, __le__ = _operator(np.less), _operator(np.less_equal)
+    __gt__, __ge__ = _operator(np.greater), _operator(np.greater_equal)
+    __eq__, __ne__ = _operator(np.equal), _operator(np.not_equal)  # pyright: ignore[reportAssignmentType]
+
+    @entry
+    def __neg__(self) -> Selection:
+        return self.elementwise(np.negative, (self,))
+
+    @entry
+    def __abs__(self) -> Selection:
+        return self.elementwise(np.absolute, (self,))
+
+    @entry
+    def __invert__(self) -> Selection:
+        return self.elementwise(np.invert, (self,))
+
+    # reductions
+
+    def count(self, axis: Any) -> Any:
+        """How many elements a reduction over `axis` combines, a traced integer."""
+        inner = self.whole.size // max(self.mask.size, 1) if axis is None else 1
+        return np.sum(self.mask) * inner
+
+    def reduced(self, reduce: Callable[..., Any], identity: Any, axis: Any, keepdims: Any = False, **options: Any) -> Any:
+        """A reduction with `identity` in the unselected places."""
+        if keepdims is True:
+            self.refuse("keepdims")
+        blank = broadcast_constant(self.whole, (), np.asarray(identity, self.dtype)[()])
+        whole = where(self.places, self.whole, blank)
+        return reduce(whole, axis=self._axes(axis), **options)
+
+    def _axes(self, axis: Any) -> tuple[int, ...] | None:
+        if axis is None:
+            return None
+        if axis not in (0, -self.ndim):
+            self.refuse(f"a reduction over axis {axis}, which leaves a selection,")
+        return tuple(range(self.mask.ndim))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        method = METHODS.get(name)
+        if method is None:
+            self.refuse(f"ndarray.{name}")
+        return functools.partial(entry(method), self)
+
+    # what needs the number of elements
+
+    def refuse(self, what: str) -> NoReturn:
+        raise UnsupportedError(f"{what} is not supported on x[mask]: the number of selected elements is not known",
+                               location=self.builder.location, hint=REMEDY)  # fmt: skip
+
+    @property
+    @entry
+    def shape(self) -> NoReturn:
+        """Not known."""
+        self.refuse("shape")
+
+    @entry
+    def __len__(self) -> int:
+        raise TraceError("len() of x[mask]: the number of selected elements is not known", hint="use np.sum(mask)")
+
+    @entry
+    def __iter__(self) -> NoReturn:
+        self.refuse("iteration")
+
+    @entry
+    def __getitem__(self, index: Any) -> NoReturn:
+        self.refuse("indexing")
+
+    @entry
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        self.refuse("assignment")
+
+    @entry
+    def __matmul__(self, other: Any) -> Any:
+        return dot(self, other)
+
+    @entry
+    def __bool__(self) -> bool:
+        raise TraceError("Python's truth value of x[mask], which is traced", hint="use np.any or np.all")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        self.refuse("conversion to an array")
+
+    def __repr__(self) -> str:
+        return f"<traced {self.whole.value!r} where {self.mask.value!r}>"
+
+
+def same(one: Value, other: Value) -> bool:
+    """Whether two values are computed alike: the same ops on the same operands (`x > 0` written twice)."""
+    pairs, seen = [(one, other)], set[tuple[Value, Value]]()
+    while pairs:
+        pair = pairs.pop()
+        a, b = pair
+        if a == b or pair in seen:
+            continue
+        seen.add(pair)
+        if a.node.is_input or a.index != b.index or a.node.op != b.node.op or len(a.node.operands) != len(b.node.operands):
+            return False
+        pairs += zip(a.node.operands, b.node.operands, strict=True)
+    return True
+
+
+def total(s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    """The sum."""
+    return s.reduced(np.sum, 0, axis, keepdims, dtype=dtype)
+
+
+def product(s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    """The product."""
+    return s.reduced(np.prod, 1, axis, keepdims, dtype=dtype)
+
+
+def mean(s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    """The mean; nan where nothing is selected."""
+    wanted = dtype if dtype is not None or s.dtype.kind in "fc" else np.float64
+    added = total(s, axis, wanted, keepdims=keepdims)
+    return added / astype(s.count(axis), added.dtype)
+
+
+def variance(s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
+             keepdims: Any = False) -> Any:  # fmt: skip
+    """The mean of the squared distances from the mean, with `ddof` taken from the count."""
+    away = s - mean(s, axis)
+    squares = np.absolute(away) ** 2 if away.dtype.kind == "c" else away * away
+    added = total(squares, axis, dtype, keepdims=keepdims)
+    return added / np.maximum(astype(s.count(axis), added.dtype) - ddof, 0)
+
+
+def deviation(s: Selection, *args: Any, **kwargs: Any) -> Any:
+    """The square root of the variance."""
+    return np.sqrt(variance(s, *args, **kwargs))
+
+
+def largest(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    """The maximum; the least number of the dtype where nothing is selected (NumPy raises)."""
+    return s.reduced(np.max, _extreme(s.dtype, -1), axis, keepdims)
+
+
+def smallest(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    """The minimum; the largest number of the dtype where nothing is selected (NumPy raises)."""
+    return s.reduced(np.min, _extreme(s.dtype, 1), axis, keepdims)
+
+
+def _extreme(dtype: np.dtype[Any], sign: int) -> Any:
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).max if sign > 0 else np.iinfo(dtype).min
+    return sign > 0 if dtype == bool else sign * np.inf
+
+
+def any_of(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    """Whether any holds."""
+    return s.reduced(np.any, 0, axis, keepdims)
+
+
+def all_of(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    """Whether all hold."""
+    return s.reduced(np.all, 1, axis, keepdims)
+
+
+def count_nonzero(s: Selection, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """How many are not zero."""
+    truths = s if s.dtype == bool else s.elementwise(np.not_equal, (s, 0))
+    return total(truths, axis, I64, keepdims=keepdims)
+
+
+def dot(s: Any, other: Any) -> Any:
+    """The inner product of two 1-D selections by one mask."""
+    if not (isinstance(s, Selection) and isinstance(other, Selection) and s.ndim == other.ndim == 1):
+        (s if isinstance(s, Selection) else other).refuse("a product with an array")
+    return total(s * other)
+
+
+def converted(s: Selection, dtype: Any, *args: Any, **kwargs: Any) -> Selection:
+    """Another dtype."""
+    return Selection(s.whole.astype(dtype), s.mask)
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "sum": total, "prod": product, "mean": mean, "var": variance, "std": deviation, "max": largest, "min": smallest,
+    "any": any_of, "all": all_of, "dot": dot, "astype": converted, "conj": np.conjugate, "conjugate": np.conjugate,
+    "copy": lambda s: s,
+}  # fmt: skip
+REDUCTIONS: dict[Any, Callable[..., Any]] = {
+    np.sum: total, np.prod: product, np.mean: mean, np.var: variance, np.std: deviation, np.max: largest,
+    np.min: smallest, np.amax: largest, np.amin: smallest, np.any: any_of, np.all: all_of,
+    np.count_nonzero: count_nonzero, np.dot: dot, np.inner: dot, np.vdot: lambda s, t: dot(np.conjugate(s), t),
+    np.ndim: lambda s: s.ndim, np.size: lambda s: s.size,
+}  # fmt: skip
+ELEMENTWISE = {np.where, np.clip, np.round, np.around, np.real, np.imag, np.nan_to_num, np.isclose}

@@ -1,0 +1,173 @@
+"""Arrays made like a traced one (zeros_like, full_like, ...), grids, and ranges between traced ends."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import ArgumentError, DTypeError, ShapeError, TraceError, UnsupportedError
+from irgrad.frontend.numpy_api.joining import refuse_out
+from irgrad.frontend.numpy_api.shape import extents, moveaxis
+from irgrad.frontend.promote import lift_each, lift_together
+from irgrad.frontend.sharing import copied, copies
+from irgrad.frontend.tracer import implements, method
+from irgrad.ir.types import check_dtype
+from irgrad.ops.base import bind, broadcast_to, full
+from irgrad.ops.cast import Astype
+from irgrad.ops.cast import astype as converted
+from irgrad.ops.create import iota
+from irgrad.ops.shape import reshape
+
+
+def _filled_like(a: Any, value: Any, dtype: Any, shape: Any) -> Any:
+    wanted = a.dtype if dtype is None else check_dtype(np.dtype(dtype))
+    return full(a, a.shape if shape is None else extents(shape), np.asarray(value, wanted)[()])
+
+
+@implements(np.zeros_like)
+def zeros_like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
+               device: Any = None) -> Any:  # fmt: skip
+    """`np.zeros_like`."""
+    return _filled_like(a, 0, dtype, shape)
+
+
+@implements(np.ones_like)
+def ones_like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
+              device: Any = None) -> Any:  # fmt: skip
+    """`np.ones_like`."""
+    return _filled_like(a, 1, dtype, shape)
+
+
+@implements(np.empty_like)
+def empty_like(prototype: Any, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
+               device: Any = None) -> Any:  # fmt: skip
+    """`np.empty_like`, with zeros in it."""
+    return _filled_like(prototype, 0, dtype, shape)
+
+
+@implements(np.full_like)
+def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
+              device: Any = None) -> Any:  # fmt: skip
+    """`np.full_like`; the value may be traced."""
+    (like, value) = lift_each(a, fill_value)
+    wanted = like.dtype if dtype is None else check_dtype(np.dtype(dtype))
+    return broadcast_to(converted(value, wanted), like.shape if shape is None else extents(shape))
+
+
+@method("copy")
+@implements(np.copy)
+def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
+    """`np.copy`."""
+    return copied(a)
+
+
+@method("astype")
+def astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
+           copy: bool = True) -> Any:  # fmt: skip
+    """`x.astype(dtype)`."""
+    wanted = np.dtype(dtype)
+    if not np.can_cast(self.dtype, wanted, casting=casting):  # pyright: ignore[reportArgumentType]
+        raise DTypeError(f"cannot cast from {self.dtype} to {wanted} by the rule '{casting}'")
+    return bind(Astype(check_dtype(wanted)), self) if copy or wanted != self.dtype else self
+
+
+@implements(np.astype)
+def astype_(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    """`np.astype`."""
+    return astype(x, dtype, copy=copy)
+
+
+@implements(np.meshgrid)
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
+    """`np.meshgrid`."""
+    if indexing not in ("xy", "ij"):
+        raise ArgumentError(f"indexing must be 'xy' or 'ij', got {indexing!r}")
+    arrays = lift_each(*xi)
+    places = list(range(len(arrays)))
+    if indexing == "xy" and len(places) > 1:
+        places[:2] = 1, 0
+    shape = [0] * len(arrays)
+    for x, place in zip(arrays, places, strict=True):
+        shape[place] = x.size
+    grids: list[Any] = []
+    for x, place in zip(arrays, places, strict=True):
+        own = reshape(x, [x.size if axis == place else 1 for axis in range(len(arrays))])
+        grids.append(own if sparse else broadcast_to(own, tuple(shape)))
+    return tuple(map(copied, grids)) if copy else tuple(grids)
+
+
+@implements(np.linspace)
+def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None,
+             axis: int = 0, *, device: Any = None) -> Any:  # fmt: skip
+    """`np.linspace` with a static number of points."""
+    count = operator.index(num)
+    if count < 0:
+        raise ShapeError(f"linspace: the number of points must not be negative, got {count}")
+    start, stop = lift_together(start, stop, inexact=True)
+    between = count - 1 if endpoint else count
+    step = (stop - start) / max(between, 1)
+    steps = converted(iota(start, np.dtype(np.int64), (count,), 0), start.dtype)
+    lead = reshape(steps, (count,) + (1,) * step.ndim)
+    points = start + lead * step
+    if endpoint and count > 1:
+        points = np.where(lead == count - 1, stop, points)
+    points = moveaxis(points, 0, axis) if axis else points
+    if dtype is not None:
+        points = np.floor(points) if np.dtype(dtype).kind in "iu" else points
+        points = astype(points, dtype)
+    return (points, step if between > 0 else np.nan) if retstep else points
+
+
+@implements(np.vander)
+@copies
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """`np.vander`: the powers of x as columns."""
+    (x,) = lift_each(x)
+    if x.ndim != 1:
+        raise ShapeError("vander needs a 1-D array")
+    count = x.size if N is None else operator.index(N)
+    x = converted(x, np.promote_types(x.dtype, int))
+    powers = [full(x, x.shape, np.ones((), x.dtype)[()])]
+    while len(powers) < count:
+        powers.append(powers[-1] * x if len(powers) > 1 else x)
+    if not count:
+        return full(x, (x.size, 0), np.zeros((), x.dtype)[()])
+    return np.stack(powers[:count] if increasing else powers[:count][::-1], axis=1)
+
+
+@implements(np.copyto, np.place, np.putmask, np.put, np.put_along_axis, np.fill_diagonal)
+def refuse_in_place(*args: Any, **kwargs: Any) -> Any:
+    """Functions that write into an array."""
+    raise UnsupportedError("a function that writes into an array, with a traced value, is not supported",
+                           hint="build the result with np.where, np.stack or np.concatenate")  # fmt: skip
+
+
+def _no_number(name: str) -> None:
+    def refuse(self: Any, *args: Any, **kwargs: Any) -> Any:
+        raise TraceError(f"ndarray.{name} of a traced value ({self.value!r})",
+                         hint="the numbers are not known while the function is lowered; leave the value as it is")  # fmt: skip
+
+    method(name)(refuse)
+
+
+def _in_place(name: str, remedy: str) -> None:
+    def refuse(self: Any, *args: Any, **kwargs: Any) -> Any:
+        raise UnsupportedError(f"ndarray.{name} changes the array in place", hint=remedy)
+
+    method(name)(refuse)
+
+
+for _name in ("item", "tolist", "tobytes", "tofile", "dump", "dumps"):
+    _no_number(_name)
+for _name, _remedy in {
+    "fill": "use np.full_like(x, value)",
+    "sort": "use np.sort(x), which returns a sorted copy",
+    "partition": "use np.partition(x, k), which returns a copy",
+    "put": "use np.where, np.stack or np.concatenate",
+    "itemset": "use np.where, np.stack or np.concatenate",
+    "setfield": "use np.where, np.stack or np.concatenate",
+    "resize": "use np.resize(x, shape), which returns a new array",
+}.items():
+    _in_place(_name, _remedy)

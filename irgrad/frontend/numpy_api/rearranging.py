@@ -1,0 +1,182 @@
+"""Elements in another order or number: flip, rot90, roll, tile, repeat, delete, insert."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import IndexingError, IndexOutOfBounds, ShapeError, TraceError
+from irgrad.frontend.numpy_api.joining import joined
+from irgrad.frontend.numpy_api.shape import axes_in_order, extents, moveaxis, ravel, swapaxes
+from irgrad.frontend.pick import pick
+from irgrad.frontend.promote import any_traced, lift_each
+from irgrad.frontend.sharing import copies
+from irgrad.frontend.tracer import implements, method
+from irgrad.ir.types import normalize_axes, normalize_axis
+from irgrad.ops.base import bind, broadcast_to
+from irgrad.ops.cast import astype
+from irgrad.ops.shape import Flip, reshape
+
+
+def flipped(x: Any, axes: tuple[int, ...]) -> Any:
+    """`x` reversed along `axes`; `x` itself where there are none."""
+    return bind(Flip(axes), x) if axes else x
+
+
+@implements(np.flip)
+def flip(m: Any, axis: Any = None) -> Any:
+    """`np.flip`."""
+    (m,) = lift_each(m)
+    return flipped(m, normalize_axes(axis, m.ndim))
+
+
+@implements(np.flipud)
+def flipud(m: Any) -> Any:
+    """`np.flipud`: along the first axis."""
+    return flip(m, 0)
+
+
+@implements(np.fliplr)
+def fliplr(m: Any) -> Any:
+    """`np.fliplr`: along the second axis."""
+    return flip(m, 1)
+
+
+@implements(np.rot90)
+def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+    """`np.rot90`: by k quarter turns, from the first of two axes towards the second."""
+    (m,) = lift_each(m)
+    plane = axes_in_order(axes, m.ndim)
+    if len(plane) != 2:
+        raise ShapeError(f"rot90 turns in a plane of two axes, got {axes}")
+    first, second = plane
+    turns = {
+        0: lambda: m,
+        1: lambda: swapaxes(flipped(m, (second,)), first, second),
+        2: lambda: flipped(m, tuple(sorted(plane))),
+        3: lambda: flipped(swapaxes(m, first, second), (second,)),
+    }
+    return turns[operator.index(k) % 4]()
+
+
+@implements(np.roll)
+@copies
+def roll(a: Any, shift: Any, axis: Any = None) -> Any:
+    """`np.roll`: elements that leave one end come in at the other."""
+    if any_traced(shift):
+        raise TraceError("roll by a traced shift", hint="use np.take(x, (np.arange(n) - shift) % n)")
+    (a,) = lift_each(a)
+    if axis is None:
+        return reshape(roll(ravel(a), sum(extents(shift)), 0), a.shape)
+    shifts, axes = np.broadcast_arrays(np.asarray(shift), np.asarray(axis))
+    for by, along in zip(shifts.ravel().tolist(), axes.ravel().tolist(), strict=True):
+        place = normalize_axis(along, a.ndim)
+        a = pick(a, place, np.roll(np.arange(a.shape[place]), by))
+    return a
+
+
+@implements(np.tile)
+@copies
+def tile(A: Any, reps: Any) -> Any:
+    """`np.tile`."""
+    (x,) = lift_each(A)
+    counts = extents(reps)
+    ndim = max(x.ndim, len(counts))
+    counts = (1,) * (ndim - len(counts)) + counts
+    shape = (1,) * (ndim - x.ndim) + x.shape
+    apart = [extent for pair in zip((1,) * ndim, shape, strict=True) for extent in pair]
+    repeated = [extent for pair in zip(counts, shape, strict=True) for extent in pair]
+    total = [count * extent for count, extent in zip(counts, shape, strict=True)]
+    return reshape(broadcast_to(reshape(x, apart), tuple(repeated)), total)
+
+
+@method("repeat")
+@implements(np.repeat)
+@copies
+def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+    """`np.repeat`: by one count, or by a static count for each index."""
+    if any_traced(repeats):
+        raise TraceError("repeat by a traced count: the size of the result is not known", hint="use static counts")
+    (a,) = lift_each(a)
+    if axis is None:
+        a, axis = ravel(a), 0
+    axis = normalize_axis(axis, a.ndim)
+    counts = np.asarray(repeats)
+    if counts.size != 1:
+        return pick(a, axis, _repeated(a.shape[axis], counts))
+    before, extent, after = a.shape[:axis], a.shape[axis], a.shape[axis + 1 :]
+    count = int(counts.ravel()[0])
+    if count < 0:
+        raise ShapeError("repeat: counts must not be negative")
+    apart = reshape(a, (*before, extent, 1, *after))
+    return reshape(broadcast_to(apart, (*before, extent, count, *after)), (*before, extent * count, *after))
+
+
+def _repeated(extent: int, counts: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    try:
+        return np.repeat(np.arange(extent), counts)
+    except ValueError as error:
+        raise ShapeError(f"repeat: {error}") from None
+
+
+@implements(np.delete)
+@copies
+def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    """`np.delete` with static indices: an int, a slice, a list or a mask."""
+    arr, axis = _along(arr, obj, axis, "delete")
+    extent = arr.shape[axis]
+    try:
+        kept = np.delete(np.arange(extent), obj)
+    except IndexError as error:
+        raise IndexOutOfBounds(f"delete: {error}") from None
+    except ValueError as error:
+        raise ShapeError(f"delete: {error}") from None
+    return pick(arr, axis, kept)
+
+
+@implements(np.insert)
+@copies
+def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    """`np.insert` with static indices: the values stand before the old elements at these indices."""
+    arr, axis = _along(arr, obj, axis, "insert")
+    arr, values = lift_each(arr, values)
+    extent = arr.shape[axis]
+    places = _places(obj, extent)
+    values = reshape(astype(values, arr.dtype), (1,) * (arr.ndim - values.ndim) + values.shape)
+    if places.ndim == 0:
+        values = moveaxis(values, 0, axis)
+        places = np.repeat(places, values.shape[axis])
+    elif places.size == 1:
+        places = np.repeat(places.ravel(), values.shape[axis])
+    new = broadcast_to(values, (*arr.shape[:axis], places.size, *arr.shape[axis + 1 :]))
+    order = np.insert(np.arange(extent), places, np.arange(extent, extent + places.size))
+    return pick(joined([arr, new], axis, "insert"), axis, order)
+
+
+def _along(arr: Any, obj: Any, axis: int | None, name: str) -> tuple[Any, int]:
+    """The array and axis to work on; an error where the indices are traced."""
+    if any_traced(obj):
+        raise TraceError(f"{name} at a traced index", hint="indices must be Python ints or concrete arrays")
+    (arr,) = lift_each(arr) if any_traced(arr) else (arr,)
+    if axis is None:
+        return np.ravel(arr), 0
+    return arr, normalize_axis(axis, np.ndim(arr))
+
+
+def _places(obj: Any, extent: int) -> np.ndarray[Any, Any]:
+    """The places at which `np.insert` inserts, 0-d for one int."""
+    if isinstance(obj, slice):
+        return np.arange(*obj.indices(extent))
+    places = np.asarray(obj)
+    if places.dtype == bool:
+        places = np.flatnonzero(places) if places.ndim else places.astype(np.int64)
+    elif not places.size:
+        places = places.astype(np.int64)
+    if places.dtype.kind not in "iu" or places.ndim > 1:
+        raise IndexingError(f"insert: the place must be an int, a slice or a 1-D sequence of ints, got {obj!r}")
+    for place in places.ravel().tolist():
+        if not -extent <= place <= extent:
+            raise IndexOutOfBounds(f"insert: index {place} is out of bounds for axis with size {extent}")
+    return np.where(places < 0, places + extent, places)

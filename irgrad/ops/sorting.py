@@ -1,0 +1,98 @@
+"""Sorting along an axis. Sorts are stable, nan last; at ties the derivative follows the order in which elements stood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import DTypeError, ShapeError
+from irgrad.ir.op import Array, Op, register
+from irgrad.ir.types import I64, ArrayType
+from irgrad.ops.base import Flat, bind
+from irgrad.ops.create import iota
+from irgrad.ops.index import gather
+
+
+@register("argsort")
+class Argsort(Flat):
+    """The indices that sort along `axis`."""
+
+    axis: int
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        (x,) = operands
+        if not 0 <= self.axis < x.ndim:
+            raise ShapeError(f"argsort: {x} has no axis {self.axis}")
+        return (ArrayType(I64, x.shape),)
+
+    def reference(self, *operands: Array) -> Array:
+        return np.argsort(operands[0], self.axis, stable=True).astype(I64, copy=False)
+
+
+@register("sort")
+class Sort(Op):
+    """The elements in increasing order along `axis`.
+
+    At a point without ties this is a fixed permutation: the tangent is permuted alike, the cotangent back.
+    """
+
+    axis: int
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        if not 0 <= self.axis < operands[0].ndim:
+            raise ShapeError(f"sort: {operands[0]} has no axis {self.axis}")
+        return operands
+
+    def reference(self, *operands: Array) -> Array:
+        return np.sort(operands[0], self.axis, stable=True)
+
+    def jvp(self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]) -> Sequence[Any]:
+        return [take_along(tangents[0], argsort(primals[0], self.axis), self.axis)]
+
+    def vjp(self, primals: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any],
+            wanted: Sequence[bool]) -> Sequence[Any]:  # fmt: skip
+        back = argsort(argsort(primals[0], self.axis), self.axis)
+        return [take_along(cotangents[0], back, self.axis)]
+
+
+@register("searchsorted")
+class Searchsorted(Flat):
+    """Where to insert each of the second operand into the first, which is sorted and 1-D; `side` is left or right."""
+
+    side: str
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        edges, x = operands
+        if edges.ndim != 1 or self.side not in ("left", "right"):
+            raise ShapeError(f"searchsorted takes a 1-D array and side left or right, got {edges} and {self.side!r}")
+        if edges.dtype != x.dtype:
+            raise DTypeError(f"searchsorted: {edges} and {x} differ in dtype", hint="insert astype")
+        return (ArrayType(I64, x.shape),)
+
+    def reference(self, *operands: Array) -> Array:
+        side: Any = self.side
+        return np.asarray(np.searchsorted(*operands, side=side), I64)
+
+
+def sort(x: Any, axis: int) -> Any:
+    """`x` in increasing order along `axis`."""
+    return bind(Sort(axis), x)
+
+
+def argsort(x: Any, axis: int) -> Any:
+    """The indices that sort `x` along `axis`, stable."""
+    return bind(Argsort(axis), x)
+
+
+def searchsorted(edges: Any, x: Any, side: str) -> Any:
+    """Where to insert each of `x` into the sorted 1-D `edges`."""
+    return bind(Searchsorted(side), edges, x)
+
+
+def take_along(x: Any, indices: Any, axis: int) -> Any:
+    """`np.take_along_axis` for `indices` with the shape of `x` beside `axis`."""
+    shape = indices.shape
+    places = [indices if a == axis else iota(indices, I64, shape, a) for a in range(x.ndim)]
+    return gather(x, range(x.ndim), places)
