@@ -2,9 +2,9 @@
 
     python benchmarks/scale.py [--sizes 1000 10000 100000] [--shape chain|fan|sum]
 
-`chain` is x -> 1.01 sin(x), repeated; `fan` uses one value n times; `sum` adds n arguments. Each phase is timed several
-times on the small sizes, once on the largest; the figure is the best, in microseconds per primal node.
-"""
+`chain` is x -> 1.01 sin(x), repeated; `fan` uses one value n times; `sum` adds n arguments. Each
+phase is timed several times on the small sizes, once on the largest; the figure is the best, in
+microseconds per primal node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""irgrad: compile NumPy functions and expressions to gradient functions, through a graph that you can read.
+"""irgrad: compile NumPy functions and expressions to gradient functions, through a graph that you
+can read.
 
 >>> import numpy as np, irgrad
 >>> f = irgrad.grad(lambda x: np.sum(np.sin(x) ** 2))

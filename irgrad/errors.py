@@ -1,8 +1,7 @@
 """Every error that irgrad raises on purpose.
 
-Each carries what failed, the user's line, expected and got, and a remedy. The classes also derive from the builtin
-that NumPy would have raised, so that code written for NumPy catches them.
-"""
+Each carries what failed, the user's line, expected and got, and a remedy. The classes also derive
+from the builtin that NumPy would have raised, so that code written for NumPy catches them."""
 
 from __future__ import annotations
 
@@ -87,7 +86,9 @@ class IRTextError(IrgradError, ValueError):
 
 
 class ExpressionError(IrgradError, ValueError):
-    """An expression string outside the whitelisted grammar; the message has a caret under the place."""
+    """An expression string outside the whitelisted grammar; the message has a caret under the
+    place.
+    """
 
 
 class BackendError(IrgradError, ValueError):

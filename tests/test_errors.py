@@ -32,7 +32,14 @@ def test_shape_mismatch_names_operands_line_and_remedy() -> None:
         return np.sum(w @ x)  # the guilty line
 
     text = message(errors.ShapeError, lambda: irgrad.grad(loss)(np.ones((4, 3)), np.ones(4)))
-    shows(text, "is 3 in f64[4,3] but 4 in f64[4]", "%w: f64[4,3]", "test_errors.py:", "np.sum(w @ x)", "hint:")
+    shows(
+        text,
+        "is 3 in f64[4,3] but 4 in f64[4]",
+        "%w: f64[4,3]",
+        "test_errors.py:",
+        "np.sum(w @ x)",
+        "hint:",
+    )
     assert issubclass(errors.ShapeError, ValueError)
 
 
@@ -54,7 +61,9 @@ def test_unsupported_ufunc_is_named() -> None:
 
 
 def test_integer_array_argument_to_grad() -> None:
-    text = message(errors.DTypeError, lambda: irgrad.grad(lambda x: np.sum(x * 1.0))(np.array([1, 2])))
+    text = message(
+        errors.DTypeError, lambda: irgrad.grad(lambda x: np.sum(x * 1.0))(np.array([1, 2]))
+    )
     shows(text, "%x: i64[2]", "float", "astype")
 
 
@@ -107,7 +116,9 @@ def test_asking_a_tracer_for_its_number(convert) -> None:
 
 
 def test_tracer_as_index_or_size() -> None:
-    text = message(errors.TraceError, lambda: irgrad.trace(lambda x, n: np.ones(n) * x, 1.5, np.int64(3)))
+    text = message(
+        errors.TraceError, lambda: irgrad.trace(lambda x, n: np.ones(n) * x, 1.5, np.int64(3))
+    )
     shows(text, "size", "Python ints", "test_errors.py")
 
 
@@ -159,15 +170,26 @@ def test_out_of_range_static_index() -> None:
 def test_escaped_tracer() -> None:
     kept = []
     irgrad.trace(lambda x: kept.append(x) or x, 1.0)
-    shows(message(errors.TraceError, lambda: kept[0] + 1.0), "after the function that was traced had returned")
+    shows(
+        message(errors.TraceError, lambda: kept[0] + 1.0),
+        "after the function that was traced had returned",
+    )
     shows(message(errors.TraceError, lambda: irgrad.trace(lambda y: y + kept[0], 1.0)), "escaped")
 
 
 def test_malformed_text_and_unknown_op() -> None:
-    text = message(errors.IRTextError, lambda: irgrad.parse("graph @f(%x: f64[]) -> () {\n  %y: f64[ = sin(%x)\n}"))
+    text = message(
+        errors.IRTextError,
+        lambda: irgrad.parse("graph @f(%x: f64[]) -> () {\n  %y: f64[ = sin(%x)\n}"),
+    )
     shows(text, "line 2", "type", "^")
     bad = "graph @f(%x: f64[]) -> (y: f64[]) {\n  %y: f64[] = sinn(%x)\n  return y=%y\n}"
-    shows(message(errors.IRTextError, lambda: irgrad.parse(bad)), "unknown op 'sinn'", "did you mean 'sin'", "^")
+    shows(
+        message(errors.IRTextError, lambda: irgrad.parse(bad)),
+        "unknown op 'sinn'",
+        "did you mean 'sin'",
+        "^",
+    )
 
 
 def test_unknown_backend() -> None:
@@ -180,15 +202,26 @@ def test_unknown_backend() -> None:
 def test_unknown_backend_in_the_environment() -> None:
     code = "import irgrad; irgrad.grad(lambda x: x * x)(1.0)"
     run = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "IRGRAD_BACKEND": "nope"}, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "IRGRAD_BACKEND": "nope"},
+        capture_output=True,
+        text=True,
     )
     shows(run.stderr, "no backend called 'nope'")
 
 
 def test_unknown_argnums() -> None:
     f = lambda x, y: x * y  # noqa: E731 -- a lambda has parameter names too
-    shows(message(errors.ArgumentError, lambda: irgrad.grad(f, 2)(1.0, 2.0)), "argnums=2", "2 positional")
-    shows(message(errors.ArgumentError, lambda: irgrad.grad(f, "z")(1.0, 2.0)), "no value called 'z'", "x, y")
+    shows(
+        message(errors.ArgumentError, lambda: irgrad.grad(f, 2)(1.0, 2.0)),
+        "argnums=2",
+        "2 positional",
+    )
+    shows(
+        message(errors.ArgumentError, lambda: irgrad.grad(f, "z")(1.0, 2.0)),
+        "no value called 'z'",
+        "x, y",
+    )
 
 
 def test_float16_is_refused_with_a_remedy() -> None:
@@ -198,11 +231,19 @@ def test_float16_is_refused_with_a_remedy() -> None:
 
 def test_object_and_string_arrays_are_refused() -> None:
     for array in (np.array(["a"]), np.array([object()])):
-        shows(message(errors.DTypeError, lambda a=array: irgrad.trace(lambda x: x, a)), "not supported")
+        shows(
+            message(errors.DTypeError, lambda a=array: irgrad.trace(lambda x: x, a)),
+            "not supported",
+        )
 
 
 def test_tangents_and_cotangents_that_do_not_fit() -> None:
-    shows(message(errors.ArgumentError, lambda: irgrad.jvp(np.sin, (X,), (np.ones(2),))), "tangent", "(2,)", "(3,)")
+    shows(
+        message(errors.ArgumentError, lambda: irgrad.jvp(np.sin, (X,), (np.ones(2),))),
+        "tangent",
+        "(2,)",
+        "(3,)",
+    )
     shows(message(errors.ArgumentError, lambda: irgrad.jvp(np.sin, (X,), (X, X))), "structure")
     _, pull = irgrad.vjp(np.sin, X)
     shows(message(errors.ArgumentError, lambda: pull(1.0)), "cotangent", "()", "(3,)")

@@ -1,4 +1,6 @@
-"""The NumPy backend: interprets a graph, op by op, and is the living definition of what a graph computes."""
+"""The NumPy backend: interprets a graph, op by op, and is the living definition of what a graph
+computes.
+"""
 
 from irgrad_numpy.interpreter import NumpyBackend
 

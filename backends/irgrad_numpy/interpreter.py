@@ -1,8 +1,8 @@
-"""An interpreter that plans once: a step for each node, which values die after it, and which buffer it may write into.
+"""An interpreter that plans once: a step for each node, which values die after it, and which buffer
+it may write into.
 
-A buffer is reused through `out=` where the op is a ufunc, the operand dies there, no view of it lives on, its memory is
-the interpreter's own, and dtype and shape are the result's.
-"""
+A buffer is reused through `out=` where the op is a ufunc, the operand dies there, no view of it
+lives on, its memory is the interpreter's own, and dtype and shape are the result's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from irgrad_numpy.kernels import kernel
 
 
 class Step(NamedTuple):
-    """One node: what to call, slots to read, slots to write, slots to clear, and the slot whose buffer to reuse."""
+    """One node: what to call, slots to read, slots to write, slots to clear, and the slot whose
+    buffer to reuse.
+    """
 
     call: Callable[..., Any]
     reads: tuple[int, ...]
@@ -50,7 +52,9 @@ class Interpreter:
         self.copies = plan.outputs_to_copy()
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
-        """The outputs: fresh, writeable arrays that share no memory with the inputs or each other."""
+        """The outputs: fresh, writeable arrays that share no memory with the inputs or each
+        other.
+        """
         slots: list[Any] = [*arrays, *self.template]
         with np.errstate(all="ignore"):
             for call, reads, writes, dies, reuse in self.steps:
@@ -89,9 +93,13 @@ class Plan:
             self._slot(value)
 
     def outputs_to_copy(self) -> list[bool]:
-        """Which outputs must be copied: inputs, constants, views, and what shares memory with another output."""
+        """Which outputs must be copied: inputs, constants, views, and what shares memory with
+        another output.
+        """
         sharing = Counter(map(self._root, self.graph.outputs))
-        return [value not in self.own or sharing[self._root(value)] > 1 for value in self.graph.outputs]
+        return [
+            value not in self.own or sharing[self._root(value)] > 1 for value in self.graph.outputs
+        ]
 
     def _find_last_reads(self) -> None:
         for index, node in enumerate(self.graph.nodes):
@@ -114,7 +122,11 @@ class Plan:
     def _step(self, index: int, node: Node) -> Step:
         reads = tuple(map(self._slot, node.operands))
         writes = tuple(map(self._slot, node.outputs))
-        dying = [v for v in dict.fromkeys(node.operands) if self.last_read[v] == index and v.constant is None]
+        dying = [
+            v
+            for v in dict.fromkeys(node.operands)
+            if self.last_read[v] == index and v.constant is None
+        ]
         reuse = self._reusable(index, node, dying)
         if not node.op.is_view:
             self.own.update(node.outputs)
@@ -126,6 +138,10 @@ class Plan:
         if not isinstance(node.op, Elementwise) or not node.types[0].shape:
             return None
         for value in dying:
-            if value in self.own and self.last_root_read[value] == index and value.type == node.types[0]:
+            if (
+                value in self.own
+                and self.last_root_read[value] == index
+                and value.type == node.types[0]
+            ):
                 return value
         return None

@@ -1,4 +1,5 @@
-"""Calls that do what an op's reference does with less work at each run: plans made once, from the types.
+"""Calls that do what an op's reference does with less work at each run: plans made once, from the
+types.
 
 An op without a row here runs its reference.
 """
@@ -28,7 +29,9 @@ def kernel(node: Node) -> Kernel:
 
 
 def contraction(node: Node) -> Kernel:
-    """One BLAS call where the spec is a matrix product of its operands as they lie, or of their transposes."""
+    """One BLAS call where the spec is a matrix product of its operands as they lie, or of their
+    transposes.
+    """
     op = node.op
     assert isinstance(op, Contract)
     left, right, result = split_spec(op.spec)
@@ -38,7 +41,9 @@ def contraction(node: Node) -> Kernel:
         return known
     x, y = (operand.type for operand in node.operands)
     extent = dict(zip(left + right, x.shape + y.shape, strict=True))
-    rows, inner, columns = (_product(extent, group) for group in (groups.rows, groups.inner, groups.columns))
+    rows, inner, columns = (
+        _product(extent, group) for group in (groups.rows, groups.inner, groups.columns)
+    )
     batch = [extent[c] for c in groups.batch]
     arrange_x = _arrange(left, groups.left, [*batch, rows, inner])
     arrange_y = _arrange(right, groups.right, [*batch, inner, columns])
@@ -63,7 +68,10 @@ def _small(left: str, right: str, result: str) -> Kernel | None:
     if len(shared) != 1 or shared & set(result):
         return None
     letter = shared.pop()
-    flip_left, flip_right = left[0] == letter and len(left) == 2, right[-1] == letter and len(right) == 2
+    flip_left, flip_right = (
+        left[0] == letter and len(left) == 2,
+        right[-1] == letter and len(right) == 2,
+    )
     flip_result = result != (left + right).replace(letter, "")
 
     def run(a: Any, b: Any) -> Any:

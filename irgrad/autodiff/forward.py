@@ -15,7 +15,9 @@ from irgrad.ir.types import is_inexact
 def push_forward(
     builder: Builder, graph: Graph, seeds: Mapping[Value, Any], wanted: Sequence[Value]
 ) -> list[Any]:
-    """The tangents of `wanted`, given those of some inputs; zeros where they depend on none. `builder` extends `graph`."""
+    """The tangents of `wanted`, given those of some inputs; zeros where they depend on none.
+    `builder` extends `graph`.
+    """
     tangents: dict[Value, Any] = dict(seeds)
     for node in graph.nodes:
         incoming = [

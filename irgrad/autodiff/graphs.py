@@ -16,17 +16,24 @@ from irgrad.ops.base import full
 
 
 def gradient(graph: Graph, output: int, wrt: Sequence[Value]) -> Graph:
-    """`graph` with a further output `d_x` for the gradient of one scalar output to each value in `wrt`."""
+    """`graph` with a further output `d_x` for the gradient of one scalar output to each value in
+    `wrt`.
+    """
     builder = Builder.extending(graph, Tracer)
     target = graph.outputs[output]
     with builder.emitting(target.node.location, Origin("seed", target.node)):
         one = full(Tracer(builder, target), target.type.shape, np.ones((), target.type.dtype)[()])
     cotangents = backpropagate(builder, graph, {target: one}, wrt)
-    return _with_outputs(graph, builder, [(f"d_{graph.names[value]}", c) for value, c in zip(wrt, cotangents, strict=True)])
+    return _with_outputs(
+        graph,
+        builder,
+        [(f"d_{graph.names[value]}", c) for value, c in zip(wrt, cotangents, strict=True)],
+    )
 
 
 def pullback(graph: Graph, wrt: Sequence[Value]) -> Graph:
-    """`graph` with an input `out.bar` for the cotangent of each output, and an output `d_x` for each value in `wrt`.
+    """`graph` with an input `out.bar` for the cotangent of each output, and an output `d_x` for
+    each value in `wrt`.
 
     The new inputs stand between the arguments and the captured inputs.
     """
@@ -44,7 +51,8 @@ def pullback(graph: Graph, wrt: Sequence[Value]) -> Graph:
 
 
 def pushforward(graph: Graph, along: Sequence[Value]) -> Graph:
-    """`graph` with an input `x.dot` for the tangent of each input in `along`, and an output `out.dot` for each output.
+    """`graph` with an input `x.dot` for the tangent of each input in `along`, and an output
+    `out.dot` for each output.
 
     The new inputs stand between the arguments and the captured inputs.
     """
@@ -55,7 +63,9 @@ def pushforward(graph: Graph, along: Sequence[Value]) -> Graph:
     return _with_outputs(graph, builder, outputs, [seed.value for seed in seeds.values()])
 
 
-def _with_outputs(graph: Graph, builder: Builder, more: Sequence[tuple[str, Any]], inputs: Sequence[Value] = ()) -> Graph:
+def _with_outputs(
+    graph: Graph, builder: Builder, more: Sequence[tuple[str, Any]], inputs: Sequence[Value] = ()
+) -> Graph:
     outputs = dict(zip(graph.output_names, graph.outputs, strict=True))
     for name, traced in more:
         key, count = name, 1
@@ -71,9 +81,9 @@ def _with_outputs(graph: Graph, builder: Builder, more: Sequence[tuple[str, Any]
 def partition(graph: Graph, joint: Graph) -> tuple[Graph, Graph]:
     """Split a pullback of `graph` in two: the forward part, and the backward part that runs later.
 
-    The forward graph has the outputs of `graph` and then the residuals: the values that the backward part reads. The
-    backward graph has the residuals as inputs, then the cotangents; its outputs are those that the pullback added.
-    """
+    The forward graph has the outputs of `graph` and then the residuals: the values that the
+    backward part reads. The backward graph has the residuals as inputs, then the cotangents; its
+    outputs are those that the pullback added."""
     arguments = len(graph.inputs) - graph.captured
     cotangents = joint.inputs[arguments : len(joint.inputs) - graph.captured]
     before = set(graph.nodes) | {value.node for value in graph.inputs}
@@ -82,7 +92,9 @@ def partition(graph: Graph, joint: Graph) -> tuple[Graph, Graph]:
     read = [operand for node in backward for operand in node.operands] + list(results.values())
     residuals = list(dict.fromkeys(value for value in read if value.node in before))
     saved = {f"residual_{i}": value for i, value in enumerate(residuals)}
-    forward = graph.replace(outputs={**dict(zip(graph.output_names, graph.outputs, strict=True)), **saved})
+    forward = graph.replace(
+        outputs={**dict(zip(graph.output_names, graph.outputs, strict=True)), **saved}
+    )
     body: list[Node] = []
     inputs = [input_value(joint.names[value], value.type) for value in (*residuals, *cotangents)]
     replaced = Graph(f"{graph.name}_pullback", [*residuals, *cotangents], backward, results)

@@ -1,9 +1,9 @@
 """Reverse mode: append adjoint nodes to a graph.
 
-One sweep backwards over the nodes that the wanted values influence. Each node's rule turns the cotangents of its outputs
-into cotangents of its operands; a value's contributions are kept in a list and added up once, when the sweep reaches it.
-The result is an ordinary graph, to be differentiated again, dumped, or run.
-"""
+One sweep backwards over the nodes that the wanted values influence. Each node's rule turns the
+cotangents of its outputs into cotangents of its operands; a value's contributions are kept in a
+list and added up once, when the sweep reaches it. The result is an ordinary graph, to be
+differentiated again, dumped, or run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ def influenced(graph: Graph, sources: Sequence[Value]) -> set[Value]:
     """The values that depend smoothly on any of `sources`, the sources included."""
     active = {value for value in sources if is_inexact(value.type.dtype)}
     for node in graph.nodes:
-        if any(operand in active and node.op.differentiable(slot) for slot, operand in enumerate(node.operands)):
+        if any(
+            operand in active and node.op.differentiable(slot)
+            for slot, operand in enumerate(node.operands)
+        ):
             active.update(value for value in node.outputs if is_inexact(value.type.dtype))
     return active
 
@@ -31,11 +34,13 @@ def backpropagate(
 ) -> list[Any]:
     """The cotangents of `wanted`, given those of some outputs; zeros where nothing depends on them.
 
-    `builder` extends `graph`. The cotangent of a wanted value in the middle counts all that flows through it, and is the
-    derivative with respect to that value with everything before it held fixed.
-    """
+    `builder` extends `graph`. The cotangent of a wanted value in the middle counts all that flows
+    through it, and is the derivative with respect to that value with everything before it held
+    fixed."""
     active = influenced(graph, wanted)
-    pending: dict[Value, list[Any]] = {value: [seed] for value, seed in seeds.items() if value in active}
+    pending: dict[Value, list[Any]] = {
+        value: [seed] for value, seed in seeds.items() if value in active
+    }
     finished: dict[Value, Any] = {}
     keep = set(wanted)
 
@@ -52,7 +57,10 @@ def backpropagate(
         if not any(value in pending for value in node.outputs):
             continue
         cotangents = [total(value) for value in node.outputs]
-        wants = [operand in active and node.op.differentiable(slot) for slot, operand in enumerate(node.operands)]
+        wants = [
+            operand in active and node.op.differentiable(slot)
+            for slot, operand in enumerate(node.operands)
+        ]
         if any(wants):
             for operand, cotangent in pull_back(builder, node, cotangents, wants):
                 pending.setdefault(operand, []).append(cotangent)

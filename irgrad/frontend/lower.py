@@ -1,8 +1,7 @@
 """Lowering a Python function: run it once on tracers, and keep what it did as a graph.
 
-Arguments and results are pytrees. Arrays, NumPy scalars and Python floats and complex numbers are traced; Python ints,
-bools, strings and None are static: part of the program.
-"""
+Arguments and results are pytrees. Arrays, NumPy scalars and Python floats and complex numbers are
+traced; Python ints, bools, strings and None are static: part of the program."""
 
 from __future__ import annotations
 
@@ -14,26 +13,30 @@ from typing import Any, NamedTuple
 import numpy as np
 import optree
 
-from irgrad.errors import ArgumentError, IrgradError, UnsupportedError
+from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, Traced
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.printer import clean_name
-from irgrad.ir.types import ArrayType, DTYPES, check_dtype, type_of
+from irgrad.ir.types import ArrayType, check_dtype, type_of
 
 _LEVEL: contextvars.ContextVar[int] = contextvars.ContextVar("irgrad_trace_level", default=0)
 
 
 class Argument(NamedTuple):
-    """A traced leaf of the arguments: its type, and whether it is a Python number (weak promotion)."""
+    """A traced leaf of the arguments: its type, and whether it is a Python number (weak
+    promotion).
+    """
 
     type: ArrayType
     weak: bool = False
 
 
 class Spec:
-    """Stands for an array of a type, where only the type matters: `irgrad.trace(f, irgrad.spec("f64[4,3]"))`."""
+    """Stands for an array of a type, where only the type matters: `irgrad.trace(f,
+    irgrad.spec("f64[4,3]"))`.
+    """
 
     def __init__(self, text: str) -> None:
         self.type = ArrayType.parse(text)
@@ -43,7 +46,9 @@ class Spec:
 
 
 class Signature(NamedTuple):
-    """What a lowered program depends on: the structure of the arguments, and each leaf's type or static value."""
+    """What a lowered program depends on: the structure of the arguments, and each leaf's type or
+    static value.
+    """
 
     tree: Any
     leaves: tuple[Any, ...]
@@ -57,9 +62,9 @@ class Signature(NamedTuple):
 class Lowered(NamedTuple):
     """A graph with what is needed to call it: how to read arguments and build results.
 
-    `captured` are the arrays (or outer traced values) that the last inputs stand for. `static` are results that were no
-    traced values, put back at their places in `result_tree` where `outputs` has None.
-    """
+    `captured` are the arrays (or outer traced values) that the last inputs stand for. `static` are
+    results that were no traced values, put back at their places in `result_tree` where `outputs`
+    has None."""
 
     graph: Graph
     signature: Signature
@@ -70,15 +75,15 @@ class Lowered(NamedTuple):
 
 
 def classify(leaf: Any) -> Any:
-    """A leaf of the arguments as it stands in a signature: an `Argument`, or the static value itself (with its type)."""
+    """A leaf of the arguments as it stands in a signature: an `Argument`, or the static value
+    itself (with its type).
+    """
     if isinstance(leaf, np.ndarray):
         return Argument(type_of(leaf))
-    if isinstance(leaf, float) and not isinstance(leaf, np.generic):
-        return Argument(ArrayType(DTYPES["f64"], ()), weak=True)
     if isinstance(leaf, np.generic):
         return Argument(ArrayType(check_dtype(leaf.dtype), ()))
-    if isinstance(leaf, complex):
-        return Argument(ArrayType(DTYPES["c128"], ()), weak=True)
+    if isinstance(leaf, (float, complex)):
+        return Argument(type_of(np.asarray(leaf)), weak=True)
     if isinstance(leaf, Tracer):
         return Argument(leaf.value.type, leaf.weak)
     if isinstance(leaf, Spec):
@@ -86,13 +91,17 @@ def classify(leaf: Any) -> Any:
     try:
         hash(leaf)
     except TypeError:
-        raise ArgumentError(f"an argument of type {type(leaf).__name__} is neither an array nor a static value",
-                            hint="register it with optree, or pass an ndarray") from None  # fmt: skip
+        raise ArgumentError(
+            f"an argument of type {type(leaf).__name__} is neither an array nor a static value",
+            hint="register it with optree, or pass an ndarray",
+        ) from None
     return Static(leaf)
 
 
 class Static:
-    """A leaf that is part of the program: equal values of different types (1 and True) stay apart."""
+    """A leaf that is part of the program: equal values of different types (1 and True) stay
+    apart.
+    """
 
     __slots__ = ("value",)
 
@@ -100,7 +109,11 @@ class Static:
         self.value = value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Static) and type(self.value) is type(other.value) and self.value == other.value
+        return (
+            isinstance(other, Static)
+            and type(self.value) is type(other.value)
+            and self.value == other.value
+        )
 
     def __hash__(self) -> int:
         return hash((type(self.value), self.value))
@@ -133,7 +146,9 @@ def lower(function: Callable[..., Any], signature: Signature) -> Lowered:
         result = function(*args, **kwargs)
         return finish(builder, result, signature, names, getattr(function, "__name__", "f"))
     except (TypeError, ValueError) as error:
-        if isinstance(error.__cause__, IrgradError):  # NumPy put an error of its own in front of ours
+        if isinstance(
+            error.__cause__, IrgradError
+        ):  # NumPy put an error of its own in front of ours
             raise error.__cause__ from None
         raise
     finally:
@@ -141,17 +156,16 @@ def lower(function: Callable[..., Any], signature: Signature) -> Lowered:
         builder.closed = True
 
 
-def finish(builder: Builder, result: Any, signature: Signature, names: Sequence[str], name: str) -> Lowered:
+def finish(
+    builder: Builder, result: Any, signature: Signature, names: Sequence[str], name: str
+) -> Lowered:
     """Close `builder` on a result pytree."""
     paths, leaves, tree = optree.tree_flatten_with_path(result, none_is_leaf=True)  # pyright: ignore[reportArgumentType]
     outputs: dict[str, Value] = {}
     statics: list[Any] = []
     for path, leaf in zip(paths, leaves, strict=True):
         label = ".".join(["out", *map(str, path)])
-        if isinstance(leaf, Traced):
-            outputs[unique(label, outputs)] = builder.lift(leaf)
-            statics.append(None)
-        elif isinstance(leaf, (np.ndarray, np.generic, float, complex)):
+        if isinstance(leaf, Traced) or isinstance(leaf, (np.ndarray, np.generic, float, complex)):
             outputs[unique(label, outputs)] = builder.lift(leaf)
             statics.append(None)
         elif isinstance(leaf, Selection):
@@ -179,7 +193,9 @@ def argument_names(function: Callable[..., Any], signature: Signature) -> list[s
     names: list[str] = []
     for path in paths:
         root, key, *inner = path
-        head = (positional[key] if key < len(positional) else f"arg{key}") if root == 0 else str(key)
+        head = (
+            (positional[key] if key < len(positional) else f"arg{key}") if root == 0 else str(key)
+        )
         names.append(".".join([head, *map(str, inner)]))
     return names
 

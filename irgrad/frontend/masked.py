@@ -1,9 +1,10 @@
-"""`x[mask]` with a mask that is only known when the program runs: how many elements it selects is not known either.
+"""`x[mask]` with a mask that is only known when the program runs: how many elements it selects is
+not known either.
 
-A `Selection` keeps the whole array and the mask. Elementwise functions act on all places, with the unselected ones
-filled by the first selected element, so that no value and no derivative there makes a nan of its own; reductions count
-the selected places alone. Everything else needs the number of elements, and is refused.
-"""
+A `Selection` keeps the whole array and the mask. Elementwise functions act on all places, with the
+unselected ones filled by the first selected element, so that no value and no derivative there makes
+a nan of its own; reductions count the selected places alone. Everything else needs the number of
+elements, and is refused."""
 
 from __future__ import annotations
 
@@ -50,11 +51,15 @@ class Selection:
     def of(cls, x: Any, mask: Any) -> Selection:
         """`x[mask]`, checked."""
         if mask.ndim > x.ndim:
-            raise IndexingError(f"too many indices: the array has {x.ndim} axes, the mask {mask.ndim}")
+            raise IndexingError(
+                f"too many indices: the array has {x.ndim} axes, the mask {mask.ndim}"
+            )
         for axis, (got, extent) in enumerate(zip(mask.shape, x.shape, strict=False)):
             if got != extent:
-                raise IndexingError(f"boolean index did not match the array along axis {axis}: the axis has size "
-                                    f"{extent}, the mask {got}")  # fmt: skip
+                raise IndexingError(
+                    f"boolean index did not match the array along axis {axis}: the axis has size "
+                    f"{extent}, the mask {got}"
+                )
         return cls(*lift_each(x, mask))
 
     # what is known
@@ -88,7 +93,9 @@ class Selection:
     def filled(self) -> Any:
         """The whole array with the first selected element in the unselected places."""
         if self._filled is None:
-            self._filled = where(self.places, self.whole, self._first()) if self.whole.size else self.whole
+            self._filled = (
+                where(self.places, self.whole, self._first()) if self.whole.size else self.whole
+            )
         return self._filled
 
     def _first(self) -> Any:
@@ -108,8 +115,12 @@ class Selection:
 
     # elementwise
 
-    def elementwise(self, function: Callable[..., Any], operands: tuple[Any, ...], **options: Any) -> Any:
-        """An elementwise function of selections by one mask, and of operands that broadcast against each element."""
+    def elementwise(
+        self, function: Callable[..., Any], operands: tuple[Any, ...], **options: Any
+    ) -> Any:
+        """An elementwise function of selections by one mask, and of operands that broadcast against
+        each element.
+        """
         values = [self._broadcastable(function, operand) for operand in operands]
         if isinstance(function, np.ufunc):
             result = call_ufunc(function, tuple(values), "__call__", options)
@@ -177,7 +188,14 @@ class Selection:
         inner = self.whole.size // max(self.mask.size, 1) if axis is None else 1
         return np.sum(self.mask) * inner
 
-    def reduced(self, reduce: Callable[..., Any], identity: Any, axis: Any, keepdims: Any = False, **options: Any) -> Any:
+    def reduced(
+        self,
+        reduce: Callable[..., Any],
+        identity: Any,
+        axis: Any,
+        keepdims: Any = False,
+        **options: Any,
+    ) -> Any:
         """A reduction with `identity` in the unselected places."""
         if keepdims is True:
             self.refuse("keepdims")
@@ -203,8 +221,11 @@ class Selection:
     # what needs the number of elements
 
     def refuse(self, what: str) -> NoReturn:
-        raise UnsupportedError(f"{what} is not supported on x[mask]: the number of selected elements is not known",
-                               location=self.builder.location, hint=REMEDY)  # fmt: skip
+        raise UnsupportedError(
+            f"{what} is not supported on x[mask]: the number of selected elements is not known",
+            location=self.builder.location,
+            hint=REMEDY,
+        )
 
     @property
     @entry
@@ -214,7 +235,10 @@ class Selection:
 
     @entry
     def __len__(self) -> int:
-        raise TraceError("len() of x[mask]: the number of selected elements is not known", hint="use np.sum(mask)")
+        raise TraceError(
+            "len() of x[mask]: the number of selected elements is not known",
+            hint="use np.sum(mask)",
+        )
 
     @entry
     def __iter__(self) -> NoReturn:
@@ -234,7 +258,9 @@ class Selection:
 
     @entry
     def __bool__(self) -> bool:
-        raise TraceError("Python's truth value of x[mask], which is traced", hint="use np.any or np.all")
+        raise TraceError(
+            "Python's truth value of x[mask], which is traced", hint="use np.any or np.all"
+        )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         self.refuse("conversion to an array")
@@ -244,7 +270,9 @@ class Selection:
 
 
 def same(one: Value, other: Value) -> bool:
-    """Whether two values are computed alike: the same ops on the same operands (`x > 0` written twice)."""
+    """Whether two values are computed alike: the same ops on the same operands (`x > 0` written
+    twice).
+    """
     pairs, seen = [(one, other)], set[tuple[Value, Value]]()
     while pairs:
         pair = pairs.pop()
@@ -252,31 +280,48 @@ def same(one: Value, other: Value) -> bool:
         if a == b or pair in seen:
             continue
         seen.add(pair)
-        if a.node.is_input or a.index != b.index or a.node.op != b.node.op or len(a.node.operands) != len(b.node.operands):
+        if (
+            a.node.is_input
+            or a.index != b.index
+            or a.node.op != b.node.op
+            or len(a.node.operands) != len(b.node.operands)
+        ):
             return False
         pairs += zip(a.node.operands, b.node.operands, strict=True)
     return True
 
 
-def total(s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+def total(
+    s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
+) -> Any:
     """The sum."""
     return s.reduced(np.sum, 0, axis, keepdims, dtype=dtype)
 
 
-def product(s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+def product(
+    s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
+) -> Any:
     """The product."""
     return s.reduced(np.prod, 1, axis, keepdims, dtype=dtype)
 
 
-def mean(s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+def mean(
+    s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
+) -> Any:
     """The mean; nan where nothing is selected."""
     wanted = dtype if dtype is not None or s.dtype.kind in "fc" else np.float64
     added = total(s, axis, wanted, keepdims=keepdims)
     return added / astype(s.count(axis), added.dtype)
 
 
-def variance(s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0,
-             keepdims: Any = False) -> Any:  # fmt: skip
+def variance(
+    s: Selection,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = False,
+) -> Any:
     """The mean of the squared distances from the mean, with `ddof` taken from the count."""
     away = s - mean(s, axis)
     squares = np.absolute(away) ** 2 if away.dtype.kind == "c" else away * away
@@ -323,7 +368,9 @@ def count_nonzero(s: Selection, axis: Any = None, *, keepdims: bool = False) -> 
 
 def dot(s: Any, other: Any) -> Any:
     """The inner product of two 1-D selections by one mask."""
-    if not (isinstance(s, Selection) and isinstance(other, Selection) and s.ndim == other.ndim == 1):
+    if not (
+        isinstance(s, Selection) and isinstance(other, Selection) and s.ndim == other.ndim == 1
+    ):
         (s if isinstance(s, Selection) else other).refuse("a product with an array")
     return total(s * other)
 
@@ -334,14 +381,38 @@ def converted(s: Selection, dtype: Any, *args: Any, **kwargs: Any) -> Selection:
 
 
 METHODS: dict[str, Callable[..., Any]] = {
-    "sum": total, "prod": product, "mean": mean, "var": variance, "std": deviation, "max": largest, "min": smallest,
-    "any": any_of, "all": all_of, "dot": dot, "astype": converted, "conj": np.conjugate, "conjugate": np.conjugate,
+    "sum": total,
+    "prod": product,
+    "mean": mean,
+    "var": variance,
+    "std": deviation,
+    "max": largest,
+    "min": smallest,
+    "any": any_of,
+    "all": all_of,
+    "dot": dot,
+    "astype": converted,
+    "conj": np.conjugate,
+    "conjugate": np.conjugate,
     "copy": lambda s: s,
-}  # fmt: skip
+}
 REDUCTIONS: dict[Any, Callable[..., Any]] = {
-    np.sum: total, np.prod: product, np.mean: mean, np.var: variance, np.std: deviation, np.max: largest,
-    np.min: smallest, np.amax: largest, np.amin: smallest, np.any: any_of, np.all: all_of,
-    np.count_nonzero: count_nonzero, np.dot: dot, np.inner: dot, np.vdot: lambda s, t: dot(np.conjugate(s), t),
-    np.ndim: lambda s: s.ndim, np.size: lambda s: s.size,
-}  # fmt: skip
+    np.sum: total,
+    np.prod: product,
+    np.mean: mean,
+    np.var: variance,
+    np.std: deviation,
+    np.max: largest,
+    np.min: smallest,
+    np.amax: largest,
+    np.amin: smallest,
+    np.any: any_of,
+    np.all: all_of,
+    np.count_nonzero: count_nonzero,
+    np.dot: dot,
+    np.inner: dot,
+    np.vdot: lambda s, t: dot(np.conjugate(s), t),
+    np.ndim: lambda s: s.ndim,
+    np.size: lambda s: s.size,
+}
 ELEMENTWISE = {np.where, np.clip, np.round, np.around, np.real, np.imag, np.nan_to_num, np.isclose}

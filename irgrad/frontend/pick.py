@@ -1,4 +1,6 @@
-"""Static choice along one axis: indices that are known while lowering, in the cheapest ops that do it."""
+"""Static choice along one axis: indices that are known while lowering, in the cheapest ops that do
+it.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def pick(x: Any, axis: int, indices: Sequence[int] | np.ndarray[Any, Any]) -> An
 
 
 def gather_axis(x: Any, axis: int, indices: Any) -> Any:
-    """`np.take(x, indices, axis)` by an integer array of any shape, which takes the place of the axis."""
+    """`np.take(x, indices, axis)` by an integer array of any shape, which takes the place of the
+    axis.
+    """
     rest = [a for a in range(x.ndim) if a != axis]
     lead = indices.ndim
     order = [*range(lead, lead + axis), *range(lead), *range(lead + axis, lead + len(rest))]

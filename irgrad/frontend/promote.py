@@ -1,4 +1,6 @@
-"""Operands of traced calls: which builder they belong to, NumPy's promotion (NEP 50), and lifting to traced values."""
+"""Operands of traced calls: which builder they belong to, NumPy's promotion (NEP 50), and lifting
+to traced values.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _NUMBERS = (float, int, complex)
 
 
 def innermost(operands: Iterable[Any]) -> Builder:
-    """The builder of the deepest level among traced operands (lists and tuples are searched too)."""
+    """The builder of the deepest level among traced operands (lists and tuples are searched
+    too).
+    """
     found: Builder | None = None
     for operand in operands:
         if isinstance(operand, Traced):
@@ -52,8 +56,8 @@ def kind(operand: Any) -> Any:
 def lift(builder: Builder, operand: Any, dtype: DType | None = None) -> Any:
     """`operand` as a traced value, converted to `dtype` where one is given.
 
-    Arrays are captured by reference and converted inside the graph; numbers and lists written in the code are constants.
-    """
+    Arrays are captured by reference and converted inside the graph; numbers and lists written in
+    the code are constants."""
     if isinstance(operand, (list, tuple)) and any_traced(operand):
         operand = stacked(builder, operand)
     if isinstance(operand, Traced):
@@ -77,7 +81,9 @@ def stacked(builder: Builder, items: Iterable[Any]) -> Any:
 
 
 def lift_each(*operands: Any) -> list[Any]:
-    """The operands as traced arrays, each of its own dtype; Python numbers have theirs, as in `np.asarray`."""
+    """The operands as traced arrays, each of its own dtype; Python numbers have theirs, as in
+    `np.asarray`.
+    """
     builder = innermost(operands)
     lifted = [lift(builder, operand) for operand in operands]
     return [x.builder.wrap(x.builder, x.value) if x.weak else x for x in lifted]
@@ -90,10 +96,13 @@ def common_dtype(operands: Iterable[Any]) -> DType:
 
 
 def lift_together(*operands: Any, inexact: bool = False) -> list[Any]:
-    """The operands as traced values of their common dtype (at least float64 for ints when `inexact`)."""
+    """The operands as traced values of their common dtype (at least float64 for ints when
+    `inexact`).
+    """
     builder = innermost(operands)
     operands = tuple(
-        stacked(builder, x) if isinstance(x, (list, tuple)) and any_traced(x) else x for x in operands
+        stacked(builder, x) if isinstance(x, (list, tuple)) and any_traced(x) else x
+        for x in operands
     )
     dtype = common_dtype(operands)
     if inexact and dtype.kind in "biu":

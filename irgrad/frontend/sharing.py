@@ -1,8 +1,8 @@
 """Which results share memory with their operands in NumPy.
 
-Ops that may be views mark their operand and their result as sharing (`Builder.viewed`), and an in-place operator refuses
-such a value. A function whose result is a copy in NumPy, though views make it up here, takes the marks back.
-"""
+Ops that may be views mark their operand and their result as sharing (`Builder.viewed`), and an
+in-place operator refuses such a value. A function whose result is a copy in NumPy, though views
+make it up here, takes the marks back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def copies(function: F) -> F:
-    """Decorator: the results of `function` (an array, or a list or tuple of them) share no memory with its operands."""
+    """Decorator: the results of `function` (an array, or a list or tuple of them) share no memory
+    with its operands.
+    """
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:

@@ -1,14 +1,14 @@
-"""Where in the user's code a traced call stands: file, line, and the variable that its result is bound to.
+"""Where in the user's code a traced call stands: file, line, and the variable that its result is
+bound to.
 
-The variable is read from the bytecode: the instruction after the call stores the result. Each call site of a code
-object is looked up once.
-"""
+The variable is read from the bytecode: the instruction after the call stores the result. Each call
+site of a code object is looked up once."""
 
 from __future__ import annotations
 
 import dis
 import sys
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import NamedTuple
@@ -28,8 +28,10 @@ class Site(NamedTuple):
 
 _NOWHERE = Site(None, None)
 _LIBRARY = tuple(
-    str(Path(file).parent) + "/" for file in (__file__.replace("/frontend/", "/"), np.__file__) if file
-)  # fmt: skip
+    str(Path(file).parent) + "/"
+    for file in (__file__.replace("/frontend/", "/"), np.__file__)
+    if file
+)
 
 
 def call_site(depth: int = 1) -> Site:
@@ -40,7 +42,7 @@ def call_site(depth: int = 1) -> Site:
     return _NOWHERE if frame is None else _site(frame.f_code, frame.f_lasti)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _is_library(code: CodeType) -> bool:
     file = code.co_filename
     return file.startswith(_LIBRARY) or "/scipy/" in file or file.startswith("<__array_function__")
@@ -50,9 +52,16 @@ def _is_library(code: CodeType) -> bool:
 def _site(code: CodeType, offset: int) -> Site:
     instructions = _instructions(code)
     here, following = instructions.get(offset, (None, None))
-    line = next((l for start, end, l in code.co_lines() if start <= offset < end and l), code.co_firstlineno)
+    line = next(
+        (at for start, end, at in code.co_lines() if start <= offset < end and at),
+        code.co_firstlineno,
+    )
     variable = None
-    if following is not None and following.opname.startswith("STORE_") and following.opname != "STORE_SUBSCR":
+    if (
+        following is not None
+        and following.opname.startswith("STORE_")
+        and following.opname != "STORE_SUBSCR"
+    ):
         name = following.argval
         variable = name[0] if isinstance(name, tuple) else name
     stores_item = here is not None and here.opname == "STORE_SUBSCR"
@@ -63,5 +72,6 @@ def _site(code: CodeType, offset: int) -> Site:
 def _instructions(code: CodeType) -> dict[int, tuple[dis.Instruction, dis.Instruction | None]]:
     listed = list(dis.get_instructions(code))
     return {
-        one.offset: (one, following) for one, following in zip(listed, [*listed[1:], None], strict=True)
+        one.offset: (one, following)
+        for one, following in zip(listed, [*listed[1:], None], strict=True)
     }

@@ -1,9 +1,8 @@
 """Subscripts: what stands between the brackets of `x[...]`, read by NumPy's rules.
 
-`read` gives one `Item` for each axis that the result or the array has, with static parts checked against the shape.
-Ints are basic indices, and join the advanced ones in deciding where their result goes; so do boolean scalars, which
-index a new axis of extent 1.
-"""
+`read` gives one `Item` for each axis that the result or the array has, with static parts checked
+against the shape. Ints are basic indices, and join the advanced ones in deciding where their result
+goes; so do boolean scalars, which index a new axis of extent 1."""
 
 from __future__ import annotations
 
@@ -21,7 +20,9 @@ from irgrad.ops.index import Nonzero
 
 
 class Whole(NamedTuple):
-    """`start:stop:step` of one axis with 0 <= start <= stop; `flipped` where the step was negative."""
+    """`start:stop:step` of one axis with 0 <= start <= stop; `flipped` where the step was
+    negative.
+    """
 
     start: int
     stop: int
@@ -40,7 +41,9 @@ class NewAxis(NamedTuple):
 
 
 class Selected(NamedTuple):
-    """An integer array (traced or constant) over `axes` merged axes: none for a boolean scalar, several for a mask."""
+    """An integer array (traced or constant) over `axes` merged axes: none for a boolean scalar,
+    several for a mask.
+    """
 
     indices: Any
     axes: int = 1
@@ -55,7 +58,9 @@ def read(builder: Any, index: Any, shape: Shape) -> list[Item]:
     entries = list(index) if isinstance(index, tuple) else [index]
     used = sum(_consumed(entry) for entry in entries)
     if used > len(shape):
-        raise IndexingError(f"too many indices: the array has {len(shape)} axes, but {used} were indexed")
+        raise IndexingError(
+            f"too many indices: the array has {len(shape)} axes, but {used} were indexed"
+        )
     if sum(entry is Ellipsis for entry in entries) > 1:
         raise IndexingError("an index can only have a single ellipsis ('...')")
     if not any(entry is Ellipsis for entry in entries):
@@ -74,9 +79,15 @@ def read(builder: Any, index: Any, shape: Shape) -> list[Item]:
 
 
 def separated(index: Any) -> bool:
-    """Whether a slice, an ellipsis or a new axis stands between the advanced indices and ints of a subscript."""
+    """Whether a slice, an ellipsis or a new axis stands between the advanced indices and ints of a
+    subscript.
+    """
     entries = index if isinstance(index, tuple) else (index,)
-    places = [i for i, entry in enumerate(entries) if entry is not None and entry is not Ellipsis and not isinstance(entry, slice)]
+    places = [
+        i
+        for i, entry in enumerate(entries)
+        if entry is not None and entry is not Ellipsis and not isinstance(entry, slice)
+    ]
     return bool(places) and places[-1] - places[0] + 1 != len(places)
 
 
@@ -86,7 +97,9 @@ def is_mask(entry: Any) -> bool:
         return entry.value.type.dtype == bool
     if isinstance(entry, (list, tuple)):
         return not any_traced(entry) and len(entry) > 0 and np.asarray(entry).dtype == bool
-    return isinstance(entry, (bool, np.bool_)) or (isinstance(entry, np.ndarray) and entry.dtype == bool)
+    return isinstance(entry, (bool, np.bool_)) or (
+        isinstance(entry, np.ndarray) and entry.dtype == bool
+    )
 
 
 def _consumed(entry: Any) -> int:
@@ -119,15 +132,21 @@ def whole(entry: slice, extent: int) -> Whole:
     if not count:
         return Whole(0, 0)
     last = start + (count - 1) * step
-    return Whole(start, last + 1, step) if step > 0 else Whole(last, start + 1, -step, flipped=count > 1)
+    return (
+        Whole(start, last + 1, step)
+        if step > 0
+        else Whole(last, start + 1, -step, flipped=count > 1)
+    )
 
 
 def _position(entry: Any, shape: Shape, axis: int) -> Position:
     try:
         index = entry.__index__()
     except (AttributeError, TypeError):
-        raise IndexingError("only integers, slices (`:`), ellipsis (`...`), np.newaxis (`None`) and integer or boolean "
-                            f"arrays are valid indices, got {entry!r}") from None  # fmt: skip
+        raise IndexingError(
+            "only integers, slices (`:`), ellipsis (`...`), np.newaxis (`None`) and integer or boolean "
+            f"arrays are valid indices, got {entry!r}"
+        ) from None
     _check(index, index, shape[axis], axis)
     return Position(index % shape[axis])
 
@@ -135,7 +154,9 @@ def _position(entry: Any, shape: Shape, axis: int) -> Position:
 def _check(low: int, high: int, extent: int, axis: int) -> None:
     for index in (low, high):
         if not -extent <= index < extent:
-            raise IndexOutOfBounds(f"index {index} is out of bounds for axis {axis} with size {extent}")
+            raise IndexOutOfBounds(
+                f"index {index} is out of bounds for axis {axis} with size {extent}"
+            )
 
 
 def _selected(builder: Any, entry: Any, shape: Shape, axis: int) -> Selected:
@@ -148,8 +169,10 @@ def _selected(builder: Any, entry: Any, shape: Shape, axis: int) -> Selected:
         _integers(entry, entry)
     indices = lift(builder, entry)
     if indices.dtype.kind not in "iu":
-        raise IndexingError(f"an index must be of integers or bools, got {indices.value!r}",
-                            hint="convert with .astype(np.int64)")  # fmt: skip
+        raise IndexingError(
+            f"an index must be of integers or bools, got {indices.value!r}",
+            hint="convert with .astype(np.int64)",
+        )
     return Selected(indices)
 
 
@@ -157,20 +180,26 @@ def _integers(array: np.ndarray[Any, Any], entry: Any) -> np.ndarray[Any, Any]:
     if isinstance(entry, (list, tuple)) and not array.size:
         return array.astype(np.int64)
     if array.dtype.kind not in "iu":
-        raise IndexingError(f"arrays used as indices must be of integers or bools, got dtype {array.dtype}")
+        raise IndexingError(
+            f"arrays used as indices must be of integers or bools, got dtype {array.dtype}"
+        )
     return array
 
 
 def _mask(builder: Any, mask: Any, shape: Shape, axis: int) -> Selected:
     """A mask whose count is known becomes the flat indices of its true places."""
     if isinstance(mask, Traced):
-        raise UnsupportedError("a traced mask among other indices: the number of selected elements is not known",
-                               hint=REMEDY)  # fmt: skip
+        raise UnsupportedError(
+            "a traced mask among other indices: the number of selected elements is not known",
+            hint=REMEDY,
+        )
     known = np.asarray(mask)
     for offset, (got, extent) in enumerate(zip(known.shape, shape[axis:], strict=False)):
         if got != extent:
-            raise IndexingError(f"boolean index did not match the array along axis {axis + offset}: the axis has size "
-                                f"{extent}, the mask {got}")  # fmt: skip
+            raise IndexingError(
+                f"boolean index did not match the array along axis {axis + offset}: the axis has size "
+                f"{extent}, the mask {got}"
+            )
     if isinstance(mask, np.ndarray) and mask.ndim:
         places = bind(Nonzero(int(np.count_nonzero(mask))), lift(builder, mask))
     else:

@@ -1,8 +1,7 @@
 """The tracer: an array without numbers that NumPy code computes with, each step becoming a node.
 
-It implements NumPy's override protocols, the operators, indexing and ndarray's methods and attributes. What a NumPy
-function means is in `numpy_api`; here is only how a call gets there.
-"""
+It implements NumPy's override protocols, the operators, indexing and ndarray's methods and
+attributes. What a NumPy function means is in `numpy_api`; here is only how a call gets there."""
 
 from __future__ import annotations
 
@@ -24,19 +23,24 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def implements(*functions: Any) -> Callable[[F], F]:
-    """Decorator: this is what the NumPy functions mean on traced values."""
+    """Decorator: this is what the NumPy functions mean on traced values.
+
+    A name stands for a function that not every supported NumPy has.
+    """
 
     def decorate(implementation: F) -> F:
         for function in functions:
-            FUNCTIONS[function] = implementation
+            FUNCTIONS[getattr(np, function, None) if isinstance(function, str) else function] = (
+                implementation
+            )
         return implementation
 
     return decorate
 
 
 def entry(method: F) -> F:
-    """Decorator of the methods that user code calls: puts the user's line on nodes and errors, and the name of the
-    user's variable on the result."""
+    """Decorator of the methods that user code calls: puts the user's line on nodes and errors, and
+    the name of the user's variable on the result."""
 
     @functools.wraps(method)
     def wrapper(self: Tracer, *args: Any, **kwargs: Any) -> Any:
@@ -51,7 +55,11 @@ def entry(method: F) -> F:
             raise error.at(site.location) from None
         finally:
             builder.busy, builder.location = False, None
-        if site.variable is not None and isinstance(result, Tracer) and result.value.node.name is None:
+        if (
+            site.variable is not None
+            and isinstance(result, Tracer)
+            and result.value.node.name is None
+        ):
             result.value.node.name = site.variable
         return result
 
@@ -59,8 +67,12 @@ def entry(method: F) -> F:
 
 
 def _is_foreign(kind: type) -> bool:
-    """Whether objects of this type give ufuncs a meaning of their own, so that NumPy's protocols let them decide."""
-    return not issubclass(kind, (Tracer, np.ndarray, np.generic)) and hasattr(kind, "__array_ufunc__")
+    """Whether objects of this type give ufuncs a meaning of their own, so that NumPy's protocols
+    let them decide.
+    """
+    return not issubclass(kind, (Tracer, np.ndarray, np.generic)) and hasattr(
+        kind, "__array_ufunc__"
+    )
 
 
 def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
@@ -89,8 +101,8 @@ def _inplace(ufunc: np.ufunc) -> Any:
 class Tracer(Traced):
     """A traced array: dtype and shape are known, the numbers are not.
 
-    `weak` marks a Python float or complex argument, which promotes as NumPy promotes a Python number.
-    """
+    `weak` marks a Python float or complex argument, which promotes as NumPy promotes a Python
+    number."""
 
     __slots__ = ("weak",)
     __array_priority__ = 1000
@@ -136,7 +148,11 @@ class Tracer(Traced):
 
     @entry
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return NotImplemented if any(_is_foreign(type(x)) for x in inputs) else call_ufunc(ufunc, inputs, method, kwargs)
+        return (
+            NotImplemented
+            if any(_is_foreign(type(x)) for x in inputs)
+            else call_ufunc(ufunc, inputs, method, kwargs)
+        )
 
     @entry
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -145,8 +161,10 @@ class Tracer(Traced):
         implementation = FUNCTIONS.get(function)
         if implementation is None:
             name = f"{function.__module__}.{function.__name__}"
-            raise UnsupportedError(f"{name} is not supported on traced values",
-                                   hint="compute it outside, or open an issue naming it")  # fmt: skip
+            raise UnsupportedError(
+                f"{name} is not supported on traced values",
+                hint="compute it outside, or open an issue naming it",
+            )
         return implementation(*args, **kwargs)
 
     # operators
@@ -191,11 +209,15 @@ class Tracer(Traced):
     def _overwrite(self, result: Tracer) -> Tracer:
         """An in-place operator: this handle, and every name bound to it, sees the new value."""
         if result.value.type != self.value.type:
-            raise TraceError(f"in-place result {result.value.type} does not fit into {self.value.type}",
-                             hint="write x = x + ... instead of x += ...")  # fmt: skip
+            raise TraceError(
+                f"in-place result {result.value.type} does not fit into {self.value.type}",
+                hint="write x = x + ... instead of x += ...",
+            )
         if self.value in self.builder.viewed:
-            raise UnsupportedError("in-place change of a traced array that shares memory with a view of it",
-                                   hint="write x = x + ... , or take a .copy() of the view")  # fmt: skip
+            raise UnsupportedError(
+                "in-place change of a traced array that shares memory with a view of it",
+                hint="write x = x + ... , or take a .copy() of the view",
+            )
         self.value = result.value
         return self
 
@@ -207,8 +229,10 @@ class Tracer(Traced):
 
     @entry
     def __setitem__(self, index: Any, new: Any) -> NoReturn:
-        raise UnsupportedError("assignment into a traced array is not supported yet",
-                               hint="build the result with np.where, np.concatenate, np.stack or np.pad")  # fmt: skip
+        raise UnsupportedError(
+            "assignment into a traced array is not supported yet",
+            hint="build the result with np.where, np.concatenate, np.stack or np.pad",
+        )
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -225,8 +249,9 @@ class Tracer(Traced):
         if method is None:
             if name.startswith("__"):
                 raise AttributeError(name)
-            raise UnsupportedError(f"ndarray.{name} is not supported on traced values",
-                                   location=call_site().location)  # fmt: skip
+            raise UnsupportedError(
+                f"ndarray.{name} is not supported on traced values", location=call_site().location
+            )
         if name in ATTRIBUTES:
             return entry(method)(self)
         return functools.partial(entry(method), self)
@@ -235,12 +260,16 @@ class Tracer(Traced):
 
     def _refuse(self, what: str, hint: str) -> NoReturn:
         site = call_site(1)
-        raise TraceError(f"{what} of a traced value ({self.value!r})", location=site.location, hint=hint)
+        raise TraceError(
+            f"{what} of a traced value ({self.value!r})", location=site.location, hint=hint
+        )
 
     def __bool__(self) -> bool:
-        self._refuse("Python's truth value (if, while, and, or, not, assert, a chained comparison)",
-                     "use np.where(condition, a, b), np.logical_and, np.logical_or; the condition is not known "
-                     "while the function is lowered")  # fmt: skip
+        self._refuse(
+            "Python's truth value (if, while, and, or, not, assert, a chained comparison)",
+            "use np.where(condition, a, b), np.logical_and, np.logical_or; the condition is not "
+            "known while the function is lowered",
+        )
 
     def __float__(self) -> float:
         self._no_number("float()")
@@ -252,18 +281,26 @@ class Tracer(Traced):
         self._no_number("complex()")
 
     def __index__(self) -> int:
-        self._refuse("use as a Python index or a size", "sizes and slice bounds must be Python ints; "
-                     "np.take(x, i) gathers by a traced index")  # fmt: skip
+        self._refuse(
+            "use as a Python index or a size",
+            "sizes and slice bounds must be Python ints; np.take(x, i) gathers by a traced index",
+        )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         self._no_number("conversion to an ordinary NumPy array")
 
     def _no_number(self, what: str) -> NoReturn:
         if call_site(2).stores_item:
-            self._refuse("in-place write into a constant NumPy array", "the array would have to hold numbers; build "
-                         "the result with np.stack, np.concatenate or np.where")  # fmt: skip
-        self._refuse(what, "the numbers are not known while the function is lowered; leave the value as it is, "
-                     "np.stack([a, b]) makes an array of traced scalars")  # fmt: skip
+            self._refuse(
+                "in-place write into a constant NumPy array",
+                "the array would have to hold numbers; build "
+                "the result with np.stack, np.concatenate or np.where",
+            )
+        self._refuse(
+            what,
+            "the numbers are not known while the function is lowered; leave the value as it is, "
+            "np.stack([a, b]) makes an array of traced scalars",
+        )
 
     def __repr__(self) -> str:
         return f"<traced {self.value!r}>"
@@ -281,15 +318,24 @@ def call_elementwise(op: Elementwise, operands: tuple[Any, ...], operator: bool 
     builder = innermost(operands)
     loop = op.loop(tuple(map(kind, operands)))
     values = [
-        builder.lift(operand if isinstance(operand, Tracer) and operand.value.type.dtype == dtype
-                     else lift(builder, operand, dtype))
+        builder.lift(
+            operand
+            if isinstance(operand, Tracer) and operand.value.type.dtype == dtype
+            else lift(builder, operand, dtype)
+        )
         for operand, dtype in zip(operands, loop, strict=False)
-    ]  # fmt: skip
-    weak = operator and all(isinstance(kind(operand), type) for operand in operands) and loop[-1].kind in "fc"
+    ]
+    weak = (
+        operator
+        and all(isinstance(kind(operand), type) for operand in operands)
+        and loop[-1].kind in "fc"
+    )
     return Tracer(builder, Value(builder.emit(op, values), 0), weak)
 
 
-def call_ufunc(ufunc: np.ufunc, inputs: tuple[Any, ...], method: str = "__call__", kwargs: Any = None) -> Any:
+def call_ufunc(
+    ufunc: np.ufunc, inputs: tuple[Any, ...], method: str = "__call__", kwargs: Any = None
+) -> Any:
     """What a ufunc call, or a ufunc's method, means on traced operands."""
     if method != "__call__":
         implementation = FUNCTIONS.get((ufunc, method)) or FUNCTIONS.get(method)
@@ -299,8 +345,10 @@ def call_ufunc(ufunc: np.ufunc, inputs: tuple[Any, ...], method: str = "__call__
     options = dict(kwargs or {})
     dtype = options.pop("dtype", None)
     if any(option is not None for option in options.values()):
-        raise UnsupportedError(f"np.{ufunc.__name__}: {', '.join(options)}= is not supported on traced values",
-                               hint="use np.where for where=, assignment for out=")  # fmt: skip
+        raise UnsupportedError(
+            f"np.{ufunc.__name__}: {', '.join(options)}= is not supported on traced values",
+            hint="use np.where for where=, assignment for out=",
+        )
     op = UFUNCS.get(ufunc)
     if op is None:
         implementation = FUNCTIONS.get(ufunc)

@@ -1,9 +1,9 @@
 """Making graphs: a builder appends nodes, and hands them out as traced values.
 
-A builder is the one place where a node comes into being during lowering and differentiation, so it is also where type
-rules run, where the user's line is put on nodes and errors, and where an array that the traced code did not get as an
-argument becomes a captured input (by reference: never copied, hashed or folded).
-"""
+A builder is the one place where a node comes into being during lowering and differentiation, so it
+is also where type rules run, where the user's line is put on nodes and errors, and where an array
+that the traced code did not get as an argument becomes a captured input (by reference: never
+copied, hashed or folded)."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Traced:
 class Builder:
     """A graph in the making.
 
-    `wrap` makes the traced values that code computes with. A builder opened inside the trace of another has a higher
-    `level`; an operation on values of several levels belongs to the innermost, which captures the outer ones.
-    `viewed` holds the values that share memory with another, as array or as view, in NumPy's semantics.
-    """
+    `wrap` makes the traced values that code computes with. A builder opened inside the trace of
+    another has a higher `level`; an operation on values of several levels belongs to the innermost,
+    which captures the outer ones. `viewed` holds the values that share memory with another, as
+    array or as view, in NumPy's semantics."""
 
     def __init__(self, wrap: Callable[[Builder, Value], Any], level: int = 0) -> None:
         self.wrap = wrap
@@ -75,8 +75,10 @@ class Builder:
     def emit(self, op: Op, operands: Sequence[Value]) -> Node:
         """Append one node; its types come from the op's type rule."""
         if self.closed:
-            raise TraceError("a traced value was used after the function that was traced had returned",
-                             hint="return values from the function instead of storing them outside")  # fmt: skip
+            raise TraceError(
+                "a traced value was used after the function that was traced had returned",
+                hint="return values from the function instead of storing them outside",
+            )
         try:
             types = op.result_types(*[value.type for value in operands])
         except IrgradError as error:
@@ -101,8 +103,11 @@ class Builder:
             if operand.builder is self:
                 return operand.value
             if operand.builder.closed:
-                raise TraceError("a traced value escaped from the function in which it was traced",
-                                 location=self.location, hint="pass it as an argument or return it")  # fmt: skip
+                raise TraceError(
+                    "a traced value escaped from the function in which it was traced",
+                    location=self.location,
+                    hint="pass it as an argument or return it",
+                )
             return self._capture(operand, operand.value.type)
         if isinstance(operand, np.ndarray):
             return self._capture(operand, type_of(operand))
@@ -133,11 +138,17 @@ class Builder:
         self.closed = True
         captured = list(self.captures.values())
         inputs = [*self.inputs, *(value for _, value in captured)]
-        return Graph(name, inputs, self.nodes, outputs, len(captured)), [what for what, _ in captured]
+        return Graph(name, inputs, self.nodes, outputs, len(captured)), [
+            what for what, _ in captured
+        ]
 
 
-def substitute(graph: Graph, operands: Sequence[Value], append: Callable[[Node], object]) -> tuple[Value, ...]:
-    """Copy the nodes of `graph` with `operands` in place of its inputs, each given to `append` -> the outputs."""
+def substitute(
+    graph: Graph, operands: Sequence[Value], append: Callable[[Node], object]
+) -> tuple[Value, ...]:
+    """Copy the nodes of `graph` with `operands` in place of its inputs, each given to `append` ->
+    the outputs.
+    """
     image: dict[Node, Node] = {}
     given = dict(zip(graph.inputs, operands, strict=True))
 
@@ -154,8 +165,12 @@ def substitute(graph: Graph, operands: Sequence[Value], append: Callable[[Node],
 
 
 def rebuilt(node: Node, operands: tuple[Value, ...], image: Mapping[Node, Node]) -> Node:
-    """`node` on other operands, its provenance carried along (`image` maps old nodes to new ones)."""
+    """`node` on other operands, its provenance carried along (`image` maps old nodes to new
+    ones).
+    """
     origin = node.origin
     if origin is not None and not isinstance(origin.of, str) and origin.of in image:
         origin = Origin(origin.rule, image[origin.of])
-    return Node(node.op, operands, node.types, name=node.name, location=node.location, origin=origin)
+    return Node(
+        node.op, operands, node.types, name=node.name, location=node.location, origin=origin
+    )

@@ -1,4 +1,6 @@
-"""The meaning of a graph: each op's reference on arrays, in order. Backends are tested against this."""
+"""The meaning of a graph: each op's reference on arrays, in order. Backends are tested against
+this.
+"""
 
 from __future__ import annotations
 

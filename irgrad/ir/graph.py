@@ -1,12 +1,13 @@
 """Programs: values, nodes and graphs.
 
-A graph is a list of nodes in birth order. Nodes are immutable (only their name, a hint for printing, is ever given
-later) and an operand exists before the node that uses it, so birth order is a topological order: no sort, no recursion,
-and graphs share the nodes that a pass left alone. Inputs and constants are leaf nodes outside the list.
+A graph is a list of nodes in birth order. Nodes are immutable (only their name, a hint for
+printing, is ever given later) and an operand exists before the node that uses it, so birth order is
+a topological order: no sort, no recursion, and graphs share the nodes that a pass left alone.
+Inputs and constants are leaf nodes outside the list.
 
-The same graph as a `networkx.MultiDiGraph` is `Graph.dag`, made when it is first asked for: keeping one up to date costs
-4 us a node in a small graph and 11 us in one of 100,000 nodes, more than all the passes together.
-"""
+The same graph as a `networkx.MultiDiGraph` is `Graph.dag`, made when it is first asked for: keeping
+one up to date costs 4 us a node in a small graph and 11 us in one of 100,000 nodes, more than all
+the passes together."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ from irgrad.ir.types import ArrayType, type_of
 
 
 class Origin(NamedTuple):
-    """Which rule emitted a node, and for which primal node (its name, once that node is gone from the text)."""
+    """Which rule emitted a node, and for which primal node (its name, once that node is gone from
+    the text).
+    """
 
     rule: str
     of: Node | str
@@ -33,8 +36,16 @@ class Node:
 
     __slots__ = ("location", "name", "op", "operands", "origin", "types")
 
-    def __init__(self, op: Op, operands: tuple[Value, ...], types: tuple[ArrayType, ...], *, name: str | None = None,
-                 location: Location | None = None, origin: Origin | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        op: Op,
+        operands: tuple[Value, ...],
+        types: tuple[ArrayType, ...],
+        *,
+        name: str | None = None,
+        location: Location | None = None,
+        origin: Origin | None = None,
+    ) -> None:
         self.op = op
         self.operands = operands
         self.types = types
@@ -120,17 +131,26 @@ def constant_value(array: Array) -> Value:
 class Graph:
     """A program: typed inputs, nodes in birth order, named outputs.
 
-    The last `captured` inputs are arrays that the traced function closed over: whoever runs the graph binds them by
-    reference. Equality and hash are structural: they do not depend on names, locations or addresses.
+    The last `captured` inputs are arrays that the traced function closed over: whoever runs the
+    graph binds them by reference. Equality and hash are structural: they do not depend on names,
+    locations or addresses.
 
     >>> import irgrad
-    >>> graph = irgrad.parse("graph @f(%x: f64[]) -> (out: f64[]) {  %y: f64[] = multiply(%x, %x)  return out=%y }")
+    >>> graph = irgrad.parse(
+    ...     "graph @f(%x: f64[]) -> (out: f64[]) {  %y: f64[] = multiply(%x, %x)  return out=%y }"
+    ... )
     >>> sorted(edge[2] for edge in graph.dag.edges(keys=True))
     [0, 1]
     """
 
-    def __init__(self, name: str, inputs: Sequence[Value], nodes: Iterable[Node],
-                 outputs: Mapping[str, Value], captured: int = 0) -> None:  # fmt: skip
+    def __init__(
+        self,
+        name: str,
+        inputs: Sequence[Value],
+        nodes: Iterable[Node],
+        outputs: Mapping[str, Value],
+        captured: int = 0,
+    ) -> None:
         self.name = name
         self.inputs = tuple(inputs)
         self.nodes = tuple(nodes)
@@ -138,13 +158,21 @@ class Graph:
         self.outputs = tuple(outputs.values())
         self.captured = captured
 
-    def replace(self, *, name: str | None = None, nodes: Iterable[Node] | None = None,
-                outputs: Mapping[str, Value] | None = None) -> Graph:  # fmt: skip
+    def replace(
+        self,
+        *,
+        name: str | None = None,
+        nodes: Iterable[Node] | None = None,
+        outputs: Mapping[str, Value] | None = None,
+    ) -> Graph:
         """The graph with other nodes or outputs and the same inputs."""
         return Graph(
-            self.name if name is None else name, self.inputs, self.nodes if nodes is None else nodes,
-            dict(zip(self.output_names, self.outputs, strict=True)) if outputs is None else outputs, self.captured,
-        )  # fmt: skip
+            self.name if name is None else name,
+            self.inputs,
+            self.nodes if nodes is None else nodes,
+            dict(zip(self.output_names, self.outputs, strict=True)) if outputs is None else outputs,
+            self.captured,
+        )
 
     @property
     def input_types(self) -> tuple[ArrayType, ...]:
@@ -163,10 +191,11 @@ class Graph:
 
     @cached_property
     def dag(self) -> nx.MultiDiGraph[Node]:
-        """The graph on networkx: an edge for each operand, its key the slot, `output` which output of the producer.
+        """The graph on networkx: an edge for each operand, its key the slot, `output` which output
+        of the producer.
 
-        Leaves are nodes too. Run any networkx algorithm on it; changing it does not change the program.
-        """
+        Leaves are nodes too. Run any networkx algorithm on it; changing it does not change the
+        program."""
         dag: nx.MultiDiGraph[Node] = nx.MultiDiGraph(name=self.name)
         dag.add_nodes_from(value.node for value in self.inputs)
         for node in self.nodes:
@@ -178,7 +207,9 @@ class Graph:
 
     @cached_property
     def names(self) -> dict[Value, str]:
-        """The name of every value but constants, unique in the graph, as it prints (without the %)."""
+        """The name of every value but constants, unique in the graph, as it prints (without the
+        %).
+        """
         from irgrad.ir.printer import assign_names
 
         return assign_names(self)
@@ -190,7 +221,9 @@ class Graph:
             import difflib
 
             close = difflib.get_close_matches(name, self._by_name, n=3)
-            raise KeyError(f"no value called '{name}' in @{self.name}; near to it: {', '.join(close) or 'none'}")
+            raise KeyError(
+                f"no value called '{name}' in @{self.name}; near: {', '.join(close) or 'none'}"
+            )
         return found
 
     @cached_property

@@ -1,4 +1,6 @@
-"""The JSON form of a graph: the same content as the text, for other programs. Reading it runs nothing."""
+"""The JSON form of a graph: the same content as the text, for other programs. Reading it runs
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,11 @@ def _encode_node(node: Node, names: dict[Value, str]) -> dict[str, Any]:
     if node.origin is not None:
         of = node.origin.of
         known = not isinstance(of, str) and Value(of, 0) in names
-        label = f"%{names[Value(cast(Node, of), 0)]}" if known else clean_name(of if isinstance(of, str) else of.name or of.op.name)
+        label = (
+            f"%{names[Value(cast(Node, of), 0)]}"
+            if known
+            else clean_name(of if isinstance(of, str) else of.name or of.op.name)
+        )
         data["origin"] = {"rule": node.origin.rule, "of": label}
     if node.location is not None:
         data["location"] = {"file": node.location.file, "line": node.location.line}
@@ -102,7 +108,9 @@ def _decode_graph(data: dict[str, Any]) -> Graph:
     values: dict[str, Value] = {}
     where = "the header"
     try:
-        inputs = [input_value(item["name"], ArrayType.parse(item["type"])) for item in data["inputs"]]
+        inputs = [
+            input_value(item["name"], ArrayType.parse(item["type"])) for item in data["inputs"]
+        ]
         values.update(zip((item["name"] for item in data["inputs"]), inputs, strict=True))
         nodes: list[Node] = []
         for number, item in enumerate(data["nodes"]):
@@ -138,6 +146,8 @@ def _decode_node(data: dict[str, Any], values: dict[str, Value]) -> Node:
     if "location" in data:
         location = Location(data["location"]["file"], int(data["location"]["line"]))
     name = names[0].rsplit(":", 1)[0] if len(names) > 1 else names[0]
-    node = Node(op, operands, types, name=None if name.isdigit() else name, location=location, origin=origin)
+    node = Node(
+        op, operands, types, name=None if name.isdigit() else name, location=location, origin=origin
+    )
     values.update(zip(names, node.outputs, strict=True))
     return node

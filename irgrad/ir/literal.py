@@ -1,4 +1,6 @@
-"""The written form of constants and parameters: exact for every dtype, nan payloads and negative zeros included."""
+"""The written form of constants and parameters: exact for every dtype, nan payloads and negative
+zeros included.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def element_text(element: Any) -> str:
 
 
 def element_value(dtype: np.dtype[Any], text: str, imaginary: str | None = None) -> Any:
-    """The number written as `text` (and `imaginary`), in `dtype`; a ValueError when it does not fit."""
+    """The number written as `text` (and `imaginary`), in `dtype`; a ValueError when it does not
+    fit.
+    """
     if dtype.kind == "c":
         part = np.dtype(f"f{dtype.itemsize // 2}")
         pair = np.array([element_value(part, text), element_value(part, imaginary or "0.0")])

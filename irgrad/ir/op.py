@@ -1,9 +1,9 @@
 """What an operation is: a name, parameters, a type rule, a reference meaning and derivative rules.
 
-An `Op` is immutable. Ops without parameters are single instances; ops with parameters are frozen dataclasses whose
-fields are the parameters. The registry maps names to constructors; reading text or JSON goes through it, so that only
-registered ops with well-typed parameters ever come into being.
-"""
+An `Op` is immutable. Ops without parameters are single instances; ops with parameters are frozen
+dataclasses whose fields are the parameters. The registry maps names to constructors; reading text
+or JSON goes through it, so that only registered ops with well-typed parameters ever come into
+being."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import difflib
 import types
 import typing
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, TypeVar
 
@@ -28,9 +28,9 @@ Array = npt.NDArray[Any]
 class Op:
     """One kind of operation. Subclasses say what it means; nothing here is particular to a backend.
 
-    In the derivative rules, operands, outputs and (co)tangents are array-likes that understand NumPy: the rules are
-    written in plain NumPy and run on traced values. None stands for a (co)tangent that is zero.
-    """
+    In the derivative rules, operands, outputs and (co)tangents are array-likes that understand
+    NumPy: the rules are written in plain NumPy and run on traced values. None stands for a
+    (co)tangent that is zero."""
 
     name: ClassVar[str]
     is_view: ClassVar[bool] = False
@@ -39,27 +39,44 @@ class Op:
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters by name, in the order in which they print."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} if _is_parametric(self) else {}
+        return (
+            {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+            if _is_parametric(self)
+            else {}
+        )
 
     def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
-        """The types of the outputs; raises a `ShapeError` or `DTypeError` where the operands do not fit."""
+        """The types of the outputs; raises a `ShapeError` or `DTypeError` where the operands do not
+        fit.
+        """
         raise NotImplementedError
 
     def reference(self, *operands: Array) -> Array | tuple[Array, ...]:
         """The meaning of the op, in NumPy: one array, or a tuple for several outputs."""
         raise NotImplementedError
 
-    def jvp(self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]) -> Sequence[Any]:
+    def jvp(
+        self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
+    ) -> Sequence[Any]:
         """Tangents of the outputs, given those of the operands (None is zero)."""
         raise UnsupportedError(f"{self.name} has no derivative")
 
-    def vjp(self, primals: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any],
-            wanted: Sequence[bool]) -> Sequence[Any]:  # fmt: skip
-        """Cotangents of the operands, given those of the outputs; only `wanted` operands need one."""
+    def vjp(
+        self,
+        primals: Sequence[Any],
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        wanted: Sequence[bool],
+    ) -> Sequence[Any]:
+        """Cotangents of the operands, given those of the outputs; only `wanted` operands need
+        one.
+        """
         raise UnsupportedError(f"{self.name} has no derivative")
 
     def differentiable(self, operand: int) -> bool:
-        """Whether the outputs depend on this operand smoothly; False stops derivatives, by class."""
+        """Whether the outputs depend on this operand smoothly; False stops derivatives, by
+        class.
+        """
         return True
 
     def __repr__(self) -> str:
@@ -91,18 +108,24 @@ def register_instance(op: Op) -> Op:
 
 
 def make_op(name: str, parameters: dict[str, Any]) -> Op:
-    """The op called `name` with `parameters`; an `IRTextError` where the registry knows no such thing."""
+    """The op called `name` with `parameters`; an `IRTextError` where the registry knows no such
+    thing.
+    """
     entry = REGISTRY.get(name) or _load_outside_ops().get(name)
     if entry is None:
         close = difflib.get_close_matches(name, REGISTRY, n=1)
-        raise IRTextError(f"unknown op '{name}'", hint=f"did you mean '{close[0]}'?" if close else "")
+        raise IRTextError(
+            f"unknown op '{name}'", hint=f"did you mean '{close[0]}'?" if close else ""
+        )
     if isinstance(entry, Op):
         if parameters:
             raise IRTextError(f"{name} takes no parameters, got {', '.join(parameters)}")
         return entry
     hints = parameter_types(entry)
     if set(parameters) != set(hints):
-        raise IRTextError(f"{name} takes the parameters {{{', '.join(hints)}}}, got {{{', '.join(parameters)}}}")
+        raise IRTextError(
+            f"{name} takes the parameters {{{', '.join(hints)}}}, got {{{', '.join(parameters)}}}"
+        )
     for key, value in parameters.items():
         if not conforms(value, hints[key]):
             wanted = getattr(hints[key], "__name__", str(hints[key]))
@@ -110,7 +133,7 @@ def make_op(name: str, parameters: dict[str, Any]) -> Op:
     return entry(**parameters)
 
 
-@lru_cache(maxsize=None)
+@cache
 def parameter_types(cls: type[Op]) -> dict[str, Any]:
     """Parameter name -> annotated type, in order."""
     hints = typing.get_type_hints(cls)
@@ -118,7 +141,9 @@ def parameter_types(cls: type[Op]) -> dict[str, Any]:
 
 
 def conforms(value: Any, hint: Any) -> bool:
-    """Whether a parameter value has the annotated type (int, str, tuple[int, ...], dtype, Graph, X | None, ...)."""
+    """Whether a parameter value has the annotated type (int, str, tuple[int, ...], dtype, Graph, X
+    | None, ...).
+    """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is tuple:
         if not isinstance(value, tuple):

@@ -1,18 +1,17 @@
-"""Reading a graph from text. Nothing in the text is run: ops and parameters are checked against the registry.
+"""Reading a graph from text. Nothing in the text is run: ops and parameters are checked against the
+registry.
 
-    graph     := 'graph' '@'name '(' [inputs] [';' inputs] ')' '->' '(' [results] ')' '{' node* return '}'
-    inputs    := '%'name ':' type {',' ...}          results := name ':' type {',' ...}
-    node      := '%'name ':' type {',' ...} '=' op '(' [operand {',' operand}] ')' [parameters] [origin] [location]
-    operand   := '%'name | literal
-    literal   := number [':' dtype] | '[' numbers ']' ':' type
-    number    := int | float | 'True' | 'False' | 'nan(0x...)' | 'complex(' float ',' float ')'
-    parameters:= '{' name '=' parameter {',' ...} '}'
-    parameter := Python literal of ints, floats, strings, bools, None and tuples | dtype | graph
-    origin    := rule '(' ['%']name ')'              location := '@'file ':' line
-    return    := 'return' [name '=' operand {',' ...}]
+    graph     := 'graph' '@'name '(' [inputs] [';' inputs] ')' '->' '(' [results] ')' '{' node*
+    return '}' inputs    := '%'name ':' type {',' ...}          results := name ':' type {',' ...}
+    node      := '%'name ':' type {',' ...} '=' op '(' [operand {',' operand}] ')' [parameters]
+    [origin] [location] operand   := '%'name | literal literal   := number [':' dtype] | '[' numbers
+    ']' ':' type number    := int | float | 'True' | 'False' | 'nan(0x...)' | 'complex(' float ','
+    float ')' parameters:= '{' name '=' parameter {',' ...} '}' parameter := Python literal of ints,
+    floats, strings, bools, None and tuples | dtype | graph origin    := rule '(' ['%']name ')'
+    location := '@'file ':' line return    := 'return' [name '=' operand {',' ...}]
 
-A `#` begins a comment that goes to the end of its line. A type is a dtype's short name and a shape: `f64[4,3]`.
-"""
+A `#` begins a comment that goes to the end of its line. A type is a dtype's short name and a shape:
+`f64[4,3]`."""
 
 from __future__ import annotations
 
@@ -43,7 +42,9 @@ _FLAT_PARAMETERS = re.compile(r"\{[^{}'\"#]*(?:'[^'\\\n]*'[^{}'\"#]*)*\}")
 def parse(text: str) -> Graph:
     """The graph written as `text`; an `IRTextError` that shows the guilty line otherwise.
 
-    >>> graph = parse("graph @twice(%x: f64[3]) -> (y: f64[3]) {  %y: f64[3] = add(%x, %x)  return y=%y }")
+    >>> graph = parse(
+    ...     "graph @twice(%x: f64[3]) -> (y: f64[3]) {  %y: f64[3] = add(%x, %x)  return y=%y }"
+    ... )
     >>> parse(str(graph)) == graph
     True
     """
@@ -131,7 +132,9 @@ class _Scanner:
             nodes.append(self.node(values))
         outputs = self.results(values)
         self.require("}")
-        if {key: value.type for key, value in outputs.items()} != declared or list(outputs) != list(declared):
+        if {key: value.type for key, value in outputs.items()} != declared or list(outputs) != list(
+            declared
+        ):
             self.fail(f"the header of @{name} declares other results than its return gives")
         return Graph(name, inputs, nodes, outputs, captured)
 
@@ -187,7 +190,9 @@ class _Scanner:
         names: list[str] = []
         types: list[ArrayType] = []
         while True:
-            names.append(self.expect(_VALUE, "a node such as '%y: f64[] = sin(%x)', or 'return'")[1:])
+            names.append(
+                self.expect(_VALUE, "a node such as '%y: f64[] = sin(%x)', or 'return'")[1:]
+            )
             self.require(":")
             types.append(self.type())
             if not self.accept(","):
@@ -207,7 +212,9 @@ class _Scanner:
             values[written] = value
         return node
 
-    def check_types(self, op: Op, operands: tuple[Value, ...], types: list[ArrayType], at: int) -> None:
+    def check_types(
+        self, op: Op, operands: tuple[Value, ...], types: list[ArrayType], at: int
+    ) -> None:
         try:
             expected = op.result_types(*[operand.type for operand in operands])
         except IrgradError as error:
@@ -242,7 +249,11 @@ class _Scanner:
         try:
             if not self.accept("["):
                 parts = self.number()
-                dtype = DTYPES[self.expect(_NAME, "a dtype")] if self.accept(":") else _default_dtype(*parts)
+                dtype = (
+                    DTYPES[self.expect(_NAME, "a dtype")]
+                    if self.accept(":")
+                    else _default_dtype(*parts)
+                )
                 return np.asarray(element_value(dtype, *parts))
             elements: list[tuple[str, str | None]] = []
             while not self.accept("]"):
@@ -274,7 +285,11 @@ class _Scanner:
     def operation(self, name: str, at: int) -> Op:
         self.space()
         flat = _FLAT_PARAMETERS.match(self.text, self.position)
-        key = (name, flat[0] if flat else "") if flat or not self.text.startswith("{", self.position) else None
+        key = (
+            (name, flat[0] if flat else "")
+            if flat or not self.text.startswith("{", self.position)
+            else None
+        )
         if key in self.operations:
             self.position += len(key[1])
             return self.operations[key]
@@ -308,7 +323,9 @@ class _Scanner:
 
     def parameter(self) -> Any:
         self.space()
-        if self.text.startswith("graph", self.position) and not self.text.startswith("graph=", self.position):
+        if self.text.startswith("graph", self.position) and not self.text.startswith(
+            "graph=", self.position
+        ):
             return self.graph()
         if self.accept("("):
             items: list[Any] = []
@@ -352,7 +369,9 @@ def _type(text: str) -> ArrayType:
 
 
 def _hint(names: list[str]) -> str | None:
-    """The name of a node from the names of its outputs: numbers are not hints, `q:0, q:1` belong to q."""
+    """The name of a node from the names of its outputs: numbers are not hints, `q:0, q:1` belong to
+    q.
+    """
     name = names[0].rsplit(":", 1)[0] if len(names) > 1 else names[0]
     return None if name.isdigit() else name
 

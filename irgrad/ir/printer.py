@@ -1,4 +1,6 @@
-"""Printing a graph as text. The grammar is in `parser`; printing what was parsed gives the same text again."""
+"""Printing a graph as text. The grammar is in `parser`; printing what was parsed gives the same
+text again.
+"""
 
 from __future__ import annotations
 
@@ -66,14 +68,17 @@ def to_text(graph: Graph, indent: str = "") -> str:
 
 
 def header(graph: Graph, names: dict[Value, str]) -> str:
-    """The first line: name, inputs (captured ones after a semicolon) and outputs with their types."""
+    """The first line: name, inputs (captured ones after a semicolon) and outputs with their
+    types.
+    """
     inputs = [f"%{names[value]}: {value.type}" for value in graph.inputs]
     arguments = len(inputs) - graph.captured
     listed = ", ".join(inputs[:arguments])
     if graph.captured:
         listed += "; " + ", ".join(inputs[arguments:])
     results = ", ".join(
-        f"{clean_name(name)}: {value.type}" for name, value in zip(graph.output_names, graph.outputs, strict=True)
+        f"{clean_name(name)}: {value.type}"
+        for name, value in zip(graph.output_names, graph.outputs, strict=True)
     )
     return f"graph @{clean_name(graph.name)}({listed}) -> ({results}) {{"
 
@@ -100,7 +105,11 @@ def parameters_text(op: Op, indent: str = "") -> str:
     parameters = op.parameters
     if not parameters:
         return ""
-    return " {" + ", ".join(f"{key}={parameter_text(value, indent)}" for key, value in parameters.items()) + "}"
+    return (
+        " {"
+        + ", ".join(f"{key}={parameter_text(value, indent)}" for key, value in parameters.items())
+        + "}"
+    )
 
 
 def parameter_text(value: Any, indent: str = "") -> str:
@@ -134,4 +143,8 @@ def provenance_text(node: Node, names: dict[Value, str]) -> str:
 def location_text(location: Location) -> str:
     """`@file.py:4`, the file name quoted where it must be."""
     name = short_name(location.file).replace('"', "'")
-    return f"@{name}:{location.line}" if re.fullmatch(r"[\w.<>-]+", name) else f'@"{name}":{location.line}'
+    return (
+        f"@{name}:{location.line}"
+        if re.fullmatch(r"[\w.<>-]+", name)
+        else f'@"{name}":{location.line}'
+    )

@@ -1,8 +1,7 @@
 """Structural equality and hash: the same operations in the same order on the same operands.
 
-Both walk the numbering form of a graph, in which a value is (position of its node, output) and a constant its bits, so
-names, locations, addresses and the process play no part.
-"""
+Both walk the numbering form of a graph, in which a value is (position of its node, output) and a
+constant its bits, so names, locations, addresses and the process play no part."""
 
 from __future__ import annotations
 
@@ -56,7 +55,9 @@ def encode(item: Any) -> bytes:
     if isinstance(item, Constant):
         return _tagged(b"c", encode(item.array))
     if isinstance(item, Op):
-        return _tagged(b"o", item.name.encode(), *(encode(pair) for pair in item.parameters.items()))
+        return _tagged(
+            b"o", item.name.encode(), *(encode(pair) for pair in item.parameters.items())
+        )
     if isinstance(item, Graph):
         return _tagged(b"g", item.structural_hash.encode())
     if isinstance(item, tuple):
@@ -70,4 +71,8 @@ def encode(item: Any) -> bytes:
 
 
 def _tagged(tag: bytes, *parts: bytes) -> bytes:
-    return b"%b%d(" % (tag, len(parts)) + b"".join(b"%d:%b" % (len(part), part) for part in parts) + b")"
+    return (
+        b"%b%d(" % (tag, len(parts))
+        + b"".join(b"%d:%b" % (len(part), part) for part in parts)
+        + b")"
+    )

@@ -1,8 +1,7 @@
 """Types of values: a dtype and a shape, and every computation on extents.
 
-Invariants: a dtype is one of `DTYPES`; extents are non-negative ints. Ops compute shapes only through this module, so
-that symbolic extents can join later without touching them.
-"""
+Invariants: a dtype is one of `DTYPES`; extents are non-negative ints. Ops compute shapes only
+through this module, so that symbolic extents can join later without touching them."""
 
 from __future__ import annotations
 
@@ -20,10 +19,20 @@ Shape = tuple[int, ...]
 DType = np.dtype[Any]
 
 _NAMES = {
-    "bool": "bool", "i8": "int8", "i16": "int16", "i32": "int32", "i64": "int64",
-    "u8": "uint8", "u16": "uint16", "u32": "uint32", "u64": "uint64",
-    "f32": "float32", "f64": "float64", "c64": "complex64", "c128": "complex128",
-}  # fmt: skip
+    "bool": "bool",
+    "i8": "int8",
+    "i16": "int16",
+    "i32": "int32",
+    "i64": "int64",
+    "u8": "uint8",
+    "u16": "uint16",
+    "u32": "uint32",
+    "u64": "uint64",
+    "f32": "float32",
+    "f64": "float64",
+    "c64": "complex64",
+    "c128": "complex128",
+}
 DTYPES: dict[str, DType] = {short: np.dtype(name) for short, name in _NAMES.items()}
 SHORT: dict[DType, str] = {dtype: short for short, dtype in DTYPES.items()}
 BOOL, I64, F64 = DTYPES["bool"], DTYPES["i64"], DTYPES["f64"]
@@ -63,7 +72,9 @@ class ArrayType(NamedTuple):
         match = re.fullmatch(r"\s*(\w+)\s*\[([\d,\s]*)\]\s*", text)
         if match is None or match[1] not in DTYPES:
             known = ", ".join(DTYPES)
-            raise ValueError(f"{text!r} is not a type: write dtype[shape] such as f64[4,3]; dtypes: {known}")
+            raise ValueError(
+                f"{text!r} is not a type: write dtype[shape] such as f64[4,3]; dtypes: {known}"
+            )
         return ArrayType(DTYPES[match[1]], tuple(int(n) for n in match[2].split(",") if n.strip()))
 
 
@@ -71,15 +82,23 @@ def check_dtype(dtype: DType) -> DType:
     """`dtype` in native byte order if irgrad has it, else a `DTypeError` that lists what it has."""
     native = dtype if dtype.isnative else dtype.newbyteorder("=")
     if native not in SHORT:
-        remedy = "use .astype(np.float32)" if dtype == np.float16 else "use .astype(np.float64) or another of those"
-        raise DTypeError(f"dtype {dtype} is not supported; supported: {', '.join(_NAMES.values())}", hint=remedy)
+        remedy = (
+            "use .astype(np.float32)"
+            if dtype == np.float16
+            else "use .astype(np.float64) or another of those"
+        )
+        raise DTypeError(
+            f"dtype {dtype} is not supported; supported: {', '.join(_NAMES.values())}", hint=remedy
+        )
     return native
 
 
 def type_of(array: Any) -> ArrayType:
     """The type of a NumPy array or scalar."""
     dtype = array.dtype
-    return ArrayType(dtype if dtype in SHORT and dtype.isnative else check_dtype(dtype), array.shape)
+    return ArrayType(
+        dtype if dtype in SHORT and dtype.isnative else check_dtype(dtype), array.shape
+    )
 
 
 def is_inexact(dtype: DType) -> bool:
@@ -102,8 +121,10 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     for axis in range(-ndim, 0):
         extents = {shape[axis] for shape in shapes if len(shape) >= -axis} - {1}
         if len(extents) > 1:
-            raise ShapeError(f"shapes {' and '.join(map(str, shapes))} do not broadcast: "
-                             f"axis {axis} is {' and '.join(map(str, sorted(extents)))}")  # fmt: skip
+            raise ShapeError(
+                f"shapes {' and '.join(map(str, shapes))} do not broadcast: "
+                f"axis {axis} is {' and '.join(map(str, sorted(extents)))}"
+            )
         result.append(extents.pop() if extents else 1)
     return tuple(result)
 
@@ -119,7 +140,9 @@ def broadcast_axes(shape: Shape, result: Shape) -> tuple[int, ...]:
 def normalize_axis(axis: int, ndim: int) -> int:
     """`axis` counted from 0; a `ShapeError` when there is no such axis."""
     if not -ndim <= axis < ndim:
-        raise ShapeError(f"axis {axis} is out of bounds for an array of {ndim} dimension{'s' * (ndim != 1)}")
+        raise ShapeError(
+            f"axis {axis} is out of bounds for an array of {ndim} dimension{'s' * (ndim != 1)}"
+        )
     return axis % ndim
 
 

@@ -7,11 +7,13 @@ from irgrad.ir.graph import Graph, Node, Value, regions
 
 
 def verify(graph: Graph) -> Graph:
-    """The graph itself, or a `VerifyError` that shows the first node that breaks a rule. It checks that
+    """The graph itself, or a `VerifyError` that shows the first node that breaks a rule. It checks
+    that
 
     1. inputs are distinct input leaves, the captured ones not more than there are;
     2. no node stands twice in the list, and none is a leaf;
-    3. each operand is an input, a constant, or an output (that exists) of a node earlier in the list;
+    3. each operand is an input, a constant, or an output (that exists) of a node earlier in the
+       list;
     4. each op accepts its operands, and the types it gives are the types on the node;
     5. outputs are values of this graph, with distinct names;
     6. an adjoint or tangent node says which rule emitted it (its origin has a name);
@@ -47,15 +49,20 @@ def _check_value(graph: Graph, value: Value, known: set[Node], what: str) -> Non
     if value.node not in known and not value.node.is_constant:
         raise VerifyError(f"@{graph.name}: {what} is not defined before its use: {value!r}")
     if not 0 <= value.index < len(value.node.types):
-        raise VerifyError(f"@{graph.name}: {what} is output {value.index} of a node with {len(value.node.types)}")
+        raise VerifyError(
+            f"@{graph.name}: {what} is output {value.index} of a node with {len(value.node.types)}"
+        )
 
 
 def _check_types(graph: Graph, node: Node) -> None:
     try:
         types = node.op.result_types(*[operand.type for operand in node.operands])
     except IrgradError as error:
-        raise VerifyError(f"@{graph.name}: {node!r}: {error.message}", location=node.location) from error
+        raise VerifyError(
+            f"@{graph.name}: {node!r}: {error.message}", location=node.location
+        ) from error
     if types != node.types:
         raise VerifyError(
-            f"@{graph.name}: {node!r}: the op gives {', '.join(map(str, types))}", location=node.location
+            f"@{graph.name}: {node!r}: the op gives {', '.join(map(str, types))}",
+            location=node.location,
         )

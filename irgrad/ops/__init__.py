@@ -3,8 +3,28 @@
 Importing this package registers every op.
 """
 
-from irgrad.ops import arithmetic, cast, contract, create, index, reduction, select, shape, sorting, stop
+from irgrad.ops import (
+    arithmetic,
+    cast,
+    contract,
+    create,
+    index,
+    reduction,
+    select,
+    shape,
+    sorting,
+    stop,
+)
 
 __all__ = [
-    "arithmetic", "cast", "contract", "create", "index", "reduction", "select", "shape", "sorting", "stop",
-]  # fmt: skip
+    "arithmetic",
+    "cast",
+    "contract",
+    "create",
+    "index",
+    "reduction",
+    "select",
+    "shape",
+    "sorting",
+    "stop",
+]

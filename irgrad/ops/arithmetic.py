@@ -1,4 +1,6 @@
-"""Arithmetic ufuncs. Ties of maximum and minimum go to the first operand; abs has derivative 0 at 0."""
+"""Arithmetic ufuncs. Ties of maximum and minimum go to the first operand; abs has derivative 0 at
+0.
+"""
 
 from __future__ import annotations
 

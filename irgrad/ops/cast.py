@@ -22,7 +22,9 @@ class Astype(Linear):
     def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
         (x,) = operands
         if x.dtype.kind == "c" and self.dtype.kind not in "cb":
-            raise DTypeError(f"astype from {x.dtype} to {self.dtype} drops the imaginary part", hint="use .real")
+            raise DTypeError(
+                f"astype from {x.dtype} to {self.dtype} drops the imaginary part", hint="use .real"
+            )
         return (ArrayType(self.dtype, x.shape),)
 
     def reference(self, *operands: Array) -> Array:

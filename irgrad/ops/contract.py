@@ -1,9 +1,11 @@
-"""The one product with sums: `contract{spec='ij,jk->ik'}` is dot, matmul, outer, einsum and tensordot."""
+"""The one product with sums: `contract{spec='ij,jk->ik'}` is dot, matmul, outer, einsum and
+tensordot.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,13 +40,12 @@ class Plan(NamedTuple):
         return self.batch + self.rows + self.columns
 
 
-@lru_cache(maxsize=None)
+@cache
 def split_spec(spec: str) -> tuple[str, str, str]:
     """`'ij,jk->ik'` -> ('ij', 'jk', 'ik'), checked.
 
-    Each letter stands in at least two of the three groups and once in each: a sum over a letter of one operand alone,
-    or a diagonal, is an op of its own.
-    """
+    Each letter stands in at least two of the three groups and once in each: a sum over a letter of
+    one operand alone, or a diagonal, is an op of its own."""
     try:
         operands, result = spec.split("->")
         left, right = operands.split(",")
@@ -53,11 +54,13 @@ def split_spec(spec: str) -> tuple[str, str, str]:
     for letter in set(left + right + result):
         groups = [group.count(letter) for group in (left, right, result)]
         if max(groups) > 1 or sum(groups) < 2 or not letter.isalpha():
-            raise ShapeError(f"contract: in {spec!r}, '{letter}' must stand in two or three groups, once in each")
+            raise ShapeError(
+                f"contract: in {spec!r}, '{letter}' must stand in two or three groups, once in each"
+            )
     return left, right, result
 
 
-@lru_cache(maxsize=None)
+@cache
 def plan(spec: str) -> Plan:
     """The matrix product that a spec is."""
     left, right, result = split_spec(spec)
@@ -87,7 +90,8 @@ class Contract(Bilinear):
             for letter, extent in zip(letters, operand.shape, strict=True):
                 if extents.setdefault(letter, extent) != extent:
                     raise ShapeError(
-                        f"contract: '{letter}' of {self.spec!r} is {extents[letter]} in {x} but {extent} in {y}",
+                        f"contract: '{letter}' of {self.spec!r} is {extents[letter]} in {x} "
+                        f"but {extent} in {y}",
                         hint=_remedy(self.spec),
                     )
         return (ArrayType(x.dtype, tuple(extents[letter] for letter in result)),)
@@ -101,7 +105,9 @@ class Contract(Bilinear):
         a = x.transpose([left.index(c) for c in groups.left])
         b = y.transpose([right.index(c) for c in groups.right])
         batch = [extent[c] for c in groups.batch]
-        product = np.matmul(a.reshape(*batch, size[1], size[2]), b.reshape(*batch, size[2], size[3]))
+        product = np.matmul(
+            a.reshape(*batch, size[1], size[2]), b.reshape(*batch, size[2], size[3])
+        )
         full = product.reshape([extent[c] for c in groups.result])
         return full.transpose([groups.result.index(c) for c in result])
 
@@ -119,5 +125,7 @@ def _remedy(spec: str) -> str:
 
 
 def contract(spec: str, x: Any, y: Any) -> Any:
-    """`np.einsum(spec, x, y)` for a spec of two operands with each letter in two or three groups."""
+    """`np.einsum(spec, x, y)` for a spec of two operands with each letter in two or three
+    groups.
+    """
     return bind(Contract(spec), x, y)

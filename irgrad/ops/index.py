@@ -1,8 +1,8 @@
-"""Indexing by arrays of integers: `gather` and `scatter_add` are each other's transpose; `nonzero` turns masks into indices.
+"""Indexing by arrays of integers: `gather` and `scatter_add` are each other's transpose; `nonzero`
+turns masks into indices.
 
-Negative indices count from the end; an index outside its axis is an `IndexOutOfBounds` when the program runs, never a
-silent clamp. All index arrays of one op have the same shape S.
-"""
+Negative indices count from the end; an index outside its axis is an `IndexOutOfBounds` when the
+program runs, never a silent clamp. All index arrays of one op have the same shape S."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ from irgrad.ir.types import BOOL, I64, ArrayType, Shape, drop_axes
 from irgrad.ops.base import Flat, Linear, bind
 
 
-def check_indices(name: str, axes: tuple[int, ...], shape: Shape, indices: Sequence[ArrayType]) -> Shape:
-    """The common shape S of the index arrays; an error unless there is one for each of `axes`, all distinct."""
+def check_indices(
+    name: str, axes: tuple[int, ...], shape: Shape, indices: Sequence[ArrayType]
+) -> Shape:
+    """The common shape S of the index arrays; an error unless there is one for each of `axes`, all
+    distinct.
+    """
     if len(set(axes)) != len(axes) or any(not 0 <= axis < len(shape) for axis in axes):
         raise ShapeError(f"{name}: axes {axes} are not distinct axes of shape {shape}")
     if not axes or len(indices) != len(axes):
@@ -42,12 +46,16 @@ def check_bounds(name: str, axes: tuple[int, ...], shape: Shape, indices: Sequen
         extent = shape[axis]
         wrong = index[(index < -extent) | (index >= extent)]
         if wrong.size:
-            raise IndexOutOfBounds(f"{name}: index {wrong.flat[0]} is out of bounds for axis {axis} with size {extent}")
+            raise IndexOutOfBounds(
+                f"{name}: index {wrong.flat[0]} is out of bounds for axis {axis} with size {extent}"
+            )
 
 
 @register("gather")
 class Gather(Linear):
-    """`result[s, rest] = x[..., i1[s], ..., ik[s], ...]`: one index array for each of `axes`, the other axes after S."""
+    """`result[s, rest] = x[..., i1[s], ..., ik[s], ...]`: one index array for each of `axes`, the
+    other axes after S.
+    """
 
     axes: tuple[int, ...]
 
@@ -75,7 +83,9 @@ class Gather(Linear):
 
 @register("scatter_add")
 class ScatterAdd(Linear):
-    """Zeros of `shape` with the updates added at `[..., i1[s], ..., ik[s], ...]`; equal indices accumulate."""
+    """Zeros of `shape` with the updates added at `[..., i1[s], ..., ik[s], ...]`; equal indices
+    accumulate.
+    """
 
     axes: tuple[int, ...]
     shape: tuple[int, ...]
@@ -122,8 +132,10 @@ class Nonzero(Flat):
     def reference(self, *operands: Array) -> Array:
         places = np.flatnonzero(operands[0]).astype(I64, copy=False)
         if places.size != self.count:
-            raise ShapeError(f"nonzero: the mask has {places.size} true places, the program was compiled for {self.count}",
-                             hint="compile again after changing the mask, or use np.where(mask, a, b)")  # fmt: skip
+            raise ShapeError(
+                f"nonzero: the mask has {places.size} true places, the program was compiled for {self.count}",
+                hint="compile again after changing the mask, or use np.where(mask, a, b)",
+            )
         return places
 
 
@@ -132,6 +144,8 @@ def gather(x: Any, axes: Sequence[int], indices: Sequence[Any]) -> Any:
     return bind(Gather(tuple(axes)), x, *indices)
 
 
-def scatter_add(updates: Any, axes: Sequence[int], shape: Sequence[int], indices: Sequence[Any]) -> Any:
+def scatter_add(
+    updates: Any, axes: Sequence[int], shape: Sequence[int], indices: Sequence[Any]
+) -> Any:
     """`updates` accumulated into zeros of `shape`."""
     return bind(ScatterAdd(tuple(axes), tuple(shape)), updates, *indices)

@@ -1,4 +1,6 @@
-"""Reductions over axes: sum, prod, max, min, any, all, argmax, argmin; and the running ones: cumsum, cumprod."""
+"""Reductions over axes: sum, prod, max, min, any, all, argmax, argmin; and the running ones:
+cumsum, cumprod.
+"""
 
 from __future__ import annotations
 

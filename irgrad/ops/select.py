@@ -22,20 +22,28 @@ class Where(Linear):
     def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
         condition, x, y = operands
         if condition.dtype != BOOL or x.dtype != y.dtype:
-            raise DTypeError(f"where takes a bool and two of one dtype, got {condition}, {x} and {y}")
+            raise DTypeError(
+                f"where takes a bool and two of one dtype, got {condition}, {x} and {y}"
+            )
         return (ArrayType(x.dtype, broadcast_shapes(condition.shape, x.shape, y.shape)),)
 
     def reference(self, *operands: Array) -> Array:
         return np.where(*operands)
 
-    def jvp(self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]) -> Sequence[Any]:
+    def jvp(
+        self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
+    ) -> Sequence[Any]:
         from irgrad.ops.base import broadcast_to
 
         (tangent,) = super().jvp(primals, outputs, tangents)
         return [broadcast_to(tangent, outputs[0].shape)]
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
-        branches = (cotangent, zeros_like(cotangent)) if operand == 1 else (zeros_like(cotangent), cotangent)
+        branches = (
+            (cotangent, zeros_like(cotangent))
+            if operand == 1
+            else (zeros_like(cotangent), cotangent)
+        )
         return sum_to(bind(self, primals[0], *branches), primals[operand].shape)
 
 

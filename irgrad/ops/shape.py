@@ -28,7 +28,9 @@ class Reshape(Linear):
         (x,) = operands
         result = ArrayType(x.dtype, self.shape)
         if result.size != x.size or min(self.shape, default=0) < 0:
-            raise ShapeError(f"reshape: {x} has {x.size} elements, shape {self.shape} holds {result.size}")
+            raise ShapeError(
+                f"reshape: {x} has {x.size} elements, shape {self.shape} holds {result.size}"
+            )
         return (result,)
 
     def reference(self, *operands: Array) -> Array:
@@ -40,7 +42,9 @@ class Reshape(Linear):
 
 @register("transpose")
 class Transpose(Linear):
-    """Axis i of the result is axis `axes[i]` of the operand; transposed by the inverse permutation."""
+    """Axis i of the result is axis `axes[i]` of the operand; transposed by the inverse
+    permutation.
+    """
 
     is_view = True
     axes: tuple[int, ...]
@@ -48,7 +52,9 @@ class Transpose(Linear):
     def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
         (x,) = operands
         if sorted(self.axes) != list(range(x.ndim)):
-            raise ShapeError(f"transpose: axes {self.axes} are not a permutation of the axes of {x}")
+            raise ShapeError(
+                f"transpose: axes {self.axes} are not a permutation of the axes of {x}"
+            )
         return (ArrayType(x.dtype, tuple(x.shape[axis] for axis in self.axes)),)
 
     def reference(self, *operands: Array) -> Array:
@@ -80,7 +86,9 @@ class BroadcastTo(Linear):
 
 @register("slice")
 class Slice(Linear):
-    """`x[start:stop:step, ...]` with bounds inside the array and positive steps; transposed by `pad`."""
+    """`x[start:stop:step, ...]` with bounds inside the array and positive steps; transposed by
+    `pad`.
+    """
 
     is_view = True
     start: tuple[int, ...]
@@ -112,7 +120,9 @@ class Slice(Linear):
 
 @register("pad")
 class Pad(Linear):
-    """Zeros around (`low`, `high`) and between (`inside`) the elements along each axis; transposed by `slice`."""
+    """Zeros around (`low`, `high`) and between (`inside`) the elements along each axis; transposed
+    by `slice`.
+    """
 
     low: tuple[int, ...]
     high: tuple[int, ...]
@@ -133,7 +143,8 @@ class Pad(Linear):
         """start, stop and step of the places where the elements of an operand of `shape` go."""
         step = tuple(inside + 1 for inside in self.inside)
         stop = tuple(
-            low + max(0, (extent - 1) * by + 1) for low, extent, by in zip(self.low, shape, step, strict=True)
+            low + max(0, (extent - 1) * by + 1)
+            for low, extent, by in zip(self.low, shape, step, strict=True)
         )
         return self.low, stop, step
 
@@ -179,12 +190,21 @@ class Concatenate(Linear):
             raise ShapeError(f"concatenate: no axis {self.axis} in {first or 'nothing'}")
         rest = first.shape[: self.axis] + first.shape[self.axis + 1 :]
         for other in operands:
-            if other.ndim != first.ndim or other.shape[: self.axis] + other.shape[self.axis + 1 :] != rest:
+            if (
+                other.ndim != first.ndim
+                or other.shape[: self.axis] + other.shape[self.axis + 1 :] != rest
+            ):
                 raise ShapeError(f"concatenate: {first} and {other} differ beside axis {self.axis}")
             if other.dtype != first.dtype:
-                raise DTypeError(f"concatenate: {first} and {other} differ in dtype", hint="insert astype")
+                raise DTypeError(
+                    f"concatenate: {first} and {other} differ in dtype", hint="insert astype"
+                )
         total = sum(operand.shape[self.axis] for operand in operands)
-        return (ArrayType(first.dtype, (*first.shape[: self.axis], total, *first.shape[self.axis + 1 :])),)
+        return (
+            ArrayType(
+                first.dtype, (*first.shape[: self.axis], total, *first.shape[self.axis + 1 :])
+            ),
+        )
 
     def reference(self, *operands: Array) -> Array:
         return np.concatenate(operands, self.axis)
@@ -204,7 +224,9 @@ def transpose(x: Any, axes: Sequence[int]) -> Any:
     return x if tuple(axes) == tuple(range(x.ndim)) else bind(Transpose(tuple(axes)), x)
 
 
-def pad(x: Any, low: Sequence[int], high: Sequence[int], inside: Sequence[int] | None = None) -> Any:
+def pad(
+    x: Any, low: Sequence[int], high: Sequence[int], inside: Sequence[int] | None = None
+) -> Any:
     """`x` with zeros around and between; `x` itself where there are none."""
     inside = (0,) * x.ndim if inside is None else tuple(inside)
     return bind(Pad(tuple(low), tuple(high), inside), x) if any((*low, *high, *inside)) else x

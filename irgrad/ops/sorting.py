@@ -1,4 +1,6 @@
-"""Sorting along an axis. Sorts are stable, nan last; at ties the derivative follows the order in which elements stood."""
+"""Sorting along an axis. Sorts are stable, nan last; at ties the derivative follows the order in
+which elements stood.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,8 @@ class Argsort(Flat):
 class Sort(Op):
     """The elements in increasing order along `axis`.
 
-    At a point without ties this is a fixed permutation: the tangent is permuted alike, the cotangent back.
-    """
+    At a point without ties this is a fixed permutation: the tangent is permuted alike, the
+    cotangent back."""
 
     axis: int
 
@@ -48,25 +50,36 @@ class Sort(Op):
     def reference(self, *operands: Array) -> Array:
         return np.sort(operands[0], self.axis, stable=True)
 
-    def jvp(self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]) -> Sequence[Any]:
+    def jvp(
+        self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
+    ) -> Sequence[Any]:
         return [take_along(tangents[0], argsort(primals[0], self.axis), self.axis)]
 
-    def vjp(self, primals: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any],
-            wanted: Sequence[bool]) -> Sequence[Any]:  # fmt: skip
+    def vjp(
+        self,
+        primals: Sequence[Any],
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        wanted: Sequence[bool],
+    ) -> Sequence[Any]:
         back = argsort(argsort(primals[0], self.axis), self.axis)
         return [take_along(cotangents[0], back, self.axis)]
 
 
 @register("searchsorted")
 class Searchsorted(Flat):
-    """Where to insert each of the second operand into the first, which is sorted and 1-D; `side` is left or right."""
+    """Where to insert each of the second operand into the first, which is sorted and 1-D; `side` is
+    left or right.
+    """
 
     side: str
 
     def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
         edges, x = operands
         if edges.ndim != 1 or self.side not in ("left", "right"):
-            raise ShapeError(f"searchsorted takes a 1-D array and side left or right, got {edges} and {self.side!r}")
+            raise ShapeError(
+                f"searchsorted takes a 1-D array and side left or right, got {edges} and {self.side!r}"
+            )
         if edges.dtype != x.dtype:
             raise DTypeError(f"searchsorted: {edges} and {x} differ in dtype", hint="insert astype")
         return (ArrayType(I64, x.shape),)

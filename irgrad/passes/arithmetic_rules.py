@@ -25,7 +25,11 @@ def scalar(value: Value) -> Any:
     if array.ndim == 0:
         return array[()]
     first = array.ravel()[0]
-    return first if array.size <= 64 and array.tobytes() == np.full_like(array, first).tobytes() else None
+    return (
+        first
+        if array.size <= 64 and array.tobytes() == np.full_like(array, first).tobytes()
+        else None
+    )
 
 
 def is_scalar(value: Value, number: float) -> bool:
@@ -40,7 +44,9 @@ def made_by(value: Value, op: Op) -> bool:
 
 
 def in_place_of(r: Rewriter, value: Value, like: Value) -> Value | None:
-    """`value` where it has the shape that it has together with `like` (the result's), else its broadcast."""
+    """`value` where it has the shape that it has together with `like` (the result's), else its
+    broadcast.
+    """
     shape = broadcast_shapes(value.type.shape, like.type.shape)
     return value if shape == value.type.shape else r.emit(BroadcastTo(shape), value)
 
@@ -161,9 +167,18 @@ def negative_simply(r: Rewriter, op: Op, x: Value) -> Value | None:
 
 @rule(ARITHMETIC, "power")
 def power_of_small_integer(r: Rewriter, op: Op, x: Value, p: Value) -> Value | None:
-    """x^0 = 1, x^1 = x, x^2, x^-1, x^3 = x x^2, x^4 = (x^2)^2 (the last two may differ in the last bit)."""
+    """x^0 = 1, x^1 = x, x^2, x^-1, x^3 = x x^2, x^4 = (x^2)^2 (the last two may differ in the last
+    bit).
+    """
     number = scalar(p)
-    if not isinstance(number, (np.floating, np.complexfloating)) or number not in (0, 1, 2, 3, 4, -1):
+    if not isinstance(number, (np.floating, np.complexfloating)) or number not in (
+        0,
+        1,
+        2,
+        3,
+        4,
+        -1,
+    ):
         return None
     shape = broadcast_shapes(x.type.shape, p.type.shape)
     if number == 0:
@@ -193,7 +208,9 @@ def where_decided(r: Rewriter, op: Op, condition: Value, x: Value, y: Value) -> 
 
 @rule(ARITHMETIC, "astype", "conjugate", "real")
 def cast_simply(r: Rewriter, op: Op, x: Value) -> Value | None:
-    """A conversion to the dtype at hand; conjugate of conjugate; the real part of a real made complex."""
+    """A conversion to the dtype at hand; conjugate of conjugate; the real part of a real made
+    complex.
+    """
     if op.name == "astype":
         return x if x.type.dtype == op.parameters["dtype"] else None
     inner = x.node.op
@@ -201,6 +218,8 @@ def cast_simply(r: Rewriter, op: Op, x: Value) -> Value | None:
         return x.node.operands[0] if inner is op or x.type.dtype.kind != "c" else None
     made_complex = inner.name == "astype" and x.node.operands[0].type.dtype.kind == "f"
     source = x.node.operands[0] if made_complex else None
-    return source if source is not None and source.type.dtype == np.dtype(f"f{x.type.dtype.itemsize // 2}") else None
-
-
+    return (
+        source
+        if source is not None and source.type.dtype == np.dtype(f"f{x.type.dtype.itemsize // 2}")
+        else None
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import combinations
 from math import prod
 
@@ -11,10 +11,11 @@ from math import prod
 def best_association(
     groups: tuple[str, ...], result: str, extents: tuple[tuple[str, int], ...]
 ) -> tuple[object, int]:
-    """A binary tree over the operands (ints and pairs) with the fewest multiplications, and their number.
+    """A binary tree over the operands (ints and pairs) with the fewest multiplications, and their
+    number.
 
-    `groups` are the letters of the operands, `extents` the extent of each letter. A product of two subsets costs the
-    product of the extents of all letters that occur in either.
+    `groups` are the letters of the operands, `extents` the extent of each letter. A product of two
+    subsets costs the product of the extents of all letters that occur in either.
 
     >>> best_association(("ij", "jk", "k"), "i", (("i", 9), ("j", 8), ("k", 7)))
     ((0, (1, 2)), 128)
@@ -22,7 +23,7 @@ def best_association(
     extent = dict(extents)
     everything = (1 << len(groups)) - 1
 
-    @lru_cache(maxsize=None)
+    @cache
     def letters(subset: int) -> frozenset[str]:
         """The letters of a subset's product: those that occur outside of it too."""
         inside = {c for i, group in enumerate(groups) if subset >> i & 1 for c in group}
@@ -34,15 +35,26 @@ def best_association(
         for chosen in combinations(range(len(groups)), size):
             subset = sum(1 << i for i in chosen)
             best[subset] = min(
-                ((cost(best, part, subset ^ part, letters, extent), (best[part][1], best[subset ^ part][1]))
-                 for part in _halves(subset)),
+                (
+                    (
+                        cost(best, part, subset ^ part, letters, extent),
+                        (best[part][1], best[subset ^ part][1]),
+                    )
+                    for part in _halves(subset)
+                ),
                 key=lambda found: found[0],
-            )  # fmt: skip
+            )
     total, tree = best[everything]
     return tree, total
 
 
-def cost(best: dict[int, tuple[int, object]], left: int, right: int, letters: object, extent: dict[str, int]) -> int:
+def cost(
+    best: dict[int, tuple[int, object]],
+    left: int,
+    right: int,
+    letters: object,
+    extent: dict[str, int],
+) -> int:
     """Multiplications of two subsets' products and of the product of both."""
     occurring = letters(left) | letters(right)  # pyright: ignore[reportCallIssue]
     return best[left][0] + best[right][0] + prod(extent[c] for c in occurring)

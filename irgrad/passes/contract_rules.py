@@ -19,7 +19,9 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @rule(CONTRACTIONS, "sum")
 def sum_of_product(r: Rewriter, op: Sum, x: Value) -> Value | None:
-    """sum(a * b) is a contraction, where the product has no other use and each summed axis is in both."""
+    """sum(a * b) is a contraction, where the product has no other use and each summed axis is in
+    both.
+    """
     if x.node.op not in (MULTIPLY, SQUARE) or not r.used_once(x) or x.type.dtype.kind not in "fc":
         return None
     a, b = (x.node.operands * 2)[:2]
@@ -49,14 +51,18 @@ def _squeezed(r: Rewriter, value: Value, shape: tuple[int, ...]) -> Value:
 
 @rule(CONTRACTIONS, "sum")
 def sum_of_contraction(r: Rewriter, op: Sum, x: Value) -> Value | None:
-    """sum(contract(a, b)): the summed letters leave the result, or are summed in the one operand that has them."""
+    """sum(contract(a, b)): the summed letters leave the result, or are summed in the one operand
+    that has them.
+    """
     if not isinstance(x.node.op, Contract) or not r.used_once(x):
         return None
     left, right, result = split_spec(x.node.op.spec)
     summed = {result[axis] for axis in op.axes}
     operands = []
     for letters, other, value in zip((left, right), (right, left), x.node.operands, strict=True):
-        alone = tuple(i for i, letter in enumerate(letters) if letter in summed and letter not in other)
+        alone = tuple(
+            i for i, letter in enumerate(letters) if letter in summed and letter not in other
+        )
         operands.append(r.emit(Sum(alone), value) if alone else value)
     kept = [
         "".join(letter for letter in letters if letter not in summed or letter in other)
@@ -98,30 +104,34 @@ def transpose_of_contraction(r: Rewriter, op: Transpose, x: Value) -> Value | No
 
 @rule(CONTRACTIONS, "contract")
 def contract_broadcast(r: Rewriter, op: Contract, x: Value, y: Value) -> Value | None:
-    """A repeated operand: its repeated letters leave it, and are summed in the other or broadcast in the result."""
+    """A repeated operand: its repeated letters leave it, and are summed in the other or broadcast
+    in the result.
+    """
     left, right, result = split_spec(op.spec)
-    for slot, (letters, value, others, other) in enumerate(((left, x, right, y), (right, y, left, x))):
-        if isinstance(value.node.op, BroadcastTo):
-            break
-    else:
+    if isinstance(x.node.op, BroadcastTo) and not isinstance(y.node.op, BroadcastTo):
+        return r.emit(Contract(f"{right},{left}->{result}"), y, x)
+    if not isinstance(y.node.op, BroadcastTo):
         return None
-    source = value.node.operands[0]
-    repeated = broadcast_axes(source.type.shape, value.type.shape)
-    gone = {letters[axis] for axis in repeated}
+    source = y.node.operands[0]
+    gone = {right[axis] for axis in broadcast_axes(source.type.shape, y.type.shape)}
     if not gone:
         return None
-    source = _squeezed(r, source, value.type.shape)
-    kept = "".join(letter for letter in letters if letter not in gone)
-    alone = tuple(i for i, letter in enumerate(others) if letter in gone and letter not in result)
-    other = r.emit(Sum(alone), other) if alone else other
-    others = "".join(letter for i, letter in enumerate(others) if i not in alone)
-    inside = "".join(letter for letter in result if letter in kept + others)
-    operands = ((kept, source), (others, other)) if slot == 0 else ((others, other), (kept, source))
-    value = r.emit(Contract(f"{operands[0][0]},{operands[1][0]}->{inside}"), operands[0][1], operands[1][1])
-    return _broadcast_letters(r, value, inside, result, dict(zip(left + right, x.type.shape + y.type.shape, strict=True)))
+    kept = "".join(c for c in right if c not in gone)
+    alone = tuple(i for i, c in enumerate(left) if c in gone and c not in result)
+    others = "".join(c for i, c in enumerate(left) if i not in alone)
+    inside = "".join(c for c in result if c in kept + others)
+    value = r.emit(
+        Contract(f"{others},{kept}->{inside}"),
+        r.emit(Sum(alone), x) if alone else x,
+        _squeezed(r, source, y.type.shape),
+    )
+    extent = dict(zip(left + right, x.type.shape + y.type.shape, strict=True))
+    return _broadcast_letters(r, value, inside, result, extent)
 
 
-def _broadcast_letters(r: Rewriter, value: Value, have: str, wanted: str, extent: dict[str, int]) -> Value:
+def _broadcast_letters(
+    r: Rewriter, value: Value, have: str, wanted: str, extent: dict[str, int]
+) -> Value:
     if have == wanted:
         return value
     ones = tuple(extent[letter] if letter in have else 1 for letter in wanted)
@@ -131,12 +141,16 @@ def _broadcast_letters(r: Rewriter, value: Value, have: str, wanted: str, extent
 
 @rule(CONTRACTIONS, "contract")
 def contract_elementwise(r: Rewriter, op: Contract, x: Value, y: Value) -> Value | None:
-    """No sum, and no letter that only one operand has unless the other is a scalar: a product of elements."""
+    """No sum, and no letter that only one operand has unless the other is a scalar: a product of
+    elements.
+    """
     left, right, result = split_spec(op.spec)
     if len(result) != len(set(left + right)) or (left and right and set(left) != set(right)):
         return None
     aligned = [
-        r.emit(Transpose(tuple(letters.index(c) for c in result)), value) if letters and letters != result else value
+        r.emit(Transpose(tuple(letters.index(c) for c in result)), value)
+        if letters and letters != result
+        else value
         for letters, value in ((left, x), (right, y))
     ]
     return r.emit(MULTIPLY, *aligned)
@@ -156,7 +170,9 @@ def reassociate(r: Rewriter, op: Contract, x: Value, y: Value) -> Value | None:
 
 
 class Chain:
-    """The contractions, used nowhere else, that end in one contraction, with letters of their own."""
+    """The contractions, used nowhere else, that end in one contraction, with letters of their
+    own.
+    """
 
     LIMIT = 6
 
@@ -168,7 +184,10 @@ class Chain:
         names = {letter: next(self.fresh) for letter in dict.fromkeys(result + left + right)}
         self.result = "".join(names[letter] for letter in result)
         self.products.append("".join(names.values()))
-        work = [("".join(names[c] for c in letters), v) for letters, v in zip((left, right), operands, strict=True)]
+        work = [
+            ("".join(names[c] for c in letters), v)
+            for letters, v in zip((left, right), operands, strict=True)
+        ]
         while work:
             letters, value = work.pop(0)
             room = len(self.leaves) + len(work) + 2 <= self.LIMIT
@@ -191,13 +210,19 @@ class Chain:
 
     def normal_form(self) -> tuple[tuple[str, ...], str, tuple[tuple[str, int], ...]]:
         """Letters of the leaves, of the result, and extents: hashable."""
-        extents = {c: n for letters, value in self.leaves for c, n in zip(letters, value.type.shape, strict=True)}
+        extents = {
+            c: n
+            for letters, value in self.leaves
+            for c, n in zip(letters, value.type.shape, strict=True)
+        }
         return tuple(letters for letters, _ in self.leaves), self.result, tuple(extents.items())
 
     def cost(self, extents: tuple[tuple[str, int], ...]) -> int:
         """Multiplications as it stands."""
         extent = dict(extents)
-        return sum(int(np.prod([extent[c] for c in letters], dtype=object)) for letters in self.products)
+        return sum(
+            int(np.prod([extent[c] for c in letters], dtype=object)) for letters in self.products
+        )
 
     def emit(self, r: Rewriter, tree: object, groups: tuple[str, ...], result: str) -> Value:
         """The chain associated as `tree` says: an int is a leaf, a pair a contraction."""

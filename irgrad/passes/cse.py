@@ -7,8 +7,20 @@ from typing import Any
 from irgrad.ir.builder import rebuilt
 from irgrad.ir.graph import Graph, Node, Value
 
-COMMUTATIVE = frozenset({"add", "multiply", "equal", "not_equal", "logical_and", "logical_or", "logical_xor",
-                         "bitwise_and", "bitwise_or", "bitwise_xor"})  # fmt: skip
+COMMUTATIVE = frozenset(
+    {
+        "add",
+        "multiply",
+        "equal",
+        "not_equal",
+        "logical_and",
+        "logical_or",
+        "logical_xor",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+    }
+)
 
 
 def cse(graph: Graph) -> Graph:

@@ -1,8 +1,8 @@
 """Constant folding: ops on constants are computed now, by their reference.
 
-Captured arrays are inputs, never constants, so they are never folded. A result is folded only where it is small, or no
-larger than its operands; a broadcast constant stays a broadcast, which costs nothing and shows its scalar to the rules.
-"""
+Captured arrays are inputs, never constants, so they are never folded. A result is folded only where
+it is small, or no larger than its operands; a broadcast constant stays a broadcast, which costs
+nothing and shows its scalar to the rules."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""The pipeline: which passes run, in which order, and why. It verifies, counts, times and keeps what passes do.
+"""The pipeline: which passes run, in which order, and why. It verifies, counts, times and keeps
+what passes do.
 
-Order constraints, asserted below: `fold` before `simplify`, whose rules look at constants; `cse` before `contract`, which
-must know what has a single use; `dce` last, since rules leave nodes without readers behind.
-"""
+Order constraints, asserted below: `fold` before `simplify`, whose rules look at constants; `cse`
+before `contract`, which must know what has a single use; `dce` last, since rules leave nodes
+without readers behind."""
 
 from __future__ import annotations
 
@@ -30,8 +31,12 @@ def contract(graph: Graph) -> Graph:
 
 
 PASSES: dict[str, Callable[[Graph], Graph]] = {
-    "dce": dce, "cse": cse, "fold": fold, "simplify": simplify, "contract": contract,
-}  # fmt: skip
+    "dce": dce,
+    "cse": cse,
+    "fold": fold,
+    "simplify": simplify,
+    "contract": contract,
+}
 
 PIPELINE: tuple[str, ...] = (
     "dce",  # what the user computed and did not return needs no further work
@@ -67,11 +72,15 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"{'pass':<12}{'nodes':>8}{'after':>8}{'ms':>10}"]
-        lines += [f"{s.name:<12}{s.before:>8}{s.after:>8}{s.seconds * 1e3:>10.2f}" for s in self.stages]
+        lines += [
+            f"{s.name:<12}{s.before:>8}{s.after:>8}{s.seconds * 1e3:>10.2f}" for s in self.stages
+        ]
         return "\n".join(lines)
 
 
-def optimise(graph: Graph, passes: tuple[str, ...] = PIPELINE, report: Report | None = None) -> Graph:
+def optimise(
+    graph: Graph, passes: tuple[str, ...] = PIPELINE, report: Report | None = None
+) -> Graph:
     """Run the passes in order -> a smaller graph with the same value.
 
     >>> import irgrad

@@ -1,8 +1,8 @@
 """Rewriting a graph: one walk in order, each node kept, rebuilt on new operands, or replaced.
 
-A rule looks at a node with its operands as they now are, and returns the value that takes the node's place, or None.
-What a rule emits is itself offered to the rules, so one walk reaches a local fixed point. New nodes carry the name, the
-user's line and the origin of the node that they replace.
+A rule looks at a node with its operands as they now are, and returns the value that takes the
+node's place, or None. What a rule emits is itself offered to the rules, so one walk reaches a local
+fixed point. New nodes carry the name, the user's line and the origin of the node that they replace.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ MAX_DEPTH = 50
 
 
 def rule(table: Rules, *names: str) -> Callable[[Rule], Rule]:
-    """Decorator: enter a rule into `table` for the ops called `names`. It is called as rule(rewriter, op, *operands)."""
+    """Decorator: enter a rule into `table` for the ops called `names`. It is called as
+    rule(rewriter, op, *operands).
+    """
 
     def decorate(function: Rule) -> Rule:
         for name in names:

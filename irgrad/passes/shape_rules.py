@@ -22,7 +22,9 @@ BROADCASTING = (*(op.name for op in UFUNCS.values()), WHERE.name)
 
 @rule(SHAPES, *BROADCASTING)
 def operate_before_broadcast(r: Rewriter, op: Op, *operands: Value) -> Value | None:
-    """f(broadcast x, ...) = broadcast f(x, ...), and no broadcast at all where another operand has the shape."""
+    """f(broadcast x, ...) = broadcast f(x, ...), and no broadcast at all where another operand has
+    the shape.
+    """
     if not any(isinstance(operand.node.op, BroadcastTo) for operand in operands):
         return None
     sources = [x.node.operands[0] if isinstance(x.node.op, BroadcastTo) else x for x in operands]
@@ -51,7 +53,9 @@ def transpose_simply(r: Rewriter, op: Transpose, x: Value) -> Value | None:
     if op.axes == tuple(range(len(op.axes))):
         return x
     if isinstance(x.node.op, Transpose):
-        return r.emit(Transpose(tuple(x.node.op.axes[axis] for axis in op.axes)), x.node.operands[0])
+        return r.emit(
+            Transpose(tuple(x.node.op.axes[axis] for axis in op.axes)), x.node.operands[0]
+        )
     long = [axis for axis in op.axes if x.type.shape[axis] != 1]
     if long == sorted(long):
         return r.emit(Reshape(tuple(x.type.shape[axis] for axis in op.axes)), x)
@@ -60,7 +64,9 @@ def transpose_simply(r: Rewriter, op: Transpose, x: Value) -> Value | None:
 
 @rule(SHAPES, "broadcast_to")
 def broadcast_simply(r: Rewriter, op: BroadcastTo, x: Value) -> Value | None:
-    """broadcast to the shape at hand; broadcast of broadcast; broadcast of a reshape that added leading ones."""
+    """broadcast to the shape at hand; broadcast of broadcast; broadcast of a reshape that added
+    leading ones.
+    """
     if x.type.shape == op.shape:
         return x
     if isinstance(x.node.op, BroadcastTo):
@@ -94,9 +100,13 @@ def slice_simply(r: Rewriter, op: Slice, x: Value) -> Value | None:
         start = tuple(a + b * s for a, b, s in zip(inner.start, op.start, inner.step, strict=True))
         step = tuple(a * b for a, b in zip(inner.step, op.step, strict=True))
         counts = op.result_types(x.type)[0].shape
-        stop = tuple(a + (n - 1) * s + 1 if n else a for a, n, s in zip(start, counts, step, strict=True))
+        stop = tuple(
+            a + (n - 1) * s + 1 if n else a for a, n, s in zip(start, counts, step, strict=True)
+        )
         return r.emit(Slice(start, stop, step), x.node.operands[0])
-    return _slice_of_part(r, op, x, inner.parameters["axis"]) if inner.name == "concatenate" else None
+    return (
+        _slice_of_part(r, op, x, inner.parameters["axis"]) if inner.name == "concatenate" else None
+    )
 
 
 def _slice_of_part(r: Rewriter, op: Slice, x: Value, axis: int) -> Value | None:
@@ -105,7 +115,9 @@ def _slice_of_part(r: Rewriter, op: Slice, x: Value, axis: int) -> Value | None:
         extent = part.type.shape[axis]
         if offset <= op.start[axis] and op.stop[axis] <= offset + extent:
             start = _replaced(op.start, axis, op.start[axis] - offset)
-            return r.emit(Slice(start, _replaced(op.stop, axis, op.stop[axis] - offset), op.step), part)
+            return r.emit(
+                Slice(start, _replaced(op.stop, axis, op.stop[axis] - offset), op.step), part
+            )
         offset += extent
     return None
 

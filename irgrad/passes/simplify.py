@@ -1,8 +1,7 @@
 """Simplification: named identities, one rule each, grouped by family.
 
-No rule makes the code costlier, and none changes what IEEE arithmetic gives but for the last bits where a comment says
-so: x * 0 and x - x stay, x + 0.0 stays (it turns -0.0 into 0.0).
-"""
+No rule makes the code costlier, and none changes what IEEE arithmetic gives but for the last bits
+where a comment says so: x * 0 and x - x stay, x + 0.0 stays (it turns -0.0 into 0.0)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,3 @@
-"""From a graph to a callable: backends, compiled functions, and the transformations that users write."""
+"""From a graph to a callable: backends, compiled functions, and the transformations that users
+write.
+"""

@@ -1,9 +1,9 @@
 """What a backend is, which ones are installed, and which one is used.
 
-A backend is found through the entry-point group `irgrad.backends`. The default is set, in order of precedence, by an
-argument, by `use_backend` in the current context, by the environment variable `IRGRAD_BACKEND` (read when irgrad is
-imported), else it is the first of `PREFERRED` that is installed.
-"""
+A backend is found through the entry-point group `irgrad.backends`. The default is set, in order of
+precedence, by an argument, by `use_backend` in the current context, by the environment variable
+`IRGRAD_BACKEND` (read when irgrad is imported), else it is the first of `PREFERRED` that is
+installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import difflib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, runtime_checkable
 
@@ -23,15 +23,16 @@ from irgrad.ir.op import Array
 GROUP = "irgrad.backends"
 PREFERRED = ("numba", "numpy")
 _FROM_ENVIRONMENT = os.environ.get("IRGRAD_BACKEND") or None
-_CURRENT: contextvars.ContextVar[str | None] = contextvars.ContextVar("irgrad_backend", default=_FROM_ENVIRONMENT)
+_CURRENT: contextvars.ContextVar[str | None] = contextvars.ContextVar(
+    "irgrad_backend", default=_FROM_ENVIRONMENT
+)
 
 
 class Executable(Protocol):
     """A compiled graph: the arrays of all inputs in, fresh writeable arrays of all outputs out.
 
-    Arrays come with exactly the dtypes and shapes of the graph's inputs, captured ones last; they must not be written to.
-    It may be called from several threads at once.
-    """
+    Arrays come with exactly the dtypes and shapes of the graph's inputs, captured ones last; they
+    must not be written to. It may be called from several threads at once."""
 
     def __call__(self, arrays: Sequence[Array], /) -> list[Array]:
         """Run once."""
@@ -77,14 +78,16 @@ def use_backend(name: str) -> Iterator[None]:
         _CURRENT.reset(token)
 
 
-@lru_cache(maxsize=None)
+@cache
 def get_backend(name: str) -> Backend:
     """The backend called `name`; a `BackendError` that lists the installed ones otherwise."""
     found = _entry_points().get(name)
     if found is None:
         close = difflib.get_close_matches(name, backends(), n=1)
-        raise BackendError(f"no backend called '{name}'; installed: {', '.join(backends())}",
-                           hint=f"did you mean '{close[0]}'?" if close else "")  # fmt: skip
+        raise BackendError(
+            f"no backend called '{name}'; installed: {', '.join(backends())}",
+            hint=f"did you mean '{close[0]}'?" if close else "",
+        )
     return found.load()()
 
 

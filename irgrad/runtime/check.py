@@ -11,7 +11,7 @@ import optree
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.lower import Argument, signature_of
 from irgrad.ir.types import is_inexact
-from irgrad.runtime.compiled import as_callable, compile
+from irgrad.runtime.compiled import Compiled, as_callable
 from irgrad.runtime.linearize import jvp, vjp
 
 MODES = ("fwd", "rev")
@@ -21,15 +21,25 @@ class GradientMismatch(IrgradError, AssertionError):
     """A derivative disagrees with numerical differences."""
 
 
-def check_grads(f: Any, args: Sequence[Any], order: int = 2, modes: Sequence[str] = MODES, *,
-                rtol: float | None = None, atol: float | None = None, step: float | None = None,
-                seed: int = 0) -> None:  # fmt: skip
-    """Raise a `GradientMismatch` where a derivative of `f` at `args`, up to `order`, disagrees with differences.
+def check_grads(
+    f: Any,
+    args: Sequence[Any],
+    order: int = 2,
+    modes: Sequence[str] = MODES,
+    *,
+    rtol: float | None = None,
+    atol: float | None = None,
+    step: float | None = None,
+    seed: int = 0,
+) -> None:
+    """Raise a `GradientMismatch` where a derivative of `f` at `args`, up to `order`, disagrees with
+    differences.
 
-    In a random direction v, forward mode is held against the central difference of fourth order
-    (8 (f(x + h v) - f(x - h v)) - (f(x + 2h v) - f(x - 2h v))) / 12h with h = eps^(1/5) (Fornberg, 1988), and reverse mode against forward mode by <y_bar, J v> = <J^T y_bar, v>. Higher orders
-    check the derivative functions in the same way, in every combination of modes. A numerical difference needs f to be
-    smooth within h of `args`.
+    In a random direction v, forward mode is held against the central difference of fourth order (8
+    (f(x + h v) - f(x - h v)) - (f(x + 2h v) - f(x - 2h v))) / 12h with h = eps^(1/5) (Fornberg,
+    1988), and reverse mode against forward mode by <y_bar, J v> = <J^T y_bar, v>. Higher orders
+    check the derivative functions in the same way, in every combination of modes. A numerical
+    difference needs f to be smooth within h of `args`.
 
     >>> import numpy as np
     >>> check_grads(lambda x: np.sum(np.sin(x) ** 2), (np.array([0.3, 1.2]),))
@@ -47,25 +57,43 @@ def check_grads(f: Any, args: Sequence[Any], order: int = 2, modes: Sequence[str
 class _Tolerance:
     """Step and tolerances that fit the least precise float argument."""
 
-    def __init__(self, args: Any, rtol: float | None, atol: float | None, step: float | None) -> None:
+    def __init__(
+        self, args: Any, rtol: float | None, atol: float | None, step: float | None
+    ) -> None:
         eps = max(float(np.finfo(np.asarray(leaf).dtype).eps) for leaf in _float_leaves(args))
         self.step = eps ** (1 / 5) if step is None else step
         self.rtol = eps**0.45 if rtol is None else rtol
         self.atol = self.rtol if atol is None else atol
 
 
-def _check(f: Callable[..., Any], args: tuple[Any, ...], order: int, modes: Sequence[str], tolerance: _Tolerance,
-           rng: np.random.Generator, label: str) -> None:  # fmt: skip
+def _check(
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    order: int,
+    modes: Sequence[str],
+    tolerance: _Tolerance,
+    rng: np.random.Generator,
+    label: str,
+) -> None:
     if order == 0:
         return
     direction = _random_like(args, rng)
     numerical = _difference(f, args, direction, tolerance.step)
     out, forward = jvp(f, args, _filled(args, direction))
-    cotangent = [rng.standard_normal(np.shape(leaf)) * _unit(leaf, rng) for leaf in _float_leaves(out)]
+    cotangent = [
+        rng.standard_normal(np.shape(leaf)) * _unit(leaf, rng) for leaf in _float_leaves(out)
+    ]
     if "fwd" in modes:
         _compare(f"forward derivative of {label}", _float_leaves(forward), numerical, tolerance)
-        _check(lambda *x: _leaves_of(jvp(f, x, _filled(x, direction))[1]), args, order - 1, modes, tolerance, rng,
-               f"forward derivative of {label}")  # fmt: skip
+        _check(
+            lambda *x: _leaves_of(jvp(f, x, _filled(x, direction))[1]),
+            args,
+            order - 1,
+            modes,
+            tolerance,
+            rng,
+            f"forward derivative of {label}",
+        )
     if "rev" in modes:
         gradient = lambda *x: _pulled(f, x, cotangent)  # noqa: E731 -- differentiated again below
         expected = sum(_pairing(c, n) for c, n in zip(cotangent, numerical, strict=True))
@@ -97,7 +125,9 @@ def _float_leaves(tree: Any) -> list[Any]:
 def _filled(tree: Any, floats: Sequence[Any]) -> Any:
     """`tree` with its float leaves replaced, in order."""
     remaining = iter(floats)
-    return optree.tree_map(lambda leaf: next(remaining) if _is_float(leaf) else leaf, tree, none_is_leaf=True)
+    return optree.tree_map(
+        lambda leaf: next(remaining) if _is_float(leaf) else leaf, tree, none_is_leaf=True
+    )
 
 
 def _random_like(tree: Any, rng: np.random.Generator) -> list[Any]:
@@ -116,10 +146,20 @@ def _unit(leaf: Any, rng: np.random.Generator) -> Any:
 def _difference(f: Any, args: tuple[Any, ...], direction: list[Any], step: float) -> list[Any]:
     scale = max([1.0, *(float(np.max(np.abs(leaf), initial=0.0)) for leaf in _float_leaves(args))])
     h = step * scale
-    run = compile(f)
+    run = Compiled(f)
     near, far = (
         [
-            _float_leaves(run(*_filled(args, [x + k * h * d for x, d in zip(_float_leaves(args), direction, strict=True)])))
+            _float_leaves(
+                run(
+                    *_filled(
+                        args,
+                        [
+                            x + k * h * d
+                            for x, d in zip(_float_leaves(args), direction, strict=True)
+                        ],
+                    )
+                )
+            )
             for k in (distance, -distance)
         ]
         for distance in (1, 2)
@@ -127,7 +167,7 @@ def _difference(f: Any, args: tuple[Any, ...], direction: list[Any], step: float
     return [
         (8 * (np.asarray(a) - b) - (np.asarray(c) - d)) / (12 * h)
         for a, b, c, d in zip(*near, *far, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _pairing(a: Any, b: Any) -> float:
@@ -140,6 +180,7 @@ def _compare(what: str, got: Sequence[Any], expected: Sequence[Any], tolerance: 
         error = np.max(np.abs(np.asarray(leaf) - numerical), initial=0.0)
         if not error <= tolerance.atol + tolerance.rtol * scale:
             raise GradientMismatch(
-                f"{what} disagrees with numerical differences: largest error {error:.3g} at magnitude {scale:.3g}",
+                f"{what} disagrees with numerical differences: largest error {error:.3g} at "
+                f"magnitude {scale:.3g}",
                 hint="either the derivative is wrong, or f is not smooth near the arguments",
             )

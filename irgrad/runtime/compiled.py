@@ -12,6 +12,7 @@ import optree
 
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.lower import Lowered, Signature, signature_of
+from irgrad.frontend.symbolic import from_sympy, is_sympy
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ir.types import type_of
@@ -45,13 +46,17 @@ class Program:
     def _captured(self) -> Sequence[Array]:
         for array, expected in zip(self.lowered.captured, self.captured_types, strict=True):
             if array.shape != expected.shape:
-                raise ArgumentError(f"an array that the function closes over was {expected} and is now {type_of(array)}",
-                                    hint="compile again, or pass it as an argument")  # fmt: skip
+                raise ArgumentError(
+                    f"an array that the function closes over was {expected}, now {type_of(array)}",
+                    hint="compile again, or pass it as an argument",
+                )
         return self.lowered.captured
 
 
 def flat_key(backend: str, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """What stands for the signature where every argument is a plain array or a Python float; None elsewhere."""
+    """What stands for the signature where every argument is a plain array or a Python float; None
+    elsewhere.
+    """
     key: list[Any] = [backend]
     for arg in args:
         kind = type(arg)
@@ -67,12 +72,15 @@ def flat_key(backend: str, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
 class Compiled:
     """A function, transformation, expression or graph, compiled once for each signature.
 
-    Arrays and Python floats are arguments of the program; Python ints, bools, strings and None are part of it.
-    """
+    Arrays and Python floats are arguments of the program; Python ints, bools, strings and None are
+    part of it."""
 
     def __init__(self, target: Callable[..., Any], backend: str | None = None) -> None:
         if not callable(target):
-            raise ArgumentError(f"cannot compile a {type(target).__name__}", hint="pass a function, an expression string or a Graph")
+            raise ArgumentError(
+                f"cannot compile a {type(target).__name__}",
+                hint="pass a function, an expression string or a Graph",
+            )
         if backend is not None:
             get_backend(backend)
         self.target = target
@@ -123,36 +131,43 @@ class Compiled:
         return str(self.graph(*args, stage=stage, **kwargs))
 
     def __repr__(self) -> str:
-        return f"<compiled {getattr(self, '__name__', self.target)}, {len(self._programs)} programs>"
+        return (
+            f"<compiled {getattr(self, '__name__', self.target)}, {len(self._programs)} programs>"
+        )
 
 
 def compile(target: Any, backend: str | None = None) -> Compiled:
     """Compile a function, a transformed function, an expression string or a Graph.
 
-    >>> import numpy as np
-import optree
-    >>> f = compile(lambda x: np.sin(x) ** 2)
-    >>> float(f(0.0))
-    0.0
+        >>> import numpy as np
+    import optree
+        >>> f = compile(lambda x: np.sin(x) ** 2)
+        >>> float(f(0.0))
+        0.0
     """
     return Compiled(as_callable(target), backend)
 
 
 def as_callable(target: Any) -> Any:
-    """A function for any target: expression strings and graphs become callables."""
+    """A function for any target: expression strings, SymPy expressions and graphs become callables,
+    the same each time.
+    """
     if isinstance(target, Graph):
-        from irgrad.runtime.graph_function import GraphFunction
+        from irgrad.runtime.graph_function import graph_function
 
-        return GraphFunction(target)
+        return graph_function(target)
     if isinstance(target, str):
         from irgrad.frontend.expression import expression
 
         return expression(target)
+    if is_sympy(target):
+        return from_sympy(target)
     return target
 
 
 def trace(target: Any, *args: Any, **kwargs: Any) -> Graph:
-    """The graph of a target for these arguments: lowered, differentiated if it is a transformation, not optimised.
+    """The graph of a target for these arguments: lowered, differentiated if it is a transformation,
+    not optimised.
 
     >>> print(trace(lambda x: x * x, 2.0))  # doctest: +ELLIPSIS
     graph @lambda(%x: f64[]) -> (out: f64[]) {

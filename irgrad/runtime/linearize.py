@@ -1,4 +1,6 @@
-"""vjp and jvp: the derivative of a function at a point, as a linear map run on given (co)tangents."""
+"""vjp and jvp: the derivative of a function at a point, as a linear map run on given
+(co)tangents.
+"""
 
 from __future__ import annotations
 
@@ -43,13 +45,17 @@ class Pushforward:
         primal = result_template(lowered)
         count = len(graph.outputs)
         tangent = optree.tree_map(
-            lambda leaf: Slot(leaf.output + count) if isinstance(leaf, Slot) else None, primal, none_is_leaf=True
+            lambda leaf: Slot(leaf.output + count) if isinstance(leaf, Slot) else None,
+            primal,
+            none_is_leaf=True,
         )
         return with_result(lowered._replace(signature=signature), extended, (primal, tangent))
 
 
 class Pullback:
-    """f split in two programs: forward, which also returns residuals, and backward, from residuals and cotangents."""
+    """f split in two programs: forward, which also returns residuals, and backward, from residuals
+    and cotangents.
+    """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -64,13 +70,19 @@ class Pullback:
             return self._apply(forward, backward, run_forward(leaves), run_backward)
         forward, backward = self.lower(signature)
         if has_traced(leaves) or has_traced(forward.captured):
-            return self._apply(forward, backward, inline(forward, leaves), lambda given: inline(backward, given))
+            return self._apply(
+                forward, backward, inline(forward, leaves), lambda given: inline(backward, given)
+            )
         programs = forward, backward, Program(forward, key[0]), Program(backward, key[0])
         self.programs[key] = programs
         return self._apply(forward, backward, programs[2](leaves), programs[3])
 
     def _apply(
-        self, forward: Lowered, backward: Lowered, results: tuple[Any, list[Any]], run: Callable[[list[Any]], Any]
+        self,
+        forward: Lowered,
+        backward: Lowered,
+        results: tuple[Any, list[Any]],
+        run: Callable[[list[Any]], Any],
     ) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
         out, residuals = results
         expected = backward.graph.input_types[len(residuals) :]
@@ -80,10 +92,14 @@ class Pullback:
             """The cotangents of the arguments."""
             given, structure = optree.tree_flatten(cotangent, none_is_leaf=True)
             if structure != tree:
-                raise ArgumentError(f"the cotangent's structure {structure} differs from the result's {tree}")
+                raise ArgumentError(
+                    f"the cotangent's structure {structure} differs from the result's {tree}"
+                )
             places = zip(given, forward.statics, strict=False)
             cotangents = [leaf for leaf, static in places if static is None]
-            checked = [conforming(*pair, "cotangent") for pair in zip(cotangents, expected, strict=True)]
+            checked = [
+                conforming(*pair, "cotangent") for pair in zip(cotangents, expected, strict=True)
+            ]
             return run([*residuals, *checked])
 
         return out, pullback_of
@@ -97,14 +113,19 @@ class Pullback:
         residuals = [Slot(i) for i in range(len(graph.outputs), len(first.outputs))]
         forward = with_result(lowered, first, (result_template(lowered), residuals))
         args, _ = arguments_of(signature)
-        place = {lowered.signature.traced[graph.inputs.index(value)]: Slot(i) for i, value in enumerate(wrt)}
+        place = {
+            lowered.signature.traced[graph.inputs.index(value)]: Slot(i)
+            for i, value in enumerate(wrt)
+        }
         cotangents = optree.tree_map(place.get, args)
         empty = lowered._replace(graph=second, captured=())
         return forward, with_result(empty, second, cotangents)
 
 
 def inner_signature(signature: Signature, positions: tuple[Any, ...]) -> Signature:
-    """The signature of a call with the arguments at `positions` (a tuple of pytrees of leaf positions)."""
+    """The signature of a call with the arguments at `positions` (a tuple of pytrees of leaf
+    positions).
+    """
     chosen, tree = optree.tree_flatten((positions, {}), none_is_leaf=True)  # pyright: ignore[reportArgumentType]
     return Signature(tree, tuple(signature.leaves[position] for position in chosen))
 
@@ -116,14 +137,17 @@ def differentiable_inputs(lowered: Lowered) -> list[Any]:
 
 
 def conforming(given: Any, expected: ArrayType, what: str) -> Any:
-    """A tangent or cotangent with exactly the expected type, converted from another float dtype where need be."""
+    """A tangent or cotangent with exactly the expected type, converted from another float dtype
+    where need be.
+    """
     if np.shape(given) != expected.shape:
         raise ArgumentError(f"a {what} has shape {np.shape(given)}, expected {expected.shape}")
     return convert_to(given, expected.dtype)
 
 
 def vjp(f: Any, *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-    """(f(*args), pullback): pullback maps a cotangent of the result to the tuple of cotangents of the arguments.
+    """(f(*args), pullback): pullback maps a cotangent of the result to the tuple of cotangents of
+    the arguments.
 
     Arguments that carry no derivative (ints, strings, ...) have None in their place.
 

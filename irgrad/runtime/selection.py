@@ -1,4 +1,6 @@
-"""Which values `argnums` names: arguments by position or name, or inner values by the name that the code gives them."""
+"""Which values `argnums` names: arguments by position or name, or inner values by the name that the
+code gives them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from irgrad.runtime.target import arguments_of
 
 
 class Selection(NamedTuple):
-    """One entry of argnums: the values to differentiate to, and the pytree that their gradients form."""
+    """One entry of argnums: the values to differentiate to, and the pytree that their gradients
+    form.
+    """
 
     values: list[Value]
     tree: Any
@@ -40,7 +44,9 @@ class Arguments:
         if not isinstance(argnum, int) or isinstance(argnum, bool):
             raise ArgumentError(f"argnums must be ints, names or a tuple of them, got {argnum!r}")
         if not -len(self.args) <= argnum < len(self.args):
-            raise ArgumentError(f"argnums={argnum}, but the call has {len(self.args)} positional arguments")
+            raise ArgumentError(
+                f"argnums={argnum}, but the call has {len(self.args)} positional arguments"
+            )
         position = argnum % len(self.args)
         name = self.names[position] if position < len(self.names) else str(position)
         return self._leaves(self.args[position], name)
@@ -68,5 +74,6 @@ class Arguments:
         kind = type(leaf.value).__name__
         remedy = f"pass a float: {float(leaf.value)}" if kind == "int" else "choose other argnums"
         raise DTypeError(
-            f"grad with respect to '{name}': {leaf.value!r} is a Python {kind}, which is static", hint=remedy
+            f"grad with respect to '{name}': {leaf.value!r} is a Python {kind}, which is static",
+            hint=remedy,
         )

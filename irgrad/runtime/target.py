@@ -1,4 +1,6 @@
-"""What can be lowered: a plain function, or a transformation of one; and calling a graph on values of any kind."""
+"""What can be lowered: a plain function, or a transformation of one; and calling a graph on values
+of any kind.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ class Transformation(Protocol):
 
 def lower_target(target: Callable[..., Any], signature: Signature) -> Lowered:
     """Lower a function or a transformation."""
-    return target.lower(signature) if isinstance(target, Transformation) else lower(target, signature)
+    return (
+        target.lower(signature) if isinstance(target, Transformation) else lower(target, signature)
+    )
 
 
 def innermost_function(target: Any) -> Callable[..., Any]:
@@ -42,7 +46,9 @@ def has_traced(leaves: Sequence[Any]) -> bool:
 
 
 def inline(lowered: Lowered, leaves: Sequence[Any]) -> Any:
-    """Call a lowered function inside a trace: its nodes become part of the graph under construction."""
+    """Call a lowered function inside a trace: its nodes become part of the graph under
+    construction.
+    """
     operands = [*leaves, *lowered.captured]
     builder = innermost(operands)
     values = [builder.lift(operand) for operand in operands]
@@ -62,4 +68,13 @@ def arguments_of(signature: Signature) -> tuple[tuple[Any, ...], dict[str, Any]]
     return optree.tree_unflatten(signature.tree, range(len(signature.leaves)))  # pyright: ignore[reportReturnType]
 
 
-__all__ = ["Argument", "Static", "Transformation", "arguments_of", "build_result", "has_traced", "inline", "lower_target"]
+__all__ = [
+    "Argument",
+    "Static",
+    "Transformation",
+    "arguments_of",
+    "build_result",
+    "has_traced",
+    "inline",
+    "lower_target",
+]

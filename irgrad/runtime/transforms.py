@@ -1,7 +1,7 @@
 """The derivative operators that users write: grad, value_and_grad, vjp, jvp.
 
-Each is a transformation of graphs, so they nest in each other and inside traced functions without confusion.
-"""
+Each is a transformation of graphs, so they nest in each other and inside traced functions without
+confusion."""
 
 from __future__ import annotations
 
@@ -31,10 +31,18 @@ class Slot:
 
 
 class Gradient:
-    """`grad` or `value_and_grad` of a function, as a transformation: it can be lowered, nested and compiled."""
+    """`grad` or `value_and_grad` of a function, as a transformation: it can be lowered, nested and
+    compiled.
+    """
 
-    def __init__(self, function: Callable[..., Any], argnums: Argnums, has_aux: bool, holomorphic: bool,
-                 with_value: bool) -> None:  # fmt: skip
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        argnums: Argnums,
+        has_aux: bool,
+        holomorphic: bool,
+        with_value: bool,
+    ) -> None:
         self.function = function
         self.argnums = argnums
         self.has_aux = has_aux
@@ -54,7 +62,9 @@ class Gradient:
         first = len(graph.outputs)
         gradients: list[Any] = []
         for selection in selections:
-            gradients.append(selection.build([Slot(first + i) for i in range(len(selection.values))]))
+            gradients.append(
+                selection.build([Slot(first + i) for i in range(len(selection.values))])
+            )
             first += len(selection.values)
         result: Any = tuple(gradients) if isinstance(self.argnums, tuple) else gradients[0]
         primal = result_template(lowered)
@@ -80,20 +90,35 @@ class Gradient:
                 raise ArgumentError(f"has_aux: {name} must return (value, aux)")
             template = template[0]
         if not isinstance(template, Slot):
-            what = "a number that does not depend on the arguments" if isinstance(template, Static) else "several values"
-            raise ArgumentError(f"grad needs {name} to return one scalar, it returns {what}",
-                                hint="use vjp or jacobian, or has_aux=True for extra results")  # fmt: skip
+            what = (
+                "a number that does not depend on the arguments"
+                if isinstance(template, Static)
+                else "several values"
+            )
+            raise ArgumentError(
+                f"grad needs {name} to return one scalar, it returns {what}",
+                hint="use vjp or jacobian, or has_aux=True for extra results",
+            )
         type = lowered.graph.outputs[template.output].type
         location = lowered.graph.outputs[template.output].node.location
         if type.shape:
-            raise ShapeError(f"grad needs a scalar, {name} returns {type}", location=location,
-                             hint="sum it, or use vjp, jvp or jacobian for arrays")  # fmt: skip
+            raise ShapeError(
+                f"grad needs a scalar, {name} returns {type}",
+                location=location,
+                hint="sum it, or use vjp, jvp or jacobian for arrays",
+            )
         if type.dtype.kind == "c" and not self.holomorphic:
-            raise DTypeError(f"grad needs a real scalar, {name} returns {type}", location=location,
-                             hint="take .real or abs(), or pass holomorphic=True")  # fmt: skip
+            raise DTypeError(
+                f"grad needs a real scalar, {name} returns {type}",
+                location=location,
+                hint="take .real or abs(), or pass holomorphic=True",
+            )
         if type.dtype.kind not in "fc":
-            raise DTypeError(f"grad needs a float result, {name} returns {type}", location=location,
-                             hint="convert with .astype(np.float64) before the last step")  # fmt: skip
+            raise DTypeError(
+                f"grad needs a float result, {name} returns {type}",
+                location=location,
+                hint="convert with .astype(np.float64) before the last step",
+            )
 
     def _selections(self, lowered: Lowered) -> list[Selection]:
         argnums = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
@@ -104,11 +129,15 @@ class Gradient:
         for value in wrt:
             kind = value.type.dtype.kind
             if kind not in "fc":
-                raise DTypeError(f"grad with respect to {value!r}: the dtype must be a float",
-                                 hint="pass a float, or convert with .astype(np.float64)")  # fmt: skip
+                raise DTypeError(
+                    f"grad with respect to {value!r}: the dtype must be a float",
+                    hint="pass a float, or convert with .astype(np.float64)",
+                )
             if kind == "c" and not self.holomorphic:
-                raise DTypeError(f"grad with respect to {value!r}: the dtype is complex",
-                                 hint="pass holomorphic=True for a holomorphic function, or use vjp")  # fmt: skip
+                raise DTypeError(
+                    f"grad with respect to {value!r}: the dtype is complex",
+                    hint="pass holomorphic=True for a holomorphic function, or use vjp",
+                )
 
 
 def result_template(lowered: Lowered) -> Any:
@@ -124,16 +153,20 @@ def with_result(lowered: Lowered, graph: Graph, template: Any) -> Lowered:
     slots = [leaf.output for leaf in leaves if isinstance(leaf, Slot)]
     outputs = {graph.output_names[slot]: graph.outputs[slot] for slot in slots}
     statics = tuple(
-        None if isinstance(leaf, Slot) else leaf if isinstance(leaf, Static) else Static(leaf) for leaf in leaves
+        None if isinstance(leaf, Slot) else leaf if isinstance(leaf, Static) else Static(leaf)
+        for leaf in leaves
     )
     return lowered._replace(graph=graph.replace(outputs=outputs), result_tree=tree, statics=statics)
 
 
-def grad(f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holomorphic: bool = False) -> Gradient:
+def grad(
+    f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holomorphic: bool = False
+) -> Gradient:
     """The gradient function of a scalar function: x -> df/dx, with the shape and dtype of x.
 
-    `argnums` chooses arguments by position or name (a tuple gives a tuple of gradients), or an intermediate value by the
-    name that the code gives it. With `has_aux`, f returns (value, aux) and the result is (gradient, aux).
+    `argnums` chooses arguments by position or name (a tuple gives a tuple of gradients), or an
+    intermediate value by the name that the code gives it. With `has_aux`, f returns (value, aux)
+    and the result is (gradient, aux).
 
     >>> import numpy as np
     >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0])).tolist()
@@ -142,8 +175,11 @@ def grad(f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holomorphic: bo
     return _transformed(f, argnums, has_aux, holomorphic, False)
 
 
-def value_and_grad(f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holomorphic: bool = False) -> Gradient:
-    """Like `grad`, but the function returns (value, gradient); the value is what f returns, aux included.
+def value_and_grad(
+    f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holomorphic: bool = False
+) -> Gradient:
+    """Like `grad`, but the function returns (value, gradient); the value is what f returns, aux
+    included.
 
     >>> value, gradient = value_and_grad(lambda x: x * x)(3.0)
     >>> float(value), float(gradient)
@@ -152,13 +188,20 @@ def value_and_grad(f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holom
     return _transformed(f, argnums, has_aux, holomorphic, True)
 
 
-def _transformed(f: Any, argnums: Any, has_aux: bool, holomorphic: bool, with_value: bool) -> Gradient:
-    """The transformation, the same object for the same function, so that it is compiled once and for all."""
+def _transformed(
+    f: Any, argnums: Any, has_aux: bool, holomorphic: bool, with_value: bool
+) -> Gradient:
+    """The transformation, the same object for the same function, so that it is compiled once and
+    for all.
+    """
     function = as_callable(f)
     if isinstance(argnums, list):
         argnums = tuple(argnums)
     if not callable(function):
-        raise ArgumentError(f"cannot differentiate a {type(f).__name__}", hint="pass a function, an expression or a Graph")
+        raise ArgumentError(
+            f"cannot differentiate a {type(f).__name__}",
+            hint="pass a function, an expression or a Graph",
+        )
     if isinstance(function, Compiled):
         function = function.target
     options = (argnums, has_aux, holomorphic, with_value)
@@ -177,5 +220,3 @@ def remembered(function: Any, key: Any, make: Callable[[Any], Any]) -> Any:
 
 
 _FOR_BUILTINS: dict[Any, dict[Any, Any]] = {}
-
-

@@ -1,4 +1,6 @@
-"""Each rule fires where it should, stays away where IEEE forbids, and keeps the value on awkward numbers."""
+"""Each rule fires where it should, stays away where IEEE forbids, and keeps the value on awkward
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -52,10 +54,13 @@ EXACT = [
     (lambda x, y: x[::-1][::-1], {}),
     (lambda x, y: x[2:9][1:4], {"slice": 1}),
     (lambda x, y: np.concatenate([x, y])[2:7], {"slice": 1}),
-    (lambda x, y: np.broadcast_to(x, (3, 10)) * np.broadcast_to(y, (3, 10)), {"multiply": 1, "broadcast_to": 1}),
+    (
+        lambda x, y: np.broadcast_to(x, (3, 10)) * np.broadcast_to(y, (3, 10)),
+        {"multiply": 1, "broadcast_to": 1},
+    ),
     (lambda x, y: np.broadcast_to(x, (10, 10)) * y[:, None], {"multiply": 1, "reshape": 1}),
     (lambda x, y: np.sum(x.reshape(2, 5).sum(0)), {"reshape": 1, "sum": 1}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("function", "expected"), EXACT)
@@ -94,7 +99,7 @@ CLOSE = [
     (lambda x, y: x**4, {"square": 2}),
     (lambda x, y: np.sum(x[:, None] * y[None, :], axis=1), {"sum": 1, "multiply": 1}),
     (lambda x, y: np.sum(np.broadcast_to(x, (7, 10)), axis=0), {"multiply": 1}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("function", "expected"), CLOSE[:5] + CLOSE[6:])
@@ -171,7 +176,9 @@ def test_the_report_keeps_every_intermediate_graph() -> None:
     small = optimise(graph, report=report)
     assert report.stages[0].before == len(graph)
     assert report.stages[-1].graph == small
-    assert [stage.after for stage in report.stages][:-1] == [stage.before for stage in report.stages][1:]
+    assert [stage.after for stage in report.stages][:-1] == [
+        stage.before for stage in report.stages
+    ][1:]
     assert "simplify" in str(report)
 
 

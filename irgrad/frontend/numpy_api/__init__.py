@@ -1,4 +1,6 @@
-"""What NumPy's functions mean on traced values: one file per family, each filling the table in `tracer`."""
+"""What NumPy's functions mean on traced values: one file per family, each filling the table in
+`tracer`.
+"""
 
 from irgrad.frontend.numpy_api import (
     creation,
@@ -17,6 +19,17 @@ from irgrad.frontend.numpy_api import (
 )
 
 __all__ = [
-    "creation", "diagonals", "differences", "einsum", "indexing", "joining", "linear_algebra", "padding",
-    "rearranging", "reductions", "selection", "shape", "sorting",
-]  # fmt: skip
+    "creation",
+    "diagonals",
+    "differences",
+    "einsum",
+    "indexing",
+    "joining",
+    "linear_algebra",
+    "padding",
+    "rearranging",
+    "reductions",
+    "selection",
+    "shape",
+    "sorting",
+]

@@ -1,4 +1,6 @@
-"""Arrays made like a traced one (zeros_like, full_like, ...), grids, and ranges between traced ends."""
+"""Arrays made like a traced one (zeros_like, full_like, ...), grids, and ranges between traced
+ends.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import ArgumentError, DTypeError, ShapeError, TraceError, UnsupportedError
-from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.shape import extents, moveaxis
 from irgrad.frontend.promote import lift_each, lift_together
 from irgrad.frontend.sharing import copied, copies
@@ -27,29 +28,59 @@ def _filled_like(a: Any, value: Any, dtype: Any, shape: Any) -> Any:
 
 
 @implements(np.zeros_like)
-def zeros_like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
-               device: Any = None) -> Any:  # fmt: skip
+def zeros_like(
+    a: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Any:
     """`np.zeros_like`."""
     return _filled_like(a, 0, dtype, shape)
 
 
 @implements(np.ones_like)
-def ones_like(a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
-              device: Any = None) -> Any:  # fmt: skip
+def ones_like(
+    a: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Any:
     """`np.ones_like`."""
     return _filled_like(a, 1, dtype, shape)
 
 
 @implements(np.empty_like)
-def empty_like(prototype: Any, /, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
-               device: Any = None) -> Any:  # fmt: skip
+def empty_like(
+    prototype: Any,
+    /,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Any:
     """`np.empty_like`, with zeros in it."""
     return _filled_like(prototype, 0, dtype, shape)
 
 
 @implements(np.full_like)
-def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
-              device: Any = None) -> Any:  # fmt: skip
+def full_like(
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Any:
     """`np.full_like`; the value may be traced."""
     (like, value) = lift_each(a, fill_value)
     wanted = like.dtype if dtype is None else check_dtype(np.dtype(dtype))
@@ -64,8 +95,14 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 
 
 @method("astype")
-def astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
-           copy: bool = True) -> Any:  # fmt: skip
+def astype(
+    self: Any,
+    dtype: Any,
+    order: str = "K",
+    casting: str = "unsafe",
+    subok: bool = True,
+    copy: bool = True,
+) -> Any:
     """`x.astype(dtype)`."""
     wanted = np.dtype(dtype)
     if not np.can_cast(self.dtype, wanted, casting=casting):  # pyright: ignore[reportArgumentType]
@@ -73,14 +110,16 @@ def astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", sub
     return bind(Astype(check_dtype(wanted)), self) if copy or wanted != self.dtype else self
 
 
-@implements(np.astype)
+@implements("astype")
 def astype_(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """`np.astype`."""
     return astype(x, dtype, copy=copy)
 
 
 @implements(np.meshgrid)
-def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
+def meshgrid(
+    *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
+) -> tuple[Any, ...]:
     """`np.meshgrid`."""
     if indexing not in ("xy", "ij"):
         raise ArgumentError(f"indexing must be 'xy' or 'ij', got {indexing!r}")
@@ -99,8 +138,17 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 
 
 @implements(np.linspace)
-def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None,
-             axis: int = 0, *, device: Any = None) -> Any:  # fmt: skip
+def linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    device: Any = None,
+) -> Any:
     """`np.linspace` with a static number of points."""
     count = operator.index(num)
     if count < 0:
@@ -140,14 +188,18 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
 @implements(np.copyto, np.place, np.putmask, np.put, np.put_along_axis, np.fill_diagonal)
 def refuse_in_place(*args: Any, **kwargs: Any) -> Any:
     """Functions that write into an array."""
-    raise UnsupportedError("a function that writes into an array, with a traced value, is not supported",
-                           hint="build the result with np.where, np.stack or np.concatenate")  # fmt: skip
+    raise UnsupportedError(
+        "a function that writes into an array, with a traced value, is not supported",
+        hint="build the result with np.where, np.stack or np.concatenate",
+    )
 
 
 def _no_number(name: str) -> None:
     def refuse(self: Any, *args: Any, **kwargs: Any) -> Any:
-        raise TraceError(f"ndarray.{name} of a traced value ({self.value!r})",
-                         hint="the numbers are not known while the function is lowered; leave the value as it is")  # fmt: skip
+        raise TraceError(
+            f"ndarray.{name} of a traced value ({self.value!r})",
+            hint="the numbers are not known while the function is lowered; leave the value as it is",
+        )
 
     method(name)(refuse)
 

@@ -38,7 +38,9 @@ def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Any:
 
 @method("trace")
 @implements(np.trace)
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
+def trace(
+    a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
+) -> Any:
     """`np.trace`: the sum of a diagonal."""
     refuse_out("trace", out)
     return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)

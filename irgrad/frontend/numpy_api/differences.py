@@ -20,7 +20,9 @@ NO_VALUE: Any = object()
 
 
 @implements(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = NO_VALUE, append: Any = NO_VALUE) -> Any:
+def diff(
+    a: Any, n: int = 1, axis: int = -1, prepend: Any = NO_VALUE, append: Any = NO_VALUE
+) -> Any:
     """`np.diff`."""
     if n == 0:
         return a
@@ -37,7 +39,10 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = NO_VALUE, append: An
     x = joined(same_dtype(parts), axis, "diff")
     for _ in range(n):
         extent = x.shape[axis]
-        high, low = slice_axis(x, axis, min(1, extent), extent), slice_axis(x, axis, 0, max(0, extent - 1))
+        high, low = (
+            slice_axis(x, axis, min(1, extent), extent),
+            slice_axis(x, axis, 0, max(0, extent - 1)),
+        )
         x = high != low if x.dtype == bool else high - low
     return x
 
@@ -56,7 +61,9 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 @implements(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """`np.gradient`: second-order central differences, one-sided of order `edge_order` at the ends."""
+    """`np.gradient`: second-order central differences, one-sided of order `edge_order` at the
+    ends.
+    """
     f, *spacings = lift_each(f, *varargs)
     if edge_order not in (1, 2):
         raise ArgumentError("gradient: edge_order must be 1 or 2")
@@ -70,9 +77,16 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     return results[0] if len(results) == 1 else results
 
 
-def _spacings(f: Any, axes: tuple[int, ...], given: tuple[Any, ...], lifted: list[Any]) -> list[Any]:
-    """The spacing along each axis: a scalar (a Python number promotes weakly), or the distances between points."""
-    values = [x if isinstance(x, (int, float)) else traced for x, traced in zip(given, lifted, strict=True)]
+def _spacings(
+    f: Any, axes: tuple[int, ...], given: tuple[Any, ...], lifted: list[Any]
+) -> list[Any]:
+    """The spacing along each axis: a scalar (a Python number promotes weakly), or the distances
+    between points.
+    """
+    values = [
+        x if isinstance(x, (int, float)) else traced
+        for x, traced in zip(given, lifted, strict=True)
+    ]
     if not values:
         return [1.0] * len(axes)
     if len(values) == 1 and np.ndim(values[0]) == 0:
@@ -86,14 +100,18 @@ def _steps(x: Any, extent: int) -> Any:
     if np.ndim(x) == 0:
         return x
     if x.shape != (extent,):
-        raise ShapeError(f"gradient: distances must be scalars or 1-D of the axis' length {extent}, got shape {x.shape}")
+        raise ShapeError(
+            f"gradient: distances must be scalars or 1-D of the axis' length {extent}, got shape {x.shape}"
+        )
     return diff(astype(x, np.dtype(np.float64)) if x.dtype.kind in "iu" else x)
 
 
 def _along(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     extent = f.shape[axis]
     if extent < edge_order + 1:
-        raise ShapeError(f"gradient: axis {axis} of size {extent} is too small, {edge_order + 1} elements are needed")
+        raise ShapeError(
+            f"gradient: axis {axis} of size {extent} is too small, {edge_order + 1} elements are needed"
+        )
 
     def at(first: int, count: int = 1) -> Any:
         """Points from `first` (negative: from the end) along the axis."""

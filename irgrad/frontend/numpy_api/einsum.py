@@ -1,4 +1,6 @@
-"""`np.einsum` in full: implicit and explicit results, ellipses, repeated and lone letters, any number of operands."""
+"""`np.einsum` in full: implicit and explicit results, ellipses, repeated and lone letters, any
+number of operands.
+"""
 
 from __future__ import annotations
 
@@ -26,29 +28,43 @@ class Request(NamedTuple):
 
 
 @implements(np.einsum)
-def einsum(*operands: Any, out: Any = None, optimize: Any = False, dtype: Any = None, order: str = "K",
-           casting: str = "safe") -> Any:  # fmt: skip
+def einsum(
+    *operands: Any,
+    out: Any = None,
+    optimize: Any = False,
+    dtype: Any = None,
+    order: str = "K",
+    casting: str = "safe",
+) -> Any:
     """`np.einsum`; more than two operands are contracted pair by pair in a greedy order."""
     refuse_out("einsum", out)
-    spec, arrays = (operands[0], operands[1:]) if isinstance(operands[0], str) else _from_lists(operands)
+    spec, arrays = (
+        (operands[0], operands[1:]) if isinstance(operands[0], str) else _from_lists(operands)
+    )
     builder = innermost(arrays)
     wanted = common_dtype(arrays) if dtype is None else check_dtype(np.dtype(dtype))
     lifted = [lift(builder, array, wanted) for array in arrays]
     request = parse(spec, [x.ndim for x in lifted])
     check_extents(request, lifted)
-    named = [without_repeats(Operand(x, group)) for x, group in zip(lifted, request.groups, strict=True)]
+    named = [
+        without_repeats(Operand(x, group)) for x, group in zip(lifted, request.groups, strict=True)
+    ]
     return ordered(reduce_all(named, request.result), request.result)
 
 
 def reduce_all(operands: list[Operand], result: str) -> Operand:
-    """All operands contracted into one, in the order that the greedy path of `np.einsum_path` gives."""
+    """All operands contracted into one, in the order that the greedy path of `np.einsum_path`
+    gives.
+    """
     for together in greedy_path(operands, result):
         chosen = [operands.pop(i) for i in sorted(together, reverse=True)][::-1]
         current = chosen[0]
         for i, other in enumerate(chosen[1:], 2):
             needed = _letters(chosen[i:]) + _letters(operands) + result
             pair = dict.fromkeys(current.letters + other.letters)
-            current = product(current, other, "".join(c for c in _in_order(pair, result) if c in needed))
+            current = product(
+                current, other, "".join(c for c in _in_order(pair, result) if c in needed)
+            )
         operands.append(current)
     return summed(operands[0], result)
 
@@ -72,7 +88,8 @@ def greedy_path(operands: Sequence[Operand], result: str) -> list[tuple[int, ...
 
 
 def parse(spec: str, ndims: Sequence[int]) -> Request:
-    """The letters of each operand and of the result, ellipses spelled out, for operands of these numbers of axes.
+    """The letters of each operand and of the result, ellipses spelled out, for operands of these
+    numbers of axes.
 
     >>> parse("...ij,jk", [3, 2])
     Request(groups=['Aij', 'jk'], result='Aik')
@@ -88,7 +105,8 @@ def parse(spec: str, ndims: Sequence[int]) -> Request:
     counts = [_ellipsis_axes(term, ndim, spec) for term, ndim in zip(terms, ndims, strict=True)]
     named = "".join(spare[: max(counts, default=0)])
     groups = [
-        term.replace("...", named[len(named) - count :]) for term, count in zip(terms, counts, strict=True)
+        term.replace("...", named[len(named) - count :])
+        for term, count in zip(terms, counts, strict=True)
     ]
     if not arrow:
         once = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
@@ -125,18 +143,24 @@ def _ellipsis_axes(term: str, ndim: int, spec: str) -> int:
 
 
 def check_extents(request: Request, arrays: Sequence[Any]) -> None:
-    """A `ShapeError` where a letter has two extents; 1 broadcasts against other operands, not inside one."""
+    """A `ShapeError` where a letter has two extents; 1 broadcasts against other operands, not
+    inside one.
+    """
     extents: dict[str, int] = {}
     for group, array in zip(request.groups, arrays, strict=True):
         own: dict[str, int] = {}
         for letter, extent in zip(group, array.shape, strict=True):
             if own.setdefault(letter, extent) != extent:
-                raise ShapeError(f"einsum: '{letter}' is {own[letter]} and {extent} in one operand, {array.value!r}")
+                raise ShapeError(
+                    f"einsum: '{letter}' is {own[letter]} and {extent} in one operand, {array.value!r}"
+                )
             known = extents.setdefault(letter, extent)
             if known == 1:
                 extents[letter] = extent
             elif extent not in (1, known):
-                raise ShapeError(f"einsum: '{letter}' is {extent} in {array.value!r} but {known} elsewhere")
+                raise ShapeError(
+                    f"einsum: '{letter}' is {extent} in {array.value!r} but {known} elsewhere"
+                )
 
 
 def _from_lists(operands: Sequence[Any]) -> tuple[str, Sequence[Any]]:

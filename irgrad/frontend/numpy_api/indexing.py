@@ -13,7 +13,18 @@ from irgrad.frontend.numpy_api.shape import ravel
 from irgrad.frontend.pick import gather_axis
 from irgrad.frontend.promote import any_traced, innermost, lift, lift_each
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.subscript import REMEDY, Item, NewAxis, Position, Selected, Whole, is_mask, merged_shape, read, separated
+from irgrad.frontend.subscript import (
+    REMEDY,
+    Item,
+    NewAxis,
+    Position,
+    Selected,
+    Whole,
+    is_mask,
+    merged_shape,
+    read,
+    separated,
+)
 from irgrad.frontend.tracer import FUNCTIONS, implements, method
 from irgrad.ir.builder import Traced
 from irgrad.ir.types import I64, Shape, broadcast_shapes, normalize_axis
@@ -54,12 +65,21 @@ def element(x: Any, items: list[Item]) -> Any:
 
 @copies
 def advanced(x: Any, items: list[Item], apart: bool) -> Any:
-    """Integer arrays and masks, with the other indices; `apart` says that a slice stands between them."""
+    """Integer arrays and masks, with the other indices; `apart` says that a slice stands between
+    them.
+    """
     x = reshape(x, tuple(merged_shape(items, x.shape)))
     sliced = sliced_by(x, items)
     consuming = [item for item in items if not isinstance(item, NewAxis)]
     left = [item for item in consuming if not isinstance(item, Position)]
-    sliced = reshape(sliced, [n for n, item in zip(sliced.shape, consuming, strict=True) if not isinstance(item, Position)])
+    sliced = reshape(
+        sliced,
+        [
+            n
+            for n, item in zip(sliced.shape, consuming, strict=True)
+            if not isinstance(item, Position)
+        ],
+    )
     axes = [axis for axis, item in enumerate(left) if isinstance(item, Selected)]
     indices = together([item.indices for item in left if isinstance(item, Selected)])
     picked = gather(sliced, axes, indices)
@@ -75,8 +95,11 @@ def _placed(picked: Any, items: list[Item], count: int, apart: bool) -> Any:
     lead = sum(isinstance(item, Whole) for item in before)
     order = [*range(count, count + lead), *range(count), *range(count + lead, picked.ndim)]
     moved = transpose(picked, order)
-    shape = [*_with_new(before, moved.shape[:lead]), *moved.shape[lead : lead + count],
-             *_with_new(after, moved.shape[lead + count :])]  # fmt: skip
+    shape = [
+        *_with_new(before, moved.shape[:lead]),
+        *moved.shape[lead : lead + count],
+        *_with_new(after, moved.shape[lead + count :]),
+    ]
     return reshape(moved, shape)
 
 
@@ -107,7 +130,11 @@ def kept_shape(items: list[Item], shape: Shape) -> list[int]:
     """The shape of the result of basic indexing."""
     consuming = iter(shape)
     extents = [1 if isinstance(item, NewAxis) else next(consuming) for item in items]
-    return [extent for extent, item in zip(extents, items, strict=True) if not isinstance(item, Position)]
+    return [
+        extent
+        for extent, item in zip(extents, items, strict=True)
+        if not isinstance(item, Position)
+    ]
 
 
 def together(indices: list[Any]) -> list[Any]:
@@ -116,21 +143,29 @@ def together(indices: list[Any]) -> list[Any]:
         shape = broadcast_shapes(*(index.shape for index in indices))
     except ShapeError:
         listed = " ".join(str(index.shape) for index in indices)
-        raise IndexingError(f"indexing arrays could not be broadcast together with shapes {listed}") from None
+        raise IndexingError(
+            f"indexing arrays could not be broadcast together with shapes {listed}"
+        ) from None
     return [broadcast_to(index, shape) for index in indices]
 
 
 def _lone_mask(index: Any) -> Any:
-    """The traced mask that is the whole subscript (beside an ellipsis or full slices after it), else None."""
+    """The traced mask that is the whole subscript (beside an ellipsis or full slices after it),
+    else None.
+    """
     first, *rest = index if isinstance(index, tuple) and index else (index,)
-    alone = all(entry is Ellipsis or (isinstance(entry, slice) and entry == slice(None)) for entry in rest)
+    alone = all(
+        entry is Ellipsis or (isinstance(entry, slice) and entry == slice(None)) for entry in rest
+    )
     return first if isinstance(first, Traced) and is_mask(first) and alone else None
 
 
 @method("take")
 @implements(np.take)
 @copies
-def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
+def take(
+    a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
+) -> Any:
     """`np.take`: an index outside the axis raises, is clipped, or wraps around."""
     refuse_out("take", out)
     builder = innermost((a, indices))
@@ -168,7 +203,9 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
         arr, axis = ravel(arr), 0
     axis = normalize_axis(axis, arr.ndim)
     if indices.ndim != arr.ndim:
-        raise ShapeError(f"take_along_axis: indices of {indices.ndim} axes do not fit an array of {arr.ndim}")
+        raise ShapeError(
+            f"take_along_axis: indices of {indices.ndim} axes do not fit an array of {arr.ndim}"
+        )
     if indices.dtype.kind not in "iu":
         raise IndexingError(f"take_along_axis: indices must be integers, got {indices.value!r}")
     beside = (*arr.shape[:axis], 1, *arr.shape[axis + 1 :])
@@ -180,7 +217,9 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
 
 def _in_step(arr: Any, indices: Any, shape: Shape, axis: int) -> Any:
     """Indices 0, 1, ... along one axis, all 0 where the array has extent 1."""
-    own = tuple(1 if a == axis and arr.shape[axis] == 1 else extent for a, extent in enumerate(shape))
+    own = tuple(
+        1 if a == axis and arr.shape[axis] == 1 else extent for a, extent in enumerate(shape)
+    )
     return broadcast_to(iota(indices, I64, own, axis), shape)
 
 
@@ -196,7 +235,9 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -
     """`np.compress`: the slices along an axis where a concrete condition holds."""
     refuse_out("compress", out)
     if any_traced(condition):
-        raise UnsupportedError("compress by a traced condition: the size of the result is not known", hint=REMEDY)
+        raise UnsupportedError(
+            "compress by a traced condition: the size of the result is not known", hint=REMEDY
+        )
     (a,) = lift_each(a)
     if axis is None:
         a, axis = ravel(a), 0
@@ -222,7 +263,9 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     listed = same_dtype([*lift_each(which, *choices)][1:])
     shape = broadcast_shapes(which.shape, *(choice.shape for choice in listed))
     stacked = np.stack([broadcast_to(choice, shape) for choice in listed])
-    picked = take_along_axis(stacked, broadcast_to(_in_mode(which, len(listed), mode), shape)[None], 0)
+    picked = take_along_axis(
+        stacked, broadcast_to(_in_mode(which, len(listed), mode), shape)[None], 0
+    )
     return reshape(picked, shape)
 
 
@@ -233,7 +276,9 @@ def ix_(*args: Any) -> tuple[Any, ...]:
     if any(x.ndim != 1 for x in arrays):
         raise ShapeError("ix_: the arrays must be 1-D")
     if any(x.dtype == bool for x in arrays):
-        raise UnsupportedError("ix_ of a traced mask: the number of selected elements is not known", hint=REMEDY)
+        raise UnsupportedError(
+            "ix_ of a traced mask: the number of selected elements is not known", hint=REMEDY
+        )
     return tuple(
         reshape(x, [1] * i + [x.size] + [1] * (len(arrays) - 1 - i)) for i, x in enumerate(arrays)
     )
@@ -242,7 +287,9 @@ def ix_(*args: Any) -> tuple[Any, ...]:
 @implements(np.nonzero, np.flatnonzero, np.argwhere)
 def nonzero(a: Any) -> Any:
     """Refused: the size of the result is not known."""
-    raise UnsupportedError("the indices of a traced condition: their number is not known", hint=REMEDY)
+    raise UnsupportedError(
+        "the indices of a traced condition: their number is not known", hint=REMEDY
+    )
 
 
 @method("nonzero")

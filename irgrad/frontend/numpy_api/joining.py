@@ -1,4 +1,6 @@
-"""Joining and cutting: concatenate, stack, block, append, split. Joined arrays are copies, split ones share memory."""
+"""Joining and cutting: concatenate, stack, block, append, split. Joined arrays are copies, split
+ones share memory.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,10 @@ from irgrad.ops.shape import Concatenate, reshape, slice_axis
 def refuse_out(name: str, out: Any) -> None:
     """An error where an `out=` array is given."""
     if out is not None:
-        raise UnsupportedError(f"{name}: out= is not supported on traced values", hint="use the result that is returned")
+        raise UnsupportedError(
+            f"{name}: out= is not supported on traced values",
+            hint="use the result that is returned",
+        )
 
 
 def same_dtype(arrays: Sequence[Any], dtype: Any = None) -> list[Any]:
@@ -45,8 +50,15 @@ def same_dtype(arrays: Sequence[Any], dtype: Any = None) -> list[Any]:
 
 @implements(np.concatenate)
 @copies
-def concatenate(arrays: Any, /, axis: int | None = 0, out: Any = None, *, dtype: Any = None,
-                casting: str = "same_kind") -> Any:  # fmt: skip
+def concatenate(
+    arrays: Any,
+    /,
+    axis: int | None = 0,
+    out: Any = None,
+    *,
+    dtype: Any = None,
+    casting: str = "same_kind",
+) -> Any:
     """`np.concatenate`."""
     refuse_out("concatenate", out)
     listed = [_as_array(x) for x in arrays]
@@ -63,19 +75,27 @@ def joined(parts: Sequence[Any], axis: int, name: str) -> Any:
         raise ShapeError(f"{name}: zero-dimensional arrays cannot be joined", hint="use np.stack")
     axis = normalize_axis(axis, first.ndim)
     for part in parts[1:]:
-        if part.ndim != first.ndim or drop_axes(part.shape, (axis,)) != drop_axes(first.shape, (axis,)):
-            raise ShapeError(f"{name}: shapes {first.shape} and {part.shape} must agree but along axis {axis}")
+        if part.ndim != first.ndim or drop_axes(part.shape, (axis,)) != drop_axes(
+            first.shape, (axis,)
+        ):
+            raise ShapeError(
+                f"{name}: shapes {first.shape} and {part.shape} must agree but along axis {axis}"
+            )
     return first if len(parts) == 1 else bind(Concatenate(axis), *parts)
 
 
 @implements(np.stack)
 @copies
-def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+def stack(
+    arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
+) -> Any:
     """`np.stack`: joined along a new axis."""
     refuse_out("stack", out)
     parts = same_dtype([_as_array(x, strong=True) for x in arrays], dtype)
     if any(part.shape != parts[0].shape for part in parts):
-        raise ShapeError(f"stack: all arrays must have one shape, got {', '.join(str(part.shape) for part in parts)}")
+        raise ShapeError(
+            f"stack: all arrays must have one shape, got {', '.join(str(part.shape) for part in parts)}"
+        )
     axis = normalize_axis(axis, parts[0].ndim + 1)
     return joined([expand_dims(part, axis) for part in parts], axis, "stack")
 
@@ -155,8 +175,10 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     (ary,) = lift_each(ary)
     extent = ary.shape[normalize_axis(axis, ary.ndim)]
     if not hasattr(indices_or_sections, "__len__") and extent % indices_or_sections:
-        raise ShapeError(f"split: axis {axis} of size {extent} does not divide into {indices_or_sections} equal parts",
-                         hint="use np.array_split")  # fmt: skip
+        raise ShapeError(
+            f"split: axis {axis} of size {extent} does not divide into {indices_or_sections} equal parts",
+            hint="use np.array_split",
+        )
     return array_split(ary, indices_or_sections, axis)
 
 
@@ -178,7 +200,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     return _split_along(ary, indices_or_sections, 2, 3)
 
 
-@implements(np.unstack)
+@implements("unstack")
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     """`np.unstack`: the subarrays along an axis."""
     if not np.ndim(x):
@@ -215,7 +237,9 @@ def _listed(at_least: Any, arrays: Any) -> list[Any]:
 
 
 def _as_array(x: Any, strong: bool = False) -> Any:
-    """`x` as concatenate sees it: Python numbers promote weakly there (when axis is None), strongly in stack."""
+    """`x` as concatenate sees it: Python numbers promote weakly there (when axis is None), strongly
+    in stack.
+    """
     if any_traced(x):
         return lift_each(x)[0] if strong or isinstance(x, (list, tuple)) else x
     return np.asarray(x) if strong or isinstance(x, (list, tuple)) else x
@@ -233,7 +257,11 @@ def _depth(arrays: Any) -> int:
 
 
 def _leaves(arrays: Any) -> Any:
-    return itertools.chain.from_iterable(map(_leaves, arrays)) if isinstance(arrays, list) else [arrays]
+    return (
+        itertools.chain.from_iterable(map(_leaves, arrays))
+        if isinstance(arrays, list)
+        else [arrays]
+    )
 
 
 def _bounds(indices_or_sections: Any, extent: int) -> list[tuple[int, int]]:

@@ -26,11 +26,16 @@ BATCH = LETTERS[3:]
 
 
 def _product(name: str, a: Any, left: str, b: Any, right: str, result: str) -> Any:
-    """A product with `left` and `right` as core letters, and NumPy's broadcasting of the axes before them."""
+    """A product with `left` and `right` as core letters, and NumPy's broadcasting of the axes
+    before them.
+    """
     a, b = lift_together(a, b)
     for x, core in ((a, left), (b, right)):
         if x.ndim < len(core):
-            raise ShapeError(f"{name}: {x.value!r} has too few axes, {len(core)} are needed", hint="use * for scalars")
+            raise ShapeError(
+                f"{name}: {x.value!r} has too few axes, {len(core)} are needed",
+                hint="use * for scalars",
+            )
     leads = [x.shape[: x.ndim - len(core)] for x, core in ((a, left), (b, right))]
     broadcast_shapes(*leads)
     width = max(map(len, leads))
@@ -42,7 +47,10 @@ def _product(name: str, a: Any, left: str, b: Any, right: str, result: str) -> A
 def _check_shared(name: str, a: Any, left: str, b: Any, right: str) -> None:
     """The summed axes must have equal extents: unlike einsum, 1 does not broadcast there."""
     for c in set(left) & set(right):
-        one, other = a.shape[a.ndim - len(left) + left.index(c)], b.shape[b.ndim - len(right) + right.index(c)]
+        one, other = (
+            a.shape[a.ndim - len(left) + left.index(c)],
+            b.shape[b.ndim - len(right) + right.index(c)],
+        )
         if one != other:
             raise ShapeError(
                 f"{name}: {a.value!r} and {b.value!r} do not fit, the summed axes are {one} and {other}",
@@ -58,13 +66,13 @@ def matmul(a: Any, b: Any, /) -> Any:
     return _product("matmul", a, left, b, right, left[:-1] + right[1:])
 
 
-@implements(np.matvec)
+@implements("matvec")
 def matvec(a: Any, b: Any, /) -> Any:
     """`np.matvec`: matrices times vectors."""
     return _product("matvec", a, "ab", b, "b", "a")
 
 
-@implements(np.vecmat)
+@implements("vecmat")
 def vecmat(a: Any, b: Any, /) -> Any:
     """`np.vecmat`: conjugated vectors times matrices."""
     a, b = lift_together(a, b)
@@ -140,7 +148,9 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     if isinstance(axes, (int, np.integer)):
         count = int(axes)
         if count > min(a.ndim, b.ndim):
-            raise ShapeError(f"tensordot: {a.value!r} and {b.value!r} do not both have {count} axes")
+            raise ShapeError(
+                f"tensordot: {a.value!r} and {b.value!r} do not both have {count} axes"
+            )
         return _along("tensordot", a, tuple(range(a.ndim - count, a.ndim)), b, tuple(range(count)))
     first, second = axes
     return _along("tensordot", a, axes_in_order(first, a.ndim), b, axes_in_order(second, b.ndim))
@@ -148,7 +158,9 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 def _along(name: str, a: Any, a_axes: Sequence[int], b: Any, b_axes: Sequence[int]) -> Any:
     """The sum of products over pairs of axes; the other axes of a, then those of b, remain."""
-    if len(a_axes) != len(b_axes) or any(a.shape[i] != b.shape[j] for i, j in zip(a_axes, b_axes, strict=True)):
+    if len(a_axes) != len(b_axes) or any(
+        a.shape[i] != b.shape[j] for i, j in zip(a_axes, b_axes, strict=True)
+    ):
         raise ShapeError(
             f"{name}: axes {tuple(a_axes)} of {a.value!r} and {tuple(b_axes)} of {b.value!r} differ in extent",
             hint="the summed axes must have equal extents",
@@ -173,14 +185,18 @@ def kron(a: Any, b: Any) -> Any:
 
 
 @implements(np.cross)
-def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+def cross(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Any:
     """`np.cross` of vectors of 3 components (or 2, whose third is zero)."""
     axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis, axis, axis)
     a, b = lift_together(a, b)
     a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
     sizes = a.shape[-1], b.shape[-1]
     if not set(sizes) <= {2, 3}:
-        raise ShapeError(f"cross: vectors must have 2 or 3 components, got {sizes[0]} and {sizes[1]}")
+        raise ShapeError(
+            f"cross: vectors must have 2 or 3 components, got {sizes[0]} and {sizes[1]}"
+        )
     a0, a1, a2 = _components(a)
     b0, b1, b2 = _components(b)
     if sizes == (2, 2):
@@ -211,7 +227,9 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     if len(chain) < 2:
         raise ShapeError("multi_dot needs at least two arrays")
     ends = [chain[0].ndim == 1, chain[-1].ndim == 1]
-    if any(x.ndim != 2 for x in chain[1:-1]) or any(x.ndim not in (1, 2) for x in (chain[0], chain[-1])):
+    if any(x.ndim != 2 for x in chain[1:-1]) or any(
+        x.ndim not in (1, 2) for x in (chain[0], chain[-1])
+    ):
         raise ShapeError("multi_dot takes matrices, and vectors at the ends")
     rows = [(1, *x.shape)[-2:][0] for x in chain[:-1]]
     sizes = [*rows, chain[-1].shape[0], 1 if ends[1] else chain[-1].shape[1]]
@@ -219,7 +237,9 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
 
 
 def best_splits(sizes: Sequence[int]) -> dict[tuple[int, int], int]:
-    """Where to split the chain i..j of matrices sizes[i] x sizes[i + 1] (Cormen et al., matrix-chain order)."""
+    """Where to split the chain i..j of matrices sizes[i] x sizes[i + 1] (Cormen et al.,
+    matrix-chain order).
+    """
     count = len(sizes) - 1
     cost = {(i, i): 0 for i in range(count)}
     split: dict[tuple[int, int], int] = {}
@@ -227,7 +247,8 @@ def best_splits(sizes: Sequence[int]) -> dict[tuple[int, int], int]:
         for i in range(count - length):
             j = i + length
             costs = {
-                k: cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1] for k in range(i, j)
+                k: cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1]
+                for k in range(i, j)
             }
             split[i, j] = min(costs, key=costs.__getitem__)
             cost[i, j] = costs[split[i, j]]
@@ -245,7 +266,9 @@ def _multiplied(chain: Sequence[Any], split: dict[tuple[int, int], int], i: int,
 def matrix_power(a: Any, n: int) -> Any:
     """`np.linalg.matrix_power` for a static int, by squaring."""
     if any_traced(n):
-        raise TraceError("matrix_power with a traced exponent", hint="the exponent must be a Python int")
+        raise TraceError(
+            "matrix_power with a traced exponent", hint="the exponent must be a Python int"
+        )
     (a,) = lift_each(a)
     power = operator.index(n)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
@@ -296,15 +319,19 @@ def _check_line(a: Any, v: Any, name: str) -> None:
 
 
 def _sliding(a: Any, v: Any, mode: str) -> Any:
-    """Inner products of `v` with the windows of `a`, which is not shorter, padded as `mode` says."""
+    """Inner products of `v` with the windows of `a`, which is not shorter, padded as `mode`
+    says.
+    """
     a, v = ravel(a), ravel(v)
     count = v.size
-    around = {"full": (count - 1, count - 1), "same": (count // 2, (count - 1) // 2), "valid": (0, 0)}.get(mode)
+    around = {
+        "full": (count - 1, count - 1),
+        "same": (count // 2, (count - 1) // 2),
+        "valid": (0, 0),
+    }.get(mode)
     if around is None:
         raise ArgumentError(f"mode must be 'full', 'same' or 'valid', got {mode!r}")
     padded = pad(a, around[:1], around[1:])
     shape = (padded.size - count + 1, count)
     places = iota(a, I64, shape, 0) + iota(a, I64, shape, 1)
     return contracted(gather_axis(padded, 0, places), "ij", v, "j", "i")
-
-

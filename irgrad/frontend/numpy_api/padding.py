@@ -1,4 +1,6 @@
-"""`np.pad` in all its modes but odd reflection. Axes are padded one after the other, so later ones set the corners."""
+"""`np.pad` in all its modes but odd reflection. Axes are padded one after the other, so later ones
+set the corners.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,13 @@ from irgrad.ops.shape import reshape, slice_axis
 
 INDEXED = ("edge", "reflect", "symmetric", "wrap")
 STATISTICS = {"maximum": np.max, "minimum": np.min, "mean": np.mean, "median": np.median}
-KEYWORDS = {"constant": "constant_values", "linear_ramp": "end_values", "reflect": "reflect_type",
-            "symmetric": "reflect_type", **dict.fromkeys(STATISTICS, "stat_length")}  # fmt: skip
+KEYWORDS = {
+    "constant": "constant_values",
+    "linear_ramp": "end_values",
+    "reflect": "reflect_type",
+    "symmetric": "reflect_type",
+    **dict.fromkeys(STATISTICS, "stat_length"),
+}
 
 
 @implements(np.pad)
@@ -36,7 +43,10 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
         return pad_constant(x, widths, pairs(0 if option is None else option, x.ndim))
     for axis, (before, after) in enumerate(widths):
         if not x.shape[axis] and (before or after):
-            raise ShapeError(f"pad: empty axis {axis} cannot be extended in mode '{mode}'", hint="use mode 'constant'")
+            raise ShapeError(
+                f"pad: empty axis {axis} cannot be extended in mode '{mode}'",
+                hint="use mode 'constant'",
+            )
     if mode in INDEXED:
         return pad_indexed(x, widths, mode)
     rule = _ramp if mode == "linear_ramp" else _statistic
@@ -47,7 +57,9 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
     return x
 
 
-def pad_constant(x: Any, widths: Sequence[tuple[int, int]], values: Sequence[tuple[Any, Any]]) -> Any:
+def pad_constant(
+    x: Any, widths: Sequence[tuple[int, int]], values: Sequence[tuple[Any, Any]]
+) -> Any:
     """Pad with given values; where all are zero, with one op."""
     if all(isinstance(value, (int, float)) and value == 0 for pair in values for value in pair):
         return pad_zeros(x, [before for before, _ in widths], [after for _, after in widths])
@@ -82,7 +94,9 @@ def widths_of(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
 
 
 def pairs(given: Any, ndim: int) -> list[tuple[Any, Any]]:
-    """An argument in any of NumPy's forms (value, (before, after), one pair for each axis) as a pair for each axis."""
+    """An argument in any of NumPy's forms (value, (before, after), one pair for each axis) as a
+    pair for each axis.
+    """
     rows = given if isinstance(given, (list, tuple)) else [given]
     if len(rows) == 2 and not any(isinstance(row, (list, tuple)) for row in rows):
         rows = [rows]
@@ -111,8 +125,10 @@ def _check(mode: Any, kwargs: dict[str, Any]) -> None:
     if unknown:
         raise ArgumentError(f"pad: mode '{mode}' does not take {', '.join(sorted(unknown))}")
     if kwargs.get("reflect_type", "even") != "even":
-        raise UnsupportedError("pad: odd reflection is not supported on traced values",
-                               hint="2 * edge - np.pad(x, n, 'reflect') gives the padded parts")  # fmt: skip
+        raise UnsupportedError(
+            "pad: odd reflection is not supported on traced values",
+            hint="2 * edge - np.pad(x, n, 'reflect') gives the padded parts",
+        )
 
 
 def _filled(x: Any, axis: int, extent: int, value: Any) -> Any:
@@ -129,8 +145,10 @@ def _edge(x: Any, axis: int, side: int) -> Any:
 def _ramp(x: Any, axis: int, side: int, width: int, end: Any, mode: str) -> Any:
     """From the edge towards `end`, which the outermost element has."""
     if x.dtype.kind not in "fc":
-        raise UnsupportedError(f"pad: linear_ramp of {x.dtype} rounds in NumPy and is not supported on traced values",
-                               hint="convert with .astype(np.float64) first")  # fmt: skip
+        raise UnsupportedError(
+            f"pad: linear_ramp of {x.dtype} rounds in NumPy and is not supported on traced values",
+            hint="convert with .astype(np.float64) first",
+        )
     edge = _edge(x, axis, side)
     weight = np.arange(width, dtype=x.dtype) / max(width, 1)
     shape = [1] * x.ndim
@@ -152,5 +170,3 @@ def _statistic(x: Any, axis: int, side: int, width: int, length: int | None, mod
     if x.dtype.kind in "iu":
         value = np.rint(value) if value.dtype.kind == "f" else value
     return broadcast_to(astype(value, x.dtype), (*x.shape[:axis], width, *x.shape[axis + 1 :]))
-
-

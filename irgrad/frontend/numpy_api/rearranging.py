@@ -66,7 +66,9 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     """`np.roll`: elements that leave one end come in at the other."""
     if any_traced(shift):
-        raise TraceError("roll by a traced shift", hint="use np.take(x, (np.arange(n) - shift) % n)")
+        raise TraceError(
+            "roll by a traced shift", hint="use np.take(x, (np.arange(n) - shift) % n)"
+        )
     (a,) = lift_each(a)
     if axis is None:
         return reshape(roll(ravel(a), sum(extents(shift)), 0), a.shape)
@@ -98,7 +100,10 @@ def tile(A: Any, reps: Any) -> Any:
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """`np.repeat`: by one count, or by a static count for each index."""
     if any_traced(repeats):
-        raise TraceError("repeat by a traced count: the size of the result is not known", hint="use static counts")
+        raise TraceError(
+            "repeat by a traced count: the size of the result is not known",
+            hint="use static counts",
+        )
     (a,) = lift_each(a)
     if axis is None:
         a, axis = ravel(a), 0
@@ -111,7 +116,9 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     if count < 0:
         raise ShapeError("repeat: counts must not be negative")
     apart = reshape(a, (*before, extent, 1, *after))
-    return reshape(broadcast_to(apart, (*before, extent, count, *after)), (*before, extent * count, *after))
+    return reshape(
+        broadcast_to(apart, (*before, extent, count, *after)), (*before, extent * count, *after)
+    )
 
 
 def _repeated(extent: int, counts: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -139,7 +146,9 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
 @implements(np.insert)
 @copies
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
-    """`np.insert` with static indices: the values stand before the old elements at these indices."""
+    """`np.insert` with static indices: the values stand before the old elements at these
+    indices.
+    """
     arr, axis = _along(arr, obj, axis, "insert")
     arr, values = lift_each(arr, values)
     extent = arr.shape[axis]
@@ -158,7 +167,9 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 def _along(arr: Any, obj: Any, axis: int | None, name: str) -> tuple[Any, int]:
     """The array and axis to work on; an error where the indices are traced."""
     if any_traced(obj):
-        raise TraceError(f"{name} at a traced index", hint="indices must be Python ints or concrete arrays")
+        raise TraceError(
+            f"{name} at a traced index", hint="indices must be Python ints or concrete arrays"
+        )
     (arr,) = lift_each(arr) if any_traced(arr) else (arr,)
     if axis is None:
         return np.ravel(arr), 0
@@ -175,8 +186,12 @@ def _places(obj: Any, extent: int) -> np.ndarray[Any, Any]:
     elif not places.size:
         places = places.astype(np.int64)
     if places.dtype.kind not in "iu" or places.ndim > 1:
-        raise IndexingError(f"insert: the place must be an int, a slice or a 1-D sequence of ints, got {obj!r}")
+        raise IndexingError(
+            f"insert: the place must be an int, a slice or a 1-D sequence of ints, got {obj!r}"
+        )
     for place in places.ravel().tolist():
         if not -extent <= place <= extent:
-            raise IndexOutOfBounds(f"insert: index {place} is out of bounds for axis with size {extent}")
+            raise IndexOutOfBounds(
+                f"insert: index {place} is out of bounds for axis with size {extent}"
+            )
     return np.where(places < 0, places + extent, places)

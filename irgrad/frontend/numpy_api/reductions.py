@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.frontend.promote import innermost, lift
 from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import keep_axes, normalize_axes
 from irgrad.ops.base import bind
@@ -16,7 +15,9 @@ from irgrad.ops.shape import reshape
 
 @method("sum")
 @implements(np.sum)
-def sum_(x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Any:
+def sum_(
+    x: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False
+) -> Any:
     """`np.sum`."""
     axes = normalize_axes(axis, x.ndim)
     total = bind(Sum(axes), x)

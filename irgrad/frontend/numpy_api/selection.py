@@ -19,7 +19,9 @@ from irgrad.ops.select import where
 def where_(condition: Any, x: Any = None, y: Any = None) -> Any:
     """`np.where` with three arguments."""
     if x is None or y is None:
-        raise UnsupportedError("np.where with one argument: the number of results is not known", hint=REMEDY)
+        raise UnsupportedError(
+            "np.where with one argument: the number of results is not known", hint=REMEDY
+        )
     builder = innermost((condition, x, y))
     dtype = common_dtype((x, y))
     return where(lift(builder, condition, BOOL), lift(builder, x, dtype), lift(builder, y, dtype))

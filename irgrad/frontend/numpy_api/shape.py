@@ -1,4 +1,6 @@
-"""Other shapes of the same elements: reshape, transpose, broadcast and kin. All share memory, as in NumPy."""
+"""Other shapes of the same elements: reshape, transpose, broadcast and kin. All share memory, as in
+NumPy.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def extents(shape: Any) -> tuple[int, ...]:
 
 
 def axes_in_order(axes: Any, ndim: int) -> tuple[int, ...]:
-    """An axis argument, an int or a sequence of ints, as distinct axes counted from 0, in the order given."""
+    """An axis argument, an int or a sequence of ints, as distinct axes counted from 0, in the order
+    given.
+    """
     listed = tuple(normalize_axis(axis, ndim) for axis in extents(axes))
     if len(set(listed)) != len(listed):
         raise ShapeError(f"an axis stands twice in {axes}")
@@ -235,5 +239,3 @@ def size_of(a: Any, axis: Any = None) -> int:
     (a,) = lift_each(a)
     axes = normalize_axes(axis, a.ndim)
     return math.prod(a.shape[i] for i in axes)
-
-

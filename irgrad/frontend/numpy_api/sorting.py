@@ -27,20 +27,26 @@ def _along(a: Any, axis: int | None, order: Any, name: str) -> tuple[Any, int]:
 
 
 @implements(np.sort)
-def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+def sort(
+    a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Any:
     """`np.sort`."""
     return ops.sort(*_along(a, axis, order, "sort"))
 
 
 @method("argsort")
 @implements(np.argsort)
-def argsort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+def argsort(
+    a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Any:
     """`np.argsort`, stable."""
     return ops.argsort(*_along(a, axis, order, "argsort"))
 
 
 @implements(np.partition)
-def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect", order: Any = None) -> Any:
+def partition(
+    a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect", order: Any = None
+) -> Any:
     """`np.partition`, by a full sort."""
     a, axis = _along(a, axis, order, "partition")
     _check_kth(kth, a.shape[axis])
@@ -49,7 +55,9 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect"
 
 @method("argpartition")
 @implements(np.argpartition)
-def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect", order: Any = None) -> Any:
+def argpartition(
+    a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect", order: Any = None
+) -> Any:
     """`np.argpartition`, by a full sort."""
     a, axis = _along(a, axis, order, "argpartition")
     _check_kth(kth, a.shape[axis])
@@ -58,7 +66,9 @@ def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introsele
 
 def _check_kth(kth: Any, extent: int) -> None:
     if any_traced(kth):
-        raise TraceError("partition at a traced index", hint="kth must be static; np.sort(x)[k] takes a traced k")
+        raise TraceError(
+            "partition at a traced index", hint="kth must be static; np.sort(x)[k] takes a traced k"
+        )
     for k in extents(kth):
         if not -extent <= operator.index(k) < extent:
             raise ShapeError(f"partition: kth={k} is out of bounds for an axis of size {extent}")

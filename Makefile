@@ -1,0 +1,41 @@
+# irgrad: each target makes what it needs in .venv by itself.
+#   make demo PYTHON=python3.12   chooses the interpreter.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+BIN = .venv/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo test bench clean
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/.runtime  ## the two-layer loss: graph before and after, gradients, check
+	@$(BIN)/irgrad demo
+
+test: .venv/.test  ## lint, types, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/pytest -n 2
+
+bench: .venv/.test  ## cost per node of every phase
+	$(BIN)/python benchmarks/scale.py
+
+clean:  ## remove the environment and caches
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "irgrad needs Python 3.11 or newer; give one with PYTHON=..."; exit 1; }
+	@echo "making .venv with $(PYTHON)"
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "python's venv module is missing (Debian: apt install python3-venv)"; exit 1; }
+
+.venv/.runtime: pyproject.toml .venv/bin/python
+	@echo "installing irgrad and what it needs into .venv (a minute, once)"
+	@$(PIP) -e .
+	@touch $@
+
+.venv/.test: .venv/.runtime
+	@echo "installing the test tools into .venv (a minute, once)"
+	@$(PIP) -e '.[test]'
+	@touch $@

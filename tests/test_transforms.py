@@ -1,0 +1,296 @@
+"""grad, value_and_grad, vjp and jvp: meaning, pytrees, nesting, caching."""
+
+from __future__ import annotations
+
+import threading
+from collections import namedtuple
+
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.runtime.compiled import Compiled
+
+X = np.array([0.3, -1.2, 2.0])
+
+
+def close(got, expected, **options) -> None:
+    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12, **options)
+
+
+def test_grad_has_the_argument_s_shape_and_dtype() -> None:
+    for dtype in (np.float32, np.float64):
+        for shape in ((), (3,), (0,), (2, 0, 3), (1, 4)):
+            x = np.full(shape, 0.5, dtype)
+            g = irgrad.grad(lambda x: np.sum(x * x))(x)
+            assert g.dtype == dtype
+            assert g.shape == shape
+            close(g, 2 * x)
+
+
+def test_argnums_by_position_name_and_tuples() -> None:
+    def f(x, y, z=2.0):
+        return x * x * y * z
+
+    close(irgrad.grad(f)(3.0, 5.0), 60)
+    close(irgrad.grad(f, 1)(3.0, 5.0), 18)
+    close(irgrad.grad(f, -1)(3.0, 5.0), 18)
+    close(irgrad.grad(f, "y")(3.0, 5.0), 18)
+    close(irgrad.grad(f, "z")(3.0, 5.0, z=2.0), 45)
+    close(irgrad.grad(f, "y")(3.0, y=5.0), 18)
+    both = irgrad.grad(f, (0, "y"))(3.0, 5.0)
+    assert isinstance(both, tuple)
+    close(both, (60, 18))
+    assert isinstance(irgrad.grad(f, (0,))(3.0, 5.0), tuple)
+
+
+Pair = namedtuple("Pair", "w b")
+
+
+def test_pytrees_in_and_out() -> None:
+    def loss(params, data):
+        hidden = np.tanh(data["x"] @ params["layers"][0].w + params["layers"][0].b)
+        return np.sum((hidden - data["y"]) ** 2) * params["scale"]
+
+    rng = np.random.default_rng(0)
+    params = {"layers": [Pair(rng.standard_normal((3, 2)), rng.standard_normal(2))], "scale": 0.5}
+    data = {"x": rng.standard_normal((4, 3)), "y": rng.standard_normal((4, 2))}
+    value, gradient = irgrad.value_and_grad(loss)(params, data)
+    close(value, loss(params, data))
+    assert isinstance(gradient["layers"][0], Pair)
+    assert gradient["layers"][0].w.shape == (3, 2)
+    step = 1e-6
+    bumped = {**params, "scale": params["scale"] + step}
+    np.testing.assert_allclose(gradient["scale"], (loss(bumped, data) - value) / step, rtol=1e-6)
+    irgrad.check_grads(loss, (params, data))
+
+
+def test_results_are_pytrees_with_static_leaves() -> None:
+    out = irgrad.compile(lambda x: {"twice": 2 * x, "name": "x", "n": 3, "none": None, "pair": (x, [x + 1])})(X)
+    assert out["name"] == "x"
+    assert out["n"] == 3
+    assert out["none"] is None
+    close(out["twice"], 2 * X)
+    close(out["pair"][1][0], X + 1)
+
+
+def test_has_aux() -> None:
+    def f(x):
+        y = np.sin(x)
+        return np.sum(y), {"y": y, "k": 7}
+
+    gradient, aux = irgrad.grad(f, has_aux=True)(X)
+    close(gradient, np.cos(X))
+    close(aux["y"], np.sin(X))
+    assert aux["k"] == 7
+    (value, aux), gradient = irgrad.value_and_grad(f, has_aux=True)(X)
+    close(value, np.sum(np.sin(X)))
+    close(gradient, np.cos(X))
+
+
+def test_static_arguments_choose_the_program() -> None:
+    def f(x, n, mode="sum", flip=False):
+        y = x**n
+        y = y[::-1] if flip else y
+        return np.sum(y) if mode == "sum" else np.sum(np.cos(y))
+
+    close(irgrad.grad(f)(X, 2), 2 * X)
+    close(irgrad.grad(f)(X, 3), 3 * X**2)
+    close(irgrad.grad(f)(X, 1, mode="cos", flip=True), -np.sin(X))
+    assert irgrad.compile(lambda x, flag: x if flag is True else -x)(1.0, True) == 1
+    assert irgrad.compile(lambda x, flag: x if flag is True else -x)(1.0, 1) == -1
+
+
+def test_a_gradient_that_is_zero_or_the_seed_itself() -> None:
+    close(irgrad.grad(lambda x, y: np.sum(y), 0)(X, X), 0 * X)
+    close(irgrad.grad(lambda x: x)(2.0), 1)
+    close(irgrad.grad(lambda x: np.sum(x))(X), np.ones(3))
+    close(irgrad.grad(lambda x: np.sum(np.floor(x)))(X), 0 * X)
+
+
+def test_results_are_fresh_writeable_and_share_nothing() -> None:
+    x, y = X.copy(), X + 1
+    g = irgrad.grad(lambda x, y: np.sum(x * y), (0, 1))(x, y)
+    for array in (*g, irgrad.compile(lambda x: x)(x), irgrad.grad(np.sum)(x)):
+        assert array.flags.writeable
+        assert not np.shares_memory(array, x)
+        assert not np.shares_memory(array, y)
+    a, b = irgrad.compile(lambda x: (lambda t: (t, t))(x * 2))(x)
+    assert not np.shares_memory(a, b)
+    c, d = irgrad.compile(lambda x: (lambda t: (t, t.T))(x * 2))(np.ones((2, 3)))
+    assert not np.shares_memory(c, d)
+
+
+def test_second_order_and_beyond() -> None:
+    f = lambda x: np.sin(x) * np.exp(2 * x)  # noqa: E731 -- short
+    third = irgrad.grad(irgrad.grad(irgrad.grad(f)))
+    x = 0.3
+    exact = np.imag((2 + 1j) ** 3 * np.exp((2 + 1j) * x))
+    close(third(x), exact)
+    forward = lambda g: lambda x: irgrad.jvp(g, (x,), (1.0,))[1]  # noqa: E731 -- short
+    close(forward(forward(forward(f)))(x), exact)
+    close(forward(irgrad.grad(forward(f)))(x), exact)
+    close(irgrad.grad(forward(irgrad.grad(f)))(x), exact)
+
+
+def test_no_perturbation_confusion() -> None:
+    """d/dx x (d/dy x y) at y = 1: the inner derivative is x, so the whole is 2 x."""
+    rev, fwd = irgrad.grad, lambda f: lambda x: irgrad.jvp(f, (x,), (1.0,))[1]
+    for outer in (rev, fwd):
+        for inner in (rev, fwd):
+            close(outer(lambda x, d=inner: x * d(lambda y: x * y)(1.0))(3.0), 6)
+            close(outer(lambda x, d=inner: x * d(lambda y: x * y * y)(x))(3.0), 9 * 3.0**2 * 2 / 3)
+
+
+def test_grad_inside_a_traced_function() -> None:
+    def step(w, x):
+        return w - 0.1 * irgrad.grad(lambda w: np.sum((x @ w) ** 2))(w)
+
+    x = np.arange(6.0).reshape(2, 3)
+    close(irgrad.compile(step)(X, x), X - 0.2 * x.T @ (x @ X))
+
+    def after_two(w, x):
+        return np.sum(step(step(w, x), x))
+
+    irgrad.check_grads(after_two, (X, x))
+
+
+def test_vjp_and_jvp_of_pytrees() -> None:
+    def f(p, n, q):
+        return {"a": p["x"] * q, "b": np.sum(p["x"]) * n}
+
+    args = ({"x": X}, 3, 2.0)
+    out, pull = irgrad.vjp(f, *args)
+    close(out["a"], 2 * X)
+    p_bar, n_bar, q_bar = pull({"a": np.ones(3), "b": 1.0})
+    close(p_bar["x"], np.full(3, 5.0))
+    assert n_bar is None
+    close(q_bar, np.sum(X))
+    value, tangent = irgrad.jvp(f, args, ({"x": np.ones(3)}, 0, 1.0))
+    close(value["b"], 3 * np.sum(X))
+    close(tangent["a"], 2 + X)
+    close(tangent["b"], 9)
+
+
+def test_pullback_can_be_called_again_and_traced() -> None:
+    _, pull = irgrad.vjp(np.sin, X)
+    close(pull(np.ones(3))[0], np.cos(X))
+    close(pull(2 * np.ones(3))[0], 2 * np.cos(X))
+    jacobian = irgrad.compile(lambda x: irgrad.vjp(np.sin, x)[1](np.ones(3))[0])
+    close(jacobian(X), np.cos(X))
+
+
+def test_complex() -> None:
+    z = np.array([1 + 2j, 0.5 - 1j])
+    close(irgrad.grad(lambda z: z[0] ** 3 + z[1], holomorphic=True)(z), [3 * z[0] ** 2, 1])
+    _, pull = irgrad.vjp(lambda z: np.sum(np.abs(z) ** 2), z)
+    close(pull(1.0)[0], 2 * np.conj(z))
+    irgrad.check_grads(lambda z: np.sum(np.real(z * np.conj(z) * np.exp(z))), (z,))
+    close(irgrad.grad(lambda x: np.sum(np.abs(np.exp(1j * x)) + np.real(x * 1j * 1j)))(X), -np.ones(3))
+
+
+def test_weak_python_scalars() -> None:
+    x = np.ones(2, np.float32)
+    f = irgrad.value_and_grad(lambda x, rate: np.sum(x * rate * rate), (0, 1))
+    value, (d_x, d_rate) = f(x, 0.5)
+    assert value.dtype == d_x.dtype == np.float32
+    close(d_rate, 2.0)
+    assert irgrad.compile(lambda x, s: x * s)(x, np.float64(0.5)).dtype == np.float64
+    assert irgrad.compile(lambda x: x * 2 + 1.0 - True)(x).dtype == np.float32
+
+
+def test_the_adjoint_of_an_inner_value_by_name() -> None:
+    def f(x):
+        u = np.sin(x)
+        v = u * u
+        return np.sum(v) + np.sum(u)
+
+    close(irgrad.grad(f, "u")(X), 2 * np.sin(X) + 1)
+    close(irgrad.grad(f, "v")(X), np.ones(3))
+    close(irgrad.grad(f, ("x", "u"))(X)[0], (2 * np.sin(X) + 1) * np.cos(X))
+
+
+def test_a_function_is_traced_once_for_each_signature() -> None:
+    traced = []
+
+    def f(x):
+        traced.append(1)
+        return np.sum(x * x)
+
+    for _ in range(3):
+        irgrad.grad(f)(X)
+        irgrad.grad(f)(X + 1)
+    assert len(traced) == 1
+    irgrad.grad(f)(X[:2])
+    assert len(traced) == 2
+
+
+def test_compile_takes_transformations_graphs_and_compiled_functions() -> None:
+    f = irgrad.compile(lambda x: np.sum(x**3))
+    close(irgrad.grad(f)(X), 3 * X**2)
+    g = irgrad.compile(irgrad.grad(f), backend="numpy")
+    close(g(X), 3 * X**2)
+    close(irgrad.compile(g.graph(X))(X), 3 * X**2)
+    assert isinstance(g, Compiled)
+    assert g.graph(X, stage="lowered") != g.graph(X, stage="differentiated")
+
+
+def test_bound_methods_callables_and_builtins() -> None:
+    class Model:
+        def __init__(self) -> None:
+            self.scale = 3.0
+
+        def loss(self, x):
+            return np.sum(self.scale * x)
+
+        def __call__(self, x):
+            return np.sum(x * x)
+
+    model = Model()
+    close(irgrad.grad(model.loss)(X), np.full(3, 3.0))
+    close(irgrad.grad(model)(X), 2 * X)
+    close(irgrad.grad(np.sin)(0.0), 1)
+
+
+def test_many_threads_at_once() -> None:
+    f = irgrad.compile(irgrad.grad(lambda x: np.sum(np.sin(x) * np.exp(x) * x)))
+    expected = f(X)
+    failures = []
+
+    def work(k: int) -> None:
+        for i in range(200):
+            x = X if i % 2 else np.full(k + 4, 0.5)
+            if i % 2 and not np.array_equal(f(x), expected):
+                failures.append(k)
+            if not i % 2:
+                f(x)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_backend_by_argument_context_and_nesting() -> None:
+    f = irgrad.compile(lambda x: x * x, backend="numpy")
+    with irgrad.use_backend("numpy"):
+        close(f(3.0), 9)
+
+
+def test_check_grads_catches_a_wrong_derivative(monkeypatch) -> None:
+    from irgrad.ops.base import UFUNCS
+    from irgrad.runtime.check import GradientMismatch
+
+    monkeypatch.setattr(UFUNCS[np.sin], "partials", (lambda x, y: 1.001 * np.cos(x),))
+    for modes in (("fwd",), ("rev",)):
+        with pytest.raises(GradientMismatch, match="disagrees"):
+            irgrad.check_grads(lambda x: np.sum(np.sin(x)), (X,), order=1, modes=modes)
+
+
+def test_non_contiguous_and_foreign_byte_order_arguments() -> None:
+    f = irgrad.grad(lambda x: np.sum(np.sin(x)))
+    x = np.arange(12.0).reshape(3, 4)
+    for view in (x.T, x[::-1, ::2], x.astype(">f8"), np.asfortranarray(x)):
+        close(f(view), np.cos(view))
