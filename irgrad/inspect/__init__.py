@@ -1,0 +1,1 @@
+"""What people look at: drawings, explorers, cost and profile of a graph."""
