@@ -71,6 +71,7 @@ def empty_like(
 
 
 @implements(np.full_like)
+@copies
 def full_like(
     a: Any,
     fill_value: Any,
@@ -121,6 +122,11 @@ def meshgrid(
     *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
 ) -> tuple[Any, ...]:
     """`np.meshgrid`."""
+    grids = copies(_grids) if copy else _grids
+    return grids(*xi, sparse=sparse, indexing=indexing)
+
+
+def _grids(*xi: Any, sparse: bool, indexing: str) -> tuple[Any, ...]:
     if indexing not in ("xy", "ij"):
         raise ArgumentError(f"indexing must be 'xy' or 'ij', got {indexing!r}")
     arrays = lift_each(*xi)
@@ -134,10 +140,11 @@ def meshgrid(
     for x, place in zip(arrays, places, strict=True):
         own = reshape(x, [x.size if axis == place else 1 for axis in range(len(arrays))])
         grids.append(own if sparse else broadcast_to(own, tuple(shape)))
-    return tuple(map(copied, grids)) if copy else tuple(grids)
+    return tuple(grids)
 
 
 @implements(np.linspace)
+@copies
 def linspace(
     start: Any,
     stop: Any,

@@ -38,6 +38,7 @@ def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Any:
 
 @method("trace")
 @implements(np.trace)
+@copies
 def trace(
     a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
 ) -> Any:
@@ -47,6 +48,7 @@ def trace(
 
 
 @implements(np.linalg.trace)
+@copies
 def linalg_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """`np.linalg.trace`: of the last two axes."""
     return trace(x, offset, -2, -1, dtype)
@@ -64,6 +66,7 @@ def diag(v: Any, k: int = 0) -> Any:
 
 
 @implements(np.diagflat)
+@copies
 def diagflat(v: Any, k: int = 0) -> Any:
     """`np.diagflat`: the matrix with the elements as its diagonal."""
     (v,) = lift_each(v)
@@ -82,12 +85,14 @@ def _matrix_of(v: Any, k: int) -> Any:
 
 
 @implements(np.tril)
+@copies
 def tril(m: Any, k: int = 0) -> Any:
     """`np.tril`: zero above diagonal k."""
     return _triangle(m, k, upper=False)
 
 
 @implements(np.triu)
+@copies
 def triu(m: Any, k: int = 0) -> Any:
     """`np.triu`: zero below diagonal k."""
     return _triangle(m, k, upper=True)

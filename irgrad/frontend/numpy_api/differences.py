@@ -10,6 +10,7 @@ from irgrad.errors import ArgumentError, ShapeError
 from irgrad.frontend.numpy_api.joining import joined, same_dtype
 from irgrad.frontend.numpy_api.shape import axes_in_order, ravel
 from irgrad.frontend.promote import lift_each
+from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
 from irgrad.ir.types import normalize_axis
 from irgrad.ops.base import broadcast_to
@@ -20,6 +21,7 @@ NO_VALUE: Any = object()
 
 
 @implements(np.diff)
+@copies
 def diff(
     a: Any, n: int = 1, axis: int = -1, prepend: Any = NO_VALUE, append: Any = NO_VALUE
 ) -> Any:
@@ -48,6 +50,7 @@ def diff(
 
 
 @implements(np.ediff1d)
+@copies
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """`np.ediff1d`: differences of the flat array, between given ends."""
     given = [x for x in (ary, to_begin, to_end) if x is not None]
@@ -60,6 +63,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 
 @implements(np.gradient)
+@copies
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """`np.gradient`: second-order central differences, one-sided of order `edge_order` at the
     ends.

@@ -14,6 +14,7 @@ from irgrad.errors import ArgumentError, ShapeError
 from irgrad.frontend.contraction import Operand, ordered, product, summed, without_repeats
 from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.promote import common_dtype, innermost, lift
+from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
 from irgrad.ir.types import check_dtype
 
@@ -46,6 +47,11 @@ def einsum(
     lifted = [lift(builder, array, wanted) for array in arrays]
     request = parse(spec, [x.ndim for x in lifted])
     check_extents(request, lifted)
+    contract_all = copies(_contracted) if len(lifted) > 1 else _contracted
+    return contract_all(*lifted, request=request)
+
+
+def _contracted(*lifted: Any, request: Request) -> Any:
     named = [
         without_repeats(Operand(x, group)) for x, group in zip(lifted, request.groups, strict=True)
     ]
@@ -61,17 +67,10 @@ def reduce_all(operands: list[Operand], result: str) -> Operand:
         current = chosen[0]
         for i, other in enumerate(chosen[1:], 2):
             needed = _letters(chosen[i:]) + _letters(operands) + result
-            pair = dict.fromkeys(current.letters + other.letters)
-            current = product(
-                current, other, "".join(c for c in _in_order(pair, result) if c in needed)
-            )
+            kept = "".join(c for c in dict.fromkeys(current.letters + other.letters) if c in needed)
+            current = product(current, other, result if set(kept) == set(result) else kept)
         operands.append(current)
     return summed(operands[0], result)
-
-
-def _in_order(letters: Any, result: str) -> list[str]:
-    """Letters of the result in its order, where they are all, else as they stand."""
-    return list(result) if set(letters) >= set(result) else list(letters)
 
 
 def _letters(operands: Sequence[Operand]) -> str:

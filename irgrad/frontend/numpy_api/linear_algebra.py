@@ -14,6 +14,7 @@ from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.shape import axes_in_order, moveaxis, ravel
 from irgrad.frontend.pick import gather_axis
 from irgrad.frontend.promote import any_traced, lift_each, lift_together
+from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import I64, broadcast_shapes
 from irgrad.ops.base import broadcast_to, full
@@ -59,6 +60,7 @@ def _check_shared(name: str, a: Any, left: str, b: Any, right: str) -> None:
 
 
 @implements(np.matmul, np.linalg.matmul)
+@copies
 def matmul(a: Any, b: Any, /) -> Any:
     """`a @ b`, with NumPy's broadcasting of leading axes."""
     left = "b" if np.ndim(a) == 1 else "ab"
@@ -67,12 +69,14 @@ def matmul(a: Any, b: Any, /) -> Any:
 
 
 @implements("matvec")
+@copies
 def matvec(a: Any, b: Any, /) -> Any:
     """`np.matvec`: matrices times vectors."""
     return _product("matvec", a, "ab", b, "b", "a")
 
 
 @implements("vecmat")
+@copies
 def vecmat(a: Any, b: Any, /) -> Any:
     """`np.vecmat`: conjugated vectors times matrices."""
     a, b = lift_together(a, b)
@@ -80,6 +84,7 @@ def vecmat(a: Any, b: Any, /) -> Any:
 
 
 @implements(np.vecdot)
+@copies
 def vecdot(a: Any, b: Any, /) -> Any:
     """`np.vecdot`: the sum of conj(a) * b over the last axis."""
     a, b = lift_together(a, b)
@@ -87,12 +92,14 @@ def vecdot(a: Any, b: Any, /) -> Any:
 
 
 @implements(np.linalg.vecdot)
+@copies
 def linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """`np.linalg.vecdot`."""
     return vecdot(moveaxis(x1, axis, -1), moveaxis(x2, axis, -1))
 
 
 @implements(np.dot)
+@copies
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """`np.dot`: over the last axis of a and the last but one of b."""
     refuse_out("dot", out)
@@ -110,6 +117,7 @@ def dot_method(self: Any, b: Any, out: Any = None) -> Any:
 
 
 @implements(np.inner)
+@copies
 def inner(a: Any, b: Any, /) -> Any:
     """`np.inner`: over the last axes."""
     a, b = lift_together(a, b)
@@ -119,6 +127,7 @@ def inner(a: Any, b: Any, /) -> Any:
 
 
 @implements(np.vdot)
+@copies
 def vdot(a: Any, b: Any, /) -> Any:
     """`np.vdot`: the sum of conj(a) * b over all elements."""
     a, b = lift_together(a, b)
@@ -126,6 +135,7 @@ def vdot(a: Any, b: Any, /) -> Any:
 
 
 @implements(np.outer)
+@copies
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     """`np.outer`: all products of elements."""
     refuse_out("outer", out)
@@ -134,6 +144,7 @@ def outer(a: Any, b: Any, out: Any = None) -> Any:
 
 
 @implements(np.linalg.outer)
+@copies
 def linalg_outer(x1: Any, x2: Any, /) -> Any:
     """`np.linalg.outer`: of 1-D arrays."""
     if np.ndim(x1) != 1 or np.ndim(x2) != 1:
@@ -142,6 +153,7 @@ def linalg_outer(x1: Any, x2: Any, /) -> Any:
 
 
 @implements(np.tensordot, np.linalg.tensordot)
+@copies
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """`np.tensordot`: over the last `axes` axes of a and the first of b, or over given pairs."""
     a, b = lift_together(a, b)
@@ -173,6 +185,7 @@ def _along(name: str, a: Any, a_axes: Sequence[int], b: Any, b_axes: Sequence[in
 
 
 @implements(np.kron)
+@copies
 def kron(a: Any, b: Any) -> Any:
     """`np.kron`: blocks a[i, j] * b."""
     a, b = lift_together(a, b)
@@ -185,6 +198,7 @@ def kron(a: Any, b: Any) -> Any:
 
 
 @implements(np.cross)
+@copies
 def cross(
     a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
 ) -> Any:
@@ -206,6 +220,7 @@ def cross(
 
 
 @implements(np.linalg.cross)
+@copies
 def linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """`np.linalg.cross`: of vectors of 3 components."""
     if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
@@ -220,6 +235,7 @@ def _components(x: Any) -> list[Any]:
 
 
 @implements(np.linalg.multi_dot)
+@copies
 def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     """`np.linalg.multi_dot`: a chain of products in the order that multiplies least."""
     refuse_out("multi_dot", out)
@@ -263,6 +279,7 @@ def _multiplied(chain: Sequence[Any], split: dict[tuple[int, int], int], i: int,
 
 
 @implements(np.linalg.matrix_power)
+@copies
 def matrix_power(a: Any, n: int) -> Any:
     """`np.linalg.matrix_power` for a static int, by squaring."""
     if any_traced(n):
@@ -292,6 +309,7 @@ def _identity(like: Any, size: int) -> Any:
 
 
 @implements(np.convolve)
+@copies
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     """`np.convolve` of 1-D arrays."""
     a, v = lift_together(a, v)
@@ -302,6 +320,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 
 
 @implements(np.correlate)
+@copies
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     """`np.correlate` of 1-D arrays: sums of a[n + k] * conj(v[n])."""
     a, v = lift_together(a, v)

@@ -9,6 +9,7 @@ import numpy as np
 from irgrad.errors import ArgumentError, ShapeError, UnsupportedError
 from irgrad.frontend.promote import common_dtype, innermost, lift
 from irgrad.frontend.subscript import REMEDY
+from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
 from irgrad.ir.types import BOOL, broadcast_shapes
 from irgrad.ops.base import broadcast_to
@@ -28,6 +29,7 @@ def where_(condition: Any, x: Any = None, y: Any = None) -> Any:
 
 
 @implements(np.select)
+@copies
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """`np.select`: the choice of the first condition that holds."""
     if len(condlist) != len(choicelist) or not len(condlist):

@@ -15,6 +15,7 @@ from irgrad.errors import ShapeError
 from irgrad.frontend.promote import lift_each
 from irgrad.frontend.sharing import copied, copies
 from irgrad.frontend.tracer import implements, method
+from irgrad.ir.builder import Traced
 from irgrad.ir.types import broadcast_shapes, drop_axes, normalize_axes, normalize_axis
 from irgrad.ops import shape as ops
 from irgrad.ops.base import broadcast_to
@@ -22,7 +23,7 @@ from irgrad.ops.base import broadcast_to
 
 def extents(shape: Any) -> tuple[int, ...]:
     """A shape argument, an int or a sequence of ints, as a tuple."""
-    if isinstance(shape, Iterable):
+    if isinstance(shape, Iterable) and not isinstance(shape, Traced):
         return tuple(operator.index(extent) for extent in shape)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     return (operator.index(shape),)
 

@@ -27,6 +27,7 @@ def _along(a: Any, axis: int | None, order: Any, name: str) -> tuple[Any, int]:
 
 
 @implements(np.sort)
+@copies
 def sort(
     a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
 ) -> Any:
@@ -36,6 +37,7 @@ def sort(
 
 @method("argsort")
 @implements(np.argsort)
+@copies
 def argsort(
     a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
 ) -> Any:
@@ -44,6 +46,7 @@ def argsort(
 
 
 @implements(np.partition)
+@copies
 def partition(
     a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect", order: Any = None
 ) -> Any:
@@ -55,6 +58,7 @@ def partition(
 
 @method("argpartition")
 @implements(np.argpartition)
+@copies
 def argpartition(
     a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect", order: Any = None
 ) -> Any:
@@ -75,6 +79,7 @@ def _check_kth(kth: Any, extent: int) -> None:
 
 
 @implements(np.sort_complex)
+@copies
 def sort_complex(a: Any) -> Any:
     """`np.sort_complex`: sorted, and complex."""
     (a,) = lift_each(a)
@@ -97,6 +102,7 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
 
 
 @implements(np.digitize)
+@copies
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     """`np.digitize`; bins that are traced are taken to be increasing."""
     if not any_traced(bins) and np.size(bins) > 1 and np.asarray(bins)[0] > np.asarray(bins)[-1]:
