@@ -66,7 +66,9 @@ def test_pytrees_in_and_out() -> None:
 
 
 def test_results_are_pytrees_with_static_leaves() -> None:
-    out = irgrad.compile(lambda x: {"twice": 2 * x, "name": "x", "n": 3, "none": None, "pair": (x, [x + 1])})(X)
+    out = irgrad.compile(
+        lambda x: {"twice": 2 * x, "name": "x", "n": 3, "none": None, "pair": (x, [x + 1])}
+    )(X)
     assert out["name"] == "x"
     assert out["n"] == 3
     assert out["none"] is None
@@ -186,7 +188,9 @@ def test_complex() -> None:
     _, pull = irgrad.vjp(lambda z: np.sum(np.abs(z) ** 2), z)
     close(pull(1.0)[0], 2 * np.conj(z))
     irgrad.check_grads(lambda z: np.sum(np.real(z * np.conj(z) * np.exp(z))), (z,))
-    close(irgrad.grad(lambda x: np.sum(np.abs(np.exp(1j * x)) + np.real(x * 1j * 1j)))(X), -np.ones(3))
+    close(
+        irgrad.grad(lambda x: np.sum(np.abs(np.exp(1j * x)) + np.real(x * 1j * 1j)))(X), -np.ones(3)
+    )
 
 
 def test_weak_python_scalars() -> None:

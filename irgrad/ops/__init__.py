@@ -8,12 +8,17 @@ from irgrad.ops import (
     cast,
     contract,
     create,
+    exponential,
+    extremum,
     index,
+    logic,
     reduction,
     select,
     shape,
     sorting,
+    special,
     stop,
+    trigonometric,
 )
 
 __all__ = [
@@ -21,10 +26,15 @@ __all__ = [
     "cast",
     "contract",
     "create",
+    "exponential",
+    "extremum",
     "index",
+    "logic",
     "reduction",
     "select",
     "shape",
     "sorting",
+    "special",
     "stop",
+    "trigonometric",
 ]

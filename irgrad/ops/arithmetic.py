@@ -1,35 +1,105 @@
-"""Arithmetic ufuncs. Ties of maximum and minimum go to the first operand; abs has derivative 0 at
-0.
-"""
+"""Arithmetic ufuncs. At 0, abs and hypot have derivative 0."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-from irgrad.ops.base import elementwise
+from irgrad.errors import DTypeError
+from irgrad.ir.op import register_instance
+from irgrad.ir.types import ArrayType
+from irgrad.ops.base import UFUNCS, Elementwise, elementwise
+from irgrad.ops.cast import REAL, conjugate
+
+
+class RealElementwise(Elementwise):
+    """An elementwise op whose meaning for complex numbers is not differentiable, and is refused."""
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        if any(operand.dtype.kind == "c" for operand in operands):
+            raise DTypeError(f"{self.name} of complex numbers is not supported", hint="take .real")
+        return super().result_types(*operands)
+
+
+class Absolute(Elementwise):
+    """|x|: derivative sign(x), and for complex x the tangent is Re(conj(x) x_dot) / |x|, 0 at 0."""
+
+    def jvp(
+        self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
+    ) -> Sequence[Any]:
+        if primals[0].dtype.kind != "c":
+            return super().jvp(primals, outputs, tangents)
+        return [_real(_conjugate_unit(primals[0], outputs[0]) * tangents[0])]
+
+    def vjp(
+        self,
+        primals: Sequence[Any],
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        wanted: Sequence[bool],
+    ) -> Sequence[Any]:
+        if primals[0].dtype.kind != "c":
+            return super().vjp(primals, outputs, cotangents, wanted)
+        return [_conjugate_unit(primals[0], outputs[0]) * cotangents[0]]
+
+
+def _conjugate_unit(z: Any, magnitude: Any) -> Any:
+    return conjugate(z) / np.where(magnitude == 0, 1, magnitude)
+
+
+def _real(z: Any) -> Any:
+    from irgrad.ops.base import bind
+
+    return bind(REAL, z)
+
+
+def _registered(op: Elementwise) -> Elementwise:
+    register_instance(op)
+    UFUNCS[op.ufunc] = op
+    return op
+
 
 ADD = elementwise("add", np.add, 1, 1)
 SUBTRACT = elementwise("subtract", np.subtract, 1, -1)
 MULTIPLY = elementwise("multiply", np.multiply, lambda x, y, p: y, lambda x, y, p: x)
 DIVIDE = elementwise("divide", np.divide, lambda x, y, q: 1 / y, lambda x, y, q: -q / y)
 NEGATIVE = elementwise("negative", np.negative, -1)
+POSITIVE = elementwise("positive", np.positive, 1)
+RECIPROCAL = elementwise("reciprocal", np.reciprocal, lambda x, y: -y * y)
 SQUARE = elementwise("square", np.square, lambda x, y: 2 * x)
+SQRT = elementwise("sqrt", np.sqrt, lambda x, y: 0.5 / y)
+CBRT = elementwise("cbrt", np.cbrt, lambda x, y: 1 / (3 * y * y))
 POWER = elementwise(
     "power",
     np.power,
     lambda x, p, y: p * x ** np.where(p == 0, 0, p - 1),
     lambda x, p, y: y * np.log(np.where(x == 0, 1, x)),
 )
-EXP = elementwise("exp", np.exp, lambda x, y: y)
-LOG = elementwise("log", np.log, lambda x, y: 1 / x)
-SIN = elementwise("sin", np.sin, lambda x, y: np.cos(x))
-COS = elementwise("cos", np.cos, lambda x, y: -np.sin(x))
-TANH = elementwise("tanh", np.tanh, lambda x, y: 1 - y * y)
-SQRT = elementwise("sqrt", np.sqrt, lambda x, y: 0.5 / y)
-
-EQUAL = elementwise("equal", np.equal, None, None)
-NOT_EQUAL = elementwise("not_equal", np.not_equal, None, None)
-LESS = elementwise("less", np.less, None, None)
-LESS_EQUAL = elementwise("less_equal", np.less_equal, None, None)
-GREATER = elementwise("greater", np.greater, None, None)
-GREATER_EQUAL = elementwise("greater_equal", np.greater_equal, None, None)
+ABSOLUTE = _registered(Absolute("absolute", np.absolute, lambda x, y: np.sign(x)))
+FABS = elementwise("fabs", np.fabs, lambda x, y: np.sign(x))
+SIGN = _registered(RealElementwise("sign", np.sign, None))
+FLOOR_DIVIDE = elementwise("floor_divide", np.floor_divide, None, None)
+REMAINDER = elementwise("remainder", np.remainder, 1, lambda x, y, r: -(x // y))
+FMOD = elementwise("fmod", np.fmod, 1, lambda x, y, r: -np.trunc(x / y))
+HYPOT = elementwise(
+    "hypot",
+    np.hypot,
+    lambda x, y, r: x / np.where(r == 0, 1, r),
+    lambda x, y, r: y / np.where(r == 0, 1, r),
+)
+COPYSIGN = elementwise(
+    "copysign",
+    np.copysign,
+    lambda x, y, z: np.where(np.signbit(x) == np.signbit(y), 1, np.full_like(x, -1)),
+    None,
+)
+HEAVISIDE = elementwise(
+    "heaviside", np.heaviside, None, lambda x, h, y: np.where(x == 0, 1, np.zeros_like(x))
+)
+NEXTAFTER = elementwise("nextafter", np.nextafter, 1, None)
+SPACING = elementwise("spacing", np.spacing, None)
+LDEXP = elementwise("ldexp", np.ldexp, lambda x, n, y: np.ldexp(np.ones_like(x), n), None)
+GCD = elementwise("gcd", np.gcd, None, None)
+LCM = elementwise("lcm", np.lcm, None, None)

@@ -170,8 +170,10 @@ def reassociate(r: Rewriter, op: Contract, x: Value, y: Value) -> Value | None:
 
 
 class Chain:
-    """The contractions, used nowhere else, that end in one contraction, with letters of their
-    own.
+    """The contractions that end in one contraction, with letters of their own.
+
+    `products` are those that go away when the chain is associated anew: an inner contraction that
+    something else reads too may be computed another way here, but it stays, so its cost is paid.
     """
 
     LIMIT = 6
@@ -180,32 +182,30 @@ class Chain:
         self.leaves: list[tuple[str, Value]] = []
         self.products: list[str] = []
         self.fresh = iter(LETTERS)
-        left, right, result = split_spec(op.spec)
-        names = {letter: next(self.fresh) for letter in dict.fromkeys(result + left + right)}
-        self.result = "".join(names[letter] for letter in result)
-        self.products.append("".join(names.values()))
-        work = [
-            ("".join(names[c] for c in letters), v)
-            for letters, v in zip((left, right), operands, strict=True)
-        ]
+        self.result = "".join(next(self.fresh) for _ in split_spec(op.spec)[2])
+        work = self._open(self.result, op, operands, True)
         while work:
-            letters, value = work.pop(0)
+            letters, value, alone = work.pop(0)
             room = len(self.leaves) + len(work) + 2 <= self.LIMIT
-            if room and isinstance(value.node.op, Contract) and r.used_once(value):
-                work = self._open(letters, value, value.node.op) + work
+            if room and isinstance(value.node.op, Contract):
+                alone = alone and r.used_once(value)
+                work = self._open(letters, value.node.op, value.node.operands, alone) + work
             else:
                 self.leaves.append((letters, value))
 
-    def _open(self, letters: str, value: Value, op: Contract) -> list[tuple[str, Value]]:
+    def _open(
+        self, letters: str, op: Contract, operands: tuple[Value, ...], alone: bool
+    ) -> list[tuple[str, Value, bool]]:
         left, right, result = split_spec(op.spec)
         names = dict(zip(result, letters, strict=True))
         for letter in left + right:
             if letter not in names:
                 names[letter] = next(self.fresh)
-        self.products.append("".join(names.values()))
+        if alone:
+            self.products.append("".join(names.values()))
         return [
-            ("".join(names[c] for c in group), operand)
-            for group, operand in zip((left, right), value.node.operands, strict=True)
+            ("".join(names[c] for c in group), operand, alone)
+            for group, operand in zip((left, right), operands, strict=True)
         ]
 
     def normal_form(self) -> tuple[tuple[str, ...], str, tuple[tuple[str, int], ...]]:
@@ -218,7 +218,7 @@ class Chain:
         return tuple(letters for letters, _ in self.leaves), self.result, tuple(extents.items())
 
     def cost(self, extents: tuple[tuple[str, int], ...]) -> int:
-        """Multiplications as it stands."""
+        """Multiplications that the chain as it stands costs."""
         extent = dict(extents)
         return sum(
             int(np.prod([extent[c] for c in letters], dtype=object)) for letters in self.products

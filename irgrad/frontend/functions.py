@@ -1,0 +1,86 @@
+"""Functions that NumPy lacks and networks need, in stable formulas, on arrays and traced values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + e^-x).
+
+    >>> float(sigmoid(0.0))
+    0.5
+    """
+    return special.expit(x)
+
+
+def relu(x: Any) -> Any:
+    """max(x, 0); its derivative at 0 is 1, since the first operand of `maximum` wins ties.
+
+    >>> relu(np.array([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
+    """
+    return np.maximum(x, 0)
+
+
+def leaky_relu(x: Any, slope: float = 0.1) -> Any:
+    """max(x, slope x) for 0 <= slope <= 1; its derivative at 0 is 1.
+
+    >>> leaky_relu(np.array([-1.0, 2.0])).tolist()
+    [-0.1, 2.0]
+    """
+    return np.maximum(x, slope * x)
+
+
+def softplus(x: Any) -> Any:
+    """log(1 + e^x), without overflow."""
+    return np.logaddexp(x, 0.0)
+
+
+def silu(x: Any) -> Any:
+    """x sigmoid(x) (Elfwing, Uchibe, Doya 2018)."""
+    return x * special.expit(x)
+
+
+def gelu(x: Any) -> Any:
+    """x Phi(x), Phi the normal distribution function (Hendrycks, Gimpel 2016)."""
+    return x * special.ndtr(x)
+
+
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """log(sum(e^x)), shifted by the largest element.
+
+    >>> float(logsumexp(np.array([1000.0, 1000.0])).round(3))
+    1000.693
+    """
+    top = _finite_maximum(x, axis)
+    total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return total if keepdims else np.squeeze(total, axis=axis)
+
+
+def softmax(x: Any, axis: Any = -1) -> Any:
+    """e^x / sum(e^x) along `axis`.
+
+    >>> softmax(np.zeros(4)).tolist()
+    [0.25, 0.25, 0.25, 0.25]
+    """
+    shares = np.exp(x - _finite_maximum(x, axis))
+    return shares / np.sum(shares, axis=axis, keepdims=True)
+
+
+def log_softmax(x: Any, axis: Any = -1) -> Any:
+    """log(softmax(x)) along `axis`, accurate for small shares."""
+    return x - logsumexp(x, axis, keepdims=True)
+
+
+def _finite_maximum(x: Any, axis: Any) -> Any:
+    """The largest element, or 0 where it is infinite: a shift that cancels, so taken as a
+    constant.
+    """
+    from irgrad.ops.stop import stop_gradient
+
+    top = stop_gradient(np.max(x, axis=axis, keepdims=True))
+    return np.where(np.isfinite(top), top, 0.0)
