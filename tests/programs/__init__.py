@@ -1,0 +1,1 @@
+"""Programs of the field in ordinary NumPy: none of them knows irgrad."""
