@@ -87,7 +87,8 @@ def pull_back(
 def accumulate(builder: Builder, graph: Graph, value: Value, contributions: list[Any]) -> Any:
     """The sum of contributions to one adjoint, called `name.bar` after the value."""
     cotangent = contributions[0]
-    with builder.emitting(value.node.location, Origin("adjoint", value.node)):
+    location = value.node.location or cotangent.value.node.location
+    with builder.emitting(location, Origin("adjoint", value.node)):
         for contribution in contributions[1:]:
             cotangent = cotangent + contribution
     name_after(cotangent, value, graph, "bar")
