@@ -195,7 +195,7 @@ def _mask(builder: Any, mask: Any, shape: Shape, axis: int) -> Selected:
         )
     known = np.asarray(mask)
     for offset, (got, extent) in enumerate(zip(known.shape, shape[axis:], strict=False)):
-        if got != extent:
+        if got != extent and got:  # NumPy lets an empty mask stand on any axis
             raise IndexingError(
                 f"boolean index did not match the array along axis {axis + offset}: the axis has size "
                 f"{extent}, the mask {got}"

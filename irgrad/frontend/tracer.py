@@ -283,7 +283,8 @@ class Tracer(Traced):
     def __index__(self) -> int:
         self._refuse(
             "use as a Python index or a size",
-            "sizes and slice bounds must be Python ints; np.take(x, i) gathers by a traced index",
+            "sizes and slice bounds must be Python ints; to index a constant array by a traced "
+            "integer, pass the array as an argument; for a list, use np.choose(i, list)",
         )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
@@ -296,11 +297,13 @@ class Tracer(Traced):
                 "the array would have to hold numbers; build "
                 "the result with np.stack, np.concatenate or np.where",
             )
-        self._refuse(
-            what,
-            "the numbers are not known while the function is lowered; leave the value as it is, "
-            "np.stack([a, b]) makes an array of traced scalars",
-        )
+        remedy = "leave the value as it is, np.stack([a, b]) makes an array of traced scalars"
+        if self.dtype.kind in "biu":
+            remedy = (
+                "to index a constant array by it, pass the array as an argument; "
+                "np.where(mask, a, b) chooses by a traced mask"
+            )
+        self._refuse(what, f"the numbers are not known while the function is lowered; {remedy}")
 
     def __repr__(self) -> str:
         return f"<traced {self.value!r}>"
