@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import optree
 
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.masked import Selection
+from irgrad.frontend.pytree import flatten, flatten_with_paths, paths_of, unflatten
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, Traced
 from irgrad.ir.graph import Graph, Value
@@ -121,7 +121,7 @@ class Static:
 
 def signature_of(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Signature, list[Any]]:
     """The signature of a call, and the leaves of its arguments that are traced."""
-    leaves, tree = optree.tree_flatten((tuple(args), dict(kwargs)), none_is_leaf=True)  # pyright: ignore[reportArgumentType]
+    leaves, tree = flatten((tuple(args), dict(kwargs)))
     kinds = tuple(map(classify, leaves))
     traced = [leaf for leaf, kind in zip(leaves, kinds, strict=True) if isinstance(kind, Argument)]
     return Signature(tree, kinds), traced
@@ -140,7 +140,7 @@ def lower(function: Callable[..., Any], signature: Signature) -> Lowered:
             leaves.append(tracer)
         else:
             leaves.append(leaf.value)
-    args, kwargs = optree.tree_unflatten(signature.tree, leaves)  # pyright: ignore[reportGeneralTypeIssues]
+    args, kwargs = unflatten(signature.tree, leaves)
     token = _LEVEL.set(level)
     try:
         result = function(*args, **kwargs)
@@ -160,12 +160,12 @@ def finish(
     builder: Builder, result: Any, signature: Signature, names: Sequence[str], name: str
 ) -> Lowered:
     """Close `builder` on a result pytree."""
-    paths, leaves, tree = optree.tree_flatten_with_path(result, none_is_leaf=True)  # pyright: ignore[reportArgumentType]
+    paths, leaves, tree = flatten_with_paths(result)
     outputs: dict[str, Value] = {}
     statics: list[Any] = []
     for path, leaf in zip(paths, leaves, strict=True):
         label = ".".join(["out", *map(str, path)])
-        if isinstance(leaf, Traced) or isinstance(leaf, (np.ndarray, np.generic, float, complex)):
+        if isinstance(leaf, (Traced, np.ndarray, np.generic, float, complex)):
             outputs[unique(label, outputs)] = builder.lift(leaf)
             statics.append(None)
         elif isinstance(leaf, Selection):
@@ -187,7 +187,7 @@ def unique(label: str, taken: Mapping[str, Any]) -> str:
 
 def argument_names(function: Callable[..., Any], signature: Signature) -> list[str]:
     """The name of each leaf of the arguments: the parameter's, with the path inside it."""
-    paths = optree.treespec_paths(signature.tree)
+    paths = paths_of(signature.tree)
     count = sum(1 for path in paths if path[0] == 0)
     positional = positional_names(function, count + 1)
     names: list[str] = []

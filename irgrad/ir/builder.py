@@ -7,7 +7,7 @@ copied, hashed or folded)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -124,7 +124,7 @@ class Builder:
         return substitute(graph, operands, self.nodes.append)
 
     @contextmanager
-    def emitting(self, location: Location | None, origin: Origin | None) -> Iterator[None]:
+    def emitting(self, location: Location | None, origin: Origin | None) -> Generator[None]:
         """Nodes emitted inside carry this provenance."""
         before = self.location, self.origin, self.busy
         self.location, self.origin, self.busy = location, origin, True

@@ -77,7 +77,7 @@ class Value(NamedTuple):
     """One output of a node."""
 
     node: Node
-    index: int
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride] -- tuple.index is of no use here
 
     @property
     def type(self) -> ArrayType:

@@ -40,7 +40,7 @@ class Op:
     def parameters(self) -> dict[str, Any]:
         """The parameters by name, in the order in which they print."""
         return (
-            {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+            {f.name: getattr(self, f.name) for f in dataclasses.fields(typing.cast(Any, self))}
             if _is_parametric(self)
             else {}
         )
@@ -85,18 +85,18 @@ class Op:
 
 
 REGISTRY: dict[str, Op | type[Op]] = {}
-C = TypeVar("C", bound=type[Op])
+T = TypeVar("T", bound=Op)
 
 
-def register(name: str) -> Callable[[C], C]:
+@typing.dataclass_transform(frozen_default=True)
+def register(name: str) -> Callable[[type[T]], type[T]]:
     """Class decorator: a frozen dataclass of parameters, known to text and JSON as `name`."""
 
-    def decorate(cls: C) -> C:
+    def decorate(cls: type[T]) -> type[T]:
         cls.name = name
-        if "__annotations__" in cls.__dict__ or not _is_parametric(cls):
-            cls = typing.cast(C, dataclasses.dataclass(frozen=True, repr=False)(cls))
-        _add(name, cls)
-        return cls
+        parametric = dataclasses.dataclass(frozen=True, repr=False)(cls)
+        _add(name, parametric)
+        return parametric
 
     return decorate
 

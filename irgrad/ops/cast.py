@@ -57,7 +57,7 @@ class Real(_Part):
     is_view = True
 
     def reference(self, *operands: Array) -> Array:
-        return operands[0].real
+        return np.real(operands[0])
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return astype(cotangent, primals[0].dtype)
@@ -70,7 +70,7 @@ class Imag(_Part):
     is_view = True
 
     def reference(self, *operands: Array) -> Array:
-        return operands[0].imag
+        return np.imag(operands[0])
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return astype(cotangent, primals[0].dtype) * primals[0].dtype.type(-1j)

@@ -228,8 +228,8 @@ def pad(
     x: Any, low: Sequence[int], high: Sequence[int], inside: Sequence[int] | None = None
 ) -> Any:
     """`x` with zeros around and between; `x` itself where there are none."""
-    inside = (0,) * x.ndim if inside is None else tuple(inside)
-    return bind(Pad(tuple(low), tuple(high), inside), x) if any((*low, *high, *inside)) else x
+    widths = (tuple(low), tuple(high), (0,) * x.ndim if inside is None else tuple(inside))
+    return bind(Pad(*widths), x) if any(map(any, widths)) else x
 
 
 def slice_axis(x: Any, axis: int, start: int, stop: int, step: int = 1) -> Any:

@@ -41,15 +41,15 @@ def fold(graph: Graph) -> Graph:
 
 def folded(node: Node, operands: tuple[Value, ...]) -> Array | None:
     """The constant that a node computes, or None where it is not one (or not worth holding)."""
-    arrays = [operand.constant for operand in operands]
-    if not arrays or len(node.types) > 1 or any(array is None for array in arrays):
+    arrays = [array for operand in operands if (array := operand.constant) is not None]
+    if not arrays or len(node.types) != 1 or len(arrays) < len(operands):
         return None
-    size, largest = node.types[0].size, max(array.size for array in arrays if array is not None)
+    size, largest = node.types[0].size, max(array.size for array in arrays)
     if size > largest and (size > SMALL or isinstance(node.op, BroadcastTo)):
         return None
     try:
         with np.errstate(all="ignore"):
-            result = node.op.reference(*[array for array in arrays if array is not None])
+            result = node.op.reference(*arrays)
     except (ArithmeticError, ValueError, IndexError):
         return None  # the same error is due when the graph runs
     array = np.asarray(result, node.types[0].dtype)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import optree
 
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.lower import Argument, signature_of
+from irgrad.frontend.pytree import leaves_of, map_leaves
 from irgrad.ir.types import is_inexact
 from irgrad.runtime.compiled import Compiled, as_callable
 from irgrad.runtime.linearize import jvp, vjp
@@ -106,11 +106,11 @@ def _pulled(f: Any, args: tuple[Any, ...], cotangent: list[Any]) -> list[Any]:
     """The cotangents of the float arguments, as a list."""
     out, pullback = vjp(f, *args)
     cotangents = pullback(_filled(out, cotangent))
-    return [leaf for leaf in optree.tree_leaves(cotangents, none_is_leaf=True) if leaf is not None]
+    return [leaf for leaf in leaves_of(cotangents) if leaf is not None]
 
 
 def _leaves_of(tree: Any) -> list[Any]:
-    return [leaf for leaf in optree.tree_leaves(tree, none_is_leaf=True) if leaf is not None]
+    return [leaf for leaf in leaves_of(tree) if leaf is not None]
 
 
 def _is_float(leaf: Any) -> bool:
@@ -119,15 +119,13 @@ def _is_float(leaf: Any) -> bool:
 
 
 def _float_leaves(tree: Any) -> list[Any]:
-    return [leaf for leaf in optree.tree_leaves(tree, none_is_leaf=True) if _is_float(leaf)]
+    return [leaf for leaf in leaves_of(tree) if _is_float(leaf)]
 
 
 def _filled(tree: Any, floats: Sequence[Any]) -> Any:
     """`tree` with its float leaves replaced, in order."""
     remaining = iter(floats)
-    return optree.tree_map(
-        lambda leaf: next(remaining) if _is_float(leaf) else leaf, tree, none_is_leaf=True
-    )
+    return map_leaves(lambda leaf: next(remaining) if _is_float(leaf) else leaf, tree)
 
 
 def _random_like(tree: Any, rng: np.random.Generator) -> list[Any]:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import optree
 
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.lower import Lowered, Signature, signature_of
+from irgrad.frontend.pytree import LEAF
 from irgrad.frontend.symbolic import from_sympy, is_sympy
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
@@ -32,7 +32,7 @@ class Program:
         self.executable = get_backend(backend).compile(self.graph)
         arguments = len(self.graph.inputs) - self.graph.captured
         self.dtypes = [type.dtype for type in self.graph.input_types[:arguments]]
-        self.plain = lowered.result_tree == optree.tree_structure(0) and lowered.statics == (None,)
+        self.plain = lowered.result_tree == LEAF and lowered.statics == (None,)
         self.captured_types = self.graph.input_types[arguments:]
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
@@ -139,11 +139,10 @@ class Compiled:
 def compile(target: Any, backend: str | None = None) -> Compiled:
     """Compile a function, a transformed function, an expression string or a Graph.
 
-        >>> import numpy as np
-    import optree
-        >>> f = compile(lambda x: np.sin(x) ** 2)
-        >>> float(f(0.0))
-        0.0
+    >>> import numpy as np
+    >>> f = compile(lambda x: np.sin(x) ** 2)
+    >>> float(f(0.0))
+    0.0
     """
     return Compiled(as_callable(target), backend)
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import optree
 
 from irgrad.autodiff.graphs import partition, pullback, pushforward
 from irgrad.errors import ArgumentError
 from irgrad.frontend.lower import Argument, Lowered, Signature, signature_of
 from irgrad.frontend.promote import convert_to
+from irgrad.frontend.pytree import flatten, map_leaves
 from irgrad.ir.types import ArrayType, is_inexact
 from irgrad.runtime.backend import default_backend
 from irgrad.runtime.compiled import Compiled, Program, as_callable
@@ -44,11 +44,9 @@ class Pushforward:
         extended = pushforward(graph, differentiable_inputs(lowered))
         primal = result_template(lowered)
         count = len(graph.outputs)
-        tangent = optree.tree_map(
+        tangent = map_leaves(
             lambda leaf: Slot(leaf.output + count) if isinstance(leaf, Slot) else None,
-            primal,
-            none_is_leaf=True,
-        )
+            primal)
         return with_result(lowered._replace(signature=signature), extended, (primal, tangent))
 
 
@@ -86,11 +84,11 @@ class Pullback:
     ) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
         out, residuals = results
         expected = backward.graph.input_types[len(residuals) :]
-        tree = optree.tree_structure(out, none_is_leaf=True)
+        tree = flatten(out)[1]
 
         def pullback_of(cotangent: Any) -> tuple[Any, ...]:
             """The cotangents of the arguments."""
-            given, structure = optree.tree_flatten(cotangent, none_is_leaf=True)
+            given, structure = flatten(cotangent)
             if structure != tree:
                 raise ArgumentError(
                     f"the cotangent's structure {structure} differs from the result's {tree}"
@@ -117,7 +115,7 @@ class Pullback:
             lowered.signature.traced[graph.inputs.index(value)]: Slot(i)
             for i, value in enumerate(wrt)
         }
-        cotangents = optree.tree_map(place.get, args)
+        cotangents = map_leaves(place.get, args)
         empty = lowered._replace(graph=second, captured=())
         return forward, with_result(empty, second, cotangents)
 
@@ -126,7 +124,7 @@ def inner_signature(signature: Signature, positions: tuple[Any, ...]) -> Signatu
     """The signature of a call with the arguments at `positions` (a tuple of pytrees of leaf
     positions).
     """
-    chosen, tree = optree.tree_flatten((positions, {}), none_is_leaf=True)  # pyright: ignore[reportArgumentType]
+    chosen, tree = flatten((positions, {}))
     return Signature(tree, tuple(signature.leaves[position] for position in chosen))
 
 
@@ -169,8 +167,8 @@ def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, A
     """
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise ArgumentError("jvp takes a tuple of primals and a tuple of tangents")
-    leaves, tree = optree.tree_flatten(tuple(primals), none_is_leaf=True)  # pyright: ignore[reportArgumentType]
-    directions, structure = optree.tree_flatten(tuple(tangents), none_is_leaf=True)  # pyright: ignore[reportArgumentType]
+    leaves, tree = flatten(tuple(primals))
+    directions, structure = flatten(tuple(tangents))
     if tree != structure:
         raise ArgumentError(f"the tangents' structure {structure} differs from the primals' {tree}")
     signature, _ = signature_of(tuple(primals), {})

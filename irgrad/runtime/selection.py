@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import optree
-
 from irgrad.errors import ArgumentError, DTypeError
 from irgrad.frontend.lower import Argument, Lowered, positional_names
+from irgrad.frontend.pytree import LEAF, flatten, unflatten
 from irgrad.ir.graph import Value
 from irgrad.runtime.target import arguments_of
 
@@ -25,7 +24,7 @@ class Selection(NamedTuple):
 
     def build(self, leaves: Sequence[Any]) -> Any:
         """The pytree with `leaves` in it."""
-        return optree.tree_unflatten(self.tree, leaves)
+        return unflatten(self.tree, leaves)
 
 
 class Arguments:
@@ -61,10 +60,10 @@ class Arguments:
         except KeyError as error:
             known = ", ".join([*self.names, *self.kwargs])
             raise ArgumentError(f"argnums: {error.args[0]}; the arguments are {known}") from None
-        return Selection([value], optree.tree_structure(0))
+        return Selection([value], LEAF)
 
     def _leaves(self, positions: Any, name: str) -> Selection:
-        leaves, tree = optree.tree_flatten(positions, none_is_leaf=True)
+        leaves, tree = flatten(positions)
         return Selection([self._input(position, name) for position in leaves], tree)
 
     def _input(self, position: int, name: str) -> Value:

@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-import optree
-
 from irgrad.frontend.lower import Argument, Lowered, Signature, Static, lower
 from irgrad.frontend.promote import innermost
+from irgrad.frontend.pytree import unflatten
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Traced
 
@@ -60,12 +59,12 @@ def build_result(lowered: Lowered, outputs: Sequence[Any]) -> Any:
     """The result pytree from the graph's outputs and the static results."""
     remaining = iter(outputs)
     leaves = [next(remaining) if static is None else static.value for static in lowered.statics]
-    return optree.tree_unflatten(lowered.result_tree, leaves)
+    return unflatten(lowered.result_tree, leaves)
 
 
 def arguments_of(signature: Signature) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments as pytrees of leaf positions."""
-    return optree.tree_unflatten(signature.tree, range(len(signature.leaves)))  # pyright: ignore[reportReturnType]
+    return unflatten(signature.tree, range(len(signature.leaves)))
 
 
 __all__ = [

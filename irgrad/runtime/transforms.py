@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import optree
-
 from irgrad.autodiff.graphs import gradient
 from irgrad.errors import ArgumentError, DTypeError, ShapeError
 from irgrad.frontend.lower import Lowered, Signature, Static
+from irgrad.frontend.pytree import flatten, unflatten
 from irgrad.ir.graph import Graph, Value
 from irgrad.runtime.compiled import Compiled, as_callable
 from irgrad.runtime.selection import Arguments, Selection
@@ -144,12 +143,12 @@ def result_template(lowered: Lowered) -> Any:
     """The result pytree with a `Slot` for each output of the graph and a `Static` for the rest."""
     count = iter(range(len(lowered.graph.outputs)))
     leaves = [Slot(next(count)) if static is None else static for static in lowered.statics]
-    return optree.tree_unflatten(lowered.result_tree, leaves)
+    return unflatten(lowered.result_tree, leaves)
 
 
 def with_result(lowered: Lowered, graph: Graph, template: Any) -> Lowered:
     """`lowered` with another graph, whose outputs go to the slots of `template`."""
-    leaves, tree = optree.tree_flatten(template, none_is_leaf=True)
+    leaves, tree = flatten(template)
     slots = [leaf.output for leaf in leaves if isinstance(leaf, Slot)]
     outputs = {graph.output_names[slot]: graph.outputs[slot] for slot in slots}
     statics = tuple(

@@ -1,0 +1,51 @@
+"""Pytrees: nested tuples, lists, dicts and registered nodes; None is a leaf.
+
+This is the one place that knows optree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import optree
+
+_tree: Any = optree  # optree's annotations describe trees of one leaf type; ours hold anything
+
+
+def flatten(tree: Any) -> tuple[list[Any], Any]:
+    """The leaves in order, and the structure.
+
+    >>> flatten({"a": (1, None)})[0]
+    [1, None]
+    """
+    return _tree.tree_flatten(tree, none_is_leaf=True)
+
+
+def flatten_with_paths(tree: Any) -> tuple[list[tuple[Any, ...]], list[Any], Any]:
+    """The path to each leaf, the leaves, and the structure."""
+    return _tree.tree_flatten_with_path(tree, none_is_leaf=True)
+
+
+def unflatten(structure: Any, leaves: Iterable[Any]) -> Any:
+    """The tree of that structure with `leaves` in it."""
+    return _tree.tree_unflatten(structure, leaves)
+
+
+def leaves_of(tree: Any) -> list[Any]:
+    """The leaves in order."""
+    return _tree.tree_leaves(tree, none_is_leaf=True)
+
+
+def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
+    """The tree with `function` applied to each leaf."""
+    return _tree.tree_map(function, tree, none_is_leaf=True)
+
+
+def paths_of(structure: Any) -> list[tuple[Any, ...]]:
+    """The path to each leaf of a structure."""
+    return _tree.treespec_paths(structure)
+
+
+LEAF = flatten(0)[1]
+"""The structure of a single leaf."""
