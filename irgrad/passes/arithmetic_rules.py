@@ -72,27 +72,48 @@ def multiply_by_one(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
 
 @rule(ARITHMETIC, "multiply")
 def multiply_powers_of_two(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
-    """a (b x) = (a b) x, exact when a and b are powers of two."""
+    """a (b z) = (a b) z, exact when one of a and b is a power of two and both are scalars."""
     for factor, product in ((x, y), (y, x)):
-        a = scalar(factor)
-        if is_power_of_two(a) and factor.type.shape == () and made_by(product, MULTIPLY):
-            for inner, rest in (product.node.operands, product.node.operands[::-1]):
-                b = scalar(inner)
-                if is_power_of_two(b) and inner.type.shape == ():
-                    return r.emit(MULTIPLY, r.constant(a * b), rest)
+        if factor.type.shape or not made_by(product, MULTIPLY):
+            continue
+        for inner, rest in (product.node.operands, product.node.operands[::-1]):
+            exact = is_power_of_two(scalar(factor)) or is_power_of_two(scalar(inner))
+            folded = scalar(factor) is not None and scalar(inner) is not None
+            if exact and not inner.type.shape and (folded or rest.type.shape):
+                return r.emit(MULTIPLY, product_of_scalars(r, factor, inner), rest)
     return None
 
 
-@rule(ARITHMETIC, "multiply")
-def multiply_negatives(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
-    """(-x) (-y) = x y, and a (-x) = (-a) x for a constant a."""
+def product_of_scalars(r: Rewriter, x: Value, y: Value) -> Value:
+    """x y, as a constant where both are."""
+    a, b = x.constant, y.constant
+    return r.emit(MULTIPLY, x, y) if a is None or b is None else r.constant(a * b)
+
+
+@rule(ARITHMETIC, "multiply", "divide")
+def hoist_negative(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
+    """(-x) y = -(x y) and (-x) / y = -(x / y), so that negatives meet and cancel; a (-x) = (-a) x."""
+    if x.type.dtype.kind not in "fc":
+        return None
     if made_by(x, NEGATIVE) and made_by(y, NEGATIVE):
-        return r.emit(MULTIPLY, x.node.operands[0], y.node.operands[0])
-    for factor, other in ((x, y), (y, x)):
-        number = scalar(factor)
-        if number is not None and made_by(other, NEGATIVE) and factor.type.dtype.kind == "f":
-            return r.emit(MULTIPLY, r.constant(-number), other.node.operands[0])
+        return r.emit(op, x.node.operands[0], y.node.operands[0])
+    for slot, (one, other) in enumerate(((x, y), (y, x))):
+        if made_by(one, NEGATIVE) and (r.used_once(one) or scalar(other) is not None):
+            number = scalar(other)
+            inner = one.node.operands[0]
+            if number is not None and other.type.dtype.kind == "f":
+                negated = r.constant(-number)
+                return r.emit(op, *((inner, negated) if slot == 0 else (negated, inner)))
+            return r.emit(NEGATIVE, r.emit(op, *((inner, other) if slot == 0 else (other, inner))))
     return None
+
+
+@rule(ARITHMETIC, "sum")
+def sum_of_negative(r: Rewriter, op: Op, x: Value) -> Value | None:
+    """sum(-x) = -sum(x)."""
+    if not made_by(x, NEGATIVE) or not r.used_once(x):
+        return None
+    return r.emit(NEGATIVE, r.emit(op, x.node.operands[0]))
 
 
 @rule(ARITHMETIC, "multiply")

@@ -13,7 +13,7 @@ from irgrad.ops.arithmetic import MULTIPLY
 from irgrad.ops.base import UFUNCS
 from irgrad.ops.reduction import Sum
 from irgrad.ops.select import WHERE
-from irgrad.ops.shape import BroadcastTo, Flip, Reshape, Slice, Transpose
+from irgrad.ops.shape import BroadcastTo, Flip, Pad, Reshape, Slice, Transpose
 from irgrad.passes.rewrite import Rewriter, Rules, rule
 
 SHAPES: Rules = {}
@@ -133,6 +133,17 @@ def concatenate_simply(r: Rewriter, op: Any, *parts: Value) -> Value | None:
     if len(full) == len(parts) > 1:
         return None
     return (full or list(parts))[0] if len(full) <= 1 else r.emit(op, *full)
+
+
+@rule(SHAPES, "add")
+def add_of_pads(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
+    """pad(a) + pad(b) = pad(a + b) for the same widths: the adjoint of a slice that is read twice."""
+    if not isinstance(x.node.op, Pad) or x.node.op != y.node.op:
+        return None
+    if not r.used_once(x) or not r.used_once(y):
+        return None
+    a, b = x.node.operands[0], y.node.operands[0]
+    return r.emit(x.node.op, r.emit(op, a, b)) if a.type == b.type else None
 
 
 @rule(SHAPES, "sum")
