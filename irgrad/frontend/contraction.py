@@ -28,9 +28,7 @@ class Operand(NamedTuple):
 
 
 def diagonal(x: Any, axis1: int, axis2: int, offset: int = 0) -> Any:
-    """The diagonal of two axes, which becomes the last axis: a slice of the flat array, whose step
-    is a row and one.
-    """
+    """The diagonal of two axes as the last axis: a slice of the flat matrix, by a row and one."""
     rest = [axis for axis in range(x.ndim) if axis not in (axis1, axis2)]
     rows, columns = x.shape[axis1], x.shape[axis2]
     count = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
@@ -84,9 +82,7 @@ def ordered(x: Operand, letters: str) -> Any:
 
 
 def product(x: Operand, y: Operand, result: str) -> Operand:
-    """The sum over all letters not in `result` of the products of `x` and `y`, neither with a
-    repeated letter.
-    """
+    """The products of `x` and `y`, which repeat no letter, summed over what `result` lacks."""
     longer = {c for c, n in [*x.extents.items(), *y.extents.items()] if n != 1}
     x = squeezed(
         x, "".join(c for c in x.letters if x.extents[c] == 1 and c in y.letters and c in longer)

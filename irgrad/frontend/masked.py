@@ -18,14 +18,14 @@ from irgrad.errors import IndexingError, TraceError, UnsupportedError
 from irgrad.frontend.promote import lift_each
 from irgrad.frontend.tracer import call_ufunc, entry
 from irgrad.ir.graph import Value
-from irgrad.ir.types import I64
-from irgrad.ops.cast import astype
 from irgrad.ops.index import gather
 from irgrad.ops.select import where
 from irgrad.ops.shape import broadcast_constant, reshape
 from irgrad.ops.stop import stop_gradient
 
-REMEDY = "write np.where(mask, a, b) on the whole arrays, or reduce the selection with sum, mean, max, any, ..."
+REMEDY = (
+    "write np.where(mask, a, b) on the whole arrays, or reduce the selection: sum, mean, max, any"
+)
 
 
 def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
@@ -118,9 +118,7 @@ class Selection:
     def elementwise(
         self, function: Callable[..., Any], operands: tuple[Any, ...], **options: Any
     ) -> Any:
-        """An elementwise function of selections by one mask, and of operands that broadcast against
-        each element.
-        """
+        """A function of selections by one mask, and operands that broadcast on each element."""
         values = [self._broadcastable(function, operand) for operand in operands]
         if isinstance(function, np.ufunc):
             result = call_ufunc(function, tuple(values), "__call__", options)
@@ -254,7 +252,7 @@ class Selection:
 
     @entry
     def __matmul__(self, other: Any) -> Any:
-        return dot(self, other)
+        return REDUCTIONS[np.dot](self, other)
 
     @entry
     def __bool__(self) -> bool:
@@ -270,9 +268,7 @@ class Selection:
 
 
 def same(one: Value, other: Value) -> bool:
-    """Whether two values are computed alike: the same ops on the same operands (`x > 0` written
-    twice).
-    """
+    """Whether two values are computed alike, such as `x > 0` written twice."""
     pairs, seen = [(one, other)], set[tuple[Value, Value]]()
     while pairs:
         pair = pairs.pop()
@@ -291,128 +287,6 @@ def same(one: Value, other: Value) -> bool:
     return True
 
 
-def total(
-    s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
-) -> Any:
-    """The sum."""
-    return s.reduced(np.sum, 0, axis, keepdims, dtype=dtype)
-
-
-def product(
-    s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
-) -> Any:
-    """The product."""
-    return s.reduced(np.prod, 1, axis, keepdims, dtype=dtype)
-
-
-def mean(
-    s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
-) -> Any:
-    """The mean; nan where nothing is selected."""
-    wanted = dtype if dtype is not None or s.dtype.kind in "fc" else np.float64
-    added = total(s, axis, wanted, keepdims=keepdims)
-    return added / astype(s.count(axis), added.dtype)
-
-
-def variance(
-    s: Selection,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: float = 0,
-    keepdims: Any = False,
-) -> Any:
-    """The mean of the squared distances from the mean, with `ddof` taken from the count."""
-    away = s - mean(s, axis)
-    squares = np.absolute(away) ** 2 if away.dtype.kind == "c" else away * away
-    added = total(squares, axis, dtype, keepdims=keepdims)
-    return added / np.maximum(astype(s.count(axis), added.dtype) - ddof, 0)
-
-
-def deviation(s: Selection, *args: Any, **kwargs: Any) -> Any:
-    """The square root of the variance."""
-    return np.sqrt(variance(s, *args, **kwargs))
-
-
-def largest(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
-    """The maximum; the least number of the dtype where nothing is selected (NumPy raises)."""
-    return s.reduced(np.max, _extreme(s.dtype, -1), axis, keepdims)
-
-
-def smallest(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
-    """The minimum; the largest number of the dtype where nothing is selected (NumPy raises)."""
-    return s.reduced(np.min, _extreme(s.dtype, 1), axis, keepdims)
-
-
-def _extreme(dtype: np.dtype[Any], sign: int) -> Any:
-    if dtype.kind in "iu":
-        return np.iinfo(dtype).max if sign > 0 else np.iinfo(dtype).min
-    return sign > 0 if dtype == bool else sign * np.inf
-
-
-def any_of(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
-    """Whether any holds."""
-    return s.reduced(np.any, 0, axis, keepdims)
-
-
-def all_of(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
-    """Whether all hold."""
-    return s.reduced(np.all, 1, axis, keepdims)
-
-
-def count_nonzero(s: Selection, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """How many are not zero."""
-    truths = s if s.dtype == bool else s.elementwise(np.not_equal, (s, 0))
-    return total(truths, axis, I64, keepdims=keepdims)
-
-
-def dot(s: Any, other: Any) -> Any:
-    """The inner product of two 1-D selections by one mask."""
-    if not (
-        isinstance(s, Selection) and isinstance(other, Selection) and s.ndim == other.ndim == 1
-    ):
-        (s if isinstance(s, Selection) else other).refuse("a product with an array")
-    return total(s * other)
-
-
-def converted(s: Selection, dtype: Any, *args: Any, **kwargs: Any) -> Selection:
-    """Another dtype."""
-    return Selection(s.whole.astype(dtype), s.mask)
-
-
-METHODS: dict[str, Callable[..., Any]] = {
-    "sum": total,
-    "prod": product,
-    "mean": mean,
-    "var": variance,
-    "std": deviation,
-    "max": largest,
-    "min": smallest,
-    "any": any_of,
-    "all": all_of,
-    "dot": dot,
-    "astype": converted,
-    "conj": np.conjugate,
-    "conjugate": np.conjugate,
-    "copy": lambda s: s,
-}
-REDUCTIONS: dict[Any, Callable[..., Any]] = {
-    np.sum: total,
-    np.prod: product,
-    np.mean: mean,
-    np.var: variance,
-    np.std: deviation,
-    np.max: largest,
-    np.min: smallest,
-    np.amax: largest,
-    np.amin: smallest,
-    np.any: any_of,
-    np.all: all_of,
-    np.count_nonzero: count_nonzero,
-    np.dot: dot,
-    np.inner: dot,
-    np.vdot: lambda s, t: dot(np.conjugate(s), t),
-    np.ndim: lambda s: s.ndim,
-    np.size: lambda s: s.size,
-}
+METHODS: dict[str, Callable[..., Any]] = {}
+REDUCTIONS: dict[Any, Callable[..., Any]] = {}
 ELEMENTWISE = {np.where, np.clip, np.round, np.around, np.real, np.imag, np.nan_to_num, np.isclose}

@@ -1,6 +1,4 @@
-"""Static choice along one axis: indices that are known while lowering, in the cheapest ops that do
-it.
-"""
+"""Choosing along one axis by indices known while lowering, in the cheapest ops that do it."""
 
 from __future__ import annotations
 
@@ -18,11 +16,11 @@ MOST_RUNS = 8
 
 
 class Run(NamedTuple):
-    """Indices first, first + step, ..., `count` of them."""
+    """Indices first, first + step, ..., `length` of them."""
 
     first: int
     step: int
-    count: int
+    length: int
 
 
 def pick(x: Any, axis: int, indices: Sequence[int] | np.ndarray[Any, Any]) -> Any:
@@ -36,9 +34,7 @@ def pick(x: Any, axis: int, indices: Sequence[int] | np.ndarray[Any, Any]) -> An
 
 
 def gather_axis(x: Any, axis: int, indices: Any) -> Any:
-    """`np.take(x, indices, axis)` by an integer array of any shape, which takes the place of the
-    axis.
-    """
+    """`np.take(x, indices, axis)` by a traced integer array of any shape."""
     rest = [a for a in range(x.ndim) if a != axis]
     lead = indices.ndim
     order = [*range(lead, lead + axis), *range(lead), *range(lead + axis, lead + len(rest))]

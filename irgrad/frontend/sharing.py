@@ -18,9 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def copies(function: F) -> F:
-    """Decorator: the results of `function` (an array, or a list or tuple of them) share no memory
-    with its operands.
-    """
+    """Decorator: the result (or each of a list or tuple) shares no memory with operands."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:

@@ -20,9 +20,7 @@ from irgrad.ops.index import Nonzero
 
 
 class Whole(NamedTuple):
-    """`start:stop:step` of one axis with 0 <= start <= stop; `flipped` where the step was
-    negative.
-    """
+    """`start:stop:step` with 0 <= start <= stop; `flipped` where the step was negative."""
 
     start: int
     stop: int
@@ -33,7 +31,7 @@ class Whole(NamedTuple):
 class Position(NamedTuple):
     """One index, which drops its axis."""
 
-    index: int
+    place: int
 
 
 class NewAxis(NamedTuple):
@@ -41,9 +39,7 @@ class NewAxis(NamedTuple):
 
 
 class Selected(NamedTuple):
-    """An integer array (traced or constant) over `axes` merged axes: none for a boolean scalar,
-    several for a mask.
-    """
+    """An integer array over `axes` merged axes: none for a bool, several for a mask."""
 
     indices: Any
     axes: int = 1
@@ -79,9 +75,7 @@ def read(builder: Any, index: Any, shape: Shape) -> list[Item]:
 
 
 def separated(index: Any) -> bool:
-    """Whether a slice, an ellipsis or a new axis stands between the advanced indices and ints of a
-    subscript.
-    """
+    """Whether something basic stands between the advanced indices and ints of a subscript."""
     entries = index if isinstance(index, tuple) else (index,)
     places = [
         i
@@ -144,8 +138,8 @@ def _position(entry: Any, shape: Shape, axis: int) -> Position:
         index = entry.__index__()
     except (AttributeError, TypeError):
         raise IndexingError(
-            "only integers, slices (`:`), ellipsis (`...`), np.newaxis (`None`) and integer or boolean "
-            f"arrays are valid indices, got {entry!r}"
+            "only integers, slices (`:`), ellipsis (`...`), np.newaxis (`None`) and integer or "
+            f"boolean arrays are valid indices, got {entry!r}"
         ) from None
     _check(index, index, shape[axis], axis)
     return Position(index % shape[axis])
@@ -197,8 +191,8 @@ def _mask(builder: Any, mask: Any, shape: Shape, axis: int) -> Selected:
     for offset, (got, extent) in enumerate(zip(known.shape, shape[axis:], strict=False)):
         if got != extent and got:  # NumPy lets an empty mask stand on any axis
             raise IndexingError(
-                f"boolean index did not match the array along axis {axis + offset}: the axis has size "
-                f"{extent}, the mask {got}"
+                f"boolean index did not match the array along axis {axis + offset}: "
+                f"the axis has size {extent}, the mask {got}"
             )
     if isinstance(mask, np.ndarray) and mask.ndim:
         places = bind(Nonzero(int(np.count_nonzero(mask))), lift(builder, mask))

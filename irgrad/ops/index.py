@@ -20,9 +20,7 @@ from irgrad.ops.base import Flat, Linear, bind
 def check_indices(
     name: str, axes: tuple[int, ...], shape: Shape, indices: Sequence[ArrayType]
 ) -> Shape:
-    """The common shape S of the index arrays; an error unless there is one for each of `axes`, all
-    distinct.
-    """
+    """The common shape S of the index arrays, one for each of the distinct `axes`."""
     if len(set(axes)) != len(axes) or any(not 0 <= axis < len(shape) for axis in axes):
         raise ShapeError(f"{name}: axes {axes} are not distinct axes of shape {shape}")
     if not axes or len(indices) != len(axes):
@@ -53,9 +51,7 @@ def check_bounds(name: str, axes: tuple[int, ...], shape: Shape, indices: Sequen
 
 @register("gather")
 class Gather(Linear):
-    """`result[s, rest] = x[..., i1[s], ..., ik[s], ...]`: one index array for each of `axes`, the
-    other axes after S.
-    """
+    """`result[s, rest] = x[..., i1[s], ..., ik[s], ...]`: axes not indexed come last."""
 
     axes: tuple[int, ...]
 
@@ -83,9 +79,7 @@ class Gather(Linear):
 
 @register("scatter_add")
 class ScatterAdd(Linear):
-    """Zeros of `shape` with the updates added at `[..., i1[s], ..., ik[s], ...]`; equal indices
-    accumulate.
-    """
+    """Zeros with updates added at `[..., i1[s], ..., ik[s], ...]`; equal places add up."""
 
     axes: tuple[int, ...]
     shape: tuple[int, ...]
@@ -133,7 +127,8 @@ class Nonzero(Flat):
         places = np.flatnonzero(operands[0]).astype(I64, copy=False)
         if places.size != self.count:
             raise ShapeError(
-                f"nonzero: the mask has {places.size} true places, the program was compiled for {self.count}",
+                f"nonzero: the mask has {places.size} true places, "
+                f"the program was compiled for {self.count}",
                 hint="compile again after changing the mask, or use np.where(mask, a, b)",
             )
         return places

@@ -1,6 +1,4 @@
-"""Sorting along an axis. Sorts are stable, nan last; at ties the derivative follows the order in
-which elements stood.
-"""
+"""Sorting along an axis, stable, nan last; at ties derivatives follow the order of elements."""
 
 from __future__ import annotations
 
@@ -68,9 +66,7 @@ class Sort(Op):
 
 @register("searchsorted")
 class Searchsorted(Flat):
-    """Where to insert each of the second operand into the first, which is sorted and 1-D; `side` is
-    left or right.
-    """
+    """Where to insert each of the second operand into the sorted 1-D first; left or right."""
 
     side: str
 
@@ -78,7 +74,7 @@ class Searchsorted(Flat):
         edges, x = operands
         if edges.ndim != 1 or self.side not in ("left", "right"):
             raise ShapeError(
-                f"searchsorted takes a 1-D array and side left or right, got {edges} and {self.side!r}"
+                f"searchsorted takes a 1-D array and side left or right, got {edges}, {self.side!r}"
             )
         if edges.dtype != x.dtype:
             raise DTypeError(f"searchsorted: {edges} and {x} differ in dtype", hint="insert astype")

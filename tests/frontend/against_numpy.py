@@ -1,4 +1,4 @@
-"""What the tests of this folder share: a function compiled gives what NumPy gives, or fails as NumPy fails."""
+"""What tests here share: compiled, a function gives what NumPy gives, or fails as NumPy fails."""
 
 from __future__ import annotations
 
@@ -23,12 +23,20 @@ class Case(NamedTuple):
 def array(*shape: int, dtype: Any = float, seed: int = 0) -> np.ndarray[Any, Any]:
     """Numbers without pattern or ties."""
     numbers = np.random.default_rng([seed, *shape]).permutation(int(np.prod(shape)) + 3)[3:]
-    return ((numbers * 0.37 - 1.3) if np.dtype(dtype).kind in "fc" else numbers).astype(dtype).reshape(shape)
+    return (
+        ((numbers * 0.37 - 1.3) if np.dtype(dtype).kind in "fc" else numbers)
+        .astype(dtype)
+        .reshape(shape)
+    )
 
 
 def leaves(result: Any) -> list[Any]:
     """The arrays of a result, from nested lists and tuples."""
-    return [leaf for item in result for leaf in leaves(item)] if isinstance(result, (list, tuple)) else [result]
+    return (
+        [leaf for item in result for leaf in leaves(item)]
+        if isinstance(result, (list, tuple))
+        else [result]
+    )
 
 
 def assert_same(got: Any, expected: Any, rtol: float = 1e-12) -> None:

@@ -23,22 +23,66 @@ LINE = np.array([True, False, True])
 N = None
 
 INDICES: dict[str, Any] = {
-    "int": 1, "negative": -1, "ints": (1, -2, 3), "slice": slice(1, 3), "step": (slice(N), slice(N, N, 2)),
-    "backwards": slice(N, N, -1), "backwards_step": (slice(N), slice(3, 0, -2)), "beyond": slice(1, 99),
-    "empty": slice(3, 1), "empty_backwards": slice(0, 2, -1), "ellipsis": (..., 0), "ellipsis_mid": (0, ..., slice(1, 3)),
-    "newaxis": (N, slice(N), N), "newaxis_int": (0, N, 1), "all_new": (N, N), "nothing": (), "whole": (slice(N),),
-    "list": [0, 2], "tuple_in_tuple": ((0, 2), slice(N)), "nested": [[0, 1], [2, 2]], "empty_list": [],
-    "array": ROWS, "negative_array": -ROWS - 1, "grid": GRID, "two": (ROWS, ROWS), "outer": (GRID[:, :1], GRID[0]),
-    "apart": (ROWS, slice(N), ROWS), "int_and_array": (0, slice(N), ROWS), "array_and_int": (ROWS, 1),
-    "int_next": (slice(N), 0, ROWS), "array_slice": (slice(1, N), ROWS), "last": (..., ROWS), "new_between": (ROWS, N, ROWS),
-    "new_before": (N, ROWS), "new_after": (ROWS, N), "new_and_slice": (slice(N), N, ROWS, slice(N, N, -1)),
-    "ellipsis_between": (ROWS, ..., ROWS), "unsigned": np.array([1, 2], np.uint8), "scalar_array": np.array(1),
-    "numpy_int": np.int32(2), "numpy_ints": (np.int64(2), slice(N), np.int8(1)), "three": (ROWS, ROWS, ROWS),
-    "mask_rows": LINE, "mask_list": [True, False, True], "mask_all": X > 0, "mask_two": MASK, "mask_later": (slice(N), X[0] > 0),
-    "mask_and_int": (LINE, 0), "mask_and_array": (LINE, np.array([0, 3])), "mask_apart": (LINE, slice(N), [0, 1]),
-    "mask_none": np.zeros(3, bool), "true": True, "false": False, "true_and_int": (True, 0), "true_apart": (True, slice(N), 0),
-    "zero_dim_mask": np.array(True), "mask_and_new": (N, LINE), "ix": np.ix_([0, 2], [1, 3]), "ix_mask": np.ix_(LINE, [0]),
-}  # fmt: skip
+    "int": 1,
+    "negative": -1,
+    "ints": (1, -2, 3),
+    "slice": slice(1, 3),
+    "step": (slice(N), slice(N, N, 2)),
+    "backwards": slice(N, N, -1),
+    "backwards_step": (slice(N), slice(3, 0, -2)),
+    "beyond": slice(1, 99),
+    "empty": slice(3, 1),
+    "empty_backwards": slice(0, 2, -1),
+    "ellipsis": (..., 0),
+    "ellipsis_mid": (0, ..., slice(1, 3)),
+    "newaxis": (N, slice(N), N),
+    "newaxis_int": (0, N, 1),
+    "all_new": (N, N),
+    "nothing": (),
+    "whole": (slice(N),),
+    "list": [0, 2],
+    "tuple_in_tuple": ((0, 2), slice(N)),
+    "nested": [[0, 1], [2, 2]],
+    "empty_list": [],
+    "array": ROWS,
+    "negative_array": -ROWS - 1,
+    "grid": GRID,
+    "two": (ROWS, ROWS),
+    "outer": (GRID[:, :1], GRID[0]),
+    "apart": (ROWS, slice(N), ROWS),
+    "int_and_array": (0, slice(N), ROWS),
+    "array_and_int": (ROWS, 1),
+    "int_next": (slice(N), 0, ROWS),
+    "array_slice": (slice(1, N), ROWS),
+    "last": (..., ROWS),
+    "new_between": (ROWS, N, ROWS),
+    "new_before": (N, ROWS),
+    "new_after": (ROWS, N),
+    "new_and_slice": (slice(N), N, ROWS, slice(N, N, -1)),
+    "ellipsis_between": (ROWS, ..., ROWS),
+    "unsigned": np.array([1, 2], np.uint8),
+    "scalar_array": np.array(1),
+    "numpy_int": np.int32(2),
+    "numpy_ints": (np.int64(2), slice(N), np.int8(1)),
+    "three": (ROWS, ROWS, ROWS),
+    "mask_rows": LINE,
+    "mask_list": [True, False, True],
+    "mask_all": X > 0,
+    "mask_two": MASK,
+    "mask_later": (slice(N), X[0] > 0),
+    "mask_and_int": (LINE, 0),
+    "mask_and_array": (LINE, np.array([0, 3])),
+    "mask_apart": (LINE, slice(N), [0, 1]),
+    "mask_none": np.zeros(3, bool),
+    "true": True,
+    "false": False,
+    "true_and_int": (True, 0),
+    "true_apart": (True, slice(N), 0),
+    "zero_dim_mask": np.array(True),
+    "mask_and_new": (N, LINE),
+    "ix": np.ix_([0, 2], [1, 3]),
+    "ix_mask": np.ix_(LINE, [0]),
+}
 
 
 @pytest.mark.parametrize("name", INDICES)
@@ -64,8 +108,12 @@ CASES = {
     "take_traced": Case(lambda x, i: np.take(x, i, axis=0), (M, np.int64(2))),
     "take_along_constant": Case(lambda i: np.take_along_axis(V, i, 0), (ROWS,), smooth=False),
     "take_bools": Case(lambda x, b: np.take(x, b), (V, LINE)),
-    "take_along": Case(lambda x, i: np.take_along_axis(x, i, 1), (M, np.array([[0, 3], [1, -1], [2, 2]]))),
-    "take_along_broadcast": Case(lambda x, i: np.take_along_axis(x, i, 0), (M, np.array([[2], [0]]))),
+    "take_along": Case(
+        lambda x, i: np.take_along_axis(x, i, 1), (M, np.array([[0, 3], [1, -1], [2, 2]]))
+    ),
+    "take_along_broadcast": Case(
+        lambda x, i: np.take_along_axis(x, i, 0), (M, np.array([[2], [0]]))
+    ),
     "take_along_own": Case(lambda x: np.take_along_axis(x, np.argsort(x, axis=0), axis=0), (M,)),
     "take_along_flat": Case(lambda x, i: np.take_along_axis(x, i, None), (M, ROWS)),
     "compress": Case(lambda x: np.compress([True, False, True], x, axis=0), (M,)),
@@ -74,9 +122,13 @@ CASES = {
     "compress_mask": Case(lambda x: np.compress(LINE, x, axis=0), (M,)),
     "extract": Case(lambda x: np.extract(MASK, x), (M,)),
     "choose": Case(lambda x: np.choose([0, 1, 1, 0], [x[0], x[1]]), (M,)),
-    "choose_traced": Case(lambda i, x: np.choose(i, (x[0], x[1], 5.0)), (np.array([2, 0, 1, 0]), M)),
+    "choose_traced": Case(
+        lambda i, x: np.choose(i, (x[0], x[1], 5.0)), (np.array([2, 0, 1, 0]), M)
+    ),
     "choose_clip": Case(lambda i, x: np.choose(i, x, mode="clip"), (np.array([9, 0, -1, 0]), M)),
-    "choose_method": Case(lambda i: i.choose(M, mode="wrap"), (np.array([9, 0, -1, 0]),), smooth=False),
+    "choose_method": Case(
+        lambda i: i.choose(M, mode="wrap"), (np.array([9, 0, -1, 0]),), smooth=False
+    ),
     "ix_traced": Case(lambda x, i: x[np.ix_(i, [1, 3])], (M, ROWS)),
     "where": Case(lambda x: np.where(x > 0, x, 0), (M,)),
     "where_weak": Case(lambda x: np.where(x > 0, np.float32(1), 2.0), (M,), smooth=False),
@@ -85,7 +137,7 @@ CASES = {
     "where_constant": Case(lambda x: np.where(MASK, 1.0, x), (M,)),
     "select": Case(lambda x: np.select([x > 1, x > 0], [x, x * x], 7), (M,)),
     "select_broadcast": Case(lambda x: np.select([LINE[:, None], x > 0], [1, x]), (M,)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -98,18 +150,27 @@ ERRORS: dict[str, tuple[Any, str]] = {
     "negative": (lambda x: x[:, -5], "index -5 is out of bounds for axis 1 with size 4"),
     "list": (lambda x: x[..., [0, 4]], "index 4 is out of bounds for axis 1 with size 4"),
     "array": (lambda x: x[np.array([0, 5])], "index 5 is out of bounds for axis 0 with size 3"),
-    "later_axis": (lambda x: x[:, np.array([0, -5])], "index -5 is out of bounds for axis 1 with size 4"),
+    "later_axis": (
+        lambda x: x[:, np.array([0, -5])],
+        "index -5 is out of bounds for axis 1 with size 4",
+    ),
     "many": (lambda x: x[0, 0, 0], "too many indices: the array has 2 axes, but 3 were indexed"),
     "ellipses": (lambda x: x[..., 0, ...], "single ellipsis"),
     "float": (lambda x: x[1.0], "only integers, slices"),
     "string": (lambda x: x["a"], "only integers, slices"),
     "float_list": (lambda x: x[[0.5]], "must be of integers"),
     "float_array": (lambda x: x[np.array([0.5])], "must be of integers"),
-    "shapes": (lambda x: x[[0, 1], [0, 1, 2]], "could not be broadcast together with shapes \\(2,\\) \\(3,\\)"),
-    "mask": (lambda x: x[:, np.array([True, False])], "boolean index did not match the array along axis 1"),
+    "shapes": (
+        lambda x: x[[0, 1], [0, 1, 2]],
+        "could not be broadcast together with shapes \\(2,\\) \\(3,\\)",
+    ),
+    "mask": (
+        lambda x: x[:, np.array([True, False])],
+        "boolean index did not match the array along axis 1",
+    ),
     "take": (lambda x: np.take(x, 12), "index 12 is out of bounds for axis 0 with size 12"),
     "take_along": (lambda x: np.take_along_axis(x, np.array([0]), 0), "do not fit an array of 2"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ERRORS)
@@ -130,7 +191,9 @@ def test_traced_indices_are_checked_when_run() -> None:
     function = irgrad.compile(lambda x, i: x[:, i])
     np.testing.assert_array_equal(function(M, np.array([3, -4])), M[:, [3, -4]])
     for wrong in (4, -5):
-        with pytest.raises(IndexError, match=f"index {wrong} is out of bounds for axis 1 with size 4"):
+        with pytest.raises(
+            IndexError, match=f"index {wrong} is out of bounds for axis 1 with size 4"
+        ):
             function(M, np.array([0, wrong]))
         with pytest.raises(IndexError, match="out of bounds"):
             irgrad.grad(lambda x, i: np.sum(x[:, i]))(M, np.array([0, wrong]))
@@ -147,10 +210,14 @@ REFUSALS: dict[str, tuple[Any, type[Exception], str]] = {
     "assign": (lambda x, i: x.__setitem__(0, 1.0), UnsupportedError, "np.where"),
     "python_list": (lambda x, i: [1, 2, 3][i], TraceError, r"np.choose\(i, list\)"),
     "constant_array": (lambda x, i: V[i], TraceError, "pass the array as an argument"),
-    "constant_array_by_array": (lambda x, i: V[i + ROWS], TraceError, "pass the array as an argument"),
+    "constant_array_by_array": (
+        lambda x, i: V[i + ROWS],
+        TraceError,
+        "pass the array as an argument",
+    ),
     "constant_array_by_mask": (lambda x, i: M[x > 0], TraceError, "np.where"),
     "mode": (lambda x, i: np.take(x, i, mode="other"), TypeError, "'raise', 'clip' or 'wrap'"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSALS)
@@ -170,7 +237,9 @@ def test_captured_indices_and_masks_are_read_when_run() -> None:
     np.testing.assert_array_equal(picked(M), M[[2, 2]])
     np.testing.assert_array_equal(masked(M), M[[1, 2]])
     mask[:] = True
-    with pytest.raises(ShapeError, match="the mask has 3 true places, the program was compiled for 2") as error:
+    with pytest.raises(
+        ShapeError, match="the mask has 3 true places, the program was compiled for 2"
+    ) as error:
         masked(M)
     assert "compile again" in str(error.value)
 
@@ -195,13 +264,15 @@ def entries(draw: Any, extent: int, size: int | None, common: tuple[int, ...]) -
     if kind == "int":
         return draw(place)
     shape = common[draw(st.integers(0, len(common))) :]
-    listed = np.array(draw(st.lists(place, min_size=int(np.prod(shape)), max_size=int(np.prod(shape)))), int).reshape(shape)
+    listed = np.array(
+        draw(st.lists(place, min_size=int(np.prod(shape)), max_size=int(np.prod(shape)))), int
+    ).reshape(shape)
     return listed if kind == "array" or not listed.ndim else listed.tolist()
 
 
 @st.composite
 def subscripts(draw: Any) -> tuple[tuple[int, ...], Any]:
-    """A random shape (empty axes too) with a random subscript: ints, slices, arrays, masks, new axes, an ellipsis."""
+    """A random shape, empty axes too, with a random subscript of all kinds of entries."""
     shape = tuple(draw(st.lists(st.integers(0, 4), max_size=4)))
     common = tuple(draw(st.lists(st.integers(1, 3), max_size=2)))
     used = draw(st.integers(0, len(shape)))
@@ -210,7 +281,10 @@ def subscripts(draw: Any) -> tuple[tuple[int, ...], Any]:
     while axis < used:
         if draw(st.integers(0, 5)) == 0:
             count = draw(st.integers(1, used - axis))
-            mask = np.random.default_rng(draw(st.integers(0, 99))).random(shape[axis : axis + count]) < 0.5
+            mask = (
+                np.random.default_rng(draw(st.integers(0, 99))).random(shape[axis : axis + count])
+                < 0.5
+            )
             if common and mask.sum() not in (1, common[-1]):
                 mask[...] = False
                 mask.ravel()[: common[-1]] = True
@@ -228,16 +302,20 @@ def subscripts(draw: Any) -> tuple[tuple[int, ...], Any]:
 @given(subscripts(), st.booleans())
 @settings(max_examples=200, deadline=None, derandomize=True)
 def test_any_subscript(case: tuple[tuple[int, ...], Any], traced: bool) -> None:
-    """Values, and where all is a gather or a view, the gradient by linearity: <y, x[i]> = <d/dx, x>."""
+    """Values; and the gradient, which adds weights up where they came from."""
     shape, index = case
     x = array(*shape)
     entries = index if isinstance(index, tuple) else (index,)
-    places = [i for i, entry in enumerate(entries) if traced and isinstance(entry, np.ndarray) and entry.dtype == int]
+    places = [
+        i
+        for i, entry in enumerate(entries)
+        if traced and isinstance(entry, np.ndarray) and entry.dtype == int
+    ]
 
     def function(x: Any, arrays: list[Any]) -> Any:
         parts = list(entries)
-        for place, given in zip(places, arrays, strict=True):
-            parts[place] = given
+        for place, values in zip(places, arrays, strict=True):
+            parts[place] = values
         return x[tuple(parts)] if isinstance(index, tuple) else x[parts[0]]
 
     arrays = [entries[place] for place in places]

@@ -54,7 +54,9 @@ CASES = {
     "linalg_outer": Case(lambda w, v: np.linalg.outer(w, v), (W, V)),
     "multiply_outer": Case(lambda w, v: np.linalg.tensordot(w, v, axes=0), (W, V)),
     "tensordot": Case(lambda t, a: np.tensordot(t, a), (T, A)),
-    "tensordot_pairs": Case(lambda t, u: np.tensordot(t, u, axes=([0, 2], [1, 0])), (T, array(4, 2, 5))),
+    "tensordot_pairs": Case(
+        lambda t, u: np.tensordot(t, u, axes=([0, 2], [1, 0])), (T, array(4, 2, 5))
+    ),
     "tensordot_pair": Case(lambda t, a: np.tensordot(t, a, axes=(1, 0)), (T, A)),
     "vecdot": Case(lambda t, v: np.vecdot(t, v), (T, V)),
     "vecdot_complex": Case(lambda z, v: np.vecdot(z, v), (Z, V), smooth=False),
@@ -73,12 +75,20 @@ CASES = {
     "linalg_trace": Case(lambda t: np.linalg.trace(t, offset=1), (T,)),
     "linalg_diagonal": Case(lambda t: np.linalg.diagonal(t, offset=-1), (T,)),
     "linalg_transpose": Case(lambda t: np.linalg.matrix_transpose(t), (T,)),
-    "convolve": Case(lambda v, w: [np.convolve(v, w, mode) for mode in ("full", "same", "valid")], (V, W)),
-    "convolve_swapped": Case(lambda v, w: [np.convolve(w, v, mode) for mode in ("full", "same", "valid")], (V, W)),
-    "correlate": Case(lambda v, w: [np.correlate(v, w, mode) for mode in ("full", "same", "valid")], (V, W)),
-    "correlate_swapped": Case(lambda v, w: [np.correlate(w, v, mode) for mode in ("full", "same", "valid")], (V, W)),
+    "convolve": Case(
+        lambda v, w: [np.convolve(v, w, mode) for mode in ("full", "same", "valid")], (V, W)
+    ),
+    "convolve_swapped": Case(
+        lambda v, w: [np.convolve(w, v, mode) for mode in ("full", "same", "valid")], (V, W)
+    ),
+    "correlate": Case(
+        lambda v, w: [np.correlate(v, w, mode) for mode in ("full", "same", "valid")], (V, W)
+    ),
+    "correlate_swapped": Case(
+        lambda v, w: [np.correlate(w, v, mode) for mode in ("full", "same", "valid")], (V, W)
+    ),
     "correlate_complex": Case(lambda z: np.correlate(z[0], z[1, :3], "full"), (Z,), smooth=False),
-}  # fmt: skip
+}
 if hasattr(np, "matvec"):
     CASES |= {
         "matvec": Case(lambda t, v: np.matvec(t, v), (T, V)),
@@ -87,14 +97,41 @@ if hasattr(np, "matvec"):
     }
 
 EINSUMS: dict[str, tuple[Any, ...]] = {
-    "ij,jk->ik": (A, B), "ij,jk": (A, B), "ji": (A,), "ij->": (A,), "ij->ji": (A,), "ii": (Q,), "ii->i": (Q,),
-    "ii,i->i": (Q, W), "ij,ij->": (A, A), "ij,ij->i": (A, A), "ij,j->ij": (A, V), "ij,i->ij": (A, W), "i,j": (W, V),
-    ",ij->ij": (S, A), "i,": (V, S), "...ij,jk->...ik": (T, B), "...i,...i": (T, A), "i...,i": (A, W),
-    "...,...": (T, A), "bij,jk,k->bi": (T, B, V[:2]), "ij,jk,kl,lm->im": (A, B, B.T, B), "ij,ik,il->jkl": (A, Q, A),
-    "iij->j": (array(3, 3, 2),), "iijj->ij": (array(2, 2, 3, 3),), "iii->i": (array(3, 3, 3),), "ij,kl->": (A, B),
-    "ij,kl->k": (A, B), "abc,abd->acd": (T, T), "ba,b,c->": (A, W, V), "i,i,i->i": (W, W, W), "ij,jk,ik->": (A, B, A @ B),
-    "i,j,k,l->lkji": (W[:2], W, V, W[:2]), "...ii->...": (array(2, 3, 3),), "bij,bjk->bik": (T, array(2, 4, 5)),
-}  # fmt: skip
+    "ij,jk->ik": (A, B),
+    "ij,jk": (A, B),
+    "ji": (A,),
+    "ij->": (A,),
+    "ij->ji": (A,),
+    "ii": (Q,),
+    "ii->i": (Q,),
+    "ii,i->i": (Q, W),
+    "ij,ij->": (A, A),
+    "ij,ij->i": (A, A),
+    "ij,j->ij": (A, V),
+    "ij,i->ij": (A, W),
+    "i,j": (W, V),
+    ",ij->ij": (S, A),
+    "i,": (V, S),
+    "...ij,jk->...ik": (T, B),
+    "...i,...i": (T, A),
+    "i...,i": (A, W),
+    "...,...": (T, A),
+    "bij,jk,k->bi": (T, B, V[:2]),
+    "ij,jk,kl,lm->im": (A, B, B.T, B),
+    "ij,ik,il->jkl": (A, Q, A),
+    "iij->j": (array(3, 3, 2),),
+    "iijj->ij": (array(2, 2, 3, 3),),
+    "iii->i": (array(3, 3, 3),),
+    "ij,kl->": (A, B),
+    "ij,kl->k": (A, B),
+    "abc,abd->acd": (T, T),
+    "ba,b,c->": (A, W, V),
+    "i,i,i->i": (W, W, W),
+    "ij,jk,ik->": (A, B, A @ B),
+    "i,j,k,l->lkji": (W[:2], W, V, W[:2]),
+    "...ii->...": (array(2, 3, 3),),
+    "bij,bjk->bik": (T, array(2, 4, 5)),
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -124,7 +161,9 @@ def test_einsum_promotes_and_broadcasts_ones() -> None:
 def test_einsum_contracts_in_a_cheap_order() -> None:
     """(n, m) (m, n) (n,): the vector first, so no n x n matrix is made."""
     n, m = 50, 3
-    graph = irgrad.trace(lambda a, b, v: np.einsum("ij,jk,k->i", a, b, v), array(n, m), array(m, n), array(n))
+    graph = irgrad.trace(
+        lambda a, b, v: np.einsum("ij,jk,k->i", a, b, v), array(n, m), array(m, n), array(n)
+    )
     assert max(type.size for node in graph for type in node.types) <= n
 
 
@@ -135,7 +174,7 @@ def test_scalar_products_are_multiplications() -> None:
 
 @st.composite
 def einsum_requests(draw: Any) -> tuple[str, list[Any]]:
-    """A random valid spec with its operands: repeated and lone letters, broadcast ones, ellipses."""
+    """A random spec and operands: repeated and lone letters, broadcast ones, ellipses."""
     letters = "abcde"
     extents = {letter: draw(st.integers(0, 3)) for letter in letters}
     terms = draw(st.lists(st.text(letters, max_size=4), min_size=1, max_size=4))
@@ -163,7 +202,11 @@ def test_any_einsum(request: tuple[str, list[Any]]) -> None:
     same_as_numpy(lambda *operands: np.einsum(spec, *operands), *operands, rtol=1e-9)
 
 
-@given(st.lists(st.integers(0, 2), max_size=3), st.lists(st.integers(0, 2), max_size=3), st.tuples(*[st.integers(0, 3)] * 3))
+@given(
+    st.lists(st.integers(0, 2), max_size=3),
+    st.lists(st.integers(0, 2), max_size=3),
+    st.tuples(*[st.integers(0, 3)] * 3),
+)
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_any_matmul(left: list[int], right: list[int], sizes: tuple[int, int, int]) -> None:
     n, m, k = sizes
@@ -197,7 +240,11 @@ ERRORS: dict[str, tuple[Any, tuple[Any, ...], str]] = {
     "matmul_batch": (lambda t, u: t @ u, (T, array(3, 4, 5)), "broadcast"),
     "dot": (lambda a, b: np.dot(a, b), (A, A), "differ in extent"),
     "tensordot": (lambda a, b: np.tensordot(a, b, axes=1), (A, A), "differ in extent"),
-    "einsum_extent": (lambda a, b: np.einsum("ij,jk", a, b), (A, A), "'j' is 3 in .* but 4 elsewhere"),
+    "einsum_extent": (
+        lambda a, b: np.einsum("ij,jk", a, b),
+        (A, A),
+        "'j' is 3 in .* but 4 elsewhere",
+    ),
     "einsum_axes": (lambda a: np.einsum("ijk->i", a), (A,), "does not fit an operand of 2 axes"),
     "einsum_result": (lambda a: np.einsum("ij->k", a), (A,), "'k' of the result"),
     "einsum_twice": (lambda a: np.einsum("ij->ii", a), (A,), "stands twice"),
@@ -206,7 +253,7 @@ ERRORS: dict[str, tuple[Any, tuple[Any, ...], str]] = {
     "cross": (lambda a: np.cross(a, a), (A,), "2 or 3 components"),
     "convolve_empty": (lambda v: np.convolve(v, v[:0]), (V,), "must not be empty"),
     "multi_dot": (lambda v: np.linalg.multi_dot([v]), (A,), "at least two"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ERRORS)

@@ -10,14 +10,21 @@ import pytest
 from hypothesis import given, settings
 
 import irgrad
-from irgrad.errors import IndexOutOfBounds, ShapeError, TraceError, UnsupportedError
+from irgrad.errors import ArgumentError, IndexOutOfBounds, ShapeError, TraceError, UnsupportedError
 from irgrad.frontend.pick import pick, runs_of
-from tests.frontend.against_numpy import Case, array, assert_same, check, fails_as_numpy, same_as_numpy
+from tests.frontend.against_numpy import (
+    Case,
+    array,
+    assert_same,
+    check,
+    fails_as_numpy,
+    same_as_numpy,
+)
 
 X = array(2, 3, 4)
 M = array(3, 4)
 V = array(5)
-I = array(3, 4, dtype=np.int32)
+INTS = array(3, 4, dtype=np.int32)
 F = array(3, 4, dtype=np.float32)
 S = np.float64(1.5)
 
@@ -26,7 +33,9 @@ CASES = {
     "reshape_int": Case(lambda x: x.reshape(24), (X,)),
     "reshape_varargs": Case(lambda x: x.reshape(4, 6), (X,)),
     "reshape_fortran": Case(lambda x: np.reshape(x, (4, 6), order="F"), (X,)),
-    "reshape_copy": Case(lambda x: np.reshape(x, 24, copy=True) if np.__version__ >= "2.1" else x.reshape(24), (X,)),
+    "reshape_copy": Case(
+        lambda x: np.reshape(x, 24, copy=True) if np.__version__ >= "2.1" else x.reshape(24), (X,)
+    ),
     "reshape_empty": Case(lambda x: x[:0].reshape(0, 7), (X,), smooth=False),
     "reshape_scalar": Case(lambda x: np.reshape(x, (1, 1)), (S,)),
     "ravel": Case(lambda x: np.ravel(x), (M,)),
@@ -52,14 +61,20 @@ CASES = {
     "atleast_1d": Case(lambda s, x: np.atleast_1d(s, x), (S, M)),
     "atleast_2d": Case(lambda s, v, x: np.atleast_2d(s, v, x), (S, V, X)),
     "atleast_3d": Case(lambda s, v, m, x: np.atleast_3d(s, v, m, x), (S, V, M, X)),
-    "static_shape": Case(lambda x: x * np.size(x) + np.ndim(x) + np.shape(x)[0] + x.size + len(x), (M,)),
+    "static_shape": Case(
+        lambda x: x * np.size(x) + np.ndim(x) + np.shape(x)[0] + x.size + len(x), (M,)
+    ),
     "concatenate": Case(lambda x, y: np.concatenate((x, y[0], x)), (M, X)),
     "concatenate_axis": Case(lambda x, y: np.concatenate([x, y[:, :2]], axis=-1), (M, M)),
     "concatenate_flat": Case(lambda x, y: np.concatenate((x, y, 2.0), axis=None), (M, X)),
     "concatenate_one": Case(lambda x: np.concatenate([x]), (M,)),
     "concatenate_rows": Case(lambda x: np.concatenate(x), (M,)),
-    "concatenate_dtypes": Case(lambda x, y: np.concatenate((x, y, [[1, 2, 3, 4]])), (I, F), smooth=False),
-    "concatenate_dtype": Case(lambda x, y: np.concatenate((x, y), dtype=np.float32), (F, F), smooth=False),
+    "concatenate_dtypes": Case(
+        lambda x, y: np.concatenate((x, y, [[1, 2, 3, 4]])), (INTS, F), smooth=False
+    ),
+    "concatenate_dtype": Case(
+        lambda x, y: np.concatenate((x, y), dtype=np.float32), (F, F), smooth=False
+    ),
     "concatenate_weak": Case(lambda x: np.concatenate((x, 2.0), axis=None), (F,), smooth=False),
     "stack": Case(lambda x, y: np.stack((x, y, x), axis=1), (M, M)),
     "stack_last": Case(lambda x, y: np.stack([x, y], axis=-1), (M, M)),
@@ -111,7 +126,9 @@ CASES = {
     "insert_row": Case(lambda x: np.insert(x, -1, [1, 2, 3, 4], axis=0), (M,)),
     "insert_several": Case(lambda x, v: np.insert(v, [1, 4, 1], x[0, :3]), (M, V)),
     "insert_broadcast": Case(lambda x: np.insert(x, [0, 2], 7.0, axis=1), (M,)),
-    "insert_slice": Case(lambda x: np.insert(x, slice(0, 4, 2), [[8.0], [9.0], [1.0]], axis=1), (M,)),
+    "insert_slice": Case(
+        lambda x: np.insert(x, slice(0, 4, 2), [[8.0], [9.0], [1.0]], axis=1), (M,)
+    ),
     "pad": Case(lambda x: np.pad(x, 1), (M,)),
     "pad_pairs": Case(lambda x: np.pad(x, ((0, 2), (1, 0))), (M,)),
     "pad_pair": Case(lambda x: np.pad(x, (1, 2)), (M,)),
@@ -124,14 +141,18 @@ CASES = {
     "pad_reflect_far": Case(lambda x: np.pad(x, 11, mode="reflect"), (V,)),
     "pad_symmetric": Case(lambda x: np.pad(x, ((2, 1), (0, 3)), mode="symmetric"), (M,)),
     "pad_wrap": Case(lambda x: np.pad(x, ((2, 1), (0, 9)), mode="wrap"), (M,)),
-    "pad_ramp": Case(lambda x: np.pad(x, ((2, 1), (0, 3)), mode="linear_ramp", end_values=2.0), (M,)),
+    "pad_ramp": Case(
+        lambda x: np.pad(x, ((2, 1), (0, 3)), mode="linear_ramp", end_values=2.0), (M,)
+    ),
     "pad_maximum": Case(lambda x: np.pad(x, 1, mode="maximum"), (M,)),
     "pad_minimum": Case(lambda x: np.pad(x, (0, 2), mode="minimum", stat_length=2), (M,)),
     "pad_mean": Case(lambda x: np.pad(x, 2, mode="mean", stat_length=(1, 2)), (M,)),
-    "pad_mean_ints": Case(lambda x: np.pad(x, 2, mode="mean"), (I,), smooth=False),
+    "pad_mean_ints": Case(lambda x: np.pad(x, 2, mode="mean"), (INTS,), smooth=False),
     "pad_empty_axis": Case(lambda x: np.pad(x[:0], 1), (M,), smooth=False),
     "zeros_like": Case(lambda x: x + np.zeros_like(x), (M,)),
-    "zeros_like_dtype": Case(lambda x: np.zeros_like(x, dtype=int, shape=(2, 2)), (M,), smooth=False),
+    "zeros_like_dtype": Case(
+        lambda x: np.zeros_like(x, dtype=int, shape=(2, 2)), (M,), smooth=False
+    ),
     "ones_like": Case(lambda x: x * np.ones_like(x), (M,)),
     "empty_like": Case(lambda x: np.empty_like(x).shape[0] * x, (M,)),
     "full_like": Case(lambda x: np.full_like(x, 3), (F,), smooth=False),
@@ -149,7 +170,7 @@ CASES = {
     "linspace_int": Case(lambda a: np.linspace(0, a, 4, dtype=int), (S,), smooth=False),
     "vander": Case(lambda x: np.vander(x), (V,)),
     "vander_increasing": Case(lambda x: np.vander(x, 3, increasing=True), (V,)),
-    "vander_ints": Case(lambda x: np.vander(x, 3), (I[0],), smooth=False),
+    "vander_ints": Case(lambda x: np.vander(x, 3), (INTS[0],), smooth=False),
     "diag": Case(lambda x: [np.diag(x, k) for k in (-7, -2, 0, 1, 9)], (M,)),
     "diag_matrix": Case(lambda x: [np.diag(x, k) for k in (-2, 0, 1)], (V,)),
     "diag_empty": Case(lambda x: np.diag(x[:0], 2), (V,), smooth=False),
@@ -157,7 +178,7 @@ CASES = {
     "diagonal": Case(lambda x: np.diagonal(x, 1, axis1=2, axis2=0), (X,)),
     "diagonal_method": Case(lambda x: x.diagonal(-1, 1, 2), (X,)),
     "trace": Case(lambda x: (np.trace(x), x.trace(1, axis1=-1, axis2=0)), (X,)),
-    "trace_ints": Case(lambda x: np.trace(x), (I,), smooth=False),
+    "trace_ints": Case(lambda x: np.trace(x), (INTS,), smooth=False),
     "tril": Case(lambda x: [np.tril(x, k) for k in (-1, 0, 2)], (X,)),
     "triu": Case(lambda x: [np.triu(x, k) for k in (-1, 0, 2)], (M,)),
     "triu_1d": Case(lambda x: np.triu(x), (V,)),
@@ -169,12 +190,19 @@ CASES = {
     "ediff1d": Case(lambda x: np.ediff1d(x, to_begin=1.0, to_end=[2.0, 3.0]), (M,)),
     "gradient": Case(lambda x: np.gradient(x), (M,)),
     "gradient_spacing": Case(lambda x: np.gradient(x, 0.5, axis=1, edge_order=2), (M,)),
-    "gradient_points": Case(lambda x, t: np.gradient(x, t, axis=1, edge_order=2), (M, np.array([0.0, 2.0, 5.0, 7.5]))),
-    "gradient_order_one": Case(lambda x, t: np.gradient(x, t), (V, np.array([0.0, 2.0, 5.0, 7.5, 9.0]))),
+    "gradient_points": Case(
+        lambda x, t: np.gradient(x, t, axis=1, edge_order=2), (M, np.array([0.0, 2.0, 5.0, 7.5]))
+    ),
+    "gradient_order_one": Case(
+        lambda x, t: np.gradient(x, t), (V, np.array([0.0, 2.0, 5.0, 7.5, 9.0]))
+    ),
     "gradient_two": Case(lambda x: np.gradient(x[:2]), (V,)),
     "gradient_f32": Case(lambda x: np.gradient(x, 0.5), (F,), smooth=False),
-    "gradient_ints": Case(lambda x: np.gradient(x), (I,), smooth=False),
-    "unstack": Case(lambda x: np.unstack(x, axis=1) if hasattr(np, "unstack") else list(np.moveaxis(x, 1, 0)), (M,)),
+    "gradient_ints": Case(lambda x: np.gradient(x), (INTS,), smooth=False),
+    "unstack": Case(
+        lambda x: np.unstack(x, axis=1) if hasattr(np, "unstack") else list(np.moveaxis(x, 1, 0)),
+        (M,),
+    ),
 }
 
 
@@ -201,7 +229,6 @@ ERRORS: dict[str, tuple[Any, Any, str]] = {
     "delete": (lambda x: np.delete(x, 9, 0), M, "out of bounds"),
     "insert": (lambda x: np.insert(x, 9, 0, axis=0), M, "index 9 is out of bounds"),
     "pad_empty": (lambda x: np.pad(x[:0], 1, mode="edge"), M, "empty axis 0"),
-    "pad_mode": (lambda x: np.pad(x, 1, mode="edge", constant_values=1), M, "does not take constant_values"),
     "pad_negative": (lambda x: np.pad(x, -1), M, "negative"),
     "diagonal": (lambda x: np.diagonal(x), V, "two axes"),
     "gradient": (lambda x: np.gradient(x, edge_order=2), M[:2], "too small"),
@@ -212,10 +239,7 @@ ERRORS: dict[str, tuple[Any, Any, str]] = {
 @pytest.mark.parametrize("name", ERRORS)
 def test_errors_are_of_numpys_kind(name: str) -> None:
     function, x, match = ERRORS[name]
-    try:
-        fails_as_numpy(function, x, match=match)
-    except TypeError as error:  # NumPy's ValueError for keywords of pad is an ArgumentError here
-        assert match in str(error)
+    fails_as_numpy(function, x, match=match)
 
 
 REFUSALS: dict[str, tuple[Any, type[Exception], str]] = {
@@ -243,6 +267,11 @@ def test_what_needs_numbers_is_refused(name: str) -> None:
     assert "test_shape.py" in str(error.value)
 
 
+def test_unknown_keywords_of_pad() -> None:
+    with pytest.raises(ArgumentError, match="does not take constant_values"):
+        irgrad.trace(lambda x: np.pad(x, 1, mode="edge", constant_values=1), M)
+
+
 def test_messages_say_what_and_where() -> None:
     with pytest.raises(ShapeError) as error:
         irgrad.trace(lambda x: np.reshape(x, (5, 2)), M)
@@ -258,11 +287,21 @@ class TestMemory:
     """In-place operators see what shares memory in NumPy, and only that."""
 
     COPIES = (
-        lambda x: x.copy(), lambda x: x.flatten(), lambda x: np.roll(x, 1, 0), lambda x: np.concatenate([x]),
-        lambda x: np.stack([x]), lambda x: np.tile(x, 1), lambda x: x[[0, 1, 2]], lambda x: x.astype(float),
-        lambda x: np.sort(x, axis=0), lambda x: np.take(x, [0], axis=1), lambda x: np.einsum("ij->j", x), lambda x: x @ np.ones((4, 2)),
-        lambda x: np.pad(x, 0), lambda x: np.diagflat(x),
-    )  # fmt: skip
+        lambda x: x.copy(),
+        lambda x: x.flatten(),
+        lambda x: np.roll(x, 1, 0),
+        lambda x: np.concatenate([x]),
+        lambda x: np.stack([x]),
+        lambda x: np.tile(x, 1),
+        lambda x: x[[0, 1, 2]],
+        lambda x: x.astype(float),
+        lambda x: np.sort(x, axis=0),
+        lambda x: np.take(x, [0], axis=1),
+        lambda x: np.einsum("ij->j", x),
+        lambda x: x @ np.ones((4, 2)),
+        lambda x: np.pad(x, 0),
+        lambda x: np.diagflat(x),
+    )
 
     @pytest.mark.parametrize("copy", COPIES)
     def test_copies_do_not(self, copy: Any) -> None:
@@ -286,9 +325,15 @@ class TestMemory:
         same_as_numpy(function, M)
 
     VIEWS = (
-        lambda x: x[1:], lambda x: x.T, lambda x: x.reshape(-1), lambda x: np.flip(x), lambda x: np.split(x, 3)[0],
-        lambda x: np.diagonal(x), lambda x: x[None], lambda x: np.moveaxis(x, 0, 1),
-    )  # fmt: skip
+        lambda x: x[1:],
+        lambda x: x.T,
+        lambda x: x.reshape(-1),
+        lambda x: np.flip(x),
+        lambda x: np.split(x, 3)[0],
+        lambda x: np.diagonal(x),
+        lambda x: x[None],
+        lambda x: np.moveaxis(x, 0, 1),
+    )
 
     @pytest.mark.parametrize("view", VIEWS)
     def test_views_do(self, view: Any) -> None:
@@ -334,8 +379,17 @@ def test_any_shape(shape: tuple[int, ...], data: Any) -> None:
     def function(x: Any) -> Any:
         rolled = np.roll(x, 2, axis)
         split = np.array_split(x, parts, axis) if shape else []
-        return (np.transpose(x, order).reshape(-1), np.tile(x, counts), np.pad(x, widths) if shape else x, rolled, split,
-                np.repeat(x, 2, axis), np.flip(x, axis), np.stack([x, x], -1), np.ravel(x, "F"))  # fmt: skip
+        return (
+            np.transpose(x, order).reshape(-1),
+            np.tile(x, counts),
+            np.pad(x, widths) if shape else x,
+            rolled,
+            split,
+            np.repeat(x, 2, axis),
+            np.flip(x, axis),
+            np.stack([x, x], -1),
+            np.ravel(x, "F"),
+        )
 
     same_as_numpy(function, x)
 
@@ -343,7 +397,7 @@ def test_any_shape(shape: tuple[int, ...], data: Any) -> None:
 @given(st.lists(st.integers(0, 6), max_size=12))
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_pick_takes_what_numpy_takes(indices: list[int]) -> None:
-    listed = [run.first + i * run.step for run in runs_of(indices) for i in range(run.count)]
+    listed = [run.first + i * run.step for run in runs_of(indices) for i in range(run.length)]
     assert listed == indices
     x = array(2, 7)
     assert_same(irgrad.compile(lambda x: pick(x, 1, indices) + 0)(x), x[:, np.array(indices, int)])

@@ -1,6 +1,4 @@
-"""Arrays made like a traced one (zeros_like, full_like, ...), grids, and ranges between traced
-ends.
-"""
+"""Arrays made like a traced one (zeros_like, full_like, ...), copies, grids and ranges."""
 
 from __future__ import annotations
 
@@ -205,7 +203,7 @@ def _no_number(name: str) -> None:
     def refuse(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise TraceError(
             f"ndarray.{name} of a traced value ({self.value!r})",
-            hint="the numbers are not known while the function is lowered; leave the value as it is",
+            hint="the numbers are not known while the function is lowered; keep the value as it is",
         )
 
     method(name)(refuse)

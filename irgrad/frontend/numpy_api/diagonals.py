@@ -27,7 +27,8 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     (a,) = lift_each(a)
     if a.ndim < 2:
         raise ShapeError(f"diagonal needs an array with two axes or more, got {a.value!r}")
-    return diagonal_of(a, *axes_in_order((axis1, axis2), a.ndim), offset)
+    first, second = axes_in_order((axis1, axis2), a.ndim)
+    return diagonal_of(a, first, second, offset)
 
 
 @implements(np.linalg.diagonal)

@@ -65,9 +65,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 @implements(np.gradient)
 @copies
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """`np.gradient`: second-order central differences, one-sided of order `edge_order` at the
-    ends.
-    """
+    """`np.gradient`: central differences, one-sided of order `edge_order` at the ends."""
     f, *spacings = lift_each(f, *varargs)
     if edge_order not in (1, 2):
         raise ArgumentError("gradient: edge_order must be 1 or 2")
@@ -84,9 +82,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 def _spacings(
     f: Any, axes: tuple[int, ...], given: tuple[Any, ...], lifted: list[Any]
 ) -> list[Any]:
-    """The spacing along each axis: a scalar (a Python number promotes weakly), or the distances
-    between points.
-    """
+    """The spacing along each axis: one number, or the distances between the points."""
     values = [
         x if isinstance(x, (int, float)) else traced
         for x, traced in zip(given, lifted, strict=True)
@@ -105,7 +101,7 @@ def _steps(x: Any, extent: int) -> Any:
         return x
     if x.shape != (extent,):
         raise ShapeError(
-            f"gradient: distances must be scalars or 1-D of the axis' length {extent}, got shape {x.shape}"
+            f"gradient: distances must be scalars or 1-D of length {extent}, got shape {x.shape}"
         )
     return diff(astype(x, np.dtype(np.float64)) if x.dtype.kind in "iu" else x)
 
@@ -114,7 +110,7 @@ def _along(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     extent = f.shape[axis]
     if extent < edge_order + 1:
         raise ShapeError(
-            f"gradient: axis {axis} of size {extent} is too small, {edge_order + 1} elements are needed"
+            f"gradient: axis {axis} of size {extent} is too small for edge_order={edge_order}"
         )
 
     def at(first: int, count: int = 1) -> Any:

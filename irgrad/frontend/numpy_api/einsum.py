@@ -1,6 +1,4 @@
-"""`np.einsum` in full: implicit and explicit results, ellipses, repeated and lone letters, any
-number of operands.
-"""
+"""`np.einsum` in full: any operands, implicit results, ellipses, repeated and lone letters."""
 
 from __future__ import annotations
 
@@ -59,9 +57,7 @@ def _contracted(*lifted: Any, request: Request) -> Any:
 
 
 def reduce_all(operands: list[Operand], result: str) -> Operand:
-    """All operands contracted into one, in the order that the greedy path of `np.einsum_path`
-    gives.
-    """
+    """All operands contracted into one, in the greedy order of `np.einsum_path`."""
     for together in greedy_path(operands, result):
         chosen = [operands.pop(i) for i in sorted(together, reverse=True)][::-1]
         current = chosen[0]
@@ -142,16 +138,14 @@ def _ellipsis_axes(term: str, ndim: int, spec: str) -> int:
 
 
 def check_extents(request: Request, arrays: Sequence[Any]) -> None:
-    """A `ShapeError` where a letter has two extents; 1 broadcasts against other operands, not
-    inside one.
-    """
+    """A `ShapeError` where a letter has two extents; 1 broadcasts, but not inside one operand."""
     extents: dict[str, int] = {}
     for group, array in zip(request.groups, arrays, strict=True):
         own: dict[str, int] = {}
         for letter, extent in zip(group, array.shape, strict=True):
             if own.setdefault(letter, extent) != extent:
                 raise ShapeError(
-                    f"einsum: '{letter}' is {own[letter]} and {extent} in one operand, {array.value!r}"
+                    f"einsum: '{letter}' is {own[letter]} and {extent} in the one {array.value!r}"
                 )
             known = extents.setdefault(letter, extent)
             if known == 1:

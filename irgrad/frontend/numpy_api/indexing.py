@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -65,9 +66,7 @@ def element(x: Any, items: list[Item]) -> Any:
 
 @copies
 def advanced(x: Any, items: list[Item], apart: bool) -> Any:
-    """Integer arrays and masks, with the other indices; `apart` says that a slice stands between
-    them.
-    """
+    """Arrays, masks and the other indices; `apart` says that a slice stands between them."""
     x = reshape(x, tuple(merged_shape(items, x.shape)))
     sliced = sliced_by(x, items)
     consuming = [item for item in items if not isinstance(item, NewAxis)]
@@ -103,7 +102,7 @@ def _placed(picked: Any, items: list[Item], count: int, apart: bool) -> Any:
     return reshape(moved, shape)
 
 
-def _with_new(items: list[Item], extents: Shape) -> list[int]:
+def _with_new(items: Sequence[Item], extents: Shape) -> list[int]:
     remaining = iter(extents)
     return [1 if isinstance(item, NewAxis) else next(remaining) for item in items]
 
@@ -117,7 +116,7 @@ def sliced_by(x: Any, items: list[Item]) -> Any:
             flips += [len(bounds)] if item.flipped else []
             bounds.append((item.start, item.stop, item.step))
         elif isinstance(item, Position):
-            bounds.append((item.index, item.index + 1, 1))
+            bounds.append((item.place, item.place + 1, 1))
         elif isinstance(item, Selected):
             bounds.append((0, x.shape[len(bounds)], 1))
     if bounds != [(0, extent, 1) for extent in x.shape]:
@@ -150,9 +149,7 @@ def together(indices: list[Any]) -> list[Any]:
 
 
 def _lone_mask(index: Any) -> Any:
-    """The traced mask that is the whole subscript (beside an ellipsis or full slices after it),
-    else None.
-    """
+    """The traced mask that is the whole subscript, beside full slices after it; else None."""
     first, *rest = index if isinstance(index, tuple) and index else (index,)
     alone = all(
         entry is Ellipsis or (isinstance(entry, slice) and entry == slice(None)) for entry in rest

@@ -1,6 +1,4 @@
-"""Joining and cutting: concatenate, stack, block, append, split. Joined arrays are copies, split
-ones share memory.
-"""
+"""Joining and cutting: concatenate, stack, block, split. Joined is a copy, cut a view."""
 
 from __future__ import annotations
 
@@ -93,9 +91,8 @@ def stack(
     refuse_out("stack", out)
     parts = same_dtype([_as_array(x, strong=True) for x in arrays], dtype)
     if any(part.shape != parts[0].shape for part in parts):
-        raise ShapeError(
-            f"stack: all arrays must have one shape, got {', '.join(str(part.shape) for part in parts)}"
-        )
+        listed = ", ".join(str(part.shape) for part in parts)
+        raise ShapeError(f"stack: all arrays must have one shape, got {listed}")
     axis = normalize_axis(axis, parts[0].ndim + 1)
     return joined([expand_dims(part, axis) for part in parts], axis, "stack")
 
@@ -176,7 +173,7 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     extent = ary.shape[normalize_axis(axis, ary.ndim)]
     if not hasattr(indices_or_sections, "__len__") and extent % indices_or_sections:
         raise ShapeError(
-            f"split: axis {axis} of size {extent} does not divide into {indices_or_sections} equal parts",
+            f"split: size {extent} of axis {axis} does not divide by {indices_or_sections}",
             hint="use np.array_split",
         )
     return array_split(ary, indices_or_sections, axis)
@@ -237,9 +234,7 @@ def _listed(at_least: Any, arrays: Any) -> list[Any]:
 
 
 def _as_array(x: Any, strong: bool = False) -> Any:
-    """`x` as concatenate sees it: Python numbers promote weakly there (when axis is None), strongly
-    in stack.
-    """
+    """`x` as an array; a Python number stays one, to promote weakly, unless `strong`."""
     if any_traced(x):
         return lift_each(x)[0] if strong or isinstance(x, (list, tuple)) else x
     return np.asarray(x) if strong or isinstance(x, (list, tuple)) else x

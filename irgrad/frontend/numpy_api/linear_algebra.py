@@ -27,9 +27,7 @@ BATCH = LETTERS[3:]
 
 
 def _product(name: str, a: Any, left: str, b: Any, right: str, result: str) -> Any:
-    """A product with `left` and `right` as core letters, and NumPy's broadcasting of the axes
-    before them.
-    """
+    """A product of cores `left` and `right`, with the axes before them broadcast."""
     a, b = lift_together(a, b)
     for x, core in ((a, left), (b, right)):
         if x.ndim < len(core):
@@ -54,7 +52,8 @@ def _check_shared(name: str, a: Any, left: str, b: Any, right: str) -> None:
         )
         if one != other:
             raise ShapeError(
-                f"{name}: {a.value!r} and {b.value!r} do not fit, the summed axes are {one} and {other}",
+                f"{name}: {a.value!r} and {b.value!r} do not fit, the summed axes are "
+                f"{one} and {other}",
                 hint="a @ b needs a.shape[-1] == b.shape[-2], or b.shape[0] for a vector b",
             )
 
@@ -174,7 +173,8 @@ def _along(name: str, a: Any, a_axes: Sequence[int], b: Any, b_axes: Sequence[in
         a.shape[i] != b.shape[j] for i, j in zip(a_axes, b_axes, strict=True)
     ):
         raise ShapeError(
-            f"{name}: axes {tuple(a_axes)} of {a.value!r} and {tuple(b_axes)} of {b.value!r} differ in extent",
+            f"{name}: axes {tuple(a_axes)} of {a.value!r} and {tuple(b_axes)} of {b.value!r} "
+            "differ in extent",
             hint="the summed axes must have equal extents",
         )
     left, right = list(LETTERS[: a.ndim]), list(LETTERS[a.ndim : a.ndim + b.ndim])
@@ -253,9 +253,7 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
 
 
 def best_splits(sizes: Sequence[int]) -> dict[tuple[int, int], int]:
-    """Where to split the chain i..j of matrices sizes[i] x sizes[i + 1] (Cormen et al.,
-    matrix-chain order).
-    """
+    """Where to split matrices i..j of sizes[k] x sizes[k + 1] (Cormen et al., section 15.2)."""
     count = len(sizes) - 1
     cost = {(i, i): 0 for i in range(count)}
     split: dict[tuple[int, int], int] = {}
@@ -338,9 +336,7 @@ def _check_line(a: Any, v: Any, name: str) -> None:
 
 
 def _sliding(a: Any, v: Any, mode: str) -> Any:
-    """Inner products of `v` with the windows of `a`, which is not shorter, padded as `mode`
-    says.
-    """
+    """Inner products of `v` with the windows of the longer `a`, padded as `mode` says."""
     a, v = ravel(a), ravel(v)
     count = v.size
     around = {

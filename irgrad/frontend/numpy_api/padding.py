@@ -1,6 +1,4 @@
-"""`np.pad` in all its modes but odd reflection. Axes are padded one after the other, so later ones
-set the corners.
-"""
+"""`np.pad` but for odd reflection. Axes are padded in order, so later ones set the corners."""
 
 from __future__ import annotations
 
@@ -94,9 +92,7 @@ def widths_of(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
 
 
 def pairs(given: Any, ndim: int) -> list[tuple[Any, Any]]:
-    """An argument in any of NumPy's forms (value, (before, after), one pair for each axis) as a
-    pair for each axis.
-    """
+    """A value, a (before, after), or one pair for each axis, as a pair for each axis."""
     rows = given if isinstance(given, (list, tuple)) else [given]
     if len(rows) == 2 and not any(isinstance(row, (list, tuple)) for row in rows):
         rows = [rows]

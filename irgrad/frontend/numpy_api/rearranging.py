@@ -146,9 +146,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
 @implements(np.insert)
 @copies
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
-    """`np.insert` with static indices: the values stand before the old elements at these
-    indices.
-    """
+    """`np.insert` with static indices, before whose elements the values go."""
     arr, axis = _along(arr, obj, axis, "insert")
     arr, values = lift_each(arr, values)
     extent = arr.shape[axis]

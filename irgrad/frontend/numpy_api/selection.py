@@ -8,8 +8,8 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, ShapeError, UnsupportedError
 from irgrad.frontend.promote import common_dtype, innermost, lift
-from irgrad.frontend.subscript import REMEDY
 from irgrad.frontend.sharing import copies
+from irgrad.frontend.subscript import REMEDY
 from irgrad.frontend.tracer import implements
 from irgrad.ir.types import BOOL, broadcast_shapes
 from irgrad.ops.base import broadcast_to

@@ -1,6 +1,4 @@
-"""Other shapes of the same elements: reshape, transpose, broadcast and kin. All share memory, as in
-NumPy.
-"""
+"""Other shapes of the same elements: reshape, transpose, broadcast. All are views."""
 
 from __future__ import annotations
 
@@ -23,15 +21,13 @@ from irgrad.ops.base import broadcast_to
 
 def extents(shape: Any) -> tuple[int, ...]:
     """A shape argument, an int or a sequence of ints, as a tuple."""
-    if isinstance(shape, Iterable) and not isinstance(shape, Traced):
-        return tuple(operator.index(extent) for extent in shape)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    return (operator.index(shape),)
+    several = isinstance(shape, Iterable) and not isinstance(shape, Traced)
+    items: Any = shape if several else (shape,)
+    return tuple(map(operator.index, items))
 
 
 def axes_in_order(axes: Any, ndim: int) -> tuple[int, ...]:
-    """An axis argument, an int or a sequence of ints, as distinct axes counted from 0, in the order
-    given.
-    """
+    """An axis argument, an int or a sequence of ints, as distinct axes counted from 0."""
     listed = tuple(normalize_axis(axis, ndim) for axis in extents(axes))
     if len(set(listed)) != len(listed):
         raise ShapeError(f"an axis stands twice in {axes}")

@@ -105,7 +105,8 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
 @copies
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     """`np.digitize`; bins that are traced are taken to be increasing."""
-    if not any_traced(bins) and np.size(bins) > 1 and np.asarray(bins)[0] > np.asarray(bins)[-1]:
-        reverse = searchsorted(np.asarray(bins)[::-1], x, side="right" if right else "left")
-        return np.size(bins) - reverse
-    return searchsorted(bins, x, side="left" if right else "right")
+    side = "left" if right else "right"
+    known = None if any_traced(bins) else np.asarray(bins)
+    if known is not None and known.size and known[0] > known[-1]:
+        return known.size - searchsorted(known[::-1], x, side)
+    return searchsorted(bins, x, side)

@@ -1,0 +1,137 @@
+"""Reductions of `x[mask]` with a traced mask: the identity stands in the places not selected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irgrad.frontend.masked import METHODS, REDUCTIONS, Selection
+from irgrad.ir.types import I64
+from irgrad.ops.cast import astype
+
+
+def total(
+    s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
+) -> Any:
+    """The sum."""
+    return s.reduced(np.sum, 0, axis, keepdims, dtype=dtype)
+
+
+def product(
+    s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
+) -> Any:
+    """The product."""
+    return s.reduced(np.prod, 1, axis, keepdims, dtype=dtype)
+
+
+def mean(
+    s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
+) -> Any:
+    """The mean; nan where nothing is selected."""
+    wanted = dtype if dtype is not None or s.dtype.kind in "fc" else np.float64
+    added = total(s, axis, wanted, keepdims=keepdims)
+    return added / astype(s.count(axis), added.dtype)
+
+
+def variance(
+    s: Selection,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = False,
+) -> Any:
+    """The mean of the squared distances from the mean, with `ddof` taken from the count."""
+    away = s - mean(s, axis)
+    squares = np.absolute(away) ** 2 if away.dtype.kind == "c" else away * away
+    added = total(squares, axis, dtype, keepdims=keepdims)
+    return added / np.maximum(astype(s.count(axis), added.dtype) - ddof, 0)
+
+
+def deviation(s: Selection, *args: Any, **kwargs: Any) -> Any:
+    """The square root of the variance."""
+    return np.sqrt(variance(s, *args, **kwargs))
+
+
+def largest(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    """The maximum; the least number of the dtype where nothing is selected (NumPy raises)."""
+    return s.reduced(np.max, _extreme(s.dtype, -1), axis, keepdims)
+
+
+def smallest(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    """The minimum; the largest number of the dtype where nothing is selected (NumPy raises)."""
+    return s.reduced(np.min, _extreme(s.dtype, 1), axis, keepdims)
+
+
+def _extreme(dtype: np.dtype[Any], sign: int) -> Any:
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).max if sign > 0 else np.iinfo(dtype).min
+    return sign > 0 if dtype.kind == "b" else sign * np.inf
+
+
+def any_of(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    """Whether any holds."""
+    return s.reduced(np.any, 0, axis, keepdims)
+
+
+def all_of(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    """Whether all hold."""
+    return s.reduced(np.all, 1, axis, keepdims)
+
+
+def count_nonzero(s: Selection, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """How many are not zero."""
+    truths = s if s.dtype == bool else s.elementwise(np.not_equal, (s, 0))
+    return total(truths, axis, I64, keepdims=keepdims)
+
+
+def dot(s: Any, other: Any) -> Any:
+    """The inner product of two 1-D selections by one mask."""
+    if not (
+        isinstance(s, Selection) and isinstance(other, Selection) and s.ndim == other.ndim == 1
+    ):
+        (s if isinstance(s, Selection) else other).refuse("a product with an array")
+    return total(s * other)
+
+
+def converted(s: Selection, dtype: Any, *args: Any, **kwargs: Any) -> Selection:
+    """Another dtype."""
+    return Selection(s.whole.astype(dtype), s.mask)
+
+
+METHODS |= {
+    "sum": total,
+    "prod": product,
+    "mean": mean,
+    "var": variance,
+    "std": deviation,
+    "max": largest,
+    "min": smallest,
+    "any": any_of,
+    "all": all_of,
+    "dot": dot,
+    "astype": converted,
+    "conj": np.conjugate,
+    "conjugate": np.conjugate,
+    "copy": lambda s: s,
+}
+REDUCTIONS |= {
+    np.sum: total,
+    np.prod: product,
+    np.mean: mean,
+    np.var: variance,
+    np.std: deviation,
+    np.max: largest,
+    np.min: smallest,
+    np.amax: largest,
+    np.amin: smallest,
+    np.any: any_of,
+    np.all: all_of,
+    np.count_nonzero: count_nonzero,
+    np.dot: dot,
+    np.inner: dot,
+    np.vdot: lambda s, t: dot(np.conjugate(s), t),
+    np.ndim: lambda s: s.ndim,
+    np.size: lambda s: s.size,
+}
