@@ -39,9 +39,6 @@ def clip(
     return raised if upper is None else np.minimum(raised, upper)
 
 
-implements(getattr(np._core.umath, "clip", None))(clip)  # the ufunc behind ndarray.clip
-
-
 @method("round")
 @implements(np.round, np.around)
 def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
