@@ -85,7 +85,7 @@ class Conjugate(Linear):
         return operands
 
     def reference(self, *operands: Array) -> Array:
-        return np.conjugate(operands[0])
+        return np.asarray(np.conjugate(operands[0]))
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return bind(CONJUGATE, cotangent)

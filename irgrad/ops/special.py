@@ -29,6 +29,14 @@ def _missing(function: str, parameter: str) -> Partial:
     return refuse
 
 
+def _trigamma(x: Any, y: Any) -> Any:
+    if x.dtype.kind == "c":
+        raise UnsupportedError(
+            "psi of complex numbers has no derivative here: SciPy has no trigamma"
+        )
+    return special.zeta(2.0, x)
+
+
 # The logistic function and the normal distribution
 elementwise("expit", special.expit, lambda x, y: y * (1 - y))
 elementwise("logit", special.logit, lambda x, y: 1 / (x * (1 - x)))
@@ -50,7 +58,7 @@ elementwise("gamma", special.gamma, lambda x, y: y * special.psi(x))
 elementwise("gammaln", special.gammaln, lambda x, y: special.psi(x))
 elementwise("loggamma", special.loggamma, lambda x, y: special.psi(x))
 elementwise("rgamma", special.rgamma, lambda x, y: -y * special.psi(x))
-elementwise("psi", special.psi, lambda x, y: special.zeta(2.0, x))
+elementwise("psi", special.psi, _trigamma)
 elementwise(
     "zeta",
     special.zeta if isinstance(special.zeta, np.ufunc) else special._ufuncs._zeta,

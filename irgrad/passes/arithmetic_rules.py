@@ -236,7 +236,7 @@ def cast_simply(r: Rewriter, op: Op, x: Value) -> Value | None:
         return x if x.type.dtype == op.parameters["dtype"] else None
     inner = x.node.op
     if op.name == "conjugate":
-        return x.node.operands[0] if inner is op or x.type.dtype.kind != "c" else None
+        return x if x.type.dtype.kind != "c" else x.node.operands[0] if inner is op else None
     made_complex = inner.name == "astype" and x.node.operands[0].type.dtype.kind == "f"
     source = x.node.operands[0] if made_complex else None
     return (
