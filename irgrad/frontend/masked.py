@@ -221,7 +221,7 @@ class Selection:
     def refuse(self, what: str) -> NoReturn:
         raise UnsupportedError(
             f"{what} is not supported on x[mask]: the number of selected elements is not known",
-            location=self.builder.location,
+            location=self.builder.provenance.location,
             hint=REMEDY,
         )
 

@@ -136,6 +136,25 @@ CASES = {
     "where_broadcast": Case(lambda x, v: np.where(x > 0, x, v[:4]), (M, V)),
     "where_constant": Case(lambda x: np.where(MASK, 1.0, x), (M,)),
     "select": Case(lambda x: np.select([x > 1, x > 0], [x, x * x], 7), (M,)),
+    "piecewise": Case(
+        lambda x: np.piecewise(x, [x > 1, x < 0], [np.sqrt, -1, lambda x: x * x]), (M,)
+    ),
+    "piecewise_one": Case(lambda x: np.piecewise(x, x > 0, [lambda x, k: x**k, 7.0], 2), (M,)),
+    "unravel": Case(
+        lambda i: np.unravel_index(i, (2, 3, 4)), (np.array([0, 5, 23]),), smooth=False
+    ),
+    "unravel_fortran": Case(
+        lambda i: np.unravel_index(i, (2, 3), order="F"), (np.array([0, 5]),), smooth=False
+    ),
+    "flat": Case(lambda x: [x.flat[5], sum(x.flat)], (M,)),
+    "triangle": Case(lambda x: x[np.tril_indices_from(x, -1)], (M,)),
+    "upper_triangle": Case(lambda x: x[np.triu_indices_from(x)], (M,)),
+    "diagonal": Case(lambda x: x[np.diag_indices_from(x)], (M[:, :3],)),
+    "windows": Case(lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 3)), (M,)),
+    "windows_axis": Case(lambda x: np.lib.stride_tricks.sliding_window_view(x, 2, axis=1), (X,)),
+    "windows_twice": Case(
+        lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 2), axis=(1, 1)), (M,)
+    ),
     "select_broadcast": Case(lambda x: np.select([LINE[:, None], x > 0], [1, x]), (M,)),
 }
 

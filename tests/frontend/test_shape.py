@@ -267,6 +267,22 @@ def test_what_needs_numbers_is_refused(name: str) -> None:
     assert "test_shape.py" in str(error.value)
 
 
+def test_what_dtypes_and_shapes_say_is_static() -> None:
+    def function(x: Any, w: float) -> Any:
+        assert np.result_type(x, w) == np.float32
+        assert np.result_type(x, np.int64) == np.float64
+        assert np.can_cast(x, np.float64)
+        assert not np.can_cast(x, int)
+        assert np.common_type(x) is np.float32
+        assert np.min_scalar_type(x) == np.float32
+        assert np.isrealobj(x)
+        assert not np.iscomplexobj(x)
+        assert (np.shape(x), np.ndim(x), np.size(x), np.size(x, 1)) == ((3, 4), 2, 12, 4)
+        return x
+
+    same_as_numpy(function, F, 2.0)
+
+
 def test_unknown_keywords_of_pad() -> None:
     with pytest.raises(ArgumentError, match="does not take constant_values"):
         irgrad.trace(lambda x: np.pad(x, 1, mode="edge", constant_values=1), M)

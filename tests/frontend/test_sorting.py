@@ -35,6 +35,10 @@ CASES = {
     "argsort_flat": Case(lambda x: np.argsort(x, axis=None, kind="stable"), (TIES,), smooth=False),
     "argsort_ties": Case(lambda x: np.argsort(x, axis=-1, kind="stable"), (TIES,), smooth=False),
     "sort_by": Case(lambda x, y: y[np.argsort(x)], (V, V**2)),
+    "lexsort": Case(
+        lambda a, b: np.lexsort((a, b)), (V, np.array([1, 0, 1, 0, 2, 1, 0])), smooth=False
+    ),
+    "lexsort_axis": Case(lambda a: np.lexsort((a, a % 3, a % 2), axis=0), (TIES,), smooth=False),
     "searchsorted": Case(lambda x: np.searchsorted(EDGES, x), (M,), smooth=False),
     "searchsorted_right": Case(
         lambda e, x: e.searchsorted(x, side="right"), (EDGES, np.array([0.0, 9.0])), smooth=False

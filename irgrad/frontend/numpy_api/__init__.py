@@ -18,6 +18,7 @@ from irgrad.frontend.numpy_api import (
     selection,
     shape,
     sorting,
+    static,
 )
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "selection",
     "shape",
     "sorting",
+    "static",
 ]

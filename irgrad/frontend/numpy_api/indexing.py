@@ -10,7 +10,7 @@ import numpy as np
 from irgrad.errors import ArgumentError, IndexingError, ShapeError, UnsupportedError
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.numpy_api.joining import refuse_out, same_dtype
-from irgrad.frontend.numpy_api.shape import ravel
+from irgrad.frontend.numpy_api.shape import extents, ravel
 from irgrad.frontend.pick import gather_axis
 from irgrad.frontend.promote import any_traced, innermost, lift, lift_each
 from irgrad.frontend.sharing import copies
@@ -264,6 +264,17 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
         stacked, broadcast_to(_in_mode(which, len(listed), mode), shape)[None], 0
     )
     return reshape(picked, shape)
+
+
+@implements(np.unravel_index)
+def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[Any, ...]:
+    """`np.unravel_index`; indices outside the shape are not noticed here."""
+    (flat,) = lift_each(indices)
+    places: list[Any] = []
+    for extent in extents(shape)[:: -1 if order == "C" else 1]:
+        places.append(flat % extent)
+        flat = flat // extent
+    return tuple(places[::-1] if order == "C" else places)
 
 
 @implements(np.ix_)

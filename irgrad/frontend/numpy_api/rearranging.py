@@ -10,13 +10,14 @@ import numpy as np
 from irgrad.errors import IndexingError, IndexOutOfBounds, ShapeError, TraceError
 from irgrad.frontend.numpy_api.joining import joined
 from irgrad.frontend.numpy_api.shape import axes_in_order, extents, moveaxis, ravel, swapaxes
-from irgrad.frontend.pick import pick
+from irgrad.frontend.pick import gather_axis, pick
 from irgrad.frontend.promote import any_traced, lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements, method
-from irgrad.ir.types import normalize_axes, normalize_axis
+from irgrad.ir.types import I64, normalize_axes, normalize_axis
 from irgrad.ops.base import bind, broadcast_to
 from irgrad.ops.cast import astype
+from irgrad.ops.create import iota
 from irgrad.ops.shape import Flip, reshape
 
 
@@ -160,6 +161,26 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     new = broadcast_to(values, (*arr.shape[:axis], places.size, *arr.shape[axis + 1 :]))
     order = np.insert(np.arange(extent), places, np.arange(extent, extent + places.size))
     return pick(joined([arr, new], axis, "insert"), axis, order)
+
+
+@implements(np.lib.stride_tricks.sliding_window_view)
+def sliding_window_view(
+    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
+) -> Any:
+    """`sliding_window_view`: the windows of an array, each as the last axes (gathered, no view)."""
+    (x,) = lift_each(x)
+    widths = extents(window_shape)
+    axes = tuple(range(x.ndim)) if axis is None else extents(axis)
+    if len(axes) != len(widths):
+        raise ShapeError(f"sliding_window_view: {len(widths)} extents for {len(axes)} axes")
+    for width, along in zip(widths, axes, strict=True):
+        place = normalize_axis(along, x.ndim)
+        count = x.shape[place] - width + 1
+        if width < 0 or count < 1:
+            raise ShapeError(f"sliding_window_view: a window of {width} on {x.shape[place]}")
+        starts, steps = (iota(x, I64, (count, width), i) for i in (0, 1))
+        x = moveaxis(gather_axis(x, place, starts + steps), place + 1, -1)
+    return x
 
 
 def _along(arr: Any, obj: Any, axis: int | None, name: str) -> tuple[Any, int]:

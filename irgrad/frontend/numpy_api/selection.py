@@ -1,18 +1,21 @@
-"""Choosing between values: where, select."""
+"""Choosing between values: where, select, piecewise."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
 from irgrad.errors import ArgumentError, ShapeError, UnsupportedError
-from irgrad.frontend.promote import common_dtype, innermost, lift
+from irgrad.frontend.masked import Selection
+from irgrad.frontend.promote import common_dtype, innermost, lift, lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.subscript import REMEDY
 from irgrad.frontend.tracer import implements
 from irgrad.ir.types import BOOL, broadcast_shapes
-from irgrad.ops.base import broadcast_to
+from irgrad.ops.base import broadcast_to, zeros_like
+from irgrad.ops.cast import astype
 from irgrad.ops.select import where
 
 
@@ -45,3 +48,23 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     for condition, choice in zip(conditions[::-1], choices[::-1], strict=True):
         result = where(condition, choice, result)
     return broadcast_to(result, shape)
+
+
+@implements(np.piecewise)
+def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
+    """`np.piecewise`: each function is called on the selection where its condition holds."""
+    builder = innermost((x, condlist))
+    (x,) = lift_each(lift(builder, x))
+    several = isinstance(condlist, (list, tuple)) and np.ndim(condlist[0]) == x.ndim
+    conditions = [lift(builder, c, BOOL) for c in (condlist if several else [condlist])]
+    pieces = list(funclist)
+    if len(pieces) == len(conditions) + 1:
+        conditions.append(np.logical_not(functools.reduce(np.logical_or, conditions)))
+    if len(pieces) != len(conditions):
+        raise ShapeError(f"piecewise: {len(pieces)} functions for {len(conditions)} conditions")
+    result = zeros_like(x)
+    for condition, piece in zip(conditions, pieces, strict=True):
+        value = piece(Selection.of(x, condition), *args, **kw) if callable(piece) else piece
+        (whole, _) = lift_each(value.whole if isinstance(value, Selection) else value, x)
+        result = where(condition, astype(whole, x.dtype), result)
+    return result

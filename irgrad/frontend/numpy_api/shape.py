@@ -218,21 +218,7 @@ def _each(arrays: Sequence[Any], shape_of: Any) -> Any:
     return results[0] if len(results) == 1 else results
 
 
-@implements(np.shape)
-def shape_of(a: Any) -> tuple[int, ...]:
-    """`np.shape`, which is static."""
-    return lift_each(a)[0].shape
-
-
-@implements(np.ndim)
-def ndim_of(a: Any) -> int:
-    """`np.ndim`, which is static."""
-    return lift_each(a)[0].ndim
-
-
-@implements(np.size)
-def size_of(a: Any, axis: Any = None) -> int:
-    """`np.size`, which is static."""
-    (a,) = lift_each(a)
-    axes = normalize_axes(axis, a.ndim)
-    return math.prod(a.shape[i] for i in axes)
+@method("flat", attribute=True)
+def flat(self: Any) -> Any:
+    """`x.flat`, as the array that it runs over."""
+    return ravel(self)

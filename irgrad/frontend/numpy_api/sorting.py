@@ -88,6 +88,19 @@ def sort_complex(a: Any) -> Any:
     return sort(a)
 
 
+@implements(np.lexsort)
+@copies
+def lexsort(keys: Any, axis: int = -1) -> Any:
+    """`np.lexsort`: the last key decides first; ties by the keys before it."""
+    columns = lift_each(*keys)
+    axis = normalize_axis(axis, columns[0].ndim)
+    order = ops.argsort(columns[0], axis)
+    for column in columns[1:]:
+        again = ops.argsort(ops.take_along(column, order, axis), axis)
+        order = ops.take_along(order, again, axis)
+    return order
+
+
 @method("searchsorted")
 @implements(np.searchsorted)
 @copies
