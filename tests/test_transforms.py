@@ -298,3 +298,12 @@ def test_non_contiguous_and_foreign_byte_order_arguments() -> None:
     x = np.arange(12.0).reshape(3, 4)
     for view in (x.T, x[::-1, ::2], x.astype(">f8"), np.asfortranarray(x)):
         close(f(view), np.cos(view))
+
+
+def test_nested_traces_keep_the_user_s_line() -> None:
+    def outer(x):
+        return irgrad.grad(lambda y: x * y * y)(x) + x * 2.0
+
+    for stage in ("lowered", "optimised"):
+        graph = irgrad.compile(irgrad.grad(outer)).graph(1.5, stage=stage)
+        assert all(node.location is not None for node in graph.nodes)

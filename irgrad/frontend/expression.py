@@ -67,7 +67,10 @@ class Expression:
             with np.errstate(all="ignore"):
                 return self._run(arguments, None)
         builder = innermost(arguments)
-        with np.errstate(all="ignore"), builder.emitting(builder.location, builder.origin):
+        with (
+            np.errstate(all="ignore"),
+            builder.emitting(builder.provenance.location, builder.provenance.origin),
+        ):
             result = self._run([lifted(builder, argument) for argument in arguments], builder)
             return embedded(builder, result)
 
@@ -108,7 +111,7 @@ class Expression:
             operands = stack[start:]
             del stack[start:]
             if builder is not None and step.combines:
-                builder.location = self._places[position]
+                builder.provenance.location = self._places[position]
                 if any_traced(operands):
                     operands = embedded(builder, operands)
             try:

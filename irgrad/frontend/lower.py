@@ -21,7 +21,9 @@ from irgrad.ir.graph import Graph, Value
 from irgrad.ir.printer import clean_name
 from irgrad.ir.types import ArrayType, check_dtype, type_of
 
-_LEVEL: contextvars.ContextVar[int] = contextvars.ContextVar("irgrad_trace_level", default=0)
+_OUTER: contextvars.ContextVar[Builder | None] = contextvars.ContextVar(
+    "irgrad_outer", default=None
+)
 
 
 class Argument(NamedTuple):
@@ -129,8 +131,7 @@ def signature_of(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Signat
 
 def lower(function: Callable[..., Any], signature: Signature) -> Lowered:
     """Run `function` on tracers of the types in `signature`."""
-    level = _LEVEL.get() + 1
-    builder = Builder(Tracer, level)
+    builder = Builder(Tracer, _OUTER.get())
     names = argument_names(function, signature)
     leaves: list[Any] = []
     for name, leaf in zip(names, signature.leaves, strict=True):
@@ -141,18 +142,17 @@ def lower(function: Callable[..., Any], signature: Signature) -> Lowered:
         else:
             leaves.append(leaf.value)
     args, kwargs = unflatten(signature.tree, leaves)
-    token = _LEVEL.set(level)
+    token = _OUTER.set(builder)
     try:
-        result = function(*args, **kwargs)
+        with builder.emitting(None, None, busy=False):
+            result = function(*args, **kwargs)
         return finish(builder, result, signature, names, getattr(function, "__name__", "f"))
     except (TypeError, ValueError) as error:
-        if isinstance(
-            error.__cause__, IrgradError
-        ):  # NumPy put an error of its own in front of ours
+        if isinstance(error.__cause__, IrgradError):  # NumPy put one of its own in front of ours
             raise error.__cause__ from None
         raise
     finally:
-        _LEVEL.reset(token)
+        _OUTER.reset(token)
         builder.closed = True
 
 

@@ -64,7 +64,9 @@ def lift(builder: Builder, operand: Any, dtype: DType | None = None) -> Any:
         traced = operand
     elif isinstance(operand, np.ndarray):
         if operand.dtype == object:
-            raise UnsupportedError("an object array met a traced value", location=builder.location)
+            raise UnsupportedError(
+                "an object array met a traced value", location=builder.provenance.location
+            )
         traced = builder.wrap(builder, builder.lift(operand))
     else:
         array = np.asarray(operand, dtype)

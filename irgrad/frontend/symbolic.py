@@ -18,6 +18,7 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, IrgradError, Location, UnsupportedError
 from irgrad.frontend.identifiers import identifiers
+from irgrad.frontend.polygamma import polygamma
 from irgrad.frontend.promote import any_traced, innermost, stacked
 from irgrad.ir.builder import Builder
 from irgrad.ir.types import broadcast_shapes
@@ -42,7 +43,8 @@ def is_sympy(target: Any) -> bool:
     >>> is_sympy(3.0)
     False
     """
-    return type(target).__module__.partition(".")[0] == "sympy"
+    modules = (getattr(kind, "__module__", None) or "" for kind in type(target).__mro__)
+    return any(module.partition(".")[0] == "sympy" for module in modules)
 
 
 class Symbolic:
@@ -66,7 +68,7 @@ class Symbolic:
             ]
         )
         self.__name__ = self.__qualname__ = "formula"
-        self.__doc__ = str(formula)
+        self.__doc__ = _cropped(formula)
         self._steps  # noqa: B018 -- unsupported nodes are found now, not at the first call
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
@@ -82,7 +84,7 @@ class Symbolic:
             if not any(map(any_traced, arguments)):
                 return self._run(arguments, None)
             builder = innermost(arguments)
-            with builder.emitting(builder.location, builder.origin):
+            with builder.emitting(builder.provenance.location, builder.provenance.origin):
                 return self._run(arguments, builder)
 
     @cached_property
@@ -106,7 +108,7 @@ class Symbolic:
         for node, act in self._steps:
             operands = [known[operand] for operand in _operands(node)]
             if builder is not None:
-                builder.location = _place(node)
+                builder.provenance.location = _place(node)
             try:
                 known[node] = act(*operands)
             except IrgradError as error:
@@ -152,7 +154,10 @@ def _place(node: Any) -> Formula:
 
 @lru_cache(maxsize=4096)
 def _cropped(node: Any) -> str:
-    text = str(node)
+    try:
+        text = str(node)
+    except RecursionError:  # SymPy prints by recursion
+        return f"a deep {type(node).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -260,5 +265,5 @@ def _special() -> dict[str, Callable[..., Any]]:
     return {
         "erf": special.erf, "erfc": special.erfc, "erfinv": special.erfinv, "gamma": special.gamma,
         "loggamma": special.gammaln, "digamma": special.digamma, "beta": special.beta,
-        "polygamma": lambda order, x: special.polygamma(int(order), x),
+        "polygamma": polygamma,
     }  # fmt: skip

@@ -44,17 +44,17 @@ def entry(method: F) -> F:
 
     @functools.wraps(method)
     def wrapper(self: Tracer, *args: Any, **kwargs: Any) -> Any:
-        builder = self.builder
-        if builder.busy:
+        now = self.builder.provenance
+        if now.busy:
             return method(self, *args, **kwargs)
         site = call_site()
-        builder.busy, builder.location = True, site.location
+        now.busy, now.location = True, site.location
         try:
             result = method(self, *args, **kwargs)
         except IrgradError as error:
             raise error.at(site.location) from None
         finally:
-            builder.busy, builder.location = False, None
+            now.busy, now.location = False, None
         if (
             site.variable is not None
             and isinstance(result, Tracer)

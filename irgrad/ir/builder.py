@@ -29,25 +29,38 @@ class Traced:
         self.value = value
 
 
+class Provenance:
+    """Where the nodes emitted now come from: the user's line, and the rule that emits them.
+
+    `busy` says that it is settled, so that calls made on the way leave it alone. The builders of
+    nested traces share one, since a call may emit into any of them.
+    """
+
+    __slots__ = ("busy", "location", "origin")
+
+    def __init__(self) -> None:
+        self.location: Location | None = None
+        self.origin: Origin | None = None
+        self.busy = False
+
+
 class Builder:
     """A graph in the making.
 
     `wrap` makes the traced values that code computes with. A builder opened inside the trace of
-    another has a higher `level`; an operation on values of several levels belongs to the innermost,
+    another, `outer`, has a higher `level`; an operation on values of several levels belongs to the innermost,
     which captures the outer ones. `viewed` holds the values that share memory with another, as
     array or as view, in NumPy's semantics."""
 
-    def __init__(self, wrap: Callable[[Builder, Value], Any], level: int = 0) -> None:
+    def __init__(self, wrap: Callable[[Builder, Value], Any], outer: Builder | None = None) -> None:
         self.wrap = wrap
-        self.level = level
+        self.level = 0 if outer is None else outer.level + 1
         self.inputs: list[Value] = []
         self.nodes: list[Node] = []
         self.captures: dict[Value | int, tuple[Any, Value]] = {}
         self.constants: dict[tuple[Any, ...], Value] = {}
         self.viewed: set[Value] = set()
-        self.location: Location | None = None
-        self.origin: Origin | None = None
-        self.busy = False
+        self.provenance = Provenance() if outer is None else outer.provenance
         self.closed = False
 
     @classmethod
@@ -56,7 +69,7 @@ class Builder:
         builder = cls(wrap)
         builder.inputs = list(graph.inputs)
         builder.nodes = list(graph.nodes)
-        builder.busy = True
+        builder.provenance.busy = True
         return builder
 
     def input(self, name: str, type: ArrayType) -> Any:
@@ -83,8 +96,14 @@ class Builder:
             types = op.result_types(*[value.type for value in operands])
         except IrgradError as error:
             error.message += f"\n  operands: {', '.join(map(repr, operands))}"
-            raise error.at(self.location) from None
-        node = Node(op, tuple(operands), types, location=self.location, origin=self.origin)
+            raise error.at(self.provenance.location) from None
+        node = Node(
+            op,
+            tuple(operands),
+            types,
+            location=self.provenance.location,
+            origin=self.provenance.origin,
+        )
         self.nodes.append(node)
         if op.is_view:
             self.viewed.update((node.operands[0], Value(node, 0)))
@@ -105,7 +124,7 @@ class Builder:
             if operand.builder.closed:
                 raise TraceError(
                     "a traced value escaped from the function in which it was traced",
-                    location=self.location,
+                    location=self.provenance.location,
                     hint="pass it as an argument or return it",
                 )
             return self._capture(operand, operand.value.type)
@@ -124,14 +143,17 @@ class Builder:
         return substitute(graph, operands, self.nodes.append)
 
     @contextmanager
-    def emitting(self, location: Location | None, origin: Origin | None) -> Generator[None]:
-        """Nodes emitted inside carry this provenance."""
-        before = self.location, self.origin, self.busy
-        self.location, self.origin, self.busy = location, origin, True
+    def emitting(
+        self, location: Location | None, origin: Origin | None, busy: bool = True
+    ) -> Generator[None]:
+        """Nodes emitted inside carry this provenance; with `busy=False`, calls settle their own."""
+        now = self.provenance
+        before = now.location, now.origin, now.busy
+        now.location, now.origin, now.busy = location, origin, busy
         try:
             yield
         finally:
-            self.location, self.origin, self.busy = before
+            now.location, now.origin, now.busy = before
 
     def finish(self, name: str, outputs: Mapping[str, Value]) -> tuple[Graph, list[Any]]:
         """Close the builder -> the graph, and what its captured inputs stand for, in order."""
