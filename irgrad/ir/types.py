@@ -6,6 +6,7 @@ through this module, so that symbolic extents can join later without touching th
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -139,6 +140,7 @@ def broadcast_axes(shape: Shape, result: Shape) -> tuple[int, ...]:
 
 def normalize_axis(axis: int, ndim: int) -> int:
     """`axis` counted from 0; a `ShapeError` when there is no such axis."""
+    axis = operator.index(axis)
     if not -ndim <= axis < ndim:
         raise ShapeError(
             f"axis {axis} is out of bounds for an array of {ndim} dimension{'s' * (ndim != 1)}"

@@ -65,7 +65,9 @@ def fails_as_numpy(function: Callable[..., Any], *args: Any, match: str) -> None
 
 
 def check(case: Case) -> None:
-    """Values, and derivatives in both modes."""
+    """Values, derivatives in both modes, and that the graph's text reads back."""
     same_as_numpy(case.function, *case.args)
+    graph = irgrad.trace(case.function, *case.args)
+    assert irgrad.parse(str(graph)) == graph
     if case.smooth:
         irgrad.check_grads(case.function, case.args, order=1)
