@@ -8,7 +8,6 @@ runs the steps.
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
@@ -20,6 +19,7 @@ from irgrad.frontend.expression_names import (
     Function,
     functions,
     methods,
+    near,
     takes_keyword,
 )
 from irgrad.frontend.expression_text import Parsed, Piece, Source, Tree
@@ -62,11 +62,10 @@ class Step(NamedTuple):
     combines: bool = True
 
 
-class Argument:
+class Argument(NamedTuple):
     """A free name: the machine puts its value here."""
 
-    def __init__(self, index: int) -> None:
-        self.index = index
+    index: int
 
 
 class Program(NamedTuple):
@@ -187,9 +186,9 @@ class _Compiler:
         )
 
     def _between(self, node: ast.BinOp, symbol: str, piece: Piece) -> int:
-        """Where the operator stands: its first mention after the left operand."""
+        """Where the operator stands: its last mention before the right operand."""
         start, end = piece.end(node.left), piece.begin(node.right)
-        found = self.source.text.find(symbol, start, end)
+        found = self.source.text.rfind(symbol, start, end)
         return start if found < 0 else found
 
     def _unary(self, node: ast.UnaryOp, piece: Piece) -> Lowered:
@@ -278,9 +277,10 @@ class _Compiler:
                 piece,
                 f"write {function.name}imum(a, b), or {function.name}(x, axis=0)",
             )
-        if len(positional) > function.most:
+        given = len(positional)
+        if given > function.most:
             self.fail(
-                f"{function.name} takes {function.most} positional arguments, got {len(positional)}",
+                f"{function.name} takes {function.most} positional arguments, got {given}",
                 node.args[-1],
                 piece,
                 "name the others: axis=0",
@@ -306,9 +306,8 @@ class _Compiler:
         at = self._attribute_at(node, piece)
         method = methods().get(node.attr)
         if method is None:
-            hint = near(node.attr, methods()) or (
-                f"write {node.attr}(...)" if node.attr in functions() else ""
-            )
+            is_function = node.attr in functions()
+            hint = f"write {node.attr}(...)" if is_function else near(node.attr, methods())
             self.source.fail(f"unknown method '.{node.attr}()'", at, hint)
         return method, [node.value], at
 
@@ -399,9 +398,3 @@ def dotted(node: Any) -> str | None:
         parts.append(node.attr)
         node = node.value
     return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else None
-
-
-def near(name: str, known: Any) -> str:
-    """A hint with the known name that is closest to `name`, or nothing."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean '{close[0]}'?" if close else ""

@@ -7,6 +7,7 @@ to `getattr`.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 import operator
@@ -15,8 +16,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import special
 
 from irgrad.errors import ExpressionError
+from irgrad.frontend import functions as activations
+from irgrad.frontend.polygamma import polygamma
 from irgrad.frontend.promote import any_traced, innermost, stacked
 
 MOST_ELEMENTS = 10**7
@@ -56,9 +60,7 @@ _SPECIAL = """
     expit logit log_expit erf erfc erfinv erfcinv gamma gammaln loggamma digamma psi polygamma beta
     betaln zeta xlogy xlog1py entr rel_entr kl_div i0 i0e i1 i1e j0 j1 ndtr log_ndtr ndtri exprel
     log_softmax"""
-_ACTIVATIONS = """
-    sigmoid relu leaky_relu elu selu celu gelu silu swish softplus softsign hard_tanh hard_sigmoid
-    log_sigmoid mish softmax log_softmax logsumexp"""
+_ACTIVATIONS = "sigmoid relu leaky_relu softplus silu gelu softmax log_softmax logsumexp"
 _ALIASES = {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "asinh": "arcsinh",
     "acosh": "arccosh", "atanh": "arctanh", "pow": "power", "concat": "concatenate",
@@ -67,7 +69,7 @@ _ALIASES = {
 _KEYWORDS = """
     axis axis1 axis2 axes keepdims dtype ddof ord k n m N M offset mode constant_values shape
     start stop num step endpoint a_min a_max min max decimals repeats shift indices weights x dx
-    initial nan posinf neginf b negative_slope alpha beta approximate full_matrices compute_uv
+    initial nan posinf neginf b slope alpha beta approximate full_matrices compute_uv
     correction rowvar prepend append fill_value newshape return_sign upper descending stable
     hermitian rcond rtol fweights source destination axisa axisb axisc"""
 _METHODS = """
@@ -114,39 +116,20 @@ def functions() -> dict[str, Function]:
     ['arccos', 'arccosh', 'arcsin', 'arcsinh', 'arctan', 'arctan2', 'arctanh']
     """
     found: dict[str, Any] = {}
+    general = f"{_ELEMENTWISE} {_GENERAL}"
     for names, module in (
-        (_SPECIAL, _special()),
-        (f"{_ELEMENTWISE} {_GENERAL}", np),
+        (_SPECIAL, special),
+        (general, np),
         (_LINALG, np.linalg),
+        (_ACTIVATIONS, activations),
     ):
         found.update(
             {name: getattr(module, name) for name in names.split() if hasattr(module, name)}
         )
-    found.update(_activations())
-    found |= {"array": array, "asarray": array, "len": len}
+    found |= {"array": array, "asarray": array, "len": len, "polygamma": polygamma}
     found |= {alias: found[name] for alias, name in _ALIASES.items()}
     return {
         name: Function(name, function, _most(name, function)) for name, function in found.items()
-    }
-
-
-def _special() -> Any:
-    try:
-        import scipy.special as special
-    except ImportError:  # then its names are unknown functions
-        return None
-    return special
-
-
-def _activations() -> dict[str, Any]:
-    try:
-        from irgrad.frontend import functions as activations
-    except ImportError:
-        return {}
-    return {
-        name: getattr(activations, name)
-        for name in _ACTIVATIONS.split()
-        if hasattr(activations, name)
     }
 
 
@@ -160,6 +143,12 @@ def _most(name: str, function: Any) -> int:
     except (TypeError, ValueError):
         return 3
     return parameters.index("out") if "out" in parameters else len(parameters)
+
+
+def near(name: str, known: Any) -> str:
+    """A hint with the known name that is closest to `name`, or nothing."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{close[0]}'?" if close else ""
 
 
 def array(object: Any, dtype: Any = None) -> Any:

@@ -17,6 +17,7 @@ import numpy as np
 from irgrad.errors import ExpressionError
 from irgrad.frontend.expression_names import Function, check_size
 from irgrad.frontend.promote import any_traced, innermost, stacked
+from irgrad.ir.builder import Traced
 
 MOST_BITS = 1023
 """An integer constant has at most this many bits, so that it can always become a float."""
@@ -73,6 +74,8 @@ def _no_sequences(symbol: str, left: Any, right: Any) -> tuple[Any, Any]:
             f"'{symbol}' between a list or tuple and {_kind(other)}",
             hint="write array([...]) for an array",
         )
+    if isinstance(other, Traced) and not any_traced(right if other is left else left):
+        return left, right  # the list becomes a constant of the graph
     return _as_array(left), _as_array(right)
 
 

@@ -25,7 +25,6 @@ NESTING = 100
 DIGITS = 310
 """Most digits of an integer: as many as a float can stand for."""
 FILE = "<expression>"
-_WIDTH = 76
 
 _STRING = "|".join(
     (
@@ -62,20 +61,20 @@ class Place(Location):
         """The line, and below it a caret, as they stand after `at <expression>:1 ` in an error's
         message.
         """
-        line, column = excerpt(self.text, self.column)
+        line, column = excerpt(self.text, self.column, 48)
         lead = len(f"  at {self.file}:{self.line}    ")
         return f"{line}\n{' ' * (lead + column)}^"
 
 
-def excerpt(line: str, column: int) -> tuple[str, int]:
+def excerpt(line: str, column: int, width: int = 66) -> tuple[str, int]:
     """The part of a long line around `column`, and where `column` is in it."""
     line = line.replace("\t", " ")
-    if len(line) <= _WIDTH:
+    if len(line) <= width:
         return line, column
-    start = max(0, min(column - _WIDTH // 2, len(line) - _WIDTH))
+    start = max(0, min(column - width // 2, len(line) - width))
     head = "..." if start else ""
-    tail = "..." if start + _WIDTH < len(line) else ""
-    return f"{head}{line[start : start + _WIDTH]}{tail}", column - start + len(head)
+    tail = "..." if start + width < len(line) else ""
+    return f"{head}{line[start : start + width]}{tail}", column - start + len(head)
 
 
 class Source:

@@ -1,0 +1,305 @@
+"""The command line: `irgrad grad`, `irgrad dump`, `irgrad run`, `irgrad demo`, `irgrad backends`.
+
+Exit status: 0 done, 1 the input was wrong (a message in a panel on standard error, no traceback),
+2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+import irgrad
+from irgrad import cli_inputs as inputs
+from irgrad import cli_show as show
+from irgrad.errors import ArgumentError, IrgradError
+from irgrad.frontend.expression import expression
+from irgrad.inspect.differences import gradient_error
+from irgrad.inspect.dot import to_dot
+from irgrad.ir.graph import Graph
+from irgrad.runtime.backend import backends, default_backend, get_backend
+from irgrad.runtime.compiled import STAGES
+from irgrad.runtime.graph_function import graph_function
+
+TOLERANCE = 1e-6
+"""Largest relative error against central differences that `--check` accepts."""
+
+_EXAMPLES = """
+examples:
+  irgrad grad "x**2 + sin(y)" --at x=3.0 --at y=0.5
+  irgrad grad "0.5 * sum((W @ x - y)**2)" --at W=@w.npy --at 'x=[1, 2]' --at 'y=[0, 1]' --wrt W
+  irgrad dump --expr "sum(tanh(W @ x))" --args 'f64[4,3], f64[3]' --grad
+  irgrad dump model.py:loss --args 'f64[4,3], f64[3]' --grad --wrt W --format dot | dot -Tsvg
+  irgrad dump model.py:loss --args 'f64[3]' > loss.ir    then edit it, and:
+  irgrad run loss.ir --at 'x=[1, 2, 3]'
+  irgrad demo
+"""
+_GRAD = """
+The value and the gradients of an expression.
+
+An expression is Python's arithmetic with NumPy's and scipy.special's functions. Its free names are
+its arguments; each gets a value from --at: a number, a list, a constant expression such as
+linspace(0, 1, 5), or @file.npy. Gradients are taken with respect to all of them, or to those of
+--wrt; integers given for these are taken as floats.
+"""
+_GRAD_EXAMPLES = """
+examples:
+  irgrad grad "x**2 + sin(y)" --at x=3.0 --at y=0.5
+  irgrad grad "logsumexp(A @ x)" --at 'A=eye(3)' --at 'x=[1, 2, 3]' --wrt x --check
+  irgrad grad "sum(W**2)" --at W=@weights.npy --format json
+"""
+_DUMP = """
+The graph of a function or an expression, as text that `irgrad run` reads back, as JSON, or as a
+drawing in Graphviz's DOT language.
+
+A function is module:name (looked up from the current folder) or path/file.py:name. --args gives the
+types of its arguments, or literals for static ones.
+"""
+_DUMP_EXAMPLES = """
+examples:
+  irgrad dump model.py:loss --args 'f64[4,3], f64[3]'
+  irgrad dump model.py:loss --args 'f64[4,3], f64[3]' --grad --wrt W --wrt x --stage differentiated
+  irgrad dump --expr "sum(sin(x)**2)" --args 'f64[3]' --grad --format dot | dot -Tsvg > graph.svg
+
+stages:
+  lowered         what the function computes, before any derivative
+  differentiated  with the nodes of the derivative
+  optimised       after the passes (the default)
+"""
+_RUN = """
+Run the text of a graph, as `irgrad dump` prints it or as you have edited it. The text is data: ops
+are looked up by name, and nothing else is run. FILE may be - for standard input.
+"""
+_RUN_EXAMPLES = """
+examples:
+  irgrad run loss.ir --at 'x=[1, 2, 3]' --at W=@w.npy
+  irgrad dump --expr "x * x" --args 'f64[]' | irgrad run - --at x=3.0
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line -> the exit status."""
+    arguments = parser().parse_args(argv)
+    try:
+        return arguments.command(arguments)
+    except IrgradError as error:
+        show.show_error(error)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command line."""
+    top = argparse.ArgumentParser(
+        prog="irgrad",
+        description="Gradients of NumPy functions and expressions, through a graph you can read.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"irgrad {irgrad.__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    grad_ = _command(commands, "grad", _grad, "value and gradients of an expression", _GRAD)
+    grad_.epilog = _GRAD_EXAMPLES
+    grad_.add_argument("expression", metavar="EXPR", help="a formula, such as 'x**2 + sin(y)'")
+    _add_values(grad_)
+    _add_wrt(grad_, "an argument to differentiate to (may be repeated; default: all)")
+    grad_.add_argument("--dump", action="store_true", help="show the optimised graph too")
+    grad_.add_argument("--check", action="store_true", help="compare with central differences")
+
+    dump = _command(commands, "dump", _dump, "the graph of a function or an expression", _DUMP)
+    dump.epilog = _DUMP_EXAMPLES
+    dump.add_argument("target", nargs="?", metavar="FUNCTION", help="module:name or file.py:name")
+    dump.add_argument("--expr", metavar="EXPR", help="an expression instead of a function")
+    dump.add_argument("--args", default="", metavar="TYPES", help="such as 'f64[4,3], f64[3], n=5'")
+    dump.add_argument("--grad", action="store_true", help="the graph of its gradient")
+    _add_wrt(dump, "an argument's name or position (may be repeated; default: the first)")
+    dump.add_argument("--stage", choices=STAGES, default="optimised", help="default: optimised")
+    dump.add_argument("--format", choices=("text", "json", "dot"), default="text")
+
+    run = _command(commands, "run", _run, "run the text of a graph", _RUN)
+    run.epilog = _RUN_EXAMPLES
+    run.add_argument("file", metavar="FILE", help="a graph's text, or - for standard input")
+    _add_values(run)
+
+    _command(commands, "demo", _demo, "a loss, its graph before and after, its gradients, a check")
+    _command(commands, "backends", _backends, "the installed backends")
+    return top
+
+
+def _command(commands: Any, name: str, run: Any, help: str, description: str = "") -> Any:
+    made = commands.add_parser(
+        name,
+        help=help,
+        description=(description or help).strip(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.set_defaults(command=run, usage=made.error)
+    return made
+
+
+def _add_values(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--at",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an argument's value: x=3.0, 'v=[1, 2]', W=@file.npy (may be repeated)",
+    )
+    command.add_argument("--backend", metavar="NAME", help="default: the first of irgrad backends")
+    command.add_argument("--format", choices=("table", "json"), default="table")
+
+
+def _add_wrt(command: argparse.ArgumentParser, help: str) -> None:
+    command.add_argument("--wrt", action="append", default=[], metavar="NAME", help=help)
+
+
+def _working(what: str) -> AbstractContextManager[Any]:
+    """A spinner on standard error while something takes its time, where that is a terminal."""
+    return show.console(stderr=True).status(what)
+
+
+def _grad(arguments: argparse.Namespace) -> int:
+    formula = expression(arguments.expression)
+    given = inputs.values(arguments.at)
+    wrt = _wrt(arguments.wrt, formula.names)
+    at = {name: inputs.numeric(value, floats=name in wrt) for name, value in given.items()}
+    args = inputs.in_order(formula.names, at, "the expression")
+    target = irgrad.compile(irgrad.value_and_grad(formula, tuple(wrt)), arguments.backend)
+    with _working("compiling and running"):
+        start = time.perf_counter()
+        value, gradients = target(*args)
+        seconds = time.perf_counter() - start
+        errors = _errors(formula, args, wrt, gradients) if arguments.check else {}
+    graph = str(target.graph(*args)) if arguments.dump else None
+    if arguments.format == "json":
+        report: dict[str, Any] = {
+            "value": value,
+            "gradients": dict(zip(wrt, gradients, strict=True)),
+        }
+        report |= {"backend": arguments.backend or default_backend(), "seconds": seconds}
+        report |= {"relative_errors": errors} if arguments.check else {}
+        show.show_json(report | ({"graph": graph} if graph else {}))
+    else:
+        _show_gradients(formula, at, wrt, value, gradients, graph)
+        _show_errors(errors)
+    return int(any(not error <= TOLERANCE for error in errors.values()))
+
+
+def _wrt(given: list[str], names: Sequence[str]) -> list[str]:
+    """The arguments to differentiate to: all, where none is given."""
+    if not names:
+        raise ArgumentError("the expression has no argument to differentiate to")
+    for name in given:
+        if name not in names:
+            raise ArgumentError(f"--wrt {name}: the expression's arguments are {', '.join(names)}")
+    return given or list(names)
+
+
+def _show_gradients(
+    formula: Any, at: Any, wrt: Any, value: Any, gradients: Any, graph: Any
+) -> None:
+    out = show.console()
+    out.print(Text(formula.text, style="bold"))
+    out.print(Text(f"= {show.short(value)}"))
+    out.print(show.gradients_table("", wrt, at, gradients))
+    if graph:
+        show.show_text(out, graph)
+
+
+def _errors(formula: Any, args: list[Any], wrt: list[str], gradients: Any) -> dict[str, float]:
+    """The relative error of each gradient against central differences."""
+    return {
+        name: gradient_error(formula, args, formula.names.index(name), gradient)
+        for name, gradient in zip(wrt, gradients, strict=True)
+    }
+
+
+def _show_errors(errors: dict[str, float]) -> None:
+    for name, error in errors.items():
+        agrees = error <= TOLERANCE
+        style = "green" if agrees else "bold red"
+        verdict = "agrees with" if agrees else "DISAGREES with"
+        text = f"{name}: {verdict} central differences, relative error {error:.1e}"
+        show.console().print(Text(text, style=style))
+
+
+def _dump(arguments: argparse.Namespace) -> int:
+    if (arguments.target is None) == (arguments.expr is None):
+        arguments.usage("give a FUNCTION (such as model.py:loss) or --expr EXPR, and not both")
+    if arguments.wrt and not arguments.grad:
+        arguments.usage("--wrt goes with --grad")
+    args, kwargs = inputs.types(arguments.args)
+    named = arguments.target is not None
+    target = inputs.target(arguments.target) if named else expression(arguments.expr)
+    if arguments.grad:
+        target = irgrad.grad(target, inputs.argnums(arguments.wrt))
+    with _working("lowering"):
+        graph = irgrad.compile(target).graph(*args, stage=arguments.stage, **kwargs)
+        text = {"text": str, "json": Graph.to_json, "dot": to_dot}[arguments.format](graph)
+    if arguments.format == "text":
+        show.show_text(show.console(), text)
+    else:
+        print(text.rstrip("\n"))
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    graph = irgrad.parse(_read(arguments.file))
+    function = graph_function(graph)
+    given = inputs.values(arguments.at)
+    args = inputs.in_order(function.names, given, f"@{graph.name}")
+    floats = [type.dtype.kind in "fc" for type in graph.input_types]
+    args = [inputs.numeric(x, floats=float_) for x, float_ in zip(args, floats, strict=True)]
+    with _working("compiling and running"):
+        result = irgrad.compile(graph, arguments.backend)(*args)
+    results = result if isinstance(result, tuple) else (result,)
+    named = dict(zip(graph.output_names, results, strict=True))
+    if arguments.format == "json":
+        show.show_json({"outputs": named, "backend": arguments.backend or default_backend()})
+    else:
+        show.console().print(show.values_table(f"@{graph.name}", named.items()))
+    return 0
+
+
+def _read(file: str) -> str:
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ArgumentError(f"cannot read {file}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ArgumentError(f"{file} is not a text", hint="write one with irgrad dump") from None
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from irgrad.demo import demo
+
+    return demo(show.console())
+
+
+def _backends(arguments: argparse.Namespace) -> int:
+    made = show.table("installed backends", "name", "class", "")
+    for name in backends():
+        try:
+            kind = type(get_backend(name))
+            described = f"{kind.__module__}.{kind.__qualname__}"
+        except Exception as error:  # a stranger's backend may fail to load in any way
+            described = f"does not load: {error}"
+        made.add_row(name, Text(described), "default" if name == default_backend() else "")
+    show.console().print(made)
+    return 0
+
+
+__all__ = ["main", "parser"]
