@@ -125,6 +125,9 @@ class Expression:
             )
         return stack[0]
 
+    def __reduce__(self) -> Any:
+        return expression, (self.text,)
+
     def __repr__(self) -> str:
         text = self.text if len(self.text) <= 60 else f"{self.text[:57]}..."
         return f"expression({text!r})"

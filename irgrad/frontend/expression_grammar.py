@@ -392,9 +392,9 @@ _HANDLERS: dict[type, Callable[[_Compiler, Any, Piece], Lowered | Argument]] = {
 
 
 def dotted(node: Any) -> str | None:
-    """`a.b.c` for a chain of attributes of a name, None for anything else."""
+    """`a.b.c` for a short chain of attributes of a name, None for anything else."""
     parts: list[str] = []
-    while isinstance(node, ast.Attribute):
+    while isinstance(node, ast.Attribute) and len(parts) < 4:
         parts.append(node.attr)
         node = node.value
     return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else None

@@ -241,6 +241,7 @@ _COUNTS: dict[str, Callable[..., Any]] = {
         _size(x) * (_size(x) if N is None else operator.index(N))
     ),
     "broadcast_to": lambda x, shape, **_: _extent(shape),
+    "pad": lambda x, width, **_: math.prod(n + 2 * int(np.max(width)) for n in np.shape(x)),
     "tile": lambda x, reps, **_: _size(x) * _extent(reps),
     "repeat": lambda x, repeats, *rest, **_: (
         _size(x) * (repeats if isinstance(repeats, int) else 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -323,6 +325,15 @@ def test_a_long_line_is_cut_around_the_caret() -> None:
     with pytest.raises(ShapeError) as caught:
         irgrad.trace(text, np.ones(3), np.ones((4, 4)))
     assert max(map(len, str(caught.value).splitlines())) < 100
+
+
+def test_it_travels_to_other_processes_and_threads() -> None:
+    formula = expression("x**2 + y")
+    assert pickle.loads(pickle.dumps(formula))(3.0, 1.0) == 10.0
+    with ThreadPoolExecutor(8) as pool:
+        compiled = irgrad.compile("sum(sin(x) * y)")
+        results = list(pool.map(lambda k: compiled(np.full(3, k), 1.0), np.arange(64.0)))
+    np.testing.assert_allclose(results, 3 * np.sin(np.arange(64.0)))
 
 
 def test_it_is_a_function_for_tools() -> None:
