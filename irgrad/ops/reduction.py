@@ -1,19 +1,22 @@
-"""Reductions over axes: sum, prod, max, min, any, all, argmax, argmin; and the running ones:
-cumsum, cumprod.
-"""
+"""Reductions over axes, which are dropped: sum, prod, max, min, argmax, argmin, any, all.
+
+Operands have the dtype of the result: what NumPy converts before it adds, the frontend converts.
+The running ones are in `scan`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
-from irgrad.errors import ShapeError
-from irgrad.ir.op import Array, register
-from irgrad.ir.types import ArrayType, drop_axes, keep_axes
-from irgrad.ops.base import Linear, broadcast_to
-from irgrad.ops.shape import reshape
+from irgrad.errors import DTypeError, ShapeError
+from irgrad.ir.op import Array, Op, register
+from irgrad.ir.types import BOOL, I64, ArrayType, drop_axes, keep_axes
+from irgrad.ops.base import Flat, Linear, bind, broadcast_to, zeros_like
+from irgrad.ops.create import iota
+from irgrad.ops.select import where
+from irgrad.ops.shape import reshape, transpose
 
 
 def check_axes(name: str, axes: tuple[int, ...], x: ArrayType) -> None:
@@ -22,15 +25,43 @@ def check_axes(name: str, axes: tuple[int, ...], x: ArrayType) -> None:
         raise ShapeError(f"{name}: axes {axes} are not distinct axes of {x} in increasing order")
 
 
+def check_axis(name: str, axis: int, x: ArrayType) -> None:
+    """A `ShapeError` unless `axis` is an axis of `x`."""
+    if not 0 <= axis < x.ndim:
+        raise ShapeError(f"{name}: {x} has no axis {axis}")
+
+
+def check_ordered(name: str, x: ArrayType) -> None:
+    """A `DTypeError` for complex numbers, which have no order."""
+    if x.dtype.kind == "c":
+        raise DTypeError(f"{name} of complex numbers is not supported", hint="take .real or np.abs")
+
+
 def restored(reduced: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
     """`reduced` with the reduced axes back, repeated to `shape`."""
     leading = axes == tuple(range(len(axes)))
     return broadcast_to(reduced if leading else reshape(reduced, keep_axes(shape, axes)), shape)
 
 
+def _merged(x: Any, axes: tuple[int, ...]) -> Any:
+    """`x` with `axes` at the end, as one axis in C order."""
+    rest = [axis for axis in range(x.ndim) if axis not in axes]
+    moved = transpose(x, [*rest, *axes])
+    count = int(np.prod([x.shape[axis] for axis in axes], dtype=int))
+    return reshape(moved, [*moved.shape[: len(rest)], count])
+
+
+def _split(merged: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """The inverse of `_merged` for an array of `shape`."""
+    rest = [axis for axis in range(len(shape)) if axis not in axes]
+    order = [*rest, *axes]
+    moved = reshape(merged, [shape[axis] for axis in order])
+    return transpose(moved, [order.index(axis) for axis in range(len(shape))])
+
+
 @register("sum")
 class Sum(Linear):
-    """The sum over `axes`, which are dropped; transposed by a broadcast."""
+    """The sum over `axes`; transposed by a broadcast."""
 
     axes: tuple[int, ...]
 
@@ -44,3 +75,191 @@ class Sum(Linear):
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return restored(cotangent, self.axes, primals[0].shape)
+
+
+@register("prod")
+class Prod(Op):
+    """The product over `axes`.
+
+    The partial in each element is the product of all others: those before it times those after it,
+    without a division, so that zeros among them do no harm to any derivative."""
+
+    axes: tuple[int, ...]
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        (x,) = operands
+        check_axes("prod", self.axes, x)
+        return (ArrayType(x.dtype, drop_axes(x.shape, self.axes)),)
+
+    def reference(self, *operands: Array) -> Array:
+        return np.asarray(np.prod(operands[0], self.axes, dtype=operands[0].dtype))
+
+    def _partial(self, x: Any) -> Any:
+        from irgrad.ops.scan import product_of_others
+
+        if len(self.axes) == 1:
+            return product_of_others(x, self.axes[0])
+        merged = _merged(x, self.axes)
+        return _split(product_of_others(merged, merged.ndim - 1), self.axes, x.shape)
+
+    def jvp(
+        self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
+    ) -> Sequence[Any]:
+        return [bind(Sum(self.axes), self._partial(primals[0]) * tangents[0])]
+
+    def vjp(
+        self,
+        primals: Sequence[Any],
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        wanted: Sequence[bool],
+    ) -> Sequence[Any]:
+        (x,) = primals
+        return [restored(cotangents[0], self.axes, x.shape) * self._partial(x)]
+
+
+class _Extreme(Op):
+    """The largest or smallest element over `axes`; nan where there is a nan.
+
+    Derivatives follow the first such element, in C order over the reduced axes."""
+
+    axes: tuple[int, ...]
+    ufunc: ClassVar[np.ufunc]
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        (x,) = operands
+        check_axes(self.name, self.axes, x)
+        check_ordered(self.name, x)
+        result = ArrayType(x.dtype, drop_axes(x.shape, self.axes))
+        if not x.size and result.size:
+            raise ShapeError(f"{self.name} of {x} over axes {self.axes}: nothing to choose from")
+        return (result,)
+
+    def reference(self, *operands: Array) -> Array:
+        return np.asarray(self.ufunc.reduce(operands[0], self.axes))
+
+    def _position(self, merged: Any) -> Any:
+        """The op that finds the first extreme element along the last axis."""
+        raise NotImplementedError
+
+    def _chosen(self, x: Any) -> Any:
+        """A mask of the elements that the results are."""
+        merged = x if len(self.axes) == 1 else _merged(x, self.axes)
+        axis = self.axes[0] if len(self.axes) == 1 else merged.ndim - 1
+        first = restored(bind(self._position(axis), merged), (axis,), merged.shape)
+        mask = np.equal(iota(x, I64, merged.shape, axis), first)
+        return mask if merged is x else _split(mask, self.axes, x.shape)
+
+    def jvp(
+        self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
+    ) -> Sequence[Any]:
+        (x,), (x_dot,) = primals, tangents
+        if not self.axes or not x.size:
+            return [bind(Sum(self.axes), x_dot)]
+        return [bind(Sum(self.axes), where(self._chosen(x), x_dot, zeros_like(x)))]
+
+    def vjp(
+        self,
+        primals: Sequence[Any],
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        wanted: Sequence[bool],
+    ) -> Sequence[Any]:
+        (x,) = primals
+        spread = restored(cotangents[0], self.axes, x.shape)
+        if not self.axes or not x.size:
+            return [spread]
+        return [where(self._chosen(x), spread, zeros_like(x))]
+
+
+@register("max")
+class Max(_Extreme):
+    """The largest element over `axes`."""
+
+    axes: tuple[int, ...]
+    ufunc = np.maximum
+
+    def _position(self, merged: Any) -> Any:
+        return Argmax(merged)
+
+
+@register("min")
+class Min(_Extreme):
+    """The smallest element over `axes`."""
+
+    axes: tuple[int, ...]
+    ufunc = np.minimum
+
+    def _position(self, merged: Any) -> Any:
+        return Argmin(merged)
+
+
+class _Position(Flat):
+    """Where the first extreme element stands along `axis`; the first nan where there is one."""
+
+    axis: int
+    find: ClassVar[Callable[..., Any]]
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        (x,) = operands
+        check_axis(self.name, self.axis, x)
+        check_ordered(self.name, x)
+        result = ArrayType(I64, drop_axes(x.shape, (self.axis,)))
+        if not x.shape[self.axis] and result.size:
+            raise ShapeError(f"{self.name} of {x} along axis {self.axis}: nothing to choose from")
+        return (result,)
+
+    def reference(self, *operands: Array) -> Array:
+        (x,) = operands
+        if not x.size:
+            return np.zeros(drop_axes(x.shape, (self.axis,)), I64)
+        return np.asarray(type(self).find(x, self.axis), I64)
+
+
+@register("argmax")
+class Argmax(_Position):
+    """The index of the first largest element along `axis`."""
+
+    axis: int
+    find = np.argmax
+
+
+@register("argmin")
+class Argmin(_Position):
+    """The index of the first smallest element along `axis`."""
+
+    axis: int
+    find = np.argmin
+
+
+class _Truth(Flat):
+    """Logic over `axes` of bools."""
+
+    axes: tuple[int, ...]
+    ufunc: ClassVar[np.ufunc]
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        (x,) = operands
+        check_axes(self.name, self.axes, x)
+        if x.dtype != BOOL:
+            raise DTypeError(f"{self.name} takes bools, got {x}", hint="insert astype")
+        return (ArrayType(BOOL, drop_axes(x.shape, self.axes)),)
+
+    def reference(self, *operands: Array) -> Array:
+        return np.asarray(self.ufunc.reduce(operands[0], self.axes))
+
+
+@register("any")
+class Any_(_Truth):
+    """Whether any element over `axes` is true."""
+
+    axes: tuple[int, ...]
+    ufunc = np.logical_or
+
+
+@register("all")
+class All(_Truth):
+    """Whether all elements over `axes` are true."""
+
+    axes: tuple[int, ...]
+    ufunc = np.logical_and
