@@ -55,7 +55,7 @@ def demo(out: Console) -> int:
     """Show everything; the exit status is 1 where a gradient disagrees with differences."""
     loss, args = user_function(), example(3, 4, 2)
     _heading(out, f"1. The code: plain NumPy, in {FILE}")
-    out.print(Syntax(SOURCE, "python", line_numbers=True, background_color="default"))
+    out.print(Syntax(SOURCE.rstrip(), "python", line_numbers=True, background_color="default"))
     _graphs(out, loss, args)
     worst = max(_gradients(out, loss, args), _backends(out, loss))
     return int(not worst < 1e-6)
