@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.op import Array
 from irgrad.ops.base import Elementwise
@@ -35,6 +36,7 @@ class NumpyBackend:
 
     name = "numpy"
 
+    @paused_gc()
     def compile(self, graph: Graph) -> Interpreter:
         """A function from the arrays of all inputs to the arrays of all outputs."""
         return Interpreter(graph)

@@ -11,10 +11,12 @@ from irgrad.autodiff.forward import push_forward
 from irgrad.autodiff.reverse import backpropagate
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, substitute
+from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Origin, Value, input_value
 from irgrad.ops.base import full
 
 
+@paused_gc()
 def gradient(graph: Graph, output: int, wrt: Sequence[Value]) -> Graph:
     """`graph` with a further output `d_x` for the gradient of one scalar output to each value in
     `wrt`.
@@ -31,6 +33,7 @@ def gradient(graph: Graph, output: int, wrt: Sequence[Value]) -> Graph:
     )
 
 
+@paused_gc()
 def pullback(graph: Graph, wrt: Sequence[Value]) -> Graph:
     """`graph` with an input `out.bar` for the cotangent of each output, and an output `d_x` for
     each value in `wrt`.
@@ -50,6 +53,7 @@ def pullback(graph: Graph, wrt: Sequence[Value]) -> Graph:
     return _with_outputs(graph, builder, outputs, new)
 
 
+@paused_gc()
 def pushforward(graph: Graph, along: Sequence[Value]) -> Graph:
     """`graph` with an input `x.dot` for the tangent of each input in `along`, and an output
     `out.dot` for each output.

@@ -17,6 +17,7 @@ from irgrad.frontend.masked import Selection
 from irgrad.frontend.pytree import flatten, flatten_with_paths, paths_of, unflatten
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, Traced
+from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.printer import clean_name
 from irgrad.ir.types import ArrayType, check_dtype, type_of
@@ -129,6 +130,7 @@ def signature_of(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Signat
     return Signature(tree, kinds), traced
 
 
+@paused_gc()
 def lower(function: Callable[..., Any], signature: Signature) -> Lowered:
     """Run `function` on tracers of the types in `signature`."""
     builder = Builder(Tracer, _OUTER.get())

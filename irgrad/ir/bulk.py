@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 _lock = threading.RLock()
@@ -17,7 +17,7 @@ _was_enabled = False
 
 
 @contextmanager
-def paused_gc() -> Iterator[None]:
+def paused_gc() -> Generator[None]:
     """Stop the cyclic garbage collector inside a with block, or a function decorated with it.
 
     Blocks may nest, and overlap in several threads: the collector comes back, if it was there, when

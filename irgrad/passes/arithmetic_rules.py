@@ -92,7 +92,9 @@ def product_of_scalars(r: Rewriter, x: Value, y: Value) -> Value:
 
 @rule(ARITHMETIC, "multiply", "divide")
 def hoist_negative(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
-    """(-x) y = -(x y) and (-x) / y = -(x / y), so that negatives meet and cancel; a (-x) = (-a) x."""
+    """(-x) y = -(x y) and (-x) / y = -(x / y), so that negatives meet and cancel; a (-x) = (-a)
+    x.
+    """
     if x.type.dtype.kind not in "fc":
         return None
     if made_by(x, NEGATIVE) and made_by(y, NEGATIVE):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph
 from irgrad.ir.verify import verify
 from irgrad.passes.contract_rules import CONTRACTIONS
@@ -78,10 +79,12 @@ class Report:
         return "\n".join(lines)
 
 
+@paused_gc()
 def optimise(
     graph: Graph, passes: tuple[str, ...] = PIPELINE, report: Report | None = None
 ) -> Graph:
-    """Run the passes in order -> a smaller graph with the same value.
+    """Run the passes in order -> a smaller graph with the same value. A pass that gave the very
+    graph at hand has nothing to add, and is not run again.
 
     >>> import irgrad
     >>> report = Report()
@@ -89,10 +92,12 @@ def optimise(
     >>> len(small) <= report.stages[0].before
     True
     """
+    settled: dict[str, Graph] = {}
     for name in passes:
         start = time.perf_counter()
-        result = PASSES[name](graph)
+        result = graph if settled.get(name) is graph else PASSES[name](graph)
         seconds = time.perf_counter() - start
+        settled[name] = result
         if VERIFY:
             verify(result)
         if report is not None:

@@ -137,7 +137,9 @@ def concatenate_simply(r: Rewriter, op: Any, *parts: Value) -> Value | None:
 
 @rule(SHAPES, "add")
 def add_of_pads(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
-    """pad(a) + pad(b) = pad(a + b) for the same widths: the adjoint of a slice that is read twice."""
+    """pad(a) + pad(b) = pad(a + b) for the same widths: the adjoint of a slice that is read
+    twice.
+    """
     if not isinstance(x.node.op, Pad) or x.node.op != y.node.op:
         return None
     if not r.used_once(x) or not r.used_once(y):
