@@ -15,7 +15,8 @@ LN2, LN10 = math.log(2), math.log(10)
 
 def _share(x: Any, y: Any, scale: float = 1.0) -> Any:
     """e^x / (e^x + e^y), also where both are the same infinity."""
-    return special.expit(scale * np.where(x == y, 0, x - y))
+    alike = np.logical_and(x == y, np.isinf(x))
+    return special.expit(scale * np.where(alike, 0, x - y))
 
 
 EXP = elementwise("exp", np.exp, lambda x, y: y)

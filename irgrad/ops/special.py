@@ -37,13 +37,27 @@ def _trigamma(x: Any, y: Any) -> Any:
     return special.zeta(2.0, x)
 
 
+def _hazard(x: Any, y: Any) -> Any:
+    """phi(x) / Phi(x) with y = log Phi(x): through erfcx below 0, where exp(-x^2/2 - y) cancels."""
+    if x.dtype.kind == "c":
+        return np.exp(-0.5 * x * x - y) / SQRT_TWO_PI
+    below, above, level = np.where(x < 0, x, 0), np.where(x < 0, 0, x), np.where(x < 0, 0, y)
+    low = math.sqrt(2 / math.pi) / special.erfcx(-math.sqrt(0.5) * below)
+    return np.where(x < 0, low, np.exp(-0.5 * above * above - level) / SQRT_TWO_PI)
+
+
+def _ratio(x: Any, y: Any) -> Any:
+    """x / y with 0 / 0 = 0."""
+    return x / np.where(np.logical_and(x == 0, y == 0), 1, y)
+
+
 # The logistic function and the normal distribution
 elementwise("expit", special.expit, lambda x, y: y * (1 - y))
 elementwise("logit", special.logit, lambda x, y: 1 / (x * (1 - x)))
 elementwise("log_expit", special.log_expit, lambda x, y: special.expit(-x))
 elementwise("ndtr", special.ndtr, lambda x, y: np.exp(-0.5 * x * x) / SQRT_TWO_PI)
 elementwise("ndtri", special.ndtri, lambda p, x: np.exp(0.5 * x * x) * SQRT_TWO_PI)
-elementwise("log_ndtr", special.log_ndtr, lambda x, y: np.exp(-0.5 * x * x - y) / SQRT_TWO_PI)
+elementwise("log_ndtr", special.log_ndtr, _hazard)
 
 # Error functions [7.2, 7.10]
 elementwise("erf", special.erf, lambda x, y: TWO_OVER_SQRT_PI * np.exp(-x * x))
@@ -104,26 +118,26 @@ elementwise(
     "xlogy",
     special.xlogy,
     lambda x, y, z: np.log(y),
-    lambda x, y, z: x / np.where(x == 0, 1, y),
+    lambda x, y, z: _ratio(x, y),
 )
 elementwise(
     "xlog1py",
     special.xlog1py,
     lambda x, y, z: np.log1p(y),
-    lambda x, y, z: x / np.where(x == 0, 1, 1 + y),
+    lambda x, y, z: _ratio(x, 1 + y),
 )
 elementwise("entr", special.entr, lambda x, y: -np.log(x) - 1)
 elementwise(
     "rel_entr",
     special.rel_entr,
     lambda x, y, z: np.log(x) - np.log(y) + 1,
-    lambda x, y, z: -x / np.where(x == 0, 1, y),
+    lambda x, y, z: -_ratio(x, y),
 )
 elementwise(
     "kl_div",
     special.kl_div,
     lambda x, y, z: np.log(x) - np.log(y),
-    lambda x, y, z: 1 - x / np.where(x == 0, 1, y),
+    lambda x, y, z: 1 - _ratio(x, y),
 )
 
 # Bessel functions [10.6, 10.29]

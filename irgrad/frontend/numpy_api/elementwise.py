@@ -1,6 +1,4 @@
-"""Elementwise functions that are compositions of ops: clip, round, divmod, sinc, the parts of complex
-numbers, and kin.
-"""
+"""Elementwise functions made of ops: clip, round, divmod, sinc, parts of complex numbers."""
 
 from __future__ import annotations
 
@@ -9,20 +7,17 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from irgrad.errors import UnsupportedError
+from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.promote import innermost, lift, lift_together
+from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements, method
 from irgrad.ops.base import bind
 from irgrad.ops.cast import IMAG, REAL, astype, conjugate
 
 
-def _no_out(name: str, out: Any) -> None:
-    if out is not None:
-        raise UnsupportedError(f"{name}: out= is not supported on traced values", hint="assign it")
-
-
 @method("clip")
 @implements(np.clip)
+@copies
 def clip(
     a: Any,
     a_min: Any = None,
@@ -33,7 +28,7 @@ def clip(
     max: Any = None,
 ) -> Any:
     """`np.clip`: minimum(maximum(a, lower), upper), either of which may be None."""
-    _no_out("clip", out)
+    refuse_out("clip", out)
     lower, upper = (a_min if min is None else min), (a_max if max is None else max)
     raised = a if lower is None else np.maximum(a, lower)
     return raised if upper is None else np.minimum(raised, upper)
@@ -41,9 +36,10 @@ def clip(
 
 @method("round")
 @implements(np.round, np.around)
+@copies
 def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """`np.round`: to the nearest multiple of 10**-decimals, halves to even."""
-    _no_out("round", out)
+    refuse_out("round", out)
     if a.dtype.kind in "biu":
         return a if decimals >= 0 else _rounded(a, decimals)
     if a.dtype.kind == "c":
@@ -60,7 +56,7 @@ def _rounded(a: Any, decimals: int) -> Any:
 @implements(np.fix)
 def fix(x: Any, out: Any = None) -> Any:
     """`np.fix`: towards zero."""
-    _no_out("fix", out)
+    refuse_out("fix", out)
     return np.trunc(x)
 
 
@@ -73,6 +69,7 @@ def divmod_(x: Any, y: Any) -> tuple[Any, Any]:
 @implements(np.modf)
 def modf(x: Any) -> tuple[Any, Any]:
     """`np.modf`: fractional and integral part."""
+    (x,) = lift_together(x, inexact=True)
     whole = np.trunc(x)
     return np.where(np.isinf(x), np.copysign(0.0, x), x - whole), whole
 
@@ -122,6 +119,7 @@ def imag(x: Any) -> Any:
 @method("conj")
 @method("conjugate")
 @implements(np.conjugate)
+@copies
 def conj(x: Any) -> Any:
     """The complex conjugate."""
     return conjugate(x)
@@ -152,14 +150,14 @@ def isreal(x: Any) -> Any:
 @implements(np.isposinf)
 def isposinf(x: Any, out: Any = None) -> Any:
     """Where x is +inf."""
-    _no_out("isposinf", out)
+    refuse_out("isposinf", out)
     return np.logical_and(np.isinf(x), np.logical_not(np.signbit(x)))
 
 
 @implements(np.isneginf)
 def isneginf(x: Any, out: Any = None) -> Any:
     """Where x is -inf."""
-    _no_out("isneginf", out)
+    refuse_out("isneginf", out)
     return np.logical_and(np.isinf(x), np.signbit(x))
 
 
@@ -193,10 +191,11 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
 
 
 @implements(np.nan_to_num)
+@copies
 def nan_to_num(
     x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
-    """`np.nan_to_num`; the replaced places have derivative 0."""
+    """`np.nan_to_num`, never in place; the replaced places have derivative 0."""
     if x.dtype.kind == "c":
         parts = [nan_to_num(part, copy, nan, posinf, neginf) for part in (real(x), imag(x))]
         return parts[0] + 1j * parts[1]
