@@ -12,13 +12,17 @@ from irgrad.frontend.numpy_api import (
     joining,
     linear_algebra,
     masked_reductions,
+    nan_reductions,
     padding,
     rearranging,
     reductions,
+    scans,
     selection,
     shape,
     sorting,
     static,
+    statistics,
+    ufunc_methods,
 )
 
 __all__ = [
@@ -31,11 +35,15 @@ __all__ = [
     "joining",
     "linear_algebra",
     "masked_reductions",
+    "nan_reductions",
     "padding",
     "rearranging",
     "reductions",
+    "scans",
     "selection",
     "shape",
     "sorting",
     "static",
+    "statistics",
+    "ufunc_methods",
 ]
