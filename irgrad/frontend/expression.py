@@ -105,7 +105,7 @@ class Expression:
         stack: list[Any] = []
         for position, step in enumerate(self._program.steps):
             if isinstance(step, Argument):
-                stack.append(arguments[step.index])
+                stack.append(arguments[step.position])
                 continue
             start = len(stack) - step.arity
             operands = stack[start:]

@@ -65,7 +65,7 @@ class Step(NamedTuple):
 class Argument(NamedTuple):
     """A free name: the machine puts its value here."""
 
-    index: int
+    position: int
 
 
 class Program(NamedTuple):
