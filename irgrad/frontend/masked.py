@@ -16,6 +16,7 @@ import numpy as np
 
 from irgrad.errors import IndexingError, TraceError, UnsupportedError
 from irgrad.frontend.promote import lift_each
+from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import call_ufunc, entry
 from irgrad.ir.graph import Value
 from irgrad.ops.index import gather
@@ -38,13 +39,14 @@ def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
 class Selection:
     """The elements of `whole` where `mask`, on its leading axes, holds."""
 
-    __slots__ = ("_filled", "mask", "whole")
+    __slots__ = ("_filled", "location", "mask", "whole")
     __array_priority__ = 2000
     __hash__ = None  # pyright: ignore[reportAssignmentType] -- equality is elementwise, as ndarray's
 
     def __init__(self, whole: Any, mask: Any, filled: bool = False) -> None:
         self.whole = whole
         self.mask = mask
+        self.location = whole.builder.provenance.location
         self._filled: Any = whole if filled else None
 
     @classmethod
@@ -60,7 +62,8 @@ class Selection:
                     f"boolean index did not match the array along axis {axis}: the axis has size "
                     f"{extent}, the mask {got}"
                 )
-        return cls(*lift_each(x, mask))
+        x, mask = lift_each(x, mask)
+        return cls(snapshot(x), snapshot(mask))
 
     # what is known
 
@@ -87,21 +90,18 @@ class Selection:
     @property
     def places(self) -> Any:
         """The mask with an axis for each of the array's."""
-        return reshape(self.mask, self.mask.shape + (1,) * (self.whole.ndim - self.mask.ndim))
+        beside = self.whole.ndim - self.mask.ndim
+        return with_axes(self.mask, beside) if beside else self.mask
 
     @property
     def filled(self) -> Any:
         """The whole array with the first selected element in the unselected places."""
         if self._filled is None:
-            self._filled = (
-                where(self.places, self.whole, self._first()) if self.whole.size else self.whole
-            )
+            self._filled = self.whole
+            if self.whole.size:
+                first = first_selected(self.whole, self.mask)
+                self._filled = where(self.places, self.whole, first)
         return self._filled
-
-    def _first(self) -> Any:
-        rest = self.whole.shape[self.mask.ndim :]
-        rows = reshape(self.whole, (self.mask.size, *rest))
-        return stop_gradient(gather(rows, (0,), [np.argmax(self.mask)]))
 
     @property
     def real(self) -> Selection:
@@ -221,7 +221,7 @@ class Selection:
     def refuse(self, what: str) -> NoReturn:
         raise UnsupportedError(
             f"{what} is not supported on x[mask]: the number of selected elements is not known",
-            location=self.builder.provenance.location,
+            location=self.builder.provenance.location or self.location,
             hint=REMEDY,
         )
 
@@ -265,6 +265,24 @@ class Selection:
 
     def __repr__(self) -> str:
         return f"<traced {self.whole.value!r} where {self.mask.value!r}>"
+
+
+def snapshot(x: Any) -> Any:
+    """A handle of its own on a traced value, which an in-place operator on `x` does not change."""
+    return x.builder.wrap(x.builder, x.value)
+
+
+@copies
+def with_axes(mask: Any, count: int) -> Any:
+    """`mask` with more axes of extent 1 at its end."""
+    return reshape(mask, mask.shape + (1,) * count)
+
+
+@copies
+def first_selected(whole: Any, mask: Any) -> Any:
+    """The first element of `whole` where `mask` holds, constant for derivatives."""
+    rows = reshape(whole, (mask.size, *whole.shape[mask.ndim :]))
+    return stop_gradient(gather(rows, (0,), [np.argmax(mask)]))
 
 
 def same(one: Value, other: Value) -> bool:

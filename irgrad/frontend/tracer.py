@@ -92,7 +92,11 @@ def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
 
 def _inplace(ufunc: np.ufunc) -> Any:
     def method(self: Tracer, other: Any) -> Any:
-        result = call_elementwise(UFUNCS[ufunc], (self, other), operator=True)
+        op = UFUNCS.get(ufunc)
+        if op is None:
+            result = call_ufunc(ufunc, (self, other))
+        else:
+            result = call_elementwise(op, (self, other), operator=True)
         return self._overwrite(result) if self.ndim else result
 
     return entry(method)
@@ -189,7 +193,10 @@ class Tracer(Traced):
     __iadd__, __isub__ = _inplace(np.add), _inplace(np.subtract)
     __imul__, __itruediv__ = _inplace(np.multiply), _inplace(np.divide)
     __ipow__, __imod__ = _inplace(np.power), _inplace(np.remainder)
-    __ifloordiv__ = _inplace(np.floor_divide)
+    __ifloordiv__, __imatmul__ = _inplace(np.floor_divide), _inplace(np.matmul)
+    __iand__, __ior__ = _inplace(np.bitwise_and), _inplace(np.bitwise_or)
+    __ixor__ = _inplace(np.bitwise_xor)
+    __ilshift__, __irshift__ = _inplace(np.left_shift), _inplace(np.right_shift)
 
     @entry
     def __neg__(self) -> Any:

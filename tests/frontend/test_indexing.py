@@ -139,7 +139,8 @@ CASES = {
     "piecewise": Case(
         lambda x: np.piecewise(x, [x > 1, x < 0], [np.sqrt, -1, lambda x: x * x]), (M,)
     ),
-    "piecewise_one": Case(lambda x: np.piecewise(x, x > 0, [lambda x, k: x**k, 7.0], 2), (M,)),
+    "piecewise_one": Case(lambda x: np.piecewise(x, x > 0, [lambda x, k: x**k, 7.0], 2), (V,)),
+    "piecewise_scalar": Case(lambda x: np.piecewise(x, [x > 0], [np.sqrt, np.exp]), (V[5],)),
     "unravel": Case(
         lambda i: np.unravel_index(i, (2, 3, 4)), (np.array([0, 5, 23]),), smooth=False
     ),

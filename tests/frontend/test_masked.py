@@ -93,6 +93,19 @@ def test_unselected_places_make_no_nan() -> None:
     np.testing.assert_allclose(tangent, 0.25 + 1 / 6)
 
 
+def test_a_selection_is_a_copy() -> None:
+    def function(x: Any) -> Any:
+        x = x * 2
+        mask = x > 0
+        selected, rows = x[mask], x[np.any(x > 5, axis=1)]
+        before = np.exp(rows).sum()
+        x += 1
+        mask ^= mask
+        return np.sum(np.sqrt(selected)), before, rows.sum(axis=0), x
+
+    same_as_numpy(function, X)
+
+
 def test_an_infinite_derivative_stays_infinite() -> None:
     """The first selected element fills the other places, but takes no derivative from them."""
     gradient = irgrad.grad(lambda x: np.sum(np.sqrt(x[x >= 0])))(np.array([0.0, -1.0, 4.0]))

@@ -48,7 +48,9 @@ CASES = {
     "T": Case(lambda x: x.T, (X,)),
     "mT": Case(lambda x: x.mT, (X,)),
     "matrix_transpose": Case(lambda x: np.matrix_transpose(x), (X,)),
-    "numpy_ints": Case(lambda x: np.moveaxis(x, np.int64(0), np.int8(-1)).reshape(np.int64(4), -1), (X,)),
+    "numpy_ints": Case(
+        lambda x: np.moveaxis(x, np.int64(0), np.int8(-1)).reshape(np.int64(4), -1), (X,)
+    ),
     "swapaxes": Case(lambda x: np.swapaxes(x, 0, -1), (X,)),
     "moveaxis": Case(lambda x: np.moveaxis(x, 0, -1), (X,)),
     "moveaxis_several": Case(lambda x: np.moveaxis(x, [0, 1], [-1, 0]), (X,)),

@@ -242,6 +242,7 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -
 
 
 @implements(np.extract)
+@copies
 def extract(condition: Any, arr: Any) -> Any:
     """`np.extract`: the elements where the condition holds."""
     builder = innermost((condition, arr))

@@ -55,7 +55,8 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     """`np.piecewise`: each function is called on the selection where its condition holds."""
     builder = innermost((x, condlist))
     (x,) = lift_each(lift(builder, x))
-    several = isinstance(condlist, (list, tuple)) and np.ndim(condlist[0]) == x.ndim
+    listed = isinstance(condlist, (list, tuple)) or np.ndim(condlist) > 0
+    several = listed and (x.ndim == 0 or np.ndim(condlist[0]) > 0)
     conditions = [lift(builder, c, BOOL) for c in (condlist if several else [condlist])]
     pieces = list(funclist)
     if len(pieces) == len(conditions) + 1:
