@@ -66,6 +66,10 @@ class ArgumentError(IrgradError, TypeError):
     """A call with arguments that do not fit: wrong names, numbers, structures."""
 
 
+class OptionError(IrgradError, ValueError):
+    """An argument whose value is none of those that it may have."""
+
+
 class TraceError(IrgradError):
     """Python code asked a traced value for something that only a number has.
 

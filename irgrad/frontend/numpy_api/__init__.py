@@ -3,6 +3,7 @@
 """
 
 from irgrad.frontend.numpy_api import (
+    along,
     creation,
     diagonals,
     differences,
@@ -13,6 +14,8 @@ from irgrad.frontend.numpy_api import (
     linear_algebra,
     masked_reductions,
     nan_reductions,
+    norms,
+    order_statistics,
     padding,
     rearranging,
     reductions,
@@ -26,6 +29,7 @@ from irgrad.frontend.numpy_api import (
 )
 
 __all__ = [
+    "along",
     "creation",
     "diagonals",
     "differences",
@@ -36,6 +40,8 @@ __all__ = [
     "linear_algebra",
     "masked_reductions",
     "nan_reductions",
+    "norms",
+    "order_statistics",
     "padding",
     "rearranging",
     "reductions",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError
+from irgrad.errors import OptionError
 from irgrad.frontend.numpy_api.differences import diff
 from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.reductions import added_up, array_of, sum_
@@ -50,7 +50,7 @@ def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any
 def _from_start(name: str, x: Any, running: Any, axis: Any, include: bool, first: int) -> Any:
     """A running reduction of the array API, which may begin with the value of nothing."""
     if axis is None and x.ndim > 1:
-        raise ArgumentError(f"{name}: axis must be given for an array of {x.ndim} axes")
+        raise OptionError(f"{name}: axis must be given for an array of {x.ndim} axes")
     result = running(x, axis)
     if not include:
         return result

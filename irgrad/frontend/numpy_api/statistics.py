@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, ShapeError
+from irgrad.errors import ArgumentError, OptionError, ShapeError
 from irgrad.frontend.numpy_api.elementwise import imag, real
 from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.reductions import array_of, axes_of, given, sum_
@@ -108,7 +108,7 @@ def _degrees(count: Any, ddof: Any, correction: Any) -> Any:
     """max(count - ddof, 0), where `correction` is another name of `ddof`."""
     if given(correction):
         if ddof != 0:
-            raise ArgumentError("ddof and correction can't be provided simultaneously.")
+            raise OptionError("ddof and correction can't be provided simultaneously.")
         ddof = correction
     return max(count - ddof, 0) if isinstance(count, int) else np.maximum(count - ddof, 0)
 

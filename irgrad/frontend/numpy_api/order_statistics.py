@@ -1,0 +1,218 @@
+"""Order statistics: median, quantile, percentile, by a full sort.
+
+Quantiles may be traced, except for their range, which is checked only where they are static. A nan
+gives nan, except in the nan-functions, which leave it out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import OptionError, UnsupportedError
+from irgrad.frontend.numpy_api.joining import refuse_out
+from irgrad.frontend.numpy_api.reductions import array_of, axes_of, given, sum_
+from irgrad.frontend.numpy_api.statistics import mean
+from irgrad.frontend.pick import pick
+from irgrad.frontend.promote import any_traced, lift_each
+from irgrad.frontend.sharing import copies
+from irgrad.frontend.tracer import implements
+from irgrad.ir.builder import Traced
+from irgrad.ir.types import I64, keep_axes
+from irgrad.ops.base import broadcast_to
+from irgrad.ops.cast import astype
+from irgrad.ops.shape import reshape, slice_axis, transpose
+from irgrad.ops.sorting import sort, take_along
+
+CONTINUOUS = {
+    "interpolated_inverted_cdf": (0.0, 1.0),
+    "hazen": (0.5, 0.5),
+    "weibull": (0.0, 0.0),
+    "median_unbiased": (1 / 3.0, 1 / 3.0),
+    "normal_unbiased": (3 / 8.0, 3 / 8.0),
+}
+"""alpha and beta of the interpolating kinds (Hyndman, Fan 1996)."""
+OTHERS = (
+    *("linear", "midpoint", "lower", "higher", "nearest"),
+    *("inverted_cdf", "averaged_inverted_cdf", "closest_observation"),
+)
+
+
+def _lead(a: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
+    """`a` with the axes to reduce as one axis in front, and these axes."""
+    axes = axes_of(axis, a.ndim)
+    rest = [i for i in range(a.ndim) if i not in axes]
+    moved = transpose(a, [*axes, *rest])
+    size = int(np.prod(moved.shape[: len(axes)], dtype=int))
+    return reshape(moved, [size, *moved.shape[len(axes) :]]), axes
+
+
+def _nan_where(mask: Any, result: Any) -> Any:
+    return np.where(mask, np.asarray(np.nan, result.dtype)[()], result)
+
+
+@implements(np.median)
+@copies
+def median(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
+) -> Any:
+    """`np.median`: the mean of the two in the middle, which are one for an odd number."""
+    refuse_out("median", out)
+    a = array_of(a)
+    lead, axes = _lead(a, axis)
+    count = lead.shape[0]
+    ordered = sort(lead, 0)
+    result = mean(slice_axis(ordered, 0, max(0, count - 1) // 2, count // 2 + (count > 0)), 0)
+    if a.dtype.kind in "fc" and count:
+        result = _nan_where(np.isnan(_row(ordered, count - 1)), result)
+    return _restored(result, a, axes, (), keepdims)
+
+
+def _row(x: Any, index: int) -> Any:
+    return reshape(slice_axis(x, 0, index, index + 1), x.shape[1:])
+
+
+def _restored(
+    result: Any, a: Any, axes: tuple[int, ...], lead: tuple[int, ...], keepdims: Any
+) -> Any:
+    """`result` with the reduced axes as axes of extent 1, after those of the quantiles."""
+    keep = given(keepdims) and keepdims
+    return reshape(result, (*lead, *keep_axes(a.shape, axes))) if keep else result
+
+
+@implements(np.nanmedian)
+@copies
+def nanmedian(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
+) -> Any:
+    """`np.nanmedian`."""
+    refuse_out("nanmedian", out)
+    a = array_of(a)
+    if a.dtype.kind not in "fc":
+        return median(a, axis, keepdims=keepdims)
+    lead, axes = _lead(a, axis)
+    if not lead.shape[0]:
+        return median(a, axis, keepdims=keepdims)
+    ordered, count = _counted(lead)
+    middle = [_at(ordered, place[None], count)[0] for place in ((count - 1) // 2, count // 2)]
+    return _restored(mean(np.stack(middle), 0), a, axes, (), keepdims)
+
+
+def _counted(lead: Any) -> tuple[Any, Any]:
+    """The numbers in order with nan last, and how many are no nan."""
+    return sort(lead, 0), sum_(np.logical_not(np.isnan(lead)), 0)
+
+
+def _at(ordered: Any, places: Any, count: Any) -> Any:
+    """`ordered[places]`, clipped to the first `count`: one for each row of the result, or for each
+    element.
+    """
+    index: Any = np.maximum(np.minimum(places, count - 1), 0).astype(I64)
+    if isinstance(index, np.ndarray):
+        return pick(ordered, 0, index.ravel())
+    return take_along(ordered, broadcast_to(index, (index.shape[0], *ordered.shape[1:])), 0)
+
+
+def _position(method: str, n: Any, q: Any) -> tuple[Any, Any]:
+    """The place below a quantile in n ordered numbers, and the share of the next; None if always
+    0.
+    """
+    t = (n - 1) * q
+    if method == "linear":
+        return (np.floor(t), t - np.floor(t)) if t.dtype.kind == "f" else (t, None)
+    if method in CONTINUOUS:
+        alpha, beta = CONTINUOUS[method]
+        t = n * q + (alpha + q * (1 - alpha - beta)) - 1
+        return np.floor(t), t - np.floor(t)
+    if method == "midpoint":
+        return np.floor(t), np.where(t == np.floor(t), 0.0, np.full_like(t, 0.5))
+    if method in ("lower", "higher", "nearest"):
+        return {"lower": np.floor, "higher": np.ceil, "nearest": np.rint}[method](t), None
+    t = n * q - 1
+    if method == "inverted_cdf":
+        return np.ceil(t), None
+    if method == "averaged_inverted_cdf":
+        return np.floor(t), np.where(t == np.floor(t), 0.5, np.ones_like(t))
+    t = t - 0.5
+    odd = np.logical_and(t == np.floor(t), np.floor(t) % 2 == 1)
+    return np.where(odd, np.floor(t), np.floor(t) + 1), None
+
+
+def _between(lower: Any, upper: Any, share: Any) -> Any:
+    """The point at `share` of the way, computed from the nearer end as NumPy does."""
+    step = upper - lower
+    return np.where(share >= 0.5, upper - step * (1 - share), lower + step * share)
+
+
+def _checked(q: Any, scale: int, dtype: np.dtype[Any]) -> Any:
+    """The quantiles as NumPy would convert them, in [0, 1] where that can be known."""
+    if isinstance(q, Traced) or any_traced(q):
+        return lift_each(q)[0] / scale if scale != 1 else lift_each(q)[0]
+    weak = (
+        isinstance(q, (int, float)) and dtype.kind == "f" and (scale != 1 or isinstance(q, float))
+    )
+    known = np.asarray(q, dtype if weak else None)
+    known = np.true_divide(known, known.dtype.type(scale)) if scale != 1 else known
+    if not np.all((known >= 0) & (known <= 1)):
+        upper = scale if scale != 1 else 1
+        raise OptionError(f"quantiles must be in the range [0, {upper}], got {q!r}")
+    return known
+
+
+def _quantile(
+    name: str, a: Any, q: Any, axis: Any, method: str, keepdims: Any, scale: int, skip: bool
+) -> Any:
+    """The quantiles q / scale over `axis`; with `skip`, of the numbers that are no nan."""
+    a = array_of(a, q)
+    if method not in CONTINUOUS and method not in OTHERS:
+        raise OptionError(f"{name}: method must be one of {', '.join((*CONTINUOUS, *OTHERS))}")
+    q = _checked(q, scale, a.dtype)
+    lead, axes = _lead(a, axis)
+    if not lead.shape[0]:
+        raise OptionError(f"{name} of nothing: {a.value!r} has no elements over axes {axes}")
+    nanable = a.dtype.kind in "fc"
+    ordered, count = _counted(lead) if skip and nanable else (sort(lead, 0), lead.shape[0])
+    rows = q.reshape((-1,) + (1,) * (lead.ndim - 1))
+    weak = count if isinstance(count, int) else astype(count, q.dtype)
+    place, share = _position(method, weak, rows)
+    result = _at(ordered, place, count)
+    if share is not None:
+        result = _between(result, _at(ordered, place + 1, count), share)
+    if nanable and not skip:
+        result = _nan_where(np.isnan(_row(ordered, lead.shape[0] - 1)), result)
+    result = reshape(result, (*q.shape, *lead.shape[1:]))
+    return _restored(result, a, axes, q.shape, keepdims)
+
+
+def _define(function: Any, scale: int, skip: bool) -> None:
+    name = function.__name__
+
+    @implements(function)
+    @copies
+    def quantile(
+        a: Any,
+        q: Any,
+        axis: Any = None,
+        out: Any = None,
+        overwrite_input: bool = False,
+        method: str = "linear",
+        keepdims: Any = False,
+        *,
+        weights: Any = None,
+    ) -> Any:
+        refuse_out(name, out)
+        if weights is not None:
+            raise UnsupportedError(
+                f"{name} with weights= is not supported on traced values",
+                hint="sort the numbers and their weights, and search np.cumsum of the weights",
+            )
+        return _quantile(name, a, q, axis, method, keepdims, scale, skip)
+
+
+for _function, _scale, _skip in (
+    (np.quantile, 1, False),
+    (np.percentile, 100, False),
+    (np.nanquantile, 1, True),
+    (np.nanpercentile, 100, True),
+):
+    _define(_function, _scale, _skip)
