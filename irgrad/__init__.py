@@ -7,10 +7,14 @@ can read.
 [0.0, 1.0]
 """
 
+from irgrad.frontend import functions
+from irgrad.frontend.expression import expression
 from irgrad.frontend.lower import Spec as spec
+from irgrad.frontend.symbolic import from_sympy
 from irgrad.ir.graph import Graph
 from irgrad.ir.json_form import from_json
 from irgrad.ir.parser import parse
+from irgrad.ops.stop import stop_gradient
 from irgrad.runtime.backend import backends, use_backend
 from irgrad.runtime.check import check_grads
 from irgrad.runtime.compiled import Compiled, compile, trace
@@ -25,11 +29,15 @@ __all__ = [
     "backends",
     "check_grads",
     "compile",
+    "expression",
     "from_json",
+    "from_sympy",
+    "functions",
     "grad",
     "jvp",
     "parse",
     "spec",
+    "stop_gradient",
     "trace",
     "use_backend",
     "value_and_grad",
