@@ -27,7 +27,7 @@ RNG = np.random.default_rng(0)
 
 
 class Workload(NamedTuple):
-    """A program written over a NumPy namespace, its arguments, and which of them to differentiate."""
+    """A program over a NumPy namespace, its arguments, and which of them to differentiate."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]

@@ -2,7 +2,8 @@
 subroutine.
 
     python examples/two_layers.py
-    irgrad dump examples/two_layers.py:loss --args "f64[2,8], f64[8,3], f64[8], f64[3], f64[2]" --grad
+    irgrad dump examples/two_layers.py:loss --grad \\
+        --args "f64[2,8], f64[8,3], f64[8], f64[3], f64[2]"
 """
 
 import numpy as np
