@@ -9,6 +9,7 @@ elements, and is refused."""
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -151,6 +152,14 @@ class Selection:
         reduction = REDUCTIONS.get(function)
         if reduction is None or not isinstance(args[0], Selection):
             self.refuse(f"np.{function.__name__}")
+        return self._called(reduction, function.__name__, *args, **kwargs)
+
+    def _called(self, reduction: Callable[..., Any], name: str, *args: Any, **kwargs: Any) -> Any:
+        """A reduction with the options that it has here; any other option is refused by name."""
+        known = inspect.signature(reduction).parameters if kwargs else {}
+        for key, value in kwargs.items():
+            if key not in known or (key == "out" and value is not None):
+                self.refuse(f"{name} with {key}=")
         return reduction(*args, **kwargs)
 
     __add__, __radd__ = _operator(np.add), _operator(np.add, True)
@@ -214,7 +223,7 @@ class Selection:
         method = METHODS.get(name)
         if method is None:
             self.refuse(f"ndarray.{name}")
-        return functools.partial(entry(method), self)
+        return functools.partial(entry(Selection._called), self, method, name, self)
 
     # what needs the number of elements
 

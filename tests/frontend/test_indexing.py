@@ -144,6 +144,18 @@ CASES = {
     "unravel": Case(
         lambda i: np.unravel_index(i, (2, 3, 4)), (np.array([0, 5, 23]),), smooth=False
     ),
+    "ravel_multi": Case(
+        lambda i, j: np.ravel_multi_index((i, j), (3, 4)),
+        (np.array([0, 2]), np.array([3, 1])),
+        smooth=False,
+    ),
+    "ravel_multi_modes": Case(
+        lambda i: np.ravel_multi_index((i, i), (3, 4), mode=("clip", "wrap"), order="F"),
+        (np.array([-1, 7]),),
+        smooth=False,
+    ),
+    "isin": Case(lambda i: np.isin(i, [1, 2.5, 3]), (GRID,), smooth=False),
+    "isin_invert": Case(lambda i: np.isin([4, 0], i, invert=True), (GRID,), smooth=False),
     "unravel_fortran": Case(
         lambda i: np.unravel_index(i, (2, 3), order="F"), (np.array([0, 5]),), smooth=False
     ),

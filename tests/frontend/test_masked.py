@@ -139,6 +139,8 @@ REFUSALS: dict[str, tuple[Any, type[Exception], str]] = {
     "axis": (lambda x: x[x[:, 0] > 0].sum(axis=1), UnsupportedError, "axis 1"),
     "keepdims": (lambda x: np.sum(x[x > 0], keepdims=True), UnsupportedError, "keepdims"),
     "reduce": (lambda x: np.add.reduce(x[x > 0]), UnsupportedError, "add.reduce"),
+    "initial": (lambda x: np.sum(x[x > 0], initial=2), UnsupportedError, "sum with initial="),
+    "out": (lambda x: x[x > 0].sum(out=np.zeros(())), UnsupportedError, "sum with out="),
     "matmul": (lambda x: x[x > 0] @ x[0], UnsupportedError, "a product with an array"),
     "asarray": (lambda x: np.asarray(x[x > 0]), UnsupportedError, "conversion to an array"),
     "len": (lambda x: len(x[x > 0]), TraceError, "np.sum\\(mask\\)"),

@@ -173,6 +173,21 @@ def linspace(
     return (points, step if between > 0 else np.nan) if retstep else points
 
 
+@implements(np.logspace)
+def logspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    base: Any = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """`np.logspace`: powers of one base."""
+    points = base ** np.linspace(start, stop, num, endpoint, axis=axis)
+    return points if dtype is None else astype(points, dtype)
+
+
 @implements(np.vander)
 @copies
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:

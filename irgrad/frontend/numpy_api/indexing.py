@@ -278,6 +278,35 @@ def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[Any, ...]
     return tuple(places[::-1] if order == "C" else places)
 
 
+@implements(np.ravel_multi_index)
+def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> Any:
+    """`np.ravel_multi_index`; indices outside the shape are not noticed where mode is 'raise'."""
+    places, shape = lift_each(*multi_index), extents(dims)
+    if len(places) != len(shape):
+        raise ShapeError(f"ravel_multi_index: {len(places)} index arrays for {len(shape)} axes")
+    modes = [mode] * len(shape) if isinstance(mode, str) else list(mode)
+    axes = list(zip(places, shape, modes, strict=True))[:: 1 if order == "C" else -1]
+    flat: Any = 0
+    for place, extent, how in axes:
+        flat = flat * extent + _in_mode(place, extent, how)
+    return flat
+
+
+@implements(np.isin)
+def isin(
+    element: Any,
+    test_elements: Any,
+    assume_unique: bool = False,
+    invert: bool = False,
+    *,
+    kind: Any = None,
+) -> Any:
+    """`np.isin`, by comparing all pairs."""
+    element, tests = lift_each(element, test_elements)
+    found = np.any(reshape(element, (*element.shape, 1)) == ravel(tests), axis=-1)
+    return np.logical_not(found) if invert else found
+
+
 @implements(np.ix_)
 def ix_(*args: Any) -> tuple[Any, ...]:
     """`np.ix_` of 1-D integer arrays."""

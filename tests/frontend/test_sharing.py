@@ -1,0 +1,105 @@
+"""In-place operators see what shares memory in NumPy, and only that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.errors import UnsupportedError
+from tests.frontend.against_numpy import array, same_as_numpy
+
+M = array(3, 4)
+
+
+class TestMemory:
+    COPIES = (
+        lambda x: x.copy(),
+        lambda x: x.flatten(),
+        lambda x: np.roll(x, 1, 0),
+        lambda x: np.concatenate([x]),
+        lambda x: np.stack([x]),
+        lambda x: np.tile(x, 1),
+        lambda x: x[[0, 1, 2]],
+        lambda x: x.astype(float),
+        lambda x: np.sort(x, axis=0),
+        lambda x: np.take(x, [0], axis=1),
+        lambda x: np.einsum("ij->j", x),
+        lambda x: x @ np.ones((4, 2)),
+        lambda x: np.pad(x, 0),
+        lambda x: np.diagflat(x),
+    )
+
+    @pytest.mark.parametrize("copy", COPIES)
+    def test_copies_do_not(self, copy: Any) -> None:
+        def function(x: Any) -> Any:
+            x = x * 2
+            y = copy(x)
+            z = copy(x)
+            x += 1
+            y += 2
+            return x, y, z
+
+        same_as_numpy(function, M)
+
+    def test_elements_are_no_views(self) -> None:
+        def function(x: Any) -> Any:
+            x = x * 2
+            y = x[0, 1]
+            x += 1
+            return x, y
+
+        same_as_numpy(function, M)
+
+    VIEWS = (
+        lambda x: x[1:],
+        lambda x: x.T,
+        lambda x: x.reshape(-1),
+        lambda x: np.flip(x),
+        lambda x: np.split(x, 3)[0],
+        lambda x: np.diagonal(x),
+        lambda x: x[None],
+        lambda x: np.moveaxis(x, 0, 1),
+    )
+
+    @pytest.mark.parametrize("view", VIEWS)
+    def test_views_do(self, view: Any) -> None:
+        def change_the_array(x: Any) -> Any:
+            x = x * 2
+            y = view(x)
+            x += 1
+            return y
+
+        def change_the_view(x: Any) -> Any:
+            y = view(x * 2)
+            y += 1
+            return y
+
+        for function in (change_the_array, change_the_view):
+            with pytest.raises(UnsupportedError, match="shares memory"):
+                irgrad.trace(function, M)
+
+    def test_every_in_place_operator_is_seen_through_other_names(self) -> None:
+        def function(x: Any, i: Any, m: Any) -> Any:
+            x, i, m = x * 2, i * 2, m ^ True
+            names = x, i, m
+            x @= np.eye(4)
+            x //= 2
+            i <<= 1
+            i |= 3
+            i &= 6
+            m ^= m
+            return names
+
+        same_as_numpy(function, M, array(3, dtype=int), M > 0)
+
+    def test_the_whole_is_the_array_itself(self) -> None:
+        def function(x: Any) -> Any:
+            x = x * 2
+            y, z = x[:], x[...]
+            x += 1
+            return x, y, z
+
+        same_as_numpy(function, M)
