@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,12 @@ def silu(x: Any) -> Any:
     return x * special.expit(x)
 
 
-def gelu(x: Any) -> Any:
-    """x Phi(x), Phi the normal distribution function (Hendrycks, Gimpel 2016)."""
+def gelu(x: Any, approximate: bool = False) -> Any:
+    """x Phi(x), Phi the normal distribution function, or its approximation by tanh (Hendrycks,
+    Gimpel 2016).
+    """
+    if approximate:
+        return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     return x * special.ndtr(x)
 
 
@@ -57,7 +62,8 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     1000.693
     """
     top = _finite_maximum(x, axis)
-    total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    with np.errstate(divide="ignore"):
+        total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
     return total if keepdims else np.squeeze(total, axis=axis)
 
 

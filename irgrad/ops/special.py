@@ -11,7 +11,8 @@ import numpy as np
 from scipy import special
 
 from irgrad.errors import UnsupportedError
-from irgrad.ops.base import Partial, elementwise
+from irgrad.ops.arithmetic import CBRT
+from irgrad.ops.base import UFUNCS, Partial, elementwise
 
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 SQRT_TWO_PI = math.sqrt(2 * math.pi)
@@ -186,7 +187,21 @@ elementwise(
     lambda v, x, y: -0.5 * (special.kv(v - 1, x) + special.kv(v + 1, x)),
 )
 
-# Exponential integrals [6.2]
+
+def _exprel_slope(x: Any, y: Any) -> Any:
+    """(e^x (1 - 1/x) + 1/x) / x, near 0 by the series sum (k + 1) x^k / (k + 2)!."""
+    near = np.abs(x) < 0.5
+    small, large = np.where(near, x, 0), np.where(near, 1, x)
+    series = 0.0
+    for k in range(15, -1, -1):
+        series = series * small + (k + 1) / math.factorial(k + 2)
+    return np.where(near, series, (np.exp(large) * (1 - 1 / large) + 1 / large) / large)
+
+
+# Exponentials: (e^x - 1) / x, cos x - 1, and integrals [6.2]
+elementwise("exprel", special.exprel, _exprel_slope)
 elementwise("expi", special.expi, lambda x, y: np.exp(x) / x)
 elementwise("exp1", special.exp1, lambda x, y: -np.exp(-x) / x)
 elementwise("cosm1", special.cosm1, lambda x, y: -np.sin(x))
+
+UFUNCS[special.cbrt] = CBRT

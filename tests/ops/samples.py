@@ -55,7 +55,7 @@ POSITIVE = ((0.2, 3.0),)
 ON_REALS = """
     negative positive square exp exp2 exp10 expm1 sin cos arctan sinh cosh tanh arcsinh deg2rad
     rad2deg degrees radians expit log_expit ndtr log_ndtr erf erfc erfcx dawsn rgamma j0 j1 i0 i1
-    cosm1"""
+    cosm1 exprel"""
 ON_POSITIVES = """
     sqrt cbrt log log2 log10 log1p reciprocal gamma gammaln loggamma psi entr y0 y1 k0 k1 expi exp1
     absolute fabs i0e i1e"""

@@ -62,6 +62,9 @@ EDGES: list[tuple[str, Callable[..., Any], tuple[float, ...], tuple[float, ...]]
     ("log_expit far out", special.log_expit, (-800.0,), (1.0,)),
     ("log_ndtr far out", special.log_ndtr, (-1e8,), (1e8,)),
     ("log_ndtr far up", special.log_ndtr, (50.0,), (0.0,)),
+    ("exprel at 0", special.exprel, (0.0,), (0.5,)),
+    ("exprel far out", special.exprel, (-800.0,), (1 / 800.0**2,)),
+    ("exprel far up", special.exprel, (800.0,), (INF,)),
     ("softplus far out", functions.softplus, (1000.0,), (1.0,)),
     # x log y and kin
     ("xlogy at 0, 0", special.xlogy, (0.0, 2.0), (np.log(2), 0.0)),
