@@ -68,8 +68,12 @@ class Pullback:
             return self._apply(forward, backward, run_forward(leaves), run_backward)
         forward, backward = self.lower(signature)
         if has_traced(leaves) or has_traced(forward.captured):
+            beside = [*leaves, *forward.captured]
             return self._apply(
-                forward, backward, inline(forward, leaves), lambda given: inline(backward, given)
+                forward,
+                backward,
+                inline(forward, leaves),
+                lambda given: inline(backward, given, beside),
             )
         programs = forward, backward, Program(forward, key[0]), Program(backward, key[0])
         self.programs[key] = programs

@@ -44,12 +44,12 @@ def has_traced(leaves: Sequence[Any]) -> bool:
     return any(isinstance(leaf, Traced) for leaf in leaves)
 
 
-def inline(lowered: Lowered, leaves: Sequence[Any]) -> Any:
+def inline(lowered: Lowered, leaves: Sequence[Any], beside: Sequence[Any] = ()) -> Any:
     """Call a lowered function inside a trace: its nodes become part of the graph under
-    construction.
+    construction, that of the operands or of the values `beside` them.
     """
     operands = [*leaves, *lowered.captured]
-    builder = innermost(operands)
+    builder = innermost([*operands, *beside])
     values = [builder.lift(operand) for operand in operands]
     outputs = [Tracer(builder, value) for value in builder.inline(lowered.graph, values)]
     return build_result(lowered, outputs)
