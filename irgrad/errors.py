@@ -81,6 +81,10 @@ class UnsupportedError(IrgradError, NotImplementedError):
     """A NumPy or Python feature that irgrad does not lower."""
 
 
+class MissingAttribute(UnsupportedError, AttributeError):
+    """An attribute of ndarray that traced values lack; `hasattr` says no."""
+
+
 class VerifyError(IrgradError):
     """A graph that breaks an invariant of the IR."""
 

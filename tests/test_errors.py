@@ -258,3 +258,11 @@ def test_a_captured_array_that_changed_its_shape() -> None:
     f(1.0)
     data.resize(2, refcheck=False)
     shows(message(errors.ArgumentError, lambda: f(1.0)), "closes over", "f64[4]")
+
+
+def test_a_missing_attribute_is_named_and_hasattr_says_no() -> None:
+    asked = []
+    irgrad.trace(lambda x: asked.append(hasattr(x, "no_such")) or x, X)
+    assert asked == [False]
+    text = message(errors.UnsupportedError, lambda: irgrad.trace(lambda x: x.strides, X))
+    shows(text, "ndarray.strides", "x.strides", "test_errors.py")

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from irgrad.errors import IrgradError, TraceError, UnsupportedError
+from irgrad.errors import IrgradError, MissingAttribute, TraceError, UnsupportedError
 from irgrad.frontend.promote import innermost, kind, lift
 from irgrad.frontend.site import call_site
 from irgrad.ir.builder import Builder, Traced
@@ -256,7 +256,7 @@ class Tracer(Traced):
         if method is None:
             if name.startswith("__"):
                 raise AttributeError(name)
-            raise UnsupportedError(
+            raise MissingAttribute(
                 f"ndarray.{name} is not supported on traced values", location=call_site().location
             )
         if name in ATTRIBUTES:

@@ -48,9 +48,9 @@ class Builder:
     """A graph in the making.
 
     `wrap` makes the traced values that code computes with. A builder opened inside the trace of
-    another, `outer`, has a higher `level`; an operation on values of several levels belongs to the innermost,
-    which captures the outer ones. `viewed` holds the values that share memory with another, as
-    array or as view, in NumPy's semantics."""
+    another, `outer`, has a higher `level`; an operation on values of several levels belongs to the
+    innermost, which captures the outer ones. `viewed` holds the values that share memory with
+    another, as array or as view, in NumPy's semantics."""
 
     def __init__(self, wrap: Callable[[Builder, Value], Any], outer: Builder | None = None) -> None:
         self.wrap = wrap

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +34,8 @@ TRUTHS = WHOLE > 0
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Any:
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "numpy.fix is deprecated")  # from NumPy 2.5 on
         yield
 
 

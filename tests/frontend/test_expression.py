@@ -188,10 +188,11 @@ def test_random_expressions_are_numpys(text: str) -> None:
 @settings(max_examples=100, deadline=None)
 @given(formulas)
 def test_a_chain_parsed_in_pieces_is_the_same_program(text: str) -> None:
+    text = f"{text} + {text} - {text} + {text} - {text}"
     source = Source(re.sub(r"\bs\b", "ß", text).replace(" + ", "\n+ "))
     whole = compile_tree(source, parse(source))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(expression_text, "CHAIN", 1)
+        patch.setattr(expression_text, "CHAIN", 3)  # long enough for a name to stand in
         pieces = compile_tree(source, parse(source))
     assert whole.names == pieces.names
     assert len(whole.steps) == len(pieces.steps)
