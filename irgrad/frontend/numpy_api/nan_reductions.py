@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.errors import DTypeError
 from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.reductions import (
     MAX,
@@ -23,9 +24,10 @@ from irgrad.frontend.numpy_api.reductions import (
     sum_,
 )
 from irgrad.frontend.numpy_api.scans import cumprod, cumsum
-from irgrad.frontend.numpy_api.statistics import mean, root, var
+from irgrad.frontend.numpy_api.statistics import counted, mean, root, var
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
+from irgrad.ir.types import is_inexact
 
 
 def without_nan(a: Any, value: float) -> Any:
@@ -35,8 +37,10 @@ def without_nan(a: Any, value: float) -> Any:
     return np.where(np.isnan(a), np.asarray(value, a.dtype)[()], a)
 
 
-def _numbers(a: Any, where: Any) -> Any:
+def _numbers(a: Any, where: Any, dtype: Any) -> Any:
     """The mask of elements that count."""
+    if given(dtype) and not is_inexact(np.dtype(dtype)):
+        raise DTypeError(f"the dtype must be inexact for an array of {a.dtype}, got {dtype}")
     is_number = np.logical_not(np.isnan(a))
     return np.logical_and(is_number, where) if given(where) and where is not True else is_number
 
@@ -153,7 +157,7 @@ def nanmean(
     """`np.nanmean`."""
     refuse_out("nanmean", out)
     a = array_of(a, where)
-    mask = _numbers(a, where) if a.dtype.kind in "fc" else where
+    mask = _numbers(a, where, dtype) if a.dtype.kind in "fc" else where
     return mean(a, axis, dtype, None, keepdims, where=mask)
 
 
@@ -174,18 +178,13 @@ def nanvar(
     """`np.nanvar`; nan where no degree of freedom is left."""
     refuse_out("nanvar", out)
     a = array_of(a, where, mean)
-    mask = _numbers(a, where) if a.dtype.kind in "fc" else where
-    return var(
-        without_nan(a, 0),
-        axis,
-        dtype,
-        None,
-        ddof,
-        keepdims,
-        where=mask,
-        mean=mean,
-        correction=correction,
-    )
+    options: Any = {"mean": mean, "correction": correction}
+    if a.dtype.kind not in "fc":
+        return var(a, axis, dtype, None, ddof, keepdims, where=where, **options)
+    mask = _numbers(a, where, dtype)
+    spread = var(without_nan(a, 0), axis, dtype, None, ddof, keepdims, where=mask, **options)
+    lost = correction if given(correction) else ddof
+    return np.where(counted(a, axis, mask, keepdims) <= lost, np.nan, spread)
 
 
 @implements(np.nanstd)

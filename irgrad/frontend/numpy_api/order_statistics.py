@@ -11,14 +11,14 @@ import numpy as np
 
 from irgrad.errors import OptionError, UnsupportedError
 from irgrad.frontend.numpy_api.joining import refuse_out
-from irgrad.frontend.numpy_api.reductions import array_of, axes_of, given, sum_
+from irgrad.frontend.numpy_api.reductions import array_of, given, sum_
 from irgrad.frontend.numpy_api.statistics import mean
 from irgrad.frontend.pick import pick
 from irgrad.frontend.promote import any_traced, lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
 from irgrad.ir.builder import Traced
-from irgrad.ir.types import I64, keep_axes
+from irgrad.ir.types import I64, keep_axes, normalize_axes
 from irgrad.ops.base import broadcast_to
 from irgrad.ops.cast import astype
 from irgrad.ops.shape import reshape, slice_axis, transpose
@@ -40,7 +40,7 @@ OTHERS = (
 
 def _lead(a: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
     """`a` with the axes to reduce as one axis in front, and these axes."""
-    axes = axes_of(axis, a.ndim)
+    axes = normalize_axes(axis, a.ndim)
     rest = [i for i in range(a.ndim) if i not in axes]
     moved = transpose(a, [*axes, *rest])
     size = int(np.prod(moved.shape[: len(axes)], dtype=int))

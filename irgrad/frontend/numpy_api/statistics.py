@@ -12,12 +12,12 @@ import numpy as np
 from irgrad.errors import ArgumentError, OptionError, ShapeError
 from irgrad.frontend.numpy_api.elementwise import imag, real
 from irgrad.frontend.numpy_api.joining import refuse_out
-from irgrad.frontend.numpy_api.reductions import array_of, axes_of, given, sum_
+from irgrad.frontend.numpy_api.reductions import array_of, given, sum_
 from irgrad.frontend.numpy_api.shape import moveaxis
 from irgrad.frontend.promote import lift, lift_each, lift_together
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements, method
-from irgrad.ir.types import F64, check_dtype
+from irgrad.ir.types import F64, check_dtype, normalize_axes
 from irgrad.ops.base import broadcast_to
 from irgrad.ops.cast import astype, conjugate
 from irgrad.ops.shape import reshape
@@ -39,7 +39,7 @@ def counted(a: Any, axis: Any, where: Any, keepdims: Any = False) -> Any:
     if given(where) and where is not True:
         mask = broadcast_to(lift(a.builder, where), a.shape)
         return sum_(mask, axis, keepdims=keepdims)
-    return math.prod(a.shape[i] for i in axes_of(axis, a.ndim))
+    return math.prod(a.shape[i] for i in normalize_axes(axis, a.ndim))
 
 
 def divided(total: Any, count: Any) -> Any:
@@ -69,8 +69,8 @@ def mean(
     """`np.mean`; nan of nothing."""
     refuse_out("mean", out)
     a = array_of(a, where)
-    total = sum_(a, axis, _summing_dtype(a, dtype), keepdims=keepdims, where=where)
-    return divided(total, counted(a, axis, where, keepdims))
+    count = counted(a, axis, where, keepdims)
+    return divided(sum_(a, axis, _summing_dtype(a, dtype), None, keepdims, None, where), count)
 
 
 @method("var")
