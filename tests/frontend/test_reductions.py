@@ -54,7 +54,7 @@ def numbers(shape: tuple[int, ...], dtype: str) -> np.ndarray[Any, Any]:
 
 
 def axes_for(x: np.ndarray[Any, Any]) -> list[Any]:
-    """Every way to name axes, and one that is wrong; fewer for the dtypes beside the common ones."""
+    """Every way to name axes, and one that is wrong; fewer in three dimensions."""
     if x.ndim < 3:
         return [None, (), *range(-x.ndim, x.ndim + 1)]
     some = [None, 1, (0, -1)]

@@ -37,7 +37,7 @@ def _p_norm(x: Any, order: float, axis: int, keepdims: bool) -> Any:
 def _power(x: Any, exponent: float) -> Any:
     """x^exponent for x >= 0, with derivative 0 at 0."""
     zero = x == 0
-    return np.where(zero, x, np.where(zero, np.ones_like(x), x) ** exponent)
+    return np.where(zero, np.zeros_like(x), np.where(zero, np.ones_like(x), x) ** exponent)
 
 
 def vector_norm_along(x: Any, order: Any, axis: int, keepdims: bool) -> Any:

@@ -14,7 +14,7 @@ from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.reductions import array_of, given, sum_
 from irgrad.frontend.numpy_api.statistics import mean
 from irgrad.frontend.pick import pick
-from irgrad.frontend.promote import any_traced, lift_each
+from irgrad.frontend.promote import any_traced, kind, lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
 from irgrad.ir.builder import Traced
@@ -145,17 +145,19 @@ def _between(lower: Any, upper: Any, share: Any) -> Any:
 
 
 def _checked(q: Any, scale: int, dtype: np.dtype[Any]) -> Any:
-    """The quantiles as NumPy would convert them, in [0, 1] where that can be known."""
-    if isinstance(q, Traced) or any_traced(q):
-        return lift_each(q)[0] / scale if scale != 1 else lift_each(q)[0]
-    weak = (
-        isinstance(q, (int, float)) and dtype.kind == "f" and (scale != 1 or isinstance(q, float))
-    )
-    known = np.asarray(q, dtype if weak else None)
-    known = np.true_divide(known, known.dtype.type(scale)) if scale != 1 else known
+    """q / scale as NumPy would convert it, in [0, 1] where that can be known.
+
+    A Python number takes the dtype of a float array."""
+    if any_traced(q):
+        weak = isinstance(kind(q), type) if isinstance(q, Traced) else False
+        (known,) = lift_each(q)
+        known = astype(known, dtype) if weak and dtype.kind == "f" else known
+        return known if scale == 1 else known / scale
+    weak = isinstance(q, float) or (isinstance(q, int) and scale != 1)
+    known = np.asarray(q, dtype if weak and dtype.kind == "f" else None)
+    known = known if scale == 1 else np.true_divide(known, known.dtype.type(scale))
     if not np.all((known >= 0) & (known <= 1)):
-        upper = scale if scale != 1 else 1
-        raise OptionError(f"quantiles must be in the range [0, {upper}], got {q!r}")
+        raise OptionError(f"quantiles must be in the range [0, {scale}], got {q!r}")
     return known
 
 

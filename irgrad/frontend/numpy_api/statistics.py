@@ -14,7 +14,7 @@ from irgrad.frontend.numpy_api.elementwise import imag, real
 from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.reductions import array_of, given, sum_
 from irgrad.frontend.numpy_api.shape import moveaxis
-from irgrad.frontend.promote import lift, lift_each, lift_together
+from irgrad.frontend.promote import lift, lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import F64, check_dtype, normalize_axes
@@ -26,7 +26,7 @@ from irgrad.ops.shape import reshape
 def root(x: Any) -> Any:
     """The square root, with derivative 0 at 0."""
     zero = x == 0
-    return np.where(zero, x, np.sqrt(np.where(zero, np.ones_like(x), x)))
+    return np.where(zero, np.zeros_like(x), np.sqrt(np.where(zero, np.ones_like(x), x)))
 
 
 def squared(x: Any) -> Any:
@@ -182,9 +182,10 @@ def cov(
     dtype: Any = None,
 ) -> Any:
     """`np.cov`: the covariances of variables (rows) over observations (columns)."""
-    x, *others = lift_together(*(v for v in (m, y, aweights) if v is not None), inexact=True)
-    if given(dtype):
-        x, *others = (astype(v, check_dtype(np.dtype(dtype))) for v in (x, *others))
+    given_arrays = lift_each(*(v for v in (m, y, aweights) if v is not None))
+    wide = np.result_type(*(v.dtype for v in given_arrays[: 1 + (y is not None)]), F64)
+    wanted = check_dtype(np.dtype(dtype)) if given(dtype) else wide
+    x, *others = (astype(v, wanted) for v in given_arrays)
     rows = _observations(x, rowvar, "m")
     if y is not None:
         rows = np.concatenate([rows, _observations(others[0], rowvar, "y")])
