@@ -18,7 +18,7 @@ TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 SQRT_TWO_PI = math.sqrt(2 * math.pi)
 
 
-def _missing(function: str, parameter: str) -> Partial:
+def missing(function: str, parameter: str) -> Partial:
     """A partial derivative that has no closed form."""
 
     def refuse(*operands: Any) -> NoReturn:
@@ -38,7 +38,7 @@ def _trigamma(x: Any, y: Any) -> Any:
     return special.zeta(2.0, x)
 
 
-def _hazard(x: Any, y: Any) -> Any:
+def hazard(x: Any, y: Any) -> Any:
     """phi(x) / Phi(x) with y = log Phi(x): through erfcx below 0, where exp(-x^2/2 - y) cancels."""
     if x.dtype.kind == "c":
         return np.exp(-0.5 * x * x - y) / SQRT_TWO_PI
@@ -58,7 +58,7 @@ elementwise("logit", special.logit, lambda x, y: 1 / (x * (1 - x)))
 elementwise("log_expit", special.log_expit, lambda x, y: special.expit(-x))
 elementwise("ndtr", special.ndtr, lambda x, y: np.exp(-0.5 * x * x) / SQRT_TWO_PI)
 elementwise("ndtri", special.ndtri, lambda p, x: np.exp(0.5 * x * x) * SQRT_TWO_PI)
-elementwise("log_ndtr", special.log_ndtr, _hazard)
+elementwise("log_ndtr", special.log_ndtr, hazard)
 
 # Error functions [7.2, 7.10]
 elementwise("erf", special.erf, lambda x, y: TWO_OVER_SQRT_PI * np.exp(-x * x))
@@ -77,7 +77,7 @@ elementwise("psi", special.psi, _trigamma)
 elementwise(
     "zeta",
     special.zeta if isinstance(special.zeta, np.ufunc) else special._ufuncs._zeta,
-    _missing("zeta", "s"),
+    missing("zeta", "s"),
     lambda s, q, y: -s * special.zeta(s + 1, q),
 )
 elementwise(
@@ -95,20 +95,20 @@ elementwise(
 elementwise(
     "gammainc",
     special.gammainc,
-    _missing("gammainc", "a"),
+    missing("gammainc", "a"),
     lambda a, x, y: np.exp(special.xlogy(a - 1, x) - x - special.gammaln(a)),
 )
 elementwise(
     "gammaincc",
     special.gammaincc,
-    _missing("gammaincc", "a"),
+    missing("gammaincc", "a"),
     lambda a, x, y: -np.exp(special.xlogy(a - 1, x) - x - special.gammaln(a)),
 )
 elementwise(
     "betainc",
     special.betainc,
-    _missing("betainc", "a"),
-    _missing("betainc", "b"),
+    missing("betainc", "a"),
+    missing("betainc", "b"),
     lambda a, b, x, y: np.exp(
         special.xlogy(a - 1, x) + special.xlog1py(b - 1, -x) - special.betaln(a, b)
     ),
@@ -159,36 +159,36 @@ elementwise("k1", special.k1, lambda x, y: -0.5 * (special.k0(x) + special.kv(2.
 elementwise(
     "jv",
     special.jv,
-    _missing("jv", "v"),
+    missing("jv", "v"),
     lambda v, x, y: 0.5 * (special.jv(v - 1, x) - special.jv(v + 1, x)),
 )
 elementwise(
     "yv",
     special.yv,
-    _missing("yv", "v"),
+    missing("yv", "v"),
     lambda v, x, y: 0.5 * (special.yv(v - 1, x) - special.yv(v + 1, x)),
 )
 elementwise(
     "iv",
     special.iv,
-    _missing("iv", "v"),
+    missing("iv", "v"),
     lambda v, x, y: 0.5 * (special.iv(v - 1, x) + special.iv(v + 1, x)),
 )
 elementwise(
     "ive",
     special.ive,
-    _missing("ive", "v"),
+    missing("ive", "v"),
     lambda v, x, y: 0.5 * (special.ive(v - 1, x) + special.ive(v + 1, x)) - np.sign(x) * y,
 )
 elementwise(
     "kv",
     special.kv,
-    _missing("kv", "v"),
+    missing("kv", "v"),
     lambda v, x, y: -0.5 * (special.kv(v - 1, x) + special.kv(v + 1, x)),
 )
 
 
-def _exprel_slope(x: Any, y: Any) -> Any:
+def exprel_slope(x: Any, y: Any) -> Any:
     """(e^x (1 - 1/x) + 1/x) / x, near 0 by the series sum (k + 1) x^k / (k + 2)!."""
     near = np.abs(x) < 0.5
     small, large = np.where(near, x, 0), np.where(near, 1, x)
@@ -199,7 +199,7 @@ def _exprel_slope(x: Any, y: Any) -> Any:
 
 
 # Exponentials: (e^x - 1) / x, cos x - 1, and integrals [6.2]
-elementwise("exprel", special.exprel, _exprel_slope)
+elementwise("exprel", special.exprel, exprel_slope)
 elementwise("expi", special.expi, lambda x, y: np.exp(x) / x)
 elementwise("exp1", special.exp1, lambda x, y: -np.exp(-x) / x)
 elementwise("cosm1", special.cosm1, lambda x, y: -np.sin(x))

@@ -269,7 +269,7 @@ UNSUPPORTED: dict[str, tuple[Callable[..., Any], str]] = {
     "clip out": (lambda x: np.clip(x, 0, 1, out=np.zeros((2, 3))), "out= is not supported"),
     "round out": (lambda x: np.round(x, 1, np.zeros((2, 3))), "out= is not supported"),
     "frexp": (lambda x: np.frexp(x), "frexp is not supported"),
-    "unknown function": (lambda x: np.unwrap(x), "unwrap is not supported"),
+    "unknown function": (lambda x: np.histogram(x), "histogram is not supported"),
 }
 
 

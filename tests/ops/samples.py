@@ -55,10 +55,10 @@ POSITIVE = ((0.2, 3.0),)
 ON_REALS = """
     negative positive square exp exp2 exp10 expm1 sin cos arctan sinh cosh tanh arcsinh deg2rad
     rad2deg degrees radians expit log_expit ndtr log_ndtr erf erfc erfcx dawsn rgamma j0 j1 i0 i1
-    cosm1 exprel"""
+    cosm1 exprel erfi wrightomega sindg cosdg"""
 ON_POSITIVES = """
     sqrt cbrt log log2 log10 log1p reciprocal gamma gammaln loggamma psi entr y0 y1 k0 k1 expi exp1
-    absolute fabs i0e i1e"""
+    absolute fabs i0e i1e spence k0e k1e"""
 ON_PAIRS = """
     add subtract multiply maximum minimum fmax fmin hypot copysign logaddexp logaddexp2 nextafter"""
 DOMAINS: dict[str, tuple[tuple[float, float], ...]] = {
@@ -79,17 +79,42 @@ DOMAINS: dict[str, tuple[tuple[float, float], ...]] = {
     "fmod": ((-3.9, -3.65), (0.85, 0.89)),
     "heaviside": ((0.2, 2.5), (-1, 1)),
     "xlog1py": ((0.2, 3.0), (-0.8, 2.0)),
+    "betaincc": ((0.5, 3.0), (0.5, 3.0), (0.2, 0.8)),
+    "betaincinv": ((0.5, 3.0), (0.5, 3.0), (0.2, 0.8)),
+    "gammaincinv": ((0.5, 3.0), (0.2, 0.8)),
+    "gammainccinv": ((0.5, 3.0), (0.2, 0.8)),
+    "stdtr": ((1.0, 5.0), (-2.5, 2.5)),
+    "stdtrit": ((1.0, 5.0), (0.1, 0.9)),
+    "ndtri_exp": ((-40.0, -0.1),),
+    "owens_t": ((-2.0, 2.0), (-2.0, 2.0)),
+    "binom": ((4.1, 7.9), (0.6, 3.4)),
+    "poch": ((0.3, 3.0), (0.3, 3.0)),
+    "huber": ((0.9, 1.1), (-0.8, 2.5)),
+    "pseudo_huber": ((0.5, 2.0), (-2.5, 2.5)),
+    "boxcox": ((0.3, 3.0), (-1.5, 1.5)),
+    "boxcox1p": ((-0.6, 3.0), (-1.5, 1.5)),
+    "inv_boxcox": ((-0.5, 0.6), (-1.0, 1.0)),
+    "inv_boxcox1p": ((-0.5, 0.6), (-1.0, 1.0)),
+    "powm1": ((0.3, 2.5), (-2.5, 2.5)),
+    "hyp0f1": ((0.5, 3.0), (-2.0, 2.0)),
+    "hyp1f1": ((0.5, 3.0), (0.5, 3.0), (-2.0, 2.0)),
+    "hyp2f1": ((0.5, 2.0), (0.5, 2.0), (0.7, 3.0), (-0.6, 0.6)),
+    "ellipk": ((-2.0, 0.8),),
+    "ellipe": ((-2.0, 0.8),),
+    "tandg": ((10.0, 80.0),),
+    "cotdg": ((10.0, 80.0),),
     "zeta": ((1.5, 4.0), (0.3, 3.0)),
     "betainc": ((0.5, 3.0), (0.5, 3.0), (0.2, 0.8)),
 }
 """Elementwise op -> for each operand an interval in which it is smooth."""
 
+ONE = """
+    zeta gammainc gammaincc gammaincinv gammainccinv stdtr stdtrit jv yv iv ive kv hyp0f1"""
 PARAMETERS_WITHOUT_DERIVATIVE = {
-    "zeta": 1,
-    "gammainc": 1,
-    "gammaincc": 1,
-    "betainc": 2,
-} | dict.fromkeys(["jv", "yv", "iv", "ive", "kv"], 1)
+    **dict.fromkeys(ONE.split(), 1),
+    **dict.fromkeys(["betainc", "betaincc", "betaincinv", "hyp1f1"], 2),
+    "hyp2f1": 3,
+}
 """Elementwise op -> how many leading operands have no closed derivative."""
 
 COMPLEX_ORDER = {"gamma": 1, "loggamma": 1, "rgamma": 1, "psi": 0}
@@ -98,11 +123,11 @@ COMPLEX_ORDER = {"gamma": 1, "loggamma": 1, "rgamma": 1, "psi": 0}
 """
 
 SHAPES: tuple[tuple[tuple[int, ...], ...], ...] = (
-    ((), (), ()),
-    ((5,), (5,), (5,)),
-    ((2, 3), (3,), (2, 1)),
-    ((2, 1), (1, 3), ()),
-    ((0,), (0,), (1,)),
+    ((), (), (), ()),
+    ((5,), (5,), (5,), (5,)),
+    ((2, 3), (3,), (2, 1), ()),
+    ((2, 1), (1, 3), (), (3,)),
+    ((0,), (0,), (1,), ()),
 )
 
 

@@ -65,6 +65,11 @@ EDGES: list[tuple[str, Callable[..., Any], tuple[float, ...], tuple[float, ...]]
     ("exprel at 0", special.exprel, (0.0,), (0.5,)),
     ("exprel far out", special.exprel, (-800.0,), (1 / 800.0**2,)),
     ("exprel far up", special.exprel, (800.0,), (INF,)),
+    ("spence at 1", special.spence, (1.0,), (-1.0,)),
+    ("boxcox of the power 0", special.boxcox, (2.0, 0.0), (0.5, np.log(2) ** 2 / 2)),
+    ("huber inside", special.huber, (1.0, 0.5), (0.0, 0.5)),
+    ("huber outside", special.huber, (1.0, -3.0), (2.0, -1.0)),
+    ("ndtri_exp far out", special.ndtri_exp, (special.log_ndtr(-40.0),), (0.024984404205720571,)),
     ("softplus far out", functions.softplus, (1000.0,), (1.0,)),
     # x log y and kin
     ("xlogy at 0, 0", special.xlogy, (0.0, 2.0), (np.log(2), 0.0)),
