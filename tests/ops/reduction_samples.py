@@ -52,3 +52,7 @@ for name in ("any", "all"):
             sampled(name, x, axes=axes)
     sampled(name, np.zeros((0, 2), bool), axes=(0,))
     sampled(name, np.array(True), axes=())
+
+for dtype in (np.float64, F32):
+    sampled("root", draw((2, 3), dtype, 0.2, 3.0))
+sampled("root", np.array([0.0, np.inf, np.nan]), wrt=())

@@ -24,10 +24,11 @@ from irgrad.frontend.numpy_api.reductions import (
     sum_,
 )
 from irgrad.frontend.numpy_api.scans import cumprod, cumsum
-from irgrad.frontend.numpy_api.statistics import counted, mean, root, var
+from irgrad.frontend.numpy_api.statistics import counted, mean, var
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
 from irgrad.ir.types import is_inexact
+from irgrad.ops.root import root
 
 
 def without_nan(a: Any, value: float) -> Any:

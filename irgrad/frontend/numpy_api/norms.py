@@ -12,12 +12,13 @@ import numpy as np
 from irgrad.errors import OptionError, ShapeError, TraceError, UnsupportedError
 from irgrad.frontend.numpy_api.reductions import array_of, max_, min_, sum_
 from irgrad.frontend.numpy_api.shape import axes_in_order
-from irgrad.frontend.numpy_api.statistics import root, squared
+from irgrad.frontend.numpy_api.statistics import squared
 from irgrad.frontend.promote import any_traced
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
 from irgrad.ir.types import F64, real_dtype
 from irgrad.ops.cast import astype
+from irgrad.ops.root import root
 
 
 def _euclidean(x: Any, axes: Any, keepdims: bool) -> Any:

@@ -20,13 +20,8 @@ from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import F64, check_dtype, normalize_axes
 from irgrad.ops.base import broadcast_to
 from irgrad.ops.cast import astype, conjugate
+from irgrad.ops.root import root
 from irgrad.ops.shape import reshape
-
-
-def root(x: Any) -> Any:
-    """The square root, with derivative 0 at 0."""
-    zero = x == 0
-    return np.where(zero, np.zeros_like(x), np.sqrt(np.where(zero, np.ones_like(x), x)))
 
 
 def squared(x: Any) -> Any:
