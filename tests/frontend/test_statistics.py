@@ -127,8 +127,16 @@ REFUSED: dict[str, tuple[Callable[..., Any], type[IrgradError], str]] = {
         UnsupportedError,
         "quantile with weights=",
     ),
-    "another reduction": (np.hypot.reduce, UnsupportedError, "hypot.reduce is not supported"),
-    "another accumulation": (np.hypot.accumulate, UnsupportedError, "hypot.accumulate is not"),
+    "a masked fold": (
+        lambda x: np.hypot.reduce(x, where=x > 1, initial=0),
+        UnsupportedError,
+        "hypot.reduce with where=",
+    ),
+    "outer into": (
+        lambda x: np.add.outer(x, x, out=np.zeros((3, 4, 3, 4))),
+        UnsupportedError,
+        "out= is not supported",
+    ),
     "reduceat": (lambda x: np.add.reduceat(x, [0, 1]), UnsupportedError, "add.reduceat is not"),
     "at": (lambda x: np.add.at(x, 0, 1.0), UnsupportedError, "add.at is not supported"),
 }
@@ -181,3 +189,15 @@ def test_outer(ufunc: np.ufunc) -> None:
     same_as_numpy(lambda x: ufunc.outer(np.abs(x), x[0]), X)
     same_as_numpy(lambda x: ufunc.outer(x[0], 2.0), np.abs(X))
     same_as_numpy(lambda x: ufunc.outer([1.0, 2.0], x), X)
+
+
+@pytest.mark.parametrize("ufunc", [np.hypot, np.subtract, np.bitwise_or, np.logaddexp, np.fmax])
+def test_other_ufuncs_are_unrolled(ufunc: np.ufunc) -> None:
+    whole = ufunc is np.bitwise_or
+    x = WHOLE if whole else X
+    for axis in (0, -1):
+        agree(ufunc.reduce, x, axis=axis, keepdims=True)
+        agree(ufunc.accumulate, x, axis=axis)
+    agree(ufunc.reduce, x[0], initial=3, axis=None)
+    if not whole:
+        irgrad.check_grads(lambda x: ufunc.accumulate(x, axis=1), (X,), order=2)

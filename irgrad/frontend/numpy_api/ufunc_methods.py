@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from irgrad.errors import DTypeError, UnsupportedError
+from irgrad.errors import DTypeError, ShapeError, UnsupportedError
 from irgrad.frontend.functions import logsumexp
 from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.nan_reductions import nanmax, nanmin
@@ -27,7 +29,7 @@ from irgrad.frontend.numpy_api.reductions import (
     masked,
     reduce,
 )
-from irgrad.frontend.promote import lift_each
+from irgrad.frontend.promote import lift, lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import FUNCTIONS, call_ufunc
 from irgrad.ir.op import Op
@@ -151,6 +153,57 @@ _without_nan(np.fmax, nanmax)
 _without_nan(np.fmin, nanmin)
 
 
+def _rows(a: Any, axis: Any, convert: Any) -> list[Any]:
+    """The slices of `a` along one axis."""
+    along = normalize_axis(axis, a.ndim)
+    moved = np.moveaxis(as_is(a, convert), along, 0)
+    return [moved[i] for i in range(moved.shape[0])]
+
+
+@copies
+def fold(
+    ufunc: np.ufunc,
+    array: Any,
+    axis: Any = 0,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    """`ufunc.reduce` of a ufunc that has no op of its own: one node for each element."""
+    refuse_out(f"{ufunc.__name__}.reduce", out)
+    if given(where) and where is not True:
+        raise UnsupportedError(
+            f"np.{ufunc.__name__}.reduce with where= is not supported on traced values",
+            hint="put the identity in the places left out with np.where",
+        )
+    a = array_of(array, initial)
+    axes = axes_of(axis, a.ndim)
+    if len(axes) != 1:
+        raise UnsupportedError(
+            f"np.{ufunc.__name__}.reduce over {len(axes)} axes is not supported on traced values",
+            hint="reduce one axis after the other",
+        )
+    start = [lift(a.builder, initial, a.dtype)] if given(initial) else []
+    rows = [*start, *_rows(a, axes[0], dtype)]
+    if not rows:
+        raise ShapeError(f"{ufunc.__name__}.reduce of nothing has no identity here")
+    return kept(functools.reduce(ufunc, rows), axes, a, keepdims)
+
+
+@copies
+def unrolled(ufunc: np.ufunc, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+    """`ufunc.accumulate` of a ufunc that has no op of its own."""
+    refuse_out(f"{ufunc.__name__}.accumulate", out)
+    a = array_of(array)
+    results = list(itertools.accumulate(_rows(a, axis, dtype), ufunc))
+    return np.stack(results, axis) if results else a
+
+
+FUNCTIONS["reduce"], FUNCTIONS["accumulate"] = fold, unrolled
+
+
 def outer(ufunc: np.ufunc, a: Any, b: Any, /, **kwargs: Any) -> Any:
     """`ufunc.outer(a, b)[i, j] = ufunc(a[i], b[j])`."""
     a, b = lift_each(a, b)
@@ -170,7 +223,5 @@ def _refuse(method: str, remedy: str) -> None:
     FUNCTIONS[method] = refused
 
 
-_refuse("reduce", "np.add, multiply, maximum, minimum, logical_and, logical_or, logaddexp have it")
-_refuse("accumulate", "np.add, multiply, maximum, minimum have it")
 _refuse("reduceat", "reduce slices, and np.stack the results")
 _refuse("at", "it changes the array in place; build the result with np.where or np.concatenate")
