@@ -5,13 +5,13 @@ gives nan, except in the nan-functions, which leave it out."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from irgrad.errors import OptionError, UnsupportedError
 from irgrad.frontend.numpy_api.joining import refuse_out
-from irgrad.frontend.numpy_api.reductions import array_of, given, sum_
+from irgrad.frontend.numpy_api.reductions import any_, array_of, given, sum_
 from irgrad.frontend.numpy_api.statistics import mean
 from irgrad.frontend.pick import pick
 from irgrad.frontend.promote import any_traced, kind, lift_each
@@ -21,8 +21,8 @@ from irgrad.ir.builder import Traced
 from irgrad.ir.types import I64, keep_axes, normalize_axes
 from irgrad.ops.base import broadcast_to
 from irgrad.ops.cast import astype
-from irgrad.ops.shape import reshape, slice_axis, transpose
-from irgrad.ops.sorting import sort, take_along
+from irgrad.ops.shape import reshape, transpose
+from irgrad.ops.sorting import argsort, take_along
 
 CONTINUOUS = {
     "interpolated_inverted_cdf": (0.0, 1.0),
@@ -47,8 +47,41 @@ def _lead(a: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
     return reshape(moved, [size, *moved.shape[len(axes) :]]), axes
 
 
-def _nan_where(mask: Any, result: Any) -> Any:
-    return np.where(mask, np.asarray(np.nan, result.dtype)[()], result)
+class Ordered(NamedTuple):
+    """Numbers, and the indices that sort them along the first axis, nan last.
+
+    Elements are picked by index, so that derivatives touch these alone and sort nothing."""
+
+    numbers: Any
+    order: Any
+
+    @classmethod
+    def of(cls, numbers: Any) -> Ordered:
+        """`numbers`, sorted."""
+        return cls(numbers, argsort(numbers, 0))
+
+    def at(self, places: Any, count: Any) -> Any:
+        """The elements at `places`, clipped to the first `count`: static ones for each row of the
+        result, or traced ones for each element.
+        """
+        index: Any = np.maximum(np.minimum(places, count - 1), 0).astype(I64)
+        if isinstance(index, np.ndarray):
+            chosen = pick(self.order, 0, index.ravel())
+        else:
+            rest = self.numbers.shape[1:]
+            chosen = take_along(self.order, broadcast_to(index, (index.shape[0], *rest)), 0)
+        return take_along(self.numbers, chosen, 0)
+
+    def numbers_count(self) -> Any:
+        """How many are no nan."""
+        return sum_(np.logical_not(np.isnan(self.numbers)), 0)
+
+    def nan_spread(self, result: Any) -> Any:
+        """`result` with nan wherever there is one among the numbers."""
+        if self.numbers.dtype.kind not in "fc":
+            return result
+        wrong = any_(np.isnan(self.numbers), 0)
+        return np.where(wrong, np.asarray(np.nan, result.dtype)[()], result)
 
 
 @implements(np.median)
@@ -61,15 +94,11 @@ def median(
     a = array_of(a)
     lead, axes = _lead(a, axis)
     count = lead.shape[0]
-    ordered = sort(lead, 0)
-    result = mean(slice_axis(ordered, 0, max(0, count - 1) // 2, count // 2 + (count > 0)), 0)
-    if a.dtype.kind in "fc" and count:
-        result = _nan_where(np.isnan(_row(ordered, count - 1)), result)
-    return _restored(result, a, axes, (), keepdims)
-
-
-def _row(x: Any, index: int) -> Any:
-    return reshape(slice_axis(x, 0, index, index + 1), x.shape[1:])
+    if not count:
+        return mean(a, axes, keepdims=keepdims)
+    ordered = Ordered.of(lead)
+    middle = ordered.at(np.arange((count - 1) // 2, count // 2 + 1), count)
+    return _restored(ordered.nan_spread(mean(middle, 0)), a, axes, (), keepdims)
 
 
 def _restored(
@@ -93,24 +122,10 @@ def nanmedian(
     lead, axes = _lead(a, axis)
     if not lead.shape[0]:
         return median(a, axis, keepdims=keepdims)
-    ordered, count = _counted(lead)
-    middle = [_at(ordered, place[None], count)[0] for place in ((count - 1) // 2, count // 2)]
+    ordered = Ordered.of(lead)
+    count = ordered.numbers_count()
+    middle = [ordered.at(place[None], count)[0] for place in ((count - 1) // 2, count // 2)]
     return _restored(mean(np.stack(middle), 0), a, axes, (), keepdims)
-
-
-def _counted(lead: Any) -> tuple[Any, Any]:
-    """The numbers in order with nan last, and how many are no nan."""
-    return sort(lead, 0), sum_(np.logical_not(np.isnan(lead)), 0)
-
-
-def _at(ordered: Any, places: Any, count: Any) -> Any:
-    """`ordered[places]`, clipped to the first `count`: one for each row of the result, or for each
-    element.
-    """
-    index: Any = np.maximum(np.minimum(places, count - 1), 0).astype(I64)
-    if isinstance(index, np.ndarray):
-        return pick(ordered, 0, index.ravel())
-    return take_along(ordered, broadcast_to(index, (index.shape[0], *ordered.shape[1:])), 0)
 
 
 def _position(method: str, n: Any, q: Any) -> tuple[Any, Any]:
@@ -172,16 +187,14 @@ def _quantile(
     lead, axes = _lead(a, axis)
     if not lead.shape[0]:
         raise OptionError(f"{name} of nothing: {a.value!r} has no elements over axes {axes}")
-    nanable = a.dtype.kind in "fc"
-    ordered, count = _counted(lead) if skip and nanable else (sort(lead, 0), lead.shape[0])
+    ordered, skip = Ordered.of(lead), skip and a.dtype.kind in "fc"
+    count = ordered.numbers_count() if skip else lead.shape[0]
     rows = q.reshape((-1,) + (1,) * (lead.ndim - 1))
-    weak = count if isinstance(count, int) else astype(count, q.dtype)
-    place, share = _position(method, weak, rows)
-    result = _at(ordered, place, count)
+    place, share = _position(method, astype(count, q.dtype) if skip else count, rows)
+    result = ordered.at(place, count)
     if share is not None:
-        result = _between(result, _at(ordered, place + 1, count), share)
-    if nanable and not skip:
-        result = _nan_where(np.isnan(_row(ordered, lead.shape[0] - 1)), result)
+        result = _between(result, ordered.at(place + 1, count), share)
+    result = result if skip else ordered.nan_spread(result)
     result = reshape(result, (*q.shape, *lead.shape[1:]))
     return _restored(result, a, axes, q.shape, keepdims)
 
