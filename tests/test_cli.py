@@ -13,7 +13,7 @@ import pytest
 
 import irgrad
 from irgrad.cli import main
-from irgrad.cli_show import narrow
+from irgrad.cli.show import narrow
 
 
 @pytest.fixture(autouse=True)

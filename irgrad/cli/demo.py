@@ -15,7 +15,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 import irgrad
-from irgrad import cli_show as show
+from irgrad.cli import show
 from irgrad.inspect.differences import gradient_error, relative_error
 from irgrad.ir.graph import Graph
 from irgrad.passes.pipeline import Report, optimise

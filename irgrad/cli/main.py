@@ -18,8 +18,7 @@ from typing import Any
 from rich.text import Text
 
 import irgrad
-from irgrad import cli_inputs as inputs
-from irgrad import cli_show as show
+from irgrad.cli import inputs, show
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.expression import expression
 from irgrad.inspect.differences import gradient_error
@@ -284,7 +283,7 @@ def _read(file: str) -> str:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from irgrad.demo import demo
+    from irgrad.cli.demo import demo
 
     return demo(show.console())
 

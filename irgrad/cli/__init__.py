@@ -1,0 +1,5 @@
+"""The command `irgrad`."""
+
+from irgrad.cli.main import main
+
+__all__ = ["main"]

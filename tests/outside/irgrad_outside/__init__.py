@@ -1,0 +1,1 @@
+"""An extension of irgrad by somebody else."""

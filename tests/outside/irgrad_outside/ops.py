@@ -1,0 +1,56 @@
+"""Two ops from outside: `softsign`, elementwise, and `repeat`, which holds a region."""
+
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import ShapeError
+from irgrad.ir.evaluate import evaluate
+from irgrad.ir.graph import Graph
+from irgrad.ir.op import Array, Op, register
+from irgrad.ir.types import ArrayType
+from irgrad.ops.base import bind, elementwise
+
+
+class _Softsign:
+    """What irgrad needs of a ufunc, for a function that is none."""
+
+    nin, nout, __name__ = 1, 1, "softsign"
+
+    def __call__(self, x: Array, out: Any = None) -> Array:
+        return np.divide(x, 1 + np.abs(x), out=out)
+
+    def resolve_dtypes(self, dtypes: tuple[Any, ...]) -> tuple[Any, ...]:
+        return np.sqrt.resolve_dtypes(dtypes)
+
+
+SOFTSIGN = elementwise("softsign", _Softsign(), lambda x, y: 1 / (1 + np.abs(x)) ** 2)
+
+
+def softsign(x: Any) -> Any:
+    """x / (1 + |x|)."""
+    return bind(SOFTSIGN, x)
+
+
+@register("repeat_body")
+class RepeatBody(Op):
+    """`body` applied `times` times to its operand."""
+
+    body: Graph
+    times: int
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        if self.body.input_types != operands or self.body.output_types != operands:
+            raise ShapeError("repeat_body: the body must map the operand's type to itself")
+        return operands
+
+    def reference(self, *operands: Array) -> Array:
+        (x,) = operands
+        for _ in range(self.times):
+            (x,) = evaluate(self.body, [x])
+        return x
+
+
+def repeat_body(body: Graph, times: int, x: Any) -> Any:
+    """`body` applied `times` times to `x`."""
+    return bind(RepeatBody(body, times), x)
