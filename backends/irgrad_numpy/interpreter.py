@@ -15,7 +15,7 @@ import numpy as np
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.op import Array
-from irgrad.ops.base import Elementwise
+from irgrad.ops.elementwise import Elementwise
 from irgrad_numpy.kernels import kernel
 
 

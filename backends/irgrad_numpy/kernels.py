@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from irgrad.ir.graph import Node
-from irgrad.ops.base import Elementwise
 from irgrad.ops.contract import Contract, plan, split_spec
-from irgrad.ops.reduction import Sum
-from irgrad.ops.shape import Concatenate, Reshape, Transpose
+from irgrad.ops.elementwise import Elementwise
+from irgrad.ops.linear import Reshape, Sum
+from irgrad.ops.shape import Concatenate, Transpose
 
 Kernel = Callable[..., Any]
 

@@ -13,7 +13,7 @@ from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, substitute
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Origin, Value, input_value
-from irgrad.ops.base import full
+from irgrad.ops.linear import full
 
 
 @paused_gc()

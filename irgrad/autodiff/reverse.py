@@ -14,7 +14,7 @@ from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder
 from irgrad.ir.graph import Graph, Node, Origin, Value
 from irgrad.ir.types import is_inexact
-from irgrad.ops.base import zeros_like
+from irgrad.ops.linear import zeros_like
 
 
 def influenced(graph: Graph, sources: Sequence[Value]) -> set[Value]:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from irgrad.ops.base import bind
 from irgrad.ops.contract import contract
-from irgrad.ops.reduction import Sum
-from irgrad.ops.shape import reshape, slice_axis, transpose
+from irgrad.ops.linear import Sum, reshape
+from irgrad.ops.shape import slice_axis, transpose
 
 
 class Operand(NamedTuple):

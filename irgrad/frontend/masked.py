@@ -21,8 +21,8 @@ from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import call_ufunc, entry
 from irgrad.ir.graph import Value
 from irgrad.ops.index import gather
+from irgrad.ops.linear import full, reshape
 from irgrad.ops.select import where
-from irgrad.ops.shape import broadcast_constant, reshape
 from irgrad.ops.stop import stop_gradient
 
 REMEDY = (
@@ -206,7 +206,7 @@ class Selection:
         """A reduction with `identity` in the unselected places."""
         if keepdims is True:
             self.refuse("keepdims")
-        blank = broadcast_constant(self.whole, (), np.asarray(identity, self.dtype)[()])
+        blank = full(self.whole, (), np.asarray(identity, self.dtype)[()])
         whole = where(self.places, self.whole, blank)
         return reduce(whole, axis=self._axes(axis), **options)
 

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.ops.base import bind, broadcast_to
+from irgrad.ops.base import bind
 from irgrad.ops.index import gather
+from irgrad.ops.linear import broadcast_to
 from irgrad.ops.shape import Concatenate, Flip, slice_axis, transpose
 
 MOST_RUNS = 8

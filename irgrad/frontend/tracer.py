@@ -16,7 +16,7 @@ from irgrad.frontend.promote import innermost, kind, lift
 from irgrad.frontend.site import call_site
 from irgrad.ir.builder import Builder, Traced
 from irgrad.ir.graph import Value
-from irgrad.ops.base import UFUNCS, Elementwise
+from irgrad.ops.elementwise import UFUNCS, Elementwise
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 F = TypeVar("F", bound=Callable[..., Any])

@@ -10,8 +10,8 @@ import numpy as np
 from irgrad.errors import DTypeError
 from irgrad.ir.op import register_instance
 from irgrad.ir.types import ArrayType
-from irgrad.ops.base import UFUNCS, Elementwise, elementwise
 from irgrad.ops.cast import REAL, conjugate
+from irgrad.ops.elementwise import UFUNCS, Elementwise, elementwise
 
 
 class RealElementwise(Elementwise):

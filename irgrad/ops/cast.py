@@ -10,7 +10,8 @@ import numpy as np
 from irgrad.errors import DTypeError
 from irgrad.ir.op import Array, register, register_instance
 from irgrad.ir.types import ArrayType, DType, is_inexact, real_dtype
-from irgrad.ops.base import Linear, bind
+from irgrad.ops.base import bind
+from irgrad.ops.linear import Linear
 
 
 @register("astype")

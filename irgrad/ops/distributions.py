@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from irgrad.ops.base import elementwise
+from irgrad.ops.elementwise import elementwise
 from irgrad.ops.special import SQRT_TWO_PI, exprel_slope, hazard, missing
 
 

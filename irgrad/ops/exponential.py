@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from irgrad.ops.base import UFUNCS, elementwise
+from irgrad.ops.elementwise import UFUNCS, elementwise
 
 LN2, LN10 = math.log(2), math.log(10)
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from irgrad.ir.op import register_instance
 from irgrad.ops.arithmetic import RealElementwise
-from irgrad.ops.base import UFUNCS, broadcast_to, sum_to, zeros_like
+from irgrad.ops.elementwise import UFUNCS
+from irgrad.ops.linear import broadcast_to, sum_to, zeros_like
 from irgrad.ops.select import where
 
 

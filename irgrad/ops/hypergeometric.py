@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from irgrad.ops.base import elementwise
+from irgrad.ops.elementwise import elementwise
 from irgrad.ops.special import TWO_OVER_SQRT_PI, missing
 from irgrad.ops.trigonometric import DEGREE
 

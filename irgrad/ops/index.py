@@ -14,7 +14,8 @@ import numpy as np
 from irgrad.errors import DTypeError, IndexOutOfBounds, ShapeError
 from irgrad.ir.op import Array, register
 from irgrad.ir.types import BOOL, I64, ArrayType, Shape, drop_axes
-from irgrad.ops.base import Flat, Linear, bind
+from irgrad.ops.base import Flat, bind
+from irgrad.ops.linear import Linear
 
 
 def check_indices(

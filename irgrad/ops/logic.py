@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from irgrad.ops.base import elementwise
+from irgrad.ops.elementwise import elementwise
 
 for _ufunc in (
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,

@@ -12,17 +12,18 @@ import numpy as np
 
 from irgrad.errors import DTypeError, ShapeError
 from irgrad.ir.op import Array, Op, register
-from irgrad.ir.types import BOOL, I64, ArrayType, drop_axes, keep_axes
-from irgrad.ops.base import Flat, Linear, bind, broadcast_to, zeros_like
+from irgrad.ir.types import BOOL, I64, ArrayType, drop_axes
+from irgrad.ops.base import Flat, bind
 from irgrad.ops.create import iota
+from irgrad.ops.linear import (
+    Sum,
+    check_axes,
+    reshape,
+    restored,
+    zeros_like,
+)
 from irgrad.ops.select import where
-from irgrad.ops.shape import reshape, transpose
-
-
-def check_axes(name: str, axes: tuple[int, ...], x: ArrayType) -> None:
-    """A `ShapeError` unless `axes` are distinct axes of `x` in increasing order."""
-    if list(axes) != sorted(set(axes)) or any(not 0 <= axis < x.ndim for axis in axes):
-        raise ShapeError(f"{name}: axes {axes} are not distinct axes of {x} in increasing order")
+from irgrad.ops.shape import transpose
 
 
 def check_axis(name: str, axis: int, x: ArrayType) -> None:
@@ -35,12 +36,6 @@ def check_ordered(name: str, x: ArrayType) -> None:
     """A `DTypeError` for complex numbers, which have no order."""
     if x.dtype.kind == "c":
         raise DTypeError(f"{name} of complex numbers is not supported", hint="take .real or np.abs")
-
-
-def restored(reduced: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
-    """`reduced` with the reduced axes back, repeated to `shape`."""
-    leading = axes == tuple(range(len(axes)))
-    return broadcast_to(reduced if leading else reshape(reduced, keep_axes(shape, axes)), shape)
 
 
 def _merged(x: Any, axes: tuple[int, ...]) -> Any:
@@ -57,24 +52,6 @@ def _split(merged: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
     order = [*rest, *axes]
     moved = reshape(merged, [shape[axis] for axis in order])
     return transpose(moved, [order.index(axis) for axis in range(len(shape))])
-
-
-@register("sum")
-class Sum(Linear):
-    """The sum over `axes`; transposed by a broadcast."""
-
-    axes: tuple[int, ...]
-
-    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
-        (x,) = operands
-        check_axes("sum", self.axes, x)
-        return (ArrayType(x.dtype, drop_axes(x.shape, self.axes)),)
-
-    def reference(self, *operands: Array) -> Array:
-        return np.asarray(np.sum(operands[0], self.axes, dtype=operands[0].dtype))
-
-    def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
-        return restored(cotangent, self.axes, primals[0].shape)
 
 
 @register("prod")

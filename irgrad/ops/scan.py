@@ -13,9 +13,10 @@ import numpy as np
 from irgrad.errors import DTypeError, ShapeError
 from irgrad.ir.op import Array, Op, register
 from irgrad.ir.types import I64, ArrayType
-from irgrad.ops.base import Linear, bind, full
+from irgrad.ops.base import bind
 from irgrad.ops.create import iota
 from irgrad.ops.index import gather, scatter_add
+from irgrad.ops.linear import Linear, full
 from irgrad.ops.reduction import check_axis, check_ordered
 from irgrad.ops.select import where
 from irgrad.ops.shape import Concatenate, pad, slice_axis

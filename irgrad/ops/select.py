@@ -10,7 +10,8 @@ import numpy as np
 from irgrad.errors import DTypeError
 from irgrad.ir.op import Array, register_instance
 from irgrad.ir.types import BOOL, ArrayType, broadcast_shapes
-from irgrad.ops.base import Linear, bind, sum_to, zeros_like
+from irgrad.ops.base import bind
+from irgrad.ops.linear import Linear, sum_to, zeros_like
 
 
 class Where(Linear):
@@ -33,7 +34,7 @@ class Where(Linear):
     def jvp(
         self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
     ) -> Sequence[Any]:
-        from irgrad.ops.base import broadcast_to
+        from irgrad.ops.linear import broadcast_to
 
         (tangent,) = super().jvp(primals, outputs, tangents)
         return [broadcast_to(tangent, outputs[0].shape)]

@@ -11,33 +11,10 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import DTypeError, ShapeError
-from irgrad.ir.builder import Traced
 from irgrad.ir.op import Array, register
-from irgrad.ir.types import ArrayType, broadcast_shapes, slice_extent
-from irgrad.ops.base import Linear, bind, sum_to
-
-
-@register("reshape")
-class Reshape(Linear):
-    """The same elements in C order with another shape."""
-
-    is_view = True
-    shape: tuple[int, ...]
-
-    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
-        (x,) = operands
-        result = ArrayType(x.dtype, self.shape)
-        if result.size != x.size or min(self.shape, default=0) < 0:
-            raise ShapeError(
-                f"reshape: {x} has {x.size} elements, shape {self.shape} holds {result.size}"
-            )
-        return (result,)
-
-    def reference(self, *operands: Array) -> Array:
-        return operands[0].reshape(self.shape)
-
-    def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
-        return reshape(cotangent, primals[0].shape)
+from irgrad.ir.types import ArrayType, slice_extent
+from irgrad.ops.base import bind
+from irgrad.ops.linear import Linear
 
 
 @register("transpose")
@@ -62,26 +39,6 @@ class Transpose(Linear):
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return transpose(cotangent, tuple(self.axes.index(axis) for axis in range(len(self.axes))))
-
-
-@register("broadcast_to")
-class BroadcastTo(Linear):
-    """NumPy's broadcasting to `shape`; transposed by the sum over the repeated axes."""
-
-    is_view = True
-    shape: tuple[int, ...]
-
-    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
-        (x,) = operands
-        if broadcast_shapes(x.shape, self.shape) != self.shape:
-            raise ShapeError(f"broadcast_to: {x} does not broadcast to shape {self.shape}")
-        return (ArrayType(x.dtype, self.shape),)
-
-    def reference(self, *operands: Array) -> Array:
-        return np.broadcast_to(operands[0], self.shape)
-
-    def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
-        return sum_to(cotangent, primals[0].shape)
 
 
 @register("slice")
@@ -214,11 +171,6 @@ class Concatenate(Linear):
         return slice_axis(cotangent, self.axis, start, start + primals[operand].shape[self.axis])
 
 
-def reshape(x: Any, shape: Sequence[int]) -> Any:
-    """`x` with another shape; `x` itself where it has that shape."""
-    return x if x.shape == tuple(shape) else bind(Reshape(tuple(shape)), x)
-
-
 def transpose(x: Any, axes: Sequence[int]) -> Any:
     """`x` with its axes permuted; `x` itself for the identity."""
     return x if tuple(axes) == tuple(range(x.ndim)) else bind(Transpose(tuple(axes)), x)
@@ -240,12 +192,3 @@ def slice_axis(x: Any, axis: int, start: int, stop: int, step: int = 1) -> Any:
     for bound, value in zip(bounds, (start, stop, step), strict=True):
         bound[axis] = value
     return bind(Slice(*map(tuple, bounds)), x)
-
-
-def broadcast_constant(like: Any, shape: tuple[int, ...], value: Any) -> Any:
-    """The NumPy scalar `value` repeated to `shape`, traced by the builder of `like`."""
-    array = np.asarray(value)
-    if not isinstance(like, Traced):
-        return np.broadcast_to(array, shape)
-    constant = like.builder.wrap(like.builder, like.builder.constant(array))
-    return constant if shape == () else bind(BroadcastTo(tuple(shape)), constant)

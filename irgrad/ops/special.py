@@ -12,7 +12,7 @@ from scipy import special
 
 from irgrad.errors import UnsupportedError
 from irgrad.ops.arithmetic import CBRT
-from irgrad.ops.base import UFUNCS, Partial, elementwise
+from irgrad.ops.elementwise import UFUNCS, Partial, elementwise
 
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 SQRT_TWO_PI = math.sqrt(2 * math.pi)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from irgrad.ops.base import elementwise
+from irgrad.ops.elementwise import elementwise
 
 DEGREE = math.pi / 180
 

@@ -11,7 +11,7 @@ from irgrad.ir.graph import Value
 from irgrad.ir.op import Op
 from irgrad.ir.types import broadcast_shapes
 from irgrad.ops.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATIVE, SQUARE, SUBTRACT
-from irgrad.ops.shape import BroadcastTo
+from irgrad.ops.linear import BroadcastTo
 from irgrad.passes.rewrite import Rewriter, Rules, rule
 
 ARITHMETIC: Rules = {}

@@ -8,8 +8,8 @@ from irgrad.ir.graph import Value
 from irgrad.ir.types import broadcast_axes, broadcast_shapes, drop_axes
 from irgrad.ops.arithmetic import MULTIPLY, SQUARE
 from irgrad.ops.contract import Contract, split_spec
-from irgrad.ops.reduction import Sum
-from irgrad.ops.shape import BroadcastTo, Reshape, Transpose
+from irgrad.ops.linear import BroadcastTo, Reshape, Sum
+from irgrad.ops.shape import Transpose
 from irgrad.passes.association import best_association
 from irgrad.passes.rewrite import Rewriter, Rules, rule
 

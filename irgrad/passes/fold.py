@@ -11,7 +11,7 @@ import numpy as np
 from irgrad.ir.builder import rebuilt
 from irgrad.ir.graph import Graph, Node, Value, constant_value
 from irgrad.ir.op import Array
-from irgrad.ops.shape import BroadcastTo
+from irgrad.ops.linear import BroadcastTo
 
 SMALL = 64
 

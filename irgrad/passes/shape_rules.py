@@ -10,10 +10,10 @@ from irgrad.ir.graph import Value
 from irgrad.ir.op import Op
 from irgrad.ir.types import broadcast_axes, broadcast_shapes, drop_axes
 from irgrad.ops.arithmetic import MULTIPLY
-from irgrad.ops.base import UFUNCS
-from irgrad.ops.reduction import Sum
+from irgrad.ops.elementwise import UFUNCS
+from irgrad.ops.linear import BroadcastTo, Reshape, Sum
 from irgrad.ops.select import WHERE
-from irgrad.ops.shape import BroadcastTo, Flip, Pad, Reshape, Slice, Transpose
+from irgrad.ops.shape import Flip, Pad, Slice, Transpose
 from irgrad.passes.rewrite import Rewriter, Rules, rule
 
 SHAPES: Rules = {}

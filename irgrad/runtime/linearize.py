@@ -45,8 +45,8 @@ class Pushforward:
         primal = result_template(lowered)
         count = len(graph.outputs)
         tangent = map_leaves(
-            lambda leaf: Slot(leaf.output + count) if isinstance(leaf, Slot) else None,
-            primal)
+            lambda leaf: Slot(leaf.output + count) if isinstance(leaf, Slot) else None, primal
+        )
         return with_result(lowered._replace(signature=signature), extended, (primal, tangent))
 
 

@@ -13,7 +13,7 @@ from scipy import special
 
 import irgrad
 from irgrad.errors import DTypeError, TraceError, UnsupportedError
-from irgrad.ops.base import UFUNCS
+from irgrad.ops.elementwise import UFUNCS
 from tests.frontend.against_numpy import Case, array, check, same_as_numpy
 
 DTYPES = [

@@ -14,7 +14,7 @@ import numpy as np
 
 from irgrad.ir.op import REGISTRY, Op, make_op
 from irgrad.ir.types import DTYPES, ArrayType
-from irgrad.ops.base import Elementwise
+from irgrad.ops.elementwise import Elementwise
 
 Array = np.ndarray[Any, Any]
 F32, F64, C128, I32, I64, U8 = (DTYPES[k] for k in ("f32", "f64", "c128", "i32", "i64", "u8"))

@@ -18,7 +18,8 @@ from irgrad.ir.evaluate import evaluate
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import REGISTRY, Op
 from irgrad.ir.types import is_inexact, type_of
-from irgrad.ops.base import Elementwise, Linear
+from irgrad.ops.elementwise import Elementwise
+from irgrad.ops.linear import Linear
 from irgrad.passes.pipeline import optimise
 from irgrad.runtime.backend import backends, get_backend
 from tests.ops import reduction_samples, scan_samples, shape_samples  # noqa: F401 -- fills SAMPLES

@@ -14,7 +14,7 @@ from irgrad.frontend.promote import lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
 from irgrad.ir.types import normalize_axis
-from irgrad.ops.shape import reshape
+from irgrad.ops.linear import reshape
 
 
 @implements(np.apply_along_axis)

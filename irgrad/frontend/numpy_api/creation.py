@@ -13,11 +13,11 @@ from irgrad.frontend.promote import lift_each, lift_together
 from irgrad.frontend.sharing import copied, copies
 from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import check_dtype
-from irgrad.ops.base import bind, broadcast_to, full
+from irgrad.ops.base import bind
 from irgrad.ops.cast import Astype
 from irgrad.ops.cast import astype as converted
 from irgrad.ops.create import iota
-from irgrad.ops.shape import reshape
+from irgrad.ops.linear import broadcast_to, full, reshape
 
 
 def _filled_like(a: Any, value: Any, dtype: Any, shape: Any) -> Any:

@@ -14,10 +14,10 @@ from irgrad.frontend.promote import lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import I64
-from irgrad.ops.base import zeros_like
 from irgrad.ops.create import iota
+from irgrad.ops.linear import reshape, zeros_like
 from irgrad.ops.select import where
-from irgrad.ops.shape import pad, reshape
+from irgrad.ops.shape import pad
 
 
 @method("diagonal")

@@ -13,9 +13,9 @@ from irgrad.frontend.promote import lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
 from irgrad.ir.types import normalize_axis
-from irgrad.ops.base import broadcast_to
 from irgrad.ops.cast import astype
-from irgrad.ops.shape import reshape, slice_axis
+from irgrad.ops.linear import broadcast_to, reshape
+from irgrad.ops.shape import slice_axis
 
 NO_VALUE: Any = object()
 

@@ -29,11 +29,12 @@ from irgrad.frontend.subscript import (
 from irgrad.frontend.tracer import FUNCTIONS, implements, method
 from irgrad.ir.builder import Traced
 from irgrad.ir.types import I64, Shape, broadcast_shapes, normalize_axis
-from irgrad.ops.base import bind, broadcast_to
+from irgrad.ops.base import bind
 from irgrad.ops.cast import astype
 from irgrad.ops.create import iota
 from irgrad.ops.index import gather
-from irgrad.ops.shape import Flip, Slice, reshape, transpose
+from irgrad.ops.linear import broadcast_to, reshape
+from irgrad.ops.shape import Flip, Slice, transpose
 
 
 def getitem(x: Any, index: Any) -> Any:

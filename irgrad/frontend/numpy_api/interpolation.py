@@ -13,10 +13,10 @@ from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
 from irgrad.ir.types import F64, normalize_axis
 from irgrad.ops import sorting as ops
-from irgrad.ops.base import full
 from irgrad.ops.cast import astype
 from irgrad.ops.index import gather
-from irgrad.ops.shape import pad, reshape, slice_axis
+from irgrad.ops.linear import full, reshape
+from irgrad.ops.shape import pad, slice_axis
 
 
 @implements(np.interp)

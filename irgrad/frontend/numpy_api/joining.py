@@ -25,7 +25,8 @@ from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
 from irgrad.ir.types import drop_axes, normalize_axis
 from irgrad.ops.base import bind
-from irgrad.ops.shape import Concatenate, reshape, slice_axis
+from irgrad.ops.linear import reshape
+from irgrad.ops.shape import Concatenate, slice_axis
 
 
 def refuse_out(name: str, out: Any) -> None:

@@ -17,10 +17,10 @@ from irgrad.frontend.promote import any_traced, lift_each, lift_together
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import I64, broadcast_shapes
-from irgrad.ops.base import broadcast_to, full
 from irgrad.ops.cast import conjugate
 from irgrad.ops.create import iota
-from irgrad.ops.shape import pad, reshape, slice_axis
+from irgrad.ops.linear import broadcast_to, full, reshape
+from irgrad.ops.shape import pad, slice_axis
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 BATCH = LETTERS[3:]

@@ -19,9 +19,9 @@ from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
 from irgrad.ir.builder import Traced
 from irgrad.ir.types import I64, keep_axes, normalize_axes
-from irgrad.ops.base import broadcast_to
 from irgrad.ops.cast import astype
-from irgrad.ops.shape import reshape, transpose
+from irgrad.ops.linear import broadcast_to, reshape
+from irgrad.ops.shape import transpose
 from irgrad.ops.sorting import argsort, take_along
 
 CONTINUOUS = {

@@ -13,10 +13,10 @@ from irgrad.frontend.pick import constant, pick
 from irgrad.frontend.promote import lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
-from irgrad.ops.base import broadcast_to
 from irgrad.ops.cast import astype
+from irgrad.ops.linear import broadcast_to, reshape
 from irgrad.ops.shape import pad as pad_zeros
-from irgrad.ops.shape import reshape, slice_axis
+from irgrad.ops.shape import slice_axis
 
 INDEXED = ("edge", "reflect", "symmetric", "wrap")
 STATISTICS = {"maximum": np.max, "minimum": np.min, "mean": np.mean, "median": np.median}

@@ -15,10 +15,11 @@ from irgrad.frontend.promote import any_traced, lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import I64, normalize_axes, normalize_axis
-from irgrad.ops.base import bind, broadcast_to
+from irgrad.ops.base import bind
 from irgrad.ops.cast import astype
 from irgrad.ops.create import iota
-from irgrad.ops.shape import Flip, reshape
+from irgrad.ops.linear import broadcast_to, reshape
+from irgrad.ops.shape import Flip
 
 
 def flipped(x: Any, axes: tuple[int, ...]) -> Any:

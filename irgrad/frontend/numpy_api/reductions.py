@@ -28,10 +28,10 @@ from irgrad.ir.types import (
     normalize_axes,
     normalize_axis,
 )
-from irgrad.ops.base import bind, broadcast_to
+from irgrad.ops.base import bind
 from irgrad.ops.cast import astype
-from irgrad.ops.reduction import All, Any_, Argmax, Argmin, Max, Min, Prod, Sum
-from irgrad.ops.shape import reshape
+from irgrad.ops.linear import Sum, broadcast_to, reshape
+from irgrad.ops.reduction import All, Any_, Argmax, Argmin, Max, Min, Prod
 
 LEFT_OUT: Any = getattr(np, "_NoValue", None)
 """What NumPy puts for an argument that nobody gave."""

@@ -15,9 +15,10 @@ from irgrad.frontend.promote import lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import normalize_axis
-from irgrad.ops.base import bind, full
+from irgrad.ops.base import bind
+from irgrad.ops.linear import full, reshape
 from irgrad.ops.scan import Cumprod, Cumsum
-from irgrad.ops.shape import Concatenate, reshape, slice_axis
+from irgrad.ops.shape import Concatenate, slice_axis
 
 
 def _along(a: Any, axis: Any) -> tuple[Any, int]:

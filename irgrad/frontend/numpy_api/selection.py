@@ -14,8 +14,8 @@ from irgrad.frontend.sharing import copies
 from irgrad.frontend.subscript import REMEDY
 from irgrad.frontend.tracer import implements
 from irgrad.ir.types import BOOL, broadcast_shapes
-from irgrad.ops.base import broadcast_to, zeros_like
 from irgrad.ops.cast import astype
+from irgrad.ops.linear import broadcast_to, zeros_like
 from irgrad.ops.select import where
 
 

@@ -15,8 +15,9 @@ from irgrad.frontend.sharing import copied, copies
 from irgrad.frontend.tracer import implements, method
 from irgrad.ir.builder import Traced
 from irgrad.ir.types import broadcast_shapes, drop_axes, normalize_axes, normalize_axis
+from irgrad.ops import linear
 from irgrad.ops import shape as ops
-from irgrad.ops.base import broadcast_to
+from irgrad.ops.linear import broadcast_to
 
 
 def extents(shape: Any) -> tuple[int, ...]:
@@ -52,8 +53,8 @@ def reshaped(x: Any, shape: tuple[int, ...], order: str) -> Any:
     if order not in ("C", "F", "A", "K"):
         raise ShapeError(f"order must be one of 'C', 'F', 'A' or 'K', got {order!r}")
     if order != "F":
-        return ops.reshape(x, shape)
-    return reverse_axes(ops.reshape(reverse_axes(x), shape[::-1]))
+        return linear.reshape(x, shape)
+    return reverse_axes(linear.reshape(reverse_axes(x), shape[::-1]))
 
 
 def reverse_axes(x: Any) -> Any:
@@ -163,7 +164,7 @@ def expand_dims(a: Any, axis: Any) -> Any:
     count = len(extents(axis))
     new = axes_in_order(axis, a.ndim + count)
     kept = iter(a.shape)
-    return ops.reshape(a, [1 if i in new else next(kept) for i in range(a.ndim + count)])
+    return linear.reshape(a, [1 if i in new else next(kept) for i in range(a.ndim + count)])
 
 
 @method("squeeze")
@@ -177,7 +178,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
         gone = normalize_axes(axis, a.ndim)
     if any(a.shape[i] != 1 for i in gone):
         raise ShapeError(f"squeeze: axis {axis} of {a.value.type} is not of size 1")
-    return ops.reshape(a, drop_axes(a.shape, gone))
+    return linear.reshape(a, drop_axes(a.shape, gone))
 
 
 @implements(np.broadcast_to)
@@ -214,7 +215,7 @@ def atleast_3d(*arys: Any) -> Any:
 
 
 def _each(arrays: Sequence[Any], shape_of: Any) -> Any:
-    results = tuple(ops.reshape(x, shape_of(x.shape)) for x in lift_each(*arrays))
+    results = tuple(linear.reshape(x, shape_of(x.shape)) for x in lift_each(*arrays))
     return results[0] if len(results) == 1 else results
 
 

@@ -18,10 +18,9 @@ from irgrad.frontend.promote import lift, lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import F64, check_dtype, normalize_axes
-from irgrad.ops.base import broadcast_to
 from irgrad.ops.cast import astype, conjugate
+from irgrad.ops.linear import broadcast_to, reshape
 from irgrad.ops.root import root
-from irgrad.ops.shape import reshape
 
 
 def squared(x: Any) -> Any:

@@ -34,10 +34,10 @@ from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import FUNCTIONS, call_ufunc
 from irgrad.ir.op import Op
 from irgrad.ir.types import BOOL, F64, check_dtype, normalize_axis
-from irgrad.ops.base import bind, full
+from irgrad.ops.base import bind
 from irgrad.ops.cast import astype
+from irgrad.ops.linear import full, reshape
 from irgrad.ops.scan import Cummax, Cummin, Cumprod, Cumsum
-from irgrad.ops.shape import reshape
 
 Conversion = Callable[[Any, Any], Any]
 

@@ -9,7 +9,8 @@ from irgrad.ir.evaluate import evaluate
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array, Op, register
 from irgrad.ir.types import ArrayType
-from irgrad.ops.base import bind, elementwise
+from irgrad.ops.base import bind
+from irgrad.ops.elementwise import elementwise
 
 
 class _Softsign:

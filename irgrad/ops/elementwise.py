@@ -1,0 +1,122 @@
+"""Elementwise ops: a ufunc and its partial derivatives.
+
+Forward is sum_i partial_i * x_dot_i; reverse is y_bar * partial_i with the broadcast undone, here
+for every op.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import DTypeError
+from irgrad.ir.op import Array, Op, register_instance
+from irgrad.ir.types import ArrayType, DType, broadcast_shapes, check_dtype
+from irgrad.ops.linear import broadcast_to, sum_to
+
+Partial = Callable[..., Any] | int | None
+UFUNCS: dict[np.ufunc, Elementwise] = {}
+
+
+class Elementwise(Op):
+    """A ufunc with its partial derivatives.
+
+    Each partial is a function of all operands and the output, `lambda x, y: ...` for a unary op,
+    written in NumPy; or the number 1 or -1; or None where the op is flat in that operand."""
+
+    def __init__(self, name: str, ufunc: np.ufunc, *partials: Partial) -> None:
+        if len(partials) != ufunc.nin:
+            raise ValueError(
+                f"{name} takes {ufunc.nin} operands, got {len(partials)} partial derivatives"
+            )
+        self.name = name  # pyright: ignore[reportAttributeAccessIssue] -- a constant of the single instance
+        self.ufunc = ufunc
+        self.partials = partials
+
+    def loop(self, operands: tuple[Any, ...]) -> tuple[DType, ...]:
+        """The dtypes in which NumPy computes for operands of these dtypes (or Python number
+        types).
+        """
+        return _loop(self.ufunc, operands)
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        return _elementwise_type(self, operands)
+
+    def reference(self, *operands: Array) -> Array:
+        return np.asarray(self.ufunc(*operands))
+
+    def differentiable(self, operand: int) -> bool:
+        return self.partials[operand] is not None
+
+    def jvp(
+        self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
+    ) -> Sequence[Any]:
+        total = None
+        for partial, tangent in zip(self.partials, tangents, strict=True):
+            if tangent is not None and partial is not None:
+                term = _scaled(tangent, partial, primals, outputs[0])
+                total = term if total is None else total + term
+        return [None if total is None else broadcast_to(total, outputs[0].shape)]
+
+    def vjp(
+        self,
+        primals: Sequence[Any],
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        wanted: Sequence[bool],
+    ) -> Sequence[Any]:
+        return [
+            sum_to(_scaled(cotangents[0], partial, primals, outputs[0]), primal.shape)
+            if want and partial is not None
+            else None
+            for partial, primal, want in zip(self.partials, primals, wanted, strict=True)
+        ]
+
+
+def elementwise(name: str, ufunc: np.ufunc, *partials: Partial) -> Elementwise:
+    """Define and register an elementwise op; from then on `ufunc` on traced values means this
+    op.
+    """
+    op = Elementwise(name, ufunc, *partials)
+    register_instance(op)
+    UFUNCS[ufunc] = op
+    return op
+
+
+def _scaled(
+    value: Any, partial: Callable[..., Any] | int, primals: Sequence[Any], output: Any
+) -> Any:
+    if isinstance(partial, int):
+        return value if partial == 1 else -value
+    return value * partial(*primals, output)
+
+
+@cache
+def _loop(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[DType, ...]:
+    try:
+        dtypes = ufunc.resolve_dtypes((*operands, *(None,) * ufunc.nout))
+    except TypeError:
+        listed = ", ".join(
+            getattr(dtype, "name", getattr(dtype, "__name__", "?")) for dtype in operands
+        )
+        raise DTypeError(f"{ufunc.__name__} does not take operands of dtype {listed}") from None
+    return tuple(map(check_dtype, dtypes))
+
+
+@lru_cache(maxsize=8192)
+def _elementwise_type(op: Elementwise, operands: tuple[ArrayType, ...]) -> tuple[ArrayType, ...]:
+    if len(operands) != op.ufunc.nin:
+        raise DTypeError(f"{op.name} takes {op.ufunc.nin} operands, got {len(operands)}")
+    dtypes = tuple(operand.dtype for operand in operands)
+    loop = op.loop(dtypes)
+    if loop[: len(dtypes)] != dtypes:
+        needed, got = (", ".join(map(str, group)) for group in (loop[: len(dtypes)], dtypes))
+        raise DTypeError(f"{op.name} computes in {needed}, got {got}", hint="insert astype")
+    try:
+        shape = broadcast_shapes(*(operand.shape for operand in operands))
+    except ValueError as error:
+        raise type(error)(f"{op.name}: {error}") from None
+    return (ArrayType(loop[-1], shape),)
