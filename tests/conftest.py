@@ -1,0 +1,68 @@
+"""What holds for every test: passes are verified, and every graph that a test makes reads back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import irgrad
+from irgrad.errors import VerifyError
+from irgrad.ir.graph import Graph
+from irgrad.ir.json_form import from_json
+from irgrad.ir.op import REGISTRY
+from irgrad.ir.verify import verify
+from irgrad.passes import pipeline
+
+pipeline.VERIFY = True
+LARGEST, MOST = 300, 8
+"""Graphs of more nodes are left to the tests of scale; of many graphs in a test, the last count."""
+
+
+_seen: set[str] = set()
+
+
+@pytest.fixture(autouse=True)
+def every_graph_reads_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`parse(str(g)) == g` with the same text again, and the same through JSON."""
+    made: list[Graph] = []
+    make = Graph.__init__
+
+    def recording(self: Graph, *args: object, **kwargs: object) -> None:
+        make(self, *args, **kwargs)  # pyright: ignore[reportArgumentType]
+        if len(self.nodes) <= LARGEST:
+            made.append(self)
+            del made[:-MOST]
+
+    monkeypatch.setattr(Graph, "__init__", recording)
+    yield
+    monkeypatch.undo()
+    for graph in made:
+        if is_well_formed(graph):
+            reads_back(graph)
+
+
+def is_well_formed(graph: Graph) -> bool:
+    """Whether the verifier accepts a graph of registered ops (some tests make bad ones)."""
+    if any(node.op.name not in REGISTRY for node in graph.nodes):
+        return False
+    try:
+        verify(graph)
+    except VerifyError:
+        return False
+    return True
+
+
+def reads_back(graph: Graph) -> None:
+    """Text and JSON give the graph again."""
+    text = str(graph)
+    if text in _seen:
+        return
+    _seen.add(text)
+    parsed = irgrad.parse(text)
+    assert parsed == graph, f"does not read back:\n{text}"
+    assert str(parsed) == text
+    decoded = from_json(graph.to_json())
+    assert decoded == graph, f"JSON does not read back:\n{graph.to_json()}"
+    assert str(decoded) == text
+    assert decoded.structural_hash == graph.structural_hash == parsed.structural_hash
