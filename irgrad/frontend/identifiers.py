@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import keyword
-import re
 from collections.abc import Sequence
 
 
@@ -13,10 +12,10 @@ def identifiers(names: Sequence[str]) -> list[str]:
     >>> identifiers(["x.bar", "lambda", "3", "x_bar"])
     ['x_bar', 'lambda_', '_3', 'x_bar_2']
     """
-    found: list[str] = []
+    found: dict[str, None] = {}
     for name in names:
-        base = re.sub(r"\W+", "_", name) or "_"
-        if base[0].isdigit():
+        base = "".join(c if f"_{c}".isidentifier() else "_" for c in name) or "_"
+        if not base.isidentifier():
             base = f"_{base}"
         if keyword.iskeyword(base):
             base = f"{base}_"
@@ -24,5 +23,5 @@ def identifiers(names: Sequence[str]) -> list[str]:
         while unique in found:
             count += 1
             unique = f"{base}_{count}"
-        found.append(unique)
-    return found
+        found[unique] = None
+    return list(found)
