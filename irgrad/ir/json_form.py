@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from irgrad.errors import IrgradError, IRTextError, Location
+from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Origin, Value, constant_value, input_value
 from irgrad.ir.op import make_op
 from irgrad.ir.parser import parse_literal
@@ -19,11 +20,13 @@ from irgrad.ir.types import DTYPES, SHORT, ArrayType
 FORMAT = "irgrad-graph-1"
 
 
+@paused_gc()
 def to_json(graph: Graph) -> str:
     """The graph as a JSON text: operands are `%name` or a literal as in the text form."""
     return json.dumps({"format": FORMAT, **_encode_graph(graph)}, indent=1, allow_nan=False)
 
 
+@paused_gc()
 def from_json(text: str) -> Graph:
     """The graph that `to_json` wrote; an `IRTextError` names what is wrong otherwise.
 

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from irgrad.errors import IrgradError, IRTextError, Location, pointer
+from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Origin, Value, constant_value, input_value
 from irgrad.ir.literal import C128, element_value
 from irgrad.ir.op import Array, Op, make_op
@@ -39,6 +40,7 @@ _ORIGIN = re.compile(r"(\w+)\((%?)([\w.:]+)\)")
 _FLAT_PARAMETERS = re.compile(r"\{[^{}'\"#]*(?:'[^'\\\n]*'[^{}'\"#]*)*\}")
 
 
+@paused_gc()
 def parse(text: str) -> Graph:
     """The graph written as `text`; an `IRTextError` that shows the guilty line otherwise.
 
@@ -348,7 +350,7 @@ class _Scanner:
             return None
         if word in DTYPES:
             return DTYPES[word]
-        self.fail(f"'{word}' is no parameter value", self.position - len(word))
+        return self.fail(f"'{word}' is no parameter value", self.position - len(word))
 
     def provenance(self, values: dict[str, Value]) -> tuple[Origin | None, Location | None]:
         origin = None

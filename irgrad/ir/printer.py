@@ -5,11 +5,12 @@ text again.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from irgrad.errors import Location, short_name
+from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.literal import constant_text
 from irgrad.ir.op import Op
@@ -53,6 +54,7 @@ def clean_name(hint: str) -> str:
     return f"v{name}" if name[0].isdigit() else name
 
 
+@paused_gc()
 def to_text(graph: Graph, indent: str = "") -> str:
     """The graph as text, its regions indented."""
     names = graph.names
@@ -119,7 +121,7 @@ def parameter_text(value: Any, indent: str = "") -> str:
     if isinstance(value, np.dtype):
         return SHORT[value]
     if isinstance(value, tuple):
-        items = [parameter_text(item, indent) for item in value]
+        items = [parameter_text(item, indent) for item in cast("tuple[Any, ...]", value)]
         return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
     return repr(value)
 

@@ -6,13 +6,15 @@ constant its bits, so names, locations, addresses and the process play no part."
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import numpy as np
 
-from irgrad.ir.graph import Graph, Value
-from irgrad.ir.types import SHORT
+from irgrad.ir.bulk import paused_gc
+from irgrad.ir.graph import Constant, Graph, Value
+from irgrad.ir.op import Op
+from irgrad.ir.types import SHORT, ArrayType
 
 
 def numbering(graph: Graph) -> Iterator[Any]:
@@ -32,6 +34,7 @@ def numbering(graph: Graph) -> Iterator[Any]:
     yield from map(reference, graph.outputs)
 
 
+@paused_gc()
 def same_structure(left: Graph, right: Graph) -> bool:
     """Whether two graphs are equal but for names and provenance."""
     if len(left.nodes) != len(right.nodes) or left.input_types != right.input_types:
@@ -39,40 +42,59 @@ def same_structure(left: Graph, right: Graph) -> bool:
     return all(a == b for a, b in zip(numbering(left), numbering(right), strict=True))
 
 
+@paused_gc()
 def digest(graph: Graph) -> str:
     """SHA-256 over the numbering form."""
     hasher = hashlib.sha256()
+    encoder = Encoder()
     for item in numbering(graph):
-        hasher.update(encode(item))
+        hasher.update(encoder.encode(item))
     return hasher.hexdigest()
 
 
-def encode(item: Any) -> bytes:
-    """An unambiguous byte form of ops, types, parameters and references."""
-    from irgrad.ir.graph import Constant
-    from irgrad.ir.op import Op
+class Encoder:
+    """An unambiguous byte form of ops, types, parameters and references; that of an op or a type,
+    which stand on many nodes, is made once.
+    """
 
-    if isinstance(item, Constant):
-        return _tagged(b"c", encode(item.array))
-    if isinstance(item, Op):
-        return _tagged(
-            b"o", item.name.encode(), *(encode(pair) for pair in item.parameters.items())
-        )
+    def __init__(self) -> None:
+        self.known: dict[Any, bytes] = {}
+
+    def encode(self, item: Any) -> bytes:
+        """The bytes of one item."""
+        kind = cast(Any, type(item))
+        if kind is tuple:
+            return tagged(b"t", [self.encode(part) for part in item])
+        if kind is int:
+            return b"i%d;" % item
+        if kind is not ArrayType and not isinstance(item, Op):
+            return _plain(item)
+        found = self.known.get(item)
+        if found is None:
+            found = self.known[item] = self._compound(item)
+        return found
+
+    def _compound(self, item: Any) -> bytes:
+        if isinstance(item, Constant):
+            array = item.array.astype(item.array.dtype.newbyteorder("<"))
+            type = ArrayType(item.array.dtype, item.array.shape)
+            return tagged(b"c", [str(type).encode(), array.tobytes()])
+        if isinstance(item, Op):
+            parts = [self.encode(pair) for pair in item.parameters.items()]
+            return tagged(b"o", [item.name.encode(), *parts])
+        return tagged(b"a", [str(item).encode()])
+
+
+def _plain(item: Any) -> bytes:
+    """A parameter that is no op, type, tuple or int."""
     if isinstance(item, Graph):
-        return _tagged(b"g", item.structural_hash.encode())
-    if isinstance(item, tuple):
-        return _tagged(b"t", *map(encode, item))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return tagged(b"g", [item.structural_hash.encode()])
     if isinstance(item, np.dtype):
-        return _tagged(b"d", SHORT[item].encode())  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(item, np.ndarray):
-        array = item.astype(item.dtype.newbyteorder("<"))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        return _tagged(b"a", encode(item.dtype), encode(item.shape), array.tobytes())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-    return _tagged(type(item).__name__.encode(), repr(item).encode())
+        return tagged(b"d", [SHORT[cast("np.dtype[Any]", item)].encode()])
+    return tagged(type(item).__name__.encode(), [repr(item).encode()])
 
 
-def _tagged(tag: bytes, *parts: bytes) -> bytes:
-    return (
-        b"%b%d(" % (tag, len(parts))
-        + b"".join(b"%d:%b" % (len(part), part) for part in parts)
-        + b")"
-    )
+def tagged(tag: bytes, parts: Sequence[bytes]) -> bytes:
+    """`parts` with their lengths, so that no two sequences run together to the same bytes."""
+    lengths = b",".join([b"%d" % len(part) for part in parts])
+    return b"%b(%b:%b)" % (tag, lengths, b"".join(parts))
