@@ -171,8 +171,8 @@ def substitute(
     """Copy the nodes of `graph` with `operands` in place of its inputs, each given to `append` ->
     the outputs.
     """
-    image: dict[Node, Node] = {}
     given = dict(zip(graph.inputs, operands, strict=True))
+    image: dict[Node, Node] = {old.node: new.node for old, new in given.items()}
 
     def moved(value: Value) -> Value:
         if value in given:
