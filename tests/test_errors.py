@@ -134,6 +134,16 @@ def test_in_place_write_into_a_constant_array() -> None:
     shows(text, "in-place write into a constant NumPy array", "out[0] = x", "np.stack")
 
 
+def test_accumulation_into_a_constant_array() -> None:
+    def f(x):
+        total = np.zeros(3)
+        total += x
+        return total
+
+    text = message(errors.UnsupportedError, lambda: irgrad.trace(f, X))
+    shows(text, "in-place write into a constant NumPy array", "total += x", "a = a + x")
+
+
 def test_assignment_into_a_traced_array() -> None:
     def f(x):
         x[0] = 1.0

@@ -304,7 +304,10 @@ class Tracer(Traced):
                 "the array would have to hold numbers; build "
                 "the result with np.stack, np.concatenate or np.where",
             )
-        remedy = "leave the value as it is, np.stack([a, b]) makes an array of traced scalars"
+        remedy = (
+            "leave the value as it is; np.stack([a, b]) makes an array of traced scalars, and "
+            "np.sin(x) takes what math.sin(x) does not"
+        )
         if self.dtype.kind in "biu":
             remedy = (
                 "to index a constant array by it, pass the array as an argument; "
@@ -354,6 +357,12 @@ def call_ufunc(
         return implementation(ufunc, *inputs, **(kwargs or {}))
     options = dict(kwargs or {})
     dtype = options.pop("dtype", None)
+    if any(isinstance(out, np.ndarray) for out in options.get("out") or ()):
+        raise UnsupportedError(
+            f"np.{ufunc.__name__}: out= is not supported on traced values: an in-place write into "
+            "a constant NumPy array",
+            hint="write a = a + x instead of a += x, and leave out= away; it holds only numbers",
+        )
     if any(option is not None for option in options.values()):
         raise UnsupportedError(
             f"np.{ufunc.__name__}: {', '.join(options)}= is not supported on traced values",
