@@ -307,3 +307,11 @@ def test_nested_traces_keep_the_user_s_line() -> None:
     for stage in ("lowered", "optimised"):
         graph = irgrad.compile(irgrad.grad(outer)).graph(1.5, stage=stage)
         assert all(node.location is not None for node in graph.nodes)
+
+
+def test_a_numpy_function_itself_is_placed_at_the_call_that_traces_it() -> None:
+    graph = irgrad.trace(np.sin, 1.0)
+    (node,) = graph.nodes
+    assert node.location is not None
+    assert node.location.file == __file__
+    assert node.name is None

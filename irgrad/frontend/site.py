@@ -6,7 +6,9 @@ site of a code object is looked up once."""
 
 from __future__ import annotations
 
+import contextlib
 import dis
+import os
 import sys
 from functools import cache, lru_cache
 from pathlib import Path
@@ -27,25 +29,33 @@ class Site(NamedTuple):
 
 
 _NOWHERE = Site(None, None)
-_LIBRARY = tuple(
-    str(Path(file).parent) + "/"
-    for file in (__file__.replace("/frontend/", "/"), np.__file__)
-    if file
-)
+_HERE = Path(__file__).parent
+_LIBRARY = (f"{_HERE.parent}{os.sep}", f"{Path(np.__file__).parent}{os.sep}", contextlib.__file__)
+_LOWERING = str(_HERE / "lower.py")
 
 
 def call_site(depth: int = 1) -> Site:
-    """The innermost frame outside irgrad, NumPy and SciPy, from `depth` callers up."""
+    """The innermost frame outside irgrad, NumPy and SciPy, from `depth` callers up.
+
+    Beyond the frame that runs the traced function (which may be NumPy's own) stands the call that
+    had it traced: its line serves, the variable that it stores to is not the value's.
+    """
     frame: FrameType | None = sys._getframe(depth + 1)  # pyright: ignore[reportPrivateUsage]
+    inside = True
     while frame is not None and _is_library(frame.f_code):
+        inside &= frame.f_code.co_filename != _LOWERING
         frame = frame.f_back
-    return _NOWHERE if frame is None else _site(frame.f_code, frame.f_lasti)
+    if frame is None:
+        return _NOWHERE
+    site = _site(frame.f_code, frame.f_lasti)
+    return site if inside else site._replace(variable=None)
 
 
 @cache
 def _is_library(code: CodeType) -> bool:
     file = code.co_filename
-    return file.startswith(_LIBRARY) or "/scipy/" in file or file.startswith("<__array_function__")
+    scipy = f"{os.sep}scipy{os.sep}"
+    return file.startswith((*_LIBRARY, "<__array_function__")) or scipy in file
 
 
 @lru_cache(maxsize=65536)
