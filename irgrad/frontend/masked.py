@@ -272,6 +272,15 @@ class Selection:
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         self.refuse("conversion to an array")
 
+    def __copy__(self) -> Selection:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Selection:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        self.refuse("pickling")
+
     def __repr__(self) -> str:
         return f"<traced {self.whole.value!r} where {self.mask.value!r}>"
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 
 import irgrad
-from irgrad.errors import UnsupportedError
+from irgrad.errors import TraceError, UnsupportedError
 from tests.frontend.against_numpy import array, same_as_numpy
 
 M = array(3, 4)
@@ -17,6 +19,9 @@ M = array(3, 4)
 class TestMemory:
     COPIES = (
         lambda x: x.copy(),
+        copy.copy,
+        copy.deepcopy,
+        lambda x: copy.deepcopy({"list": [x]})["list"][0],
         lambda x: x.flatten(),
         lambda x: np.roll(x, 1, 0),
         lambda x: np.concatenate([x]),
@@ -32,12 +37,12 @@ class TestMemory:
         lambda x: np.diagflat(x),
     )
 
-    @pytest.mark.parametrize("copy", COPIES)
-    def test_copies_do_not(self, copy: Any) -> None:
+    @pytest.mark.parametrize("copied", COPIES)
+    def test_copies_do_not(self, copied: Any) -> None:
         def function(x: Any) -> Any:
             x = x * 2
-            y = copy(x)
-            z = copy(x)
+            y = copied(x)
+            z = copied(x)
             x += 1
             y += 2
             return x, y, z
@@ -103,3 +108,17 @@ class TestMemory:
             return x, y, z
 
         same_as_numpy(function, M)
+
+
+def test_selections_are_copied_too() -> None:
+    def function(x: Any) -> Any:
+        selected = x[x > 0]
+        return np.sum(copy.copy(selected) * copy.deepcopy(selected))
+
+    same_as_numpy(function, M)
+
+
+def test_traced_values_are_not_pickled() -> None:
+    for value in (lambda x: x, lambda x: [x], lambda x: x[x > 0]):
+        with pytest.raises((TraceError, UnsupportedError), match="pickling"):
+            irgrad.trace(lambda x, value=value: pickle.dumps(value(x)), M)
