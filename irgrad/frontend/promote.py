@@ -11,7 +11,7 @@ import numpy as np
 
 from irgrad.errors import DTypeError, UnsupportedError
 from irgrad.ir.builder import Builder, Traced
-from irgrad.ir.types import DType, check_dtype
+from irgrad.ir.types import DType, check_dtype, check_plain
 from irgrad.ops.base import bind
 from irgrad.ops.cast import Astype
 
@@ -116,6 +116,7 @@ def convert_to(operand: Any, dtype: DType) -> Any:
     """`operand` as an array or traced value of exactly `dtype`; complex to float is refused."""
     if isinstance(operand, Traced):
         return operand if operand.value.type.dtype == dtype else bind(Astype(dtype), operand)
+    check_plain(type(operand))
     array = np.asarray(operand)
     if array.dtype.kind == "c" and dtype.kind != "c":
         raise DTypeError(f"a complex value where {dtype} is expected", hint="use .real")

@@ -16,6 +16,7 @@ from irgrad.frontend.promote import innermost, kind, lift
 from irgrad.frontend.site import call_site
 from irgrad.ir.builder import Builder, Traced
 from irgrad.ir.graph import Value
+from irgrad.ir.types import check_plain
 from irgrad.ops.elementwise import UFUNCS, Elementwise
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
@@ -162,6 +163,8 @@ class Tracer(Traced):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if any(map(_is_foreign, types)):
             return NotImplemented
+        for each in types:
+            check_plain(each)
         implementation = FUNCTIONS.get(function)
         if implementation is None:
             name = f"{function.__module__}.{function.__name__}"
@@ -314,6 +317,15 @@ class Tracer(Traced):
                 "np.where(mask, a, b) chooses by a traced mask"
             )
         self._refuse(what, f"the numbers are not known while the function is lowered; {remedy}")
+
+    def __copy__(self) -> Any:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self.copy()
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        self._no_number("pickling")
 
     def __repr__(self) -> str:
         return f"<traced {self.value!r}>"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import DTypeError, ShapeError
+from irgrad.errors import DTypeError, ShapeError, UnsupportedError
 
 Shape = tuple[int, ...]
 DType = np.dtype[Any]
@@ -94,8 +94,28 @@ def check_dtype(dtype: DType) -> DType:
     return native
 
 
+def check_plain(kind: Any) -> None:
+    """Refuse a subclass of ndarray whose arithmetic is its own: its meaning would be lost."""
+    plain: Any = np.ndarray
+    if kind is plain or not issubclass(kind, plain):
+        return
+    if kind.__mul__ is plain.__mul__ and kind.__array_ufunc__ is plain.__array_ufunc__:
+        return
+    if issubclass(kind, np.ma.MaskedArray):
+        remedy = "pass m.filled(0.0) and the mask, and choose with np.where(mask, a, b)"
+    elif issubclass(kind, np.matrix):
+        remedy = "pass np.asarray(M), and write @ for the matrix product"
+    else:
+        remedy = "pass np.asarray(a), and write out what the class adds"
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    raise UnsupportedError(
+        f"an array of type {name}, whose arithmetic is its own, is not supported", hint=remedy
+    )
+
+
 def type_of(array: Any) -> ArrayType:
     """The type of a NumPy array or scalar."""
+    check_plain(type(array))
     dtype = array.dtype
     return ArrayType(
         dtype if dtype in SHORT and dtype.isnative else check_dtype(dtype), array.shape
