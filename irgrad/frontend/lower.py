@@ -14,7 +14,9 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.masked import Selection
-from irgrad.frontend.pytree import flatten, flatten_with_paths, paths_of, unflatten
+from irgrad.frontend.pytree import flatten, flatten_with_paths, paths_of, unflatten, written_path
+from irgrad.frontend.result import check_static
+from irgrad.frontend.site import defined_at
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, Traced
 from irgrad.ir.bulk import paused_gc
@@ -148,7 +150,7 @@ def lower(function: Callable[..., Any], signature: Signature) -> Lowered:
     try:
         with builder.emitting(None, None, busy=False):
             result = function(*args, **kwargs)
-        return finish(builder, result, signature, names, getattr(function, "__name__", "f"))
+        return finish(builder, result, signature, names, function)
     except (TypeError, ValueError) as error:
         if isinstance(error.__cause__, IrgradError):  # NumPy put one of its own in front of ours
             raise error.__cause__ from None
@@ -159,23 +161,39 @@ def lower(function: Callable[..., Any], signature: Signature) -> Lowered:
 
 
 def finish(
-    builder: Builder, result: Any, signature: Signature, names: Sequence[str], name: str
+    builder: Builder,
+    result: Any,
+    signature: Signature,
+    names: Sequence[str],
+    function: Callable[..., Any],
 ) -> Lowered:
-    """Close `builder` on a result pytree."""
+    """Close `builder` on the result pytree of `function`."""
     paths, leaves, tree = flatten_with_paths(result)
     outputs: dict[str, Value] = {}
     statics: list[Any] = []
-    for path, leaf in zip(paths, leaves, strict=True):
+    for position, (path, leaf) in enumerate(zip(paths, leaves, strict=True)):
         label = ".".join(["out", *map(str, path)])
-        if isinstance(leaf, (Traced, np.ndarray, np.generic, float, complex)):
-            outputs[unique(label, outputs)] = builder.lift(leaf)
-            statics.append(None)
-        elif isinstance(leaf, Selection):
-            leaf.refuse("returning it")
-        else:
-            statics.append(Static(leaf))
+        try:
+            value = output_value(builder, leaf)
+        except IrgradError as error:
+            error.message = f"{written_path(tree, position, 'the result')}: {error.message}"
+            raise error.at(defined_at(function)) from None
+        if value is not None:
+            outputs[unique(label, outputs)] = value
+        statics.append(Static(leaf) if value is None else None)
+    name = getattr(function, "__name__", "f")
     graph, captured = builder.finish(clean_name(name), outputs)
     return Lowered(graph, signature, tuple(captured), tree, tuple(statics), tuple(names))
+
+
+def output_value(builder: Builder, leaf: Any) -> Value | None:
+    """The value in the graph of a leaf of the result; None for one that is put back as it is."""
+    if isinstance(leaf, (Traced, np.ndarray, np.generic, float, complex)):
+        return builder.lift(leaf)
+    if isinstance(leaf, Selection):
+        leaf.refuse("returning it")
+    check_static(leaf)
+    return None
 
 
 def unique(label: str, taken: Mapping[str, Any]) -> str:

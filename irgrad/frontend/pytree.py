@@ -47,5 +47,14 @@ def paths_of(structure: Any) -> list[tuple[Any, ...]]:
     return _tree.treespec_paths(structure)
 
 
+def written_path(structure: Any, leaf: int, root: str, skip: int = 0) -> str:
+    """How Python writes the leaf at a position, from `root` on, its first `skip` steps left out.
+
+    >>> written_path(flatten({"a": [1, 2]})[1], 1, "p")
+    "p['a'][1]"
+    """
+    return _tree.treespec_accessors(structure)[leaf][skip:].codify(root)
+
+
 LEAF = flatten(0)[1]
 """The structure of a single leaf."""

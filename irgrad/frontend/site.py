@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import dis
+import inspect
 import os
 import sys
 from functools import cache, lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,6 +50,14 @@ def call_site(depth: int = 1) -> Site:
         return _NOWHERE
     site = _site(frame.f_code, frame.f_lasti)
     return site if inside else site._replace(variable=None)
+
+
+def defined_at(function: Any) -> Location | None:
+    """The line on which a Python function is defined."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None or _is_library(code):
+        return None
+    return Location(code.co_filename, code.co_firstlineno)
 
 
 @cache
