@@ -77,7 +77,7 @@ def test_gradient_of_a_graph() -> None:
     )
     assert irgrad.grad(graph)(3.0) == 6.0
     assert irgrad.grad(irgrad.grad(graph))(3.0) == 2.0
-    assert irgrad.grad(graph) is irgrad.grad(graph)
+    assert irgrad.grad(graph) == irgrad.grad(graph)
     assert graph_function(graph) is graph_function(graph)
 
 

