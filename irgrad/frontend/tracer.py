@@ -341,7 +341,12 @@ ATTRIBUTES: set[str] = set()
 def call_elementwise(op: Elementwise, operands: tuple[Any, ...], operator: bool = False) -> Tracer:
     """Emit an elementwise op on operands of any kind, promoted as its ufunc would."""
     builder = innermost(operands)
-    loop = op.loop(tuple(map(kind, operands)))
+    try:
+        loop = op.loop(tuple(map(kind, operands)))
+    except IrgradError as error:
+        traced = [repr(operand.value) for operand in operands if isinstance(operand, Traced)]
+        error.message += f"\n  operands: {', '.join(traced)}"
+        raise
     values = [
         builder.lift(
             operand

@@ -14,7 +14,7 @@ import numpy as np
 
 from irgrad.errors import DTypeError
 from irgrad.ir.op import Array, Op, register_instance
-from irgrad.ir.types import ArrayType, DType, broadcast_shapes, check_dtype
+from irgrad.ir.types import SHORT, ArrayType, DType, broadcast_shapes
 from irgrad.ops.linear import broadcast_to, sum_to
 
 Partial = Callable[..., Any] | int | None
@@ -96,14 +96,20 @@ def _scaled(
 
 @cache
 def _loop(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[DType, ...]:
+    listed = ", ".join(
+        getattr(dtype, "name", getattr(dtype, "__name__", "?")) for dtype in operands
+    )
     try:
         dtypes = ufunc.resolve_dtypes((*operands, *(None,) * ufunc.nout))
     except TypeError:
-        listed = ", ".join(
-            getattr(dtype, "name", getattr(dtype, "__name__", "?")) for dtype in operands
-        )
         raise DTypeError(f"{ufunc.__name__} does not take operands of dtype {listed}") from None
-    return tuple(map(check_dtype, dtypes))
+    unsupported = [dtype for dtype in dtypes if dtype not in SHORT]
+    if unsupported:
+        raise DTypeError(
+            f"{ufunc.__name__} of {listed} computes in {unsupported[0]}, which is not supported",
+            hint="convert first: x.astype(np.float32) or x.astype(np.float64)",
+        )
+    return dtypes
 
 
 @lru_cache(maxsize=8192)
