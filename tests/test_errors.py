@@ -62,26 +62,44 @@ def test_unsupported_ufunc_is_named() -> None:
     shows(text, "mathieu_a", "test_errors.py")
 
 
-def test_integer_array_argument_to_grad() -> None:
-    text = message(
-        errors.DTypeError, lambda: irgrad.grad(lambda x: np.sum(x * 1.0))(np.array([1, 2]))
-    )
-    shows(text, "%x: i64[2]", "float", "astype")
-
-
-def test_python_int_argument_to_grad() -> None:
-    text = message(errors.DTypeError, lambda: irgrad.grad(lambda x: x * 1.0)(3))
-    shows(text, "'x'", "Python int", "pass a float: 3.0")
-
-
 def test_non_scalar_output() -> None:
     text = message(errors.ShapeError, lambda: irgrad.grad(lambda x: np.sin(x))(X))
-    shows(text, "scalar", "f64[3]", "vjp", "jacobian", "test_errors.py")
+    shows(text, "scalar", "f64[3]", "sum the result", "vjp", "jvp", "test_errors.py")
 
 
-def test_several_outputs() -> None:
-    text = message(errors.ArgumentError, lambda: irgrad.grad(lambda x: (x, x))(1.0))
-    shows(text, "one scalar", "several values", "has_aux")
+@pytest.mark.parametrize(
+    ("result", "parts"),
+    [
+        (lambda x: None, ("returns None", "is a return missing?")),
+        (lambda x: "loss", ("the Python str 'loss'",)),
+        (lambda x: 5, ("the Python int 5", "does not depend on the arguments")),
+        (lambda x: (x, x), ("a tuple of 2 values", "has_aux=True", "vjp")),
+        (lambda x: [x], ("a list of 1 value", "return one scalar")),
+        (lambda x: {"loss": x}, ("a dict of 1 value",)),
+    ],
+)
+def test_outputs_that_are_no_scalar(result, parts) -> None:
+    for transform in (irgrad.grad, irgrad.value_and_grad):
+        for f, options in ((result, {}), (lambda x: (result(x), x), {"has_aux": True})):
+            text = message(errors.ArgumentError, lambda t=transform, f=f, o=options: t(f, **o)(1.0))
+            shows(text, "grad needs a scalar", *parts, "test_errors.py:")
+
+
+def test_has_aux_needs_a_pair() -> None:
+    for result in (
+        lambda x: x,
+        lambda x: (x,),
+        lambda x: (x, x, x),
+        lambda x: None,
+        lambda x: [x, x],
+    ):
+        for call in (
+            lambda f: irgrad.grad(f, has_aux=True)(1.0),
+            lambda f: irgrad.vjp(f, 1.0, has_aux=True),
+            lambda f: irgrad.jvp(f, (1.0,), (1.0,), has_aux=True),
+        ):
+            text = message(errors.ArgumentError, lambda f=result, call=call: call(f))
+            shows(text, "must return (value, aux), it returns", "test_errors.py:")
 
 
 def test_integer_output() -> None:
@@ -89,11 +107,16 @@ def test_integer_output() -> None:
     shows(text, "float result", "i64[]")
 
 
-def test_complex_output_and_complex_argument() -> None:
+def test_complex_output_and_holomorphic() -> None:
     text = message(errors.DTypeError, lambda: irgrad.grad(lambda x: np.sum(x * 1j))(X))
     shows(text, "real scalar", "c128", ".real", "holomorphic")
-    text = message(errors.DTypeError, lambda: irgrad.grad(lambda z: np.sum(np.abs(z)))(X * 1j))
-    shows(text, "complex", "holomorphic=True", "vjp")
+    text = message(errors.DTypeError, lambda: irgrad.grad(lambda z: np.sum(z))(X * 1j))
+    shows(text, "real scalar", "c128", "pass holomorphic=True")
+    holomorphic = lambda f: irgrad.grad(f, holomorphic=True)  # noqa: E731 -- short
+    text = message(errors.DTypeError, lambda: holomorphic(lambda z: np.sum(np.abs(z)))(X * 1j))
+    shows(text, "holomorphic=True needs a complex result", "f64[]", "leave holomorphic=True out")
+    text = message(errors.DTypeError, lambda: holomorphic(lambda p: np.sum(p["x"] * 1j))({"x": X}))
+    shows(text, "holomorphic=True needs complex arguments", "p['x'] is f64[3]", "astype(complex)")
 
 
 def test_complex_to_real_conversion() -> None:
@@ -229,6 +252,11 @@ def test_unknown_argnums() -> None:
         "argnums=2",
         "2 positional",
     )
+    for argnums in (1.5, None, {0}, (0, None), True):
+        shows(
+            message(errors.ArgumentError, lambda a=argnums: irgrad.grad(f, a)),
+            "argnums must be ints, names or a tuple of them",
+        )
     shows(
         message(errors.ArgumentError, lambda: irgrad.grad(f, "z")(1.0, 2.0)),
         "no value called 'z'",

@@ -193,6 +193,67 @@ def test_complex() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda z: np.sum(np.abs(z) ** 2),
+        lambda z: np.sum(z.real**2 + 3 * z.imag),
+        lambda z: np.sum(np.exp(z)).real,
+        lambda z: np.sum(np.sin(z) * np.conj(z)).imag,
+        lambda z: np.abs(np.sum(z * z)),
+        lambda z: np.sum(np.angle(z)),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+def test_real_functions_of_complex_arguments(f, dtype) -> None:
+    """The gradient is df/dx - i df/dy, as JAX has it."""
+    z = np.array([1 + 2j, 0.5 - 1j, -0.3 + 0.7j], dtype)
+    got = irgrad.grad(f)(z)
+    assert got.dtype == dtype
+    step, wide = 1e-6, z.astype(np.complex128)
+    for k, unit in enumerate(np.eye(3)):
+        d_x, d_y = (
+            (f(wide + s * step * unit) - f(wide - s * step * unit)) / (2 * step) for s in (1, 1j)
+        )
+        np.testing.assert_allclose(got[k], d_x - 1j * d_y, rtol=2e-5, atol=2e-5)
+    weak = irgrad.grad(lambda w: f(w * np.ones(1)))(1 + 2j)
+    assert weak.dtype == np.complex128
+
+
+def test_vjp_and_jvp_with_aux() -> None:
+    def f(x, n):
+        y = np.sin(x)
+        return {"sum": np.sum(y) * n}, {"y": y, "first": y[0], "n": n, "none": None}
+
+    out, pull, aux = irgrad.vjp(f, X, 2, has_aux=True)
+    plain, plain_pull = irgrad.vjp(lambda x, n: f(x, n)[0], X, 2)
+    close(out["sum"], plain["sum"])
+    close(pull({"sum": 3.0})[0], plain_pull({"sum": 3.0})[0])
+    assert pull({"sum": 3.0})[1] is None
+    for given in (aux, irgrad.jvp(f, (X, 2), (X, None), has_aux=True)[2]):
+        close(given["y"], np.sin(X))
+        close(given["first"], np.sin(X[0]))
+        assert (given["n"], given["none"]) == (2, None)
+    value, tangent, _ = irgrad.jvp(f, (X, 2), (X, None), has_aux=True)
+    close(value["sum"], 2 * np.sum(np.sin(X)))
+    close(tangent["sum"], 2 * np.sum(np.cos(X) * X))
+
+
+def test_aux_inside_a_trace_and_beside_the_plain_forms() -> None:
+    f = lambda x: (np.sum(x**2), 3 * x)  # noqa: E731 -- used in four ways
+
+    def both(x):
+        _, pull, aux = irgrad.vjp(f, x, has_aux=True)
+        _, tangent, again = irgrad.jvp(f, (x,), (x,), has_aux=True)
+        return pull(1.0)[0] + aux + again, tangent
+
+    total, tangent = irgrad.compile(both)(X)
+    close(total, 8 * X)
+    close(tangent, 2 * np.sum(X**2))
+    close(irgrad.vjp(f, X)[0][1], 3 * X)
+    close(irgrad.jvp(f, (X,), (X,))[1][1], 3 * X)
+
+
 def test_weak_python_scalars() -> None:
     x = np.ones(2, np.float32)
     f = irgrad.value_and_grad(lambda x, rate: np.sum(x * rate * rate), (0, 1))

@@ -14,7 +14,14 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.masked import Selection
-from irgrad.frontend.pytree import flatten, flatten_with_paths, paths_of, unflatten, written_path
+from irgrad.frontend.pytree import (
+    flatten,
+    flatten_with_paths,
+    how_to_register,
+    paths_of,
+    unflatten,
+    written_path,
+)
 from irgrad.frontend.result import check_static
 from irgrad.frontend.site import defined_at
 from irgrad.frontend.tracer import Tracer
@@ -97,10 +104,17 @@ def classify(leaf: Any) -> Any:
         hash(leaf)
     except TypeError:
         raise ArgumentError(
-            f"an argument of type {type(leaf).__name__} is neither an array nor a static value",
-            hint="register it with optree, or pass an ndarray",
+            f"a {type(leaf).__name__} is neither an array nor a static value", hint=_instead(leaf)
         ) from None
     return Static(leaf)
+
+
+def _instead(leaf: Any) -> str:
+    if isinstance(leaf, slice):
+        return "pass its start, stop and step as ints"
+    if isinstance(leaf, (set, bytearray)):
+        return f"pass a {'frozenset' if isinstance(leaf, set) else 'bytes'}"
+    return f"pass its arrays, or {how_to_register(type(leaf).__name__)}"
 
 
 class Static:
@@ -124,12 +138,23 @@ class Static:
         return hash((type(self.value), self.value))
 
 
-def signature_of(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Signature, list[Any]]:
-    """The signature of a call, and the leaves of its arguments that are traced."""
+def signature_of(
+    args: Sequence[Any], kwargs: Mapping[str, Any], function: Any = None
+) -> tuple[Signature, list[Any]]:
+    """The signature of a call, and the leaves of its arguments that are traced.
+
+    An error names the argument of `function` that it is about.
+    """
     leaves, tree = flatten((tuple(args), dict(kwargs)))
-    kinds = tuple(map(classify, leaves))
+    kinds: list[Any] = []
+    try:
+        kinds.extend(map(classify, leaves))  # as far as the first that is refused
+    except IrgradError as error:
+        place = argument_place(function, tree, len(kinds))
+        error.message = f"argument {place}: {error.message}"
+        raise
     traced = [leaf for leaf, kind in zip(leaves, kinds, strict=True) if isinstance(kind, Argument)]
-    return Signature(tree, kinds), traced
+    return Signature(tree, tuple(kinds)), traced
 
 
 @paused_gc()
@@ -210,14 +235,22 @@ def argument_names(function: Callable[..., Any], signature: Signature) -> list[s
     paths = paths_of(signature.tree)
     count = sum(1 for path in paths if path[0] == 0)
     positional = positional_names(function, count + 1)
-    names: list[str] = []
-    for path in paths:
-        root, key, *inner = path
-        head = (
-            (positional[key] if key < len(positional) else f"arg{key}") if root == 0 else str(key)
-        )
-        names.append(".".join([head, *map(str, inner)]))
-    return names
+    return [".".join(map(str, (_parameter(positional, *path[:2]), *path[2:]))) for path in paths]
+
+
+def argument_place(function: Any, tree: Any, position: int, before: str = "") -> str:
+    """How the user writes a leaf of the arguments: `x`, `params['layers'][0]`."""
+    root, key, *_ = paths_of(tree)[position]
+    positional = positional_names(function, key + 1) if root == 0 else []
+    name, dot, item = _parameter(positional, root, key).partition(".")
+    return before + written_path(tree, position, f"{name}[{item}]" if dot else name, skip=2)
+
+
+def _parameter(positional: list[str], root: int, key: Any) -> str:
+    """The parameter of an argument at `args[key]` or `kwargs[key]`."""
+    if root == 1:
+        return str(key)
+    return positional[key] if key < len(positional) else f"arg{key}"
 
 
 def positional_names(function: Callable[..., Any], count: int) -> list[str]:

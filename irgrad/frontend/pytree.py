@@ -56,5 +56,13 @@ def written_path(structure: Any, leaf: int, root: str, skip: int = 0) -> str:
     return _tree.treespec_accessors(structure)[leaf][skip:].codify(root)
 
 
+def how_to_register(name: str) -> str:
+    """How a class becomes a pytree node for irgrad."""
+    return (
+        f"register the class with optree, in its global namespace: optree.register_pytree_node("
+        f"{name}, flatten, unflatten, namespace=optree.registry.__GLOBAL_NAMESPACE)"
+    )
+
+
 LEAF = flatten(0)[1]
 """The structure of a single leaf."""

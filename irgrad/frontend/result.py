@@ -14,6 +14,7 @@ import numpy as np
 
 from irgrad.errors import UnsupportedError
 from irgrad.frontend.masked import Selection
+from irgrad.frontend.pytree import how_to_register
 from irgrad.ir.builder import Traced
 from irgrad.ir.graph import Graph
 
@@ -82,11 +83,3 @@ def _remedy(leaf: Any) -> str:
     if isinstance(leaf, (set, frozenset)):
         return "return a tuple, a list or a dict"
     return f"return a tuple, a list or a dict, or {how_to_register(type(leaf).__name__)}"
-
-
-def how_to_register(name: str) -> str:
-    """How a class becomes a pytree node for irgrad."""
-    return (
-        f"register the class with optree, in its global namespace: optree.register_pytree_node("
-        f"{name}, flatten, unflatten, namespace=optree.registry.__GLOBAL_NAMESPACE)"
-    )

@@ -79,14 +79,14 @@ def _check(
         return
     direction = _random_like(args, rng)
     numerical = _difference(f, args, direction, tolerance.step)
-    out, forward = jvp(f, args, _filled(args, direction))
+    out, forward = jvp(f, args, _along(args, direction))
     cotangent = [
         rng.standard_normal(np.shape(leaf)) * _unit(leaf, rng) for leaf in _float_leaves(out)
     ]
     if "fwd" in modes:
         _compare(f"forward derivative of {label}", _float_leaves(forward), numerical, tolerance)
         _check(
-            lambda *x: _leaves_of(jvp(f, x, _filled(x, direction))[1]),
+            lambda *x: _leaves_of(jvp(f, x, _along(x, direction))[1]),
             args,
             order - 1,
             modes,
@@ -126,6 +126,12 @@ def _filled(tree: Any, floats: Sequence[Any]) -> Any:
     """`tree` with its float leaves replaced, in order."""
     remaining = iter(floats)
     return map_leaves(lambda leaf: next(remaining) if _is_float(leaf) else leaf, tree)
+
+
+def _along(tree: Any, floats: Sequence[Any]) -> Any:
+    """Tangents: `floats` for the float leaves of `tree`, none for the others."""
+    remaining = iter(floats)
+    return map_leaves(lambda leaf: next(remaining) if _is_float(leaf) else None, tree)
 
 
 def _random_like(tree: Any, rng: np.random.Generator) -> list[Any]:

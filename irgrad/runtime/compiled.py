@@ -112,7 +112,7 @@ class Compiled:
         programs = self._programs
         if flat is not None and flat in programs.flat:
             return programs.flat[flat](args)
-        signature, leaves = signature_of(args, kwargs)
+        signature, leaves = signature_of(args, kwargs, self.target)
         program = None if has_traced(leaves) else programs.by_signature.get((backend, signature))
         if program is None:
             lowered = lower_target(self.target, signature)
@@ -140,7 +140,7 @@ class Compiled:
 
         Types may stand for arrays: `irgrad.spec("f64[3]")`.
         """
-        signature, _ = signature_of(args, kwargs)
+        signature, _ = signature_of(args, kwargs, self.target)
         if stage not in STAGES:
             raise ArgumentError(f"no stage '{stage}'; there are {', '.join(STAGES)}")
         if stage == "lowered":
@@ -195,8 +195,9 @@ def trace(target: Any, *args: Any, **kwargs: Any) -> Graph:
       return out=%0
     }
     """
-    signature, _ = signature_of(args, kwargs)
-    return lower_target(as_callable(target), signature).graph
+    function = as_callable(target)
+    signature, _ = signature_of(args, kwargs, function)
+    return lower_target(function, signature).graph
 
 
 __all__ = ["Compiled", "IrgradError", "Program", "compile", "trace"]

@@ -5,19 +5,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from irgrad.autodiff.graphs import partition, pullback, pushforward
-from irgrad.errors import ArgumentError
-from irgrad.frontend.lower import Argument, Lowered, Signature, signature_of
+from irgrad.errors import ArgumentError, IrgradError
+from irgrad.frontend.lower import Argument, Lowered, Signature, argument_place, signature_of
 from irgrad.frontend.promote import convert_to
-from irgrad.frontend.pytree import flatten, map_leaves
+from irgrad.frontend.pytree import flatten, leaves_of, map_leaves, written_path
+from irgrad.frontend.tracer import Tracer
 from irgrad.ir.types import ArrayType, is_inexact
 from irgrad.runtime.backend import default_backend
 from irgrad.runtime.compiled import Compiled, Program, Programs
 from irgrad.runtime.remember import kept
+from irgrad.runtime.selection import no_derivative
 from irgrad.runtime.target import (
     Transformation,
     arguments_of,
@@ -26,17 +30,21 @@ from irgrad.runtime.target import (
     inline,
     lower_target,
 )
-from irgrad.runtime.transforms import Slot, differentiable, result_template, with_result
+from irgrad.runtime.transforms import Slot, differentiable, result_template, with_aux, with_result
+
+_NUMERIC = (int, float, complex, np.ndarray, np.generic, Tracer)
 
 
 class Pushforward(Transformation):
     """f as a function of (primals, tangents) -> (result, tangent of the result).
 
-    The tangents are a list with one entry for each primal leaf that is a float array.
+    The tangents are a list with one entry for each primal leaf that is a float array. With
+    `has_aux`, f returns (result, aux), and the triple ends with aux.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], has_aux: bool) -> None:
         self.function = function
+        self.has_aux = self.key = has_aux
         self.compiled = Compiled(self, programs=kept(self, Programs))
 
     def __call__(self, primals: tuple[Any, ...], tangents: list[Any]) -> Any:
@@ -51,11 +59,13 @@ class Pushforward(Transformation):
         graph = lowered.graph
         extended = pushforward(graph, differentiable_inputs(lowered))
         primal = result_template(lowered)
+        primal, *aux = with_aux(primal, self.function) if self.has_aux else (primal,)
         count = len(graph.outputs)
         tangent = map_leaves(
             lambda leaf: Slot(leaf.output + count) if isinstance(leaf, Slot) else None, primal
         )
-        return with_result(lowered._replace(signature=signature), extended, (primal, tangent))
+        result = (primal, tangent, *aux)
+        return with_result(lowered._replace(signature=signature), extended, result)
 
 
 class Pullback:
@@ -63,14 +73,15 @@ class Pullback:
     and cotangents.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], has_aux: bool) -> None:
         self.function = function
+        self.has_aux = has_aux
         self.programs: dict[tuple[str, Signature], tuple[Lowered, Lowered, Program, Program]]
-        self.programs = kept(function, dict, "pullback")
+        self.programs = kept(function, dict, f"pullback, has_aux={has_aux}")
 
-    def __call__(self, args: tuple[Any, ...]) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-        """The result at `args`, and its pullback."""
-        signature, leaves = signature_of(args, {})
+    def __call__(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The result at `args`, its pullback, and aux where there is one."""
+        signature, leaves = signature_of(args, {}, self.function)
         key = (default_backend(), signature)
         if key in self.programs and not has_traced(leaves):
             forward, backward, run_forward, run_backward = self.programs[key]
@@ -92,10 +103,10 @@ class Pullback:
         self,
         forward: Lowered,
         backward: Lowered,
-        results: tuple[Any, list[Any]],
+        results: tuple[Any, ...],
         run: Callable[[list[Any]], Any],
-    ) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-        out, residuals = results
+    ) -> tuple[Any, ...]:
+        out, residuals, *aux = results
         expected = backward.graph.input_types[len(residuals) :]
         tree = flatten(out)[1]
 
@@ -106,23 +117,31 @@ class Pullback:
                 raise ArgumentError(
                     f"the cotangent's structure {structure} differs from the result's {tree}"
                 )
-            places = zip(given, forward.statics, strict=False)
-            cotangents = [leaf for leaf, static in places if static is None]
-            checked = [
-                conforming(*pair, "cotangent") for pair in zip(cotangents, expected, strict=True)
+            wanted = [i for i in range(len(given)) if forward.statics[i] is None]
+            cotangents = [
+                conforming(
+                    given[i], type, partial(written_path, tree, i, "the cotangent"), "result"
+                )
+                for i, type in zip(wanted, expected, strict=True)
             ]
-            return run([*residuals, *checked])
+            return run([*residuals, *cotangents])
 
-        return out, pullback_of
+        return out, pullback_of, *aux
 
     def lower(self, signature: Signature) -> tuple[Lowered, Lowered]:
         """The two halves."""
         lowered = lower_target(self.function, signature)
-        graph = lowered.graph
+        template = result_template(lowered)
+        out, *aux = with_aux(template, self.function) if self.has_aux else (template,)
+        every = dict(zip(lowered.graph.output_names, lowered.graph.outputs, strict=True))
+        count = sum(isinstance(leaf, Slot) for leaf in leaves_of(out))
+        graph = lowered.graph.replace(outputs=dict(islice(every.items(), count)))
         wrt = differentiable_inputs(lowered)
         first, second = partition(graph, pullback(graph, wrt))
-        residuals = [Slot(i) for i in range(len(graph.outputs), len(first.outputs))]
-        forward = with_result(lowered, first, (result_template(lowered), residuals))
+        residuals = dict(islice(zip(first.output_names, first.outputs, strict=True), count, None))
+        slots = [Slot(len(every) + i) for i in range(len(residuals))]
+        first = first.replace(outputs=every | residuals)
+        forward = with_result(lowered, first, (out, slots, *aux))
         args, _ = arguments_of(signature)
         place = {
             lowered.signature.traced[graph.inputs.index(value)]: Slot(i)
@@ -147,31 +166,43 @@ def differentiable_inputs(lowered: Lowered) -> list[Any]:
     return [value for value in lowered.graph.inputs[:arguments] if is_inexact(value.type.dtype)]
 
 
-def conforming(given: Any, expected: ArrayType, what: str) -> Any:
+def conforming(given: Any, expected: ArrayType, place: Callable[[], str], of: str) -> Any:
     """A tangent or cotangent with exactly the expected type, converted from another float dtype
-    where need be.
+    where need be; errors say what stands at its `place`.
     """
+    if not isinstance(given, _NUMERIC) or np.result_type(given).kind not in "biufc":
+        raise ArgumentError(f"{place()} is a {type(given).__name__}, expected {expected}")
     if np.shape(given) != expected.shape:
-        raise ArgumentError(f"a {what} has shape {np.shape(given)}, expected {expected.shape}")
-    return convert_to(given, expected.dtype)
+        raise ArgumentError(
+            f"{place()} has shape {np.shape(given)}, expected {expected.shape} as the {of}'s"
+        )
+    try:
+        return convert_to(given, expected.dtype)
+    except IrgradError as error:
+        error.message = f"{place()}: {error.message}"
+        raise
 
 
-def vjp(f: Any, *args: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+def vjp(f: Any, *args: Any, has_aux: bool = False) -> Any:
     """(f(*args), pullback): pullback maps a cotangent of the result to the tuple of cotangents of
     the arguments.
 
-    Arguments that carry no derivative (ints, strings, ...) have None in their place.
+    Arguments that carry no derivative (ints, strings, ...) have None in their place. With
+    `has_aux`, f returns (result, aux), and the triple is (result, pullback, aux).
 
     >>> import numpy as np
     >>> out, pull = vjp(np.sin, 0.0)
     >>> float(pull(1.0)[0])
     1.0
     """
-    return Pullback(differentiable(f))(args)
+    return Pullback(differentiable(f), has_aux)(args)
 
 
-def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
     """(f(*primals), the derivative of f at primals along tangents).
+
+    A primal that carries no derivative takes None or zero as its tangent. With `has_aux`, f returns
+    (result, aux), and the triple is (result, tangent, aux).
 
     >>> out, tangent = jvp(lambda x: x * x, (3.0,), (1.0,))
     >>> float(out), float(tangent)
@@ -179,18 +210,29 @@ def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, A
     """
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise ArgumentError("jvp takes a tuple of primals and a tuple of tangents")
-    leaves, tree = flatten(tuple(primals))
-    directions, structure = flatten(tuple(tangents))
-    if tree != structure:
-        raise ArgumentError(f"the tangents' structure {structure} differs from the primals' {tree}")
-    signature, _ = signature_of(tuple(primals), {})
-    along = [
-        conforming(direction, kind.type, "tangent")
-        for direction, kind in zip(directions, signature.leaves, strict=True)
-        if isinstance(kind, Argument) and is_inexact(kind.type.dtype)
-    ]
-    del leaves
-    return Pushforward(differentiable(f))(tuple(primals), along)
+    function = differentiable(f)
+    signature, _ = signature_of(tuple(primals), {}, function)
+    directions, structure = flatten((tuple(tangents), {}))
+    if signature.tree != structure:
+        raise ArgumentError(
+            f"the tangents' structure {flatten(tuple(tangents))[1]} differs from the primals' "
+            f"{flatten(tuple(primals))[1]}"
+        )
+    along: list[Any] = []
+    for position, (direction, kind) in enumerate(zip(directions, signature.leaves, strict=True)):
+        place = partial(argument_place, function, signature.tree, position, "the tangent of ")
+        if isinstance(kind, Argument) and is_inexact(kind.type.dtype):
+            along.append(conforming(direction, kind.type, place, "primal"))
+        elif not _is_zero(direction):
+            raise no_derivative(place(), kind)
+    return Pushforward(function, has_aux)(tuple(primals), along)
+
+
+def _is_zero(direction: Any) -> bool:
+    """Whether a tangent says that there is none."""
+    if direction is None or isinstance(direction, (int, float)):
+        return not direction
+    return isinstance(direction, (np.ndarray, np.generic)) and not np.any(direction)
 
 
 __all__ = ["build_result", "jvp", "vjp"]

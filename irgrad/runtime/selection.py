@@ -4,13 +4,15 @@ code gives them.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from irgrad.errors import ArgumentError, DTypeError
-from irgrad.frontend.lower import Argument, Lowered, positional_names
+from irgrad.errors import ArgumentError, DTypeError, IrgradError
+from irgrad.frontend.lower import Argument, Lowered, Signature, argument_place, positional_names
 from irgrad.frontend.pytree import LEAF, flatten, unflatten
 from irgrad.ir.graph import Value
+from irgrad.ir.types import is_inexact
 from irgrad.runtime.target import arguments_of
 
 
@@ -28,51 +30,94 @@ class Selection(NamedTuple):
 
 
 class Arguments:
-    """The arguments of a lowered call, to be chosen from."""
+    """The arguments of a call, to be chosen from: checked before the function is lowered, so that
+    a wrong argument is blamed before anything that it leads to.
+    """
 
-    def __init__(self, lowered: Lowered, function: Callable[..., Any]) -> None:
-        self.lowered = lowered
-        self.args, self.kwargs = arguments_of(lowered.signature)
+    def __init__(self, signature: Signature, function: Callable[..., Any]) -> None:
+        self.signature = signature
+        self.function = function
+        self.args, self.kwargs = arguments_of(signature)
         self.names = positional_names(function, len(self.args))[: len(self.args)]
-        self.inputs = dict(zip(lowered.signature.traced, lowered.graph.inputs, strict=False))
 
-    def select(self, argnum: int | str) -> Selection:
+    def check(self, argnum: int | str, holomorphic: bool) -> None:
+        """Refuse an entry of argnums that has no derivative."""
+        for position in flatten(self._argument(argnum))[0]:
+            self._check_leaf(position, holomorphic)
+
+    def select(self, argnum: int | str, lowered: Lowered) -> Selection:
         """The values that one entry of argnums names."""
-        if isinstance(argnum, str):
-            return self._by_name(argnum)
-        if not isinstance(argnum, int) or isinstance(argnum, bool):
-            raise ArgumentError(f"argnums must be ints, names or a tuple of them, got {argnum!r}")
-        if not -len(self.args) <= argnum < len(self.args):
-            raise ArgumentError(
-                f"argnums={argnum}, but the call has {len(self.args)} positional arguments"
-            )
-        position = argnum % len(self.args)
-        name = self.names[position] if position < len(self.names) else str(position)
-        return self._leaves(self.args[position], name)
+        chosen, tree = flatten(self._argument(argnum))
+        if isinstance(argnum, str) and not self._has(argnum):
+            return Selection([self._inner(argnum, lowered)], LEAF)
+        inputs = dict(zip(lowered.signature.traced, lowered.graph.inputs, strict=False))
+        return Selection([inputs[position] for position in chosen], tree)
 
-    def _by_name(self, name: str) -> Selection:
-        if name in self.kwargs:
-            return self._leaves(self.kwargs[name], name)
-        if name in self.names:
-            return self._leaves(self.args[self.names.index(name)], name)
+    def _has(self, name: str) -> bool:
+        return name in self.kwargs or name in self.names
+
+    def _argument(self, argnum: int | str) -> Any:
+        """The leaf positions of one argument; nothing for the name of an inner value."""
+        if isinstance(argnum, str):
+            if argnum in self.kwargs:
+                return self.kwargs[argnum]
+            return self.args[self.names.index(argnum)] if argnum in self.names else ()
+        if not -len(self.args) <= argnum < len(self.args):
+            count = f"{len(self.args)} positional argument{'s' * (len(self.args) != 1)}"
+            raise ArgumentError(
+                f"argnums={argnum}, but the call has {count}",
+                hint=self._unpassed(argnum),
+            )
+        return self.args[argnum]
+
+    def _inner(self, name: str, lowered: Lowered) -> Value:
         try:
-            value = self.lowered.graph.value(name)
+            return lowered.graph.value(name)
         except KeyError as error:
             known = ", ".join([*self.names, *self.kwargs])
-            raise ArgumentError(f"argnums: {error.args[0]}; the arguments are {known}") from None
-        return Selection([value], LEAF)
+            raise ArgumentError(
+                f"argnums: {error.args[0]}; the arguments are {known}", hint=self._unpassed(name)
+            ) from None
 
-    def _leaves(self, positions: Any, name: str) -> Selection:
-        leaves, tree = flatten(positions)
-        return Selection([self._input(position, name) for position in leaves], tree)
+    def _unpassed(self, argnum: int | str) -> str:
+        """What to do where argnums names a parameter that the call leaves at its default, or gives
+        by keyword.
+        """
+        try:
+            parameters = list(inspect.signature(self.function).parameters.values())
+        except (TypeError, ValueError):
+            return ""
+        for position, parameter in enumerate(parameters):
+            if argnum in (position, parameter.name):
+                if parameter.name in self.kwargs:
+                    return f"'{parameter.name}' is given by keyword: argnums='{parameter.name}'"
+                if parameter.default is not parameter.empty:
+                    given = f"{parameter.name}={parameter.default!r}"
+                    return f"'{parameter.name}' is left at its default; pass it: {given}"
+        return ""
 
-    def _input(self, position: int, name: str) -> Value:
-        leaf = self.lowered.signature.leaves[position]
-        if isinstance(leaf, Argument):
-            return self.inputs[position]
-        kind = type(leaf.value).__name__
-        remedy = f"pass a float: {float(leaf.value)}" if kind == "int" else "choose other argnums"
-        raise DTypeError(
-            f"grad with respect to '{name}': {leaf.value!r} is a Python {kind}, which is static",
-            hint=remedy,
+    def _check_leaf(self, position: int, holomorphic: bool) -> None:
+        leaf = self.signature.leaves[position]
+        if isinstance(leaf, Argument) and is_inexact(leaf.type.dtype):
+            if holomorphic and leaf.type.dtype.kind != "c":
+                place = argument_place(self.function, self.signature.tree, position)
+                raise DTypeError(
+                    f"holomorphic=True needs complex arguments, {place} is {leaf.type}",
+                    hint="leave holomorphic=True out, or pass .astype(complex)",
+                )
+            return
+        place = argument_place(self.function, self.signature.tree, position)
+        raise no_derivative(f"grad with respect to {place}", leaf)
+
+
+def no_derivative(what: str, leaf: Any) -> IrgradError:
+    """The error for a leaf of the arguments that carries no derivative."""
+    if isinstance(leaf, Argument):
+        return DTypeError(
+            f"{what}: {leaf.type} is not a float type",
+            hint="pass floats, or convert with .astype(np.float64)",
         )
+    kind, remedy = type(leaf.value).__name__, "choose other argnums"
+    if isinstance(leaf.value, int):
+        remedy = f"pass a float: {float(leaf.value)}"
+    return DTypeError(f"{what}: {leaf.value!r} is a Python {kind}, which is static", hint=remedy)

@@ -14,10 +14,11 @@ from irgrad.autodiff.graphs import gradient
 from irgrad.errors import ArgumentError, DTypeError, ShapeError
 from irgrad.frontend.lower import Lowered, Signature, Static
 from irgrad.frontend.pytree import flatten, unflatten
+from irgrad.frontend.site import defined_at
 from irgrad.ir.graph import Graph, Value
 from irgrad.runtime.compiled import Compiled, Programs, as_callable
 from irgrad.runtime.remember import bound, kept, origin, same
-from irgrad.runtime.selection import Arguments, Selection
+from irgrad.runtime.selection import Arguments
 from irgrad.runtime.target import Transformation, lower_target
 
 Argnums = int | str | tuple[int | str, ...]
@@ -53,12 +54,16 @@ class Gradient(Transformation):
 
     def lower(self, signature: Signature) -> Lowered:
         """The gradient's graph: the function's nodes, then the adjoint nodes."""
+        arguments = Arguments(signature, self.function)
+        argnums = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
+        for argnum in argnums:
+            arguments.check(argnum, self.holomorphic)
         lowered = lower_target(self.function, signature)
         graph = lowered.graph
         self._check_output(lowered)
-        selections = self._selections(lowered)
+        selections = [arguments.select(argnum, lowered) for argnum in argnums]
         wrt = [value for selection in selections for value in selection.values]
-        self._check_inputs(wrt)
+        self._check_inner(wrt)
         extended = gradient(graph, 0, wrt)
         first = len(graph.outputs)
         gradients: list[Any] = []
@@ -99,18 +104,12 @@ class Gradient(Transformation):
         name = getattr(self.function, "__name__", "the function")
         template = result_template(lowered)
         if self.has_aux:
-            if not isinstance(template, tuple) or len(template) != 2:
-                raise ArgumentError(f"has_aux: {name} must return (value, aux)")
-            template = template[0]
+            template, _ = with_aux(template, self.function)
         if not isinstance(template, Slot):
-            what = (
-                "a number that does not depend on the arguments"
-                if isinstance(template, Static)
-                else "several values"
-            )
             raise ArgumentError(
-                f"grad needs {name} to return one scalar, it returns {what}",
-                hint="use vjp or jacobian, or has_aux=True for extra results",
+                f"grad needs a scalar, {name} returns {described(template)}",
+                location=defined_at(self.function),
+                hint=_scalar_remedy(template),
             )
         type = lowered.graph.outputs[template.output].type
         location = lowered.graph.outputs[template.output].node.location
@@ -118,13 +117,7 @@ class Gradient(Transformation):
             raise ShapeError(
                 f"grad needs a scalar, {name} returns {type}",
                 location=location,
-                hint="sum it, or use vjp, jvp or jacobian for arrays",
-            )
-        if type.dtype.kind == "c" and not self.holomorphic:
-            raise DTypeError(
-                f"grad needs a real scalar, {name} returns {type}",
-                location=location,
-                hint="take .real or abs(), or pass holomorphic=True",
+                hint="sum the result, or use vjp or jvp for arrays",
             )
         if type.dtype.kind not in "fc":
             raise DTypeError(
@@ -132,25 +125,25 @@ class Gradient(Transformation):
                 location=location,
                 hint="convert with .astype(np.float64) before the last step",
             )
+        if type.dtype.kind == "c" and not self.holomorphic:
+            raise DTypeError(
+                f"grad needs a real scalar, {name} returns {type}",
+                location=location,
+                hint="take .real or abs(), or pass holomorphic=True for a holomorphic function",
+            )
+        if type.dtype.kind != "c" and self.holomorphic:
+            raise DTypeError(
+                f"holomorphic=True needs a complex result, {name} returns {type}",
+                location=location,
+                hint="leave holomorphic=True out",
+            )
 
-    def _selections(self, lowered: Lowered) -> list[Selection]:
-        argnums = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
-        arguments = Arguments(lowered, self.function)
-        return [arguments.select(argnum) for argnum in argnums]
-
-    def _check_inputs(self, wrt: Sequence[Value]) -> None:
+    def _check_inner(self, wrt: Sequence[Value]) -> None:
+        """Inner values, which argnums may name too, must have derivatives."""
         for value in wrt:
-            kind = value.type.dtype.kind
-            if kind not in "fc":
-                raise DTypeError(
-                    f"grad with respect to {value!r}: the dtype must be a float",
-                    hint="pass a float, or convert with .astype(np.float64)",
-                )
-            if kind == "c" and not self.holomorphic:
-                raise DTypeError(
-                    f"grad with respect to {value!r}: the dtype is complex",
-                    hint="pass holomorphic=True for a holomorphic function, or use vjp",
-                )
+            if value.type.dtype.kind not in ("c" if self.holomorphic else "fc"):
+                needed = "complex" if self.holomorphic else "float"
+                raise DTypeError(f"grad with respect to {value!r}: the dtype must be {needed}")
 
 
 def result_template(lowered: Lowered) -> Any:
@@ -158,6 +151,38 @@ def result_template(lowered: Lowered) -> Any:
     count = iter(range(len(lowered.graph.outputs)))
     leaves = [Slot(next(count)) if static is None else static for static in lowered.statics]
     return unflatten(lowered.result_tree, leaves)
+
+
+def with_aux(template: Any, function: Any) -> tuple[Any, Any]:
+    """The two halves of the result of a function under has_aux."""
+    if isinstance(template, tuple) and len(template) == 2:
+        return template
+    name = getattr(function, "__name__", "the function")
+    raise ArgumentError(
+        f"has_aux: {name} must return (value, aux), it returns {described(template)}",
+        location=defined_at(function),
+    )
+
+
+def described(template: Any) -> str:
+    """What a function returns, in a message."""
+    if isinstance(template, Static):
+        kind = type(template.value).__name__
+        return "None" if template.value is None else f"the Python {kind} {template.value!r}"
+    if isinstance(template, (tuple, list, dict)):
+        count = len(template)
+        return f"a {type(template).__name__} of {count} value{'s' * (count != 1)}"
+    return "an array" if isinstance(template, Slot) else f"a {type(template).__name__}"
+
+
+def _scalar_remedy(template: Any) -> str:
+    if not isinstance(template, Static):
+        return "return one scalar, has_aux=True for results beside it, or use vjp"
+    if template.value is None:
+        return "is a return missing?"
+    if isinstance(template.value, (bool, int)):
+        return "it does not depend on the arguments; return a float that does"
+    return "return a number that is computed from the arguments"
 
 
 def with_result(lowered: Lowered, graph: Graph, template: Any) -> Lowered:
@@ -180,6 +205,9 @@ def grad(
     `argnums` chooses arguments by position or name (a tuple gives a tuple of gradients), or an
     intermediate value by the name that the code gives it. With `has_aux`, f returns (value, aux)
     and the result is (gradient, aux).
+
+    For a complex argument z = x + iy it is df/dx - i df/dy. A function with a complex result must
+    be holomorphic, of complex arguments, and be declared so: `holomorphic=True`.
 
     >>> import numpy as np
     >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0])).tolist()
@@ -206,6 +234,9 @@ def _transformed(
 ) -> Gradient:
     if isinstance(argnums, list):
         argnums = tuple(argnums)
+    for argnum in argnums if isinstance(argnums, tuple) else (argnums,):
+        if not isinstance(argnum, (int, str)) or isinstance(argnum, bool):
+            raise ArgumentError(f"argnums must be ints, names or a tuple of them, got {argnum!r}")
     return Gradient(differentiable(f), argnums, has_aux, holomorphic, with_value)
 
 
