@@ -167,6 +167,40 @@ def test_dump_of_a_function(capsys, model, place) -> None:
     assert "tanh(" in out and "@model_for_cli.py:6" in out
 
 
+@pytest.mark.parametrize(
+    ("code", "said", "line"),
+    [
+        ("def f(x):\n    return x + undefined", "raised NameError: name 'undefined'", 2),
+        ("def f(x):\n    return {}['key']", "raised KeyError: 'key'", 2),
+        ("def f(x):\n    assert x is None, 'no x'", "raised AssertionError: no x", 2),
+        ("def f(x):\n    raise StopIteration", "raised StopIteration", 2),
+        ("def f():\n    return 1", "raised TypeError: f() takes 0 positional arguments", None),
+        ("import math\ndef f(x):\n    return math.comb('a', 2)", "raised TypeError", 3),
+        ("def f(x):\n    return np.sum(x)", "NameError: name 'np'", 2),
+        ("def g(x):\n    return 1 / 0\ndef f(x):\n    return g(x)", "ZeroDivisionError", 2),
+        ("value = 1 / 0\ndef f(x):\n    return x", "raised ZeroDivisionError", 1),
+        ("def f(x:\n    return x", "raised SyntaxError", 1),
+        ("import missing_module_of_mine", "No module named 'missing_module_of_mine'", 1),
+        ("import sys\nsys.exit('not now')", "raised SystemExit: not now", 2),
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--grad"]])
+def test_exceptions_of_the_user_s_code(capsys, model, tmp_path, code, said, line, more) -> None:
+    name = f"broken_{abs(hash((code, *more)))}"
+    (tmp_path / f"{name}.py").write_text(code)
+    for place in (name, f"{name}.py"):
+        err = run(capsys, "dump", f"{place}:f", "--args", "f64[]", *more, status=1)
+        text = " ".join(err.replace("│", " ").split())
+        assert said in text and "Traceback" not in text
+        assert (f"at {name}.py:{line}" in text) == (line is not None)
+        sys.modules.pop(name, None)
+
+
+def test_exceptions_where_no_line_is_the_user_s(capsys) -> None:
+    err = run(capsys, "dump", "numpy:hypot", "--args", "f64[2]", status=1)
+    assert "numpy:hypot raised TypeError: hypot() takes from 2 to 3 positional arguments" in err
+
+
 def test_dump_of_gradients_and_stages(capsys, model) -> None:
     common = ["dump", "model_for_cli:loss", "--args", "f64[4,3], x=f64[3], n=3", "--grad"]
     sizes = {}

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.cli.users_code import users_code
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.expression import expression
 from irgrad.frontend.lower import Spec
@@ -157,7 +158,8 @@ def target(text: str) -> Callable[..., Any]:
             f"{text!r} does not name a function",
             hint="write module:function, path/file.py:function, or --expr 'x**2'",
         )
-    found: Any = _from_file(Path(place)) if place.endswith(".py") else _from_module(place)
+    with users_code(place):
+        found: Any = _from_file(Path(place)) if place.endswith(".py") else _from_module(place)
     for part in name.split("."):
         if not hasattr(found, part):
             known = [key for key in dir(found) if not key.startswith("_")]

@@ -19,6 +19,7 @@ from rich.text import Text
 
 import irgrad
 from irgrad.cli import inputs, show
+from irgrad.cli.users_code import users_code
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.expression import expression
 from irgrad.inspect.differences import gradient_error
@@ -245,7 +246,7 @@ def _dump(arguments: argparse.Namespace) -> int:
     target = inputs.target(arguments.target) if named else expression(arguments.expr)
     if arguments.grad:
         target = irgrad.grad(target, inputs.argnums(arguments.wrt))
-    with _working("lowering"):
+    with _working("lowering"), users_code(arguments.target or "the expression"):
         graph = irgrad.compile(target).graph(*args, stage=arguments.stage, **kwargs)
         text = {"text": str, "json": Graph.to_json, "dot": to_dot}[arguments.format](graph)
     if arguments.format == "text":

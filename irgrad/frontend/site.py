@@ -43,7 +43,7 @@ def call_site(depth: int = 1) -> Site:
     """
     frame: FrameType | None = sys._getframe(depth + 1)  # pyright: ignore[reportPrivateUsage]
     inside = True
-    while frame is not None and _is_library(frame.f_code):
+    while frame is not None and is_library(frame.f_code):
         inside &= frame.f_code.co_filename != _LOWERING
         frame = frame.f_back
     if frame is None:
@@ -55,13 +55,14 @@ def call_site(depth: int = 1) -> Site:
 def defined_at(function: Any) -> Location | None:
     """The line on which a Python function is defined."""
     code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is None or _is_library(code):
+    if code is None or is_library(code):
         return None
     return Location(code.co_filename, code.co_firstlineno)
 
 
 @cache
-def _is_library(code: CodeType) -> bool:
+def is_library(code: CodeType) -> bool:
+    """Whether code is irgrad's, NumPy's or SciPy's."""
     file = code.co_filename
     scipy = f"{os.sep}scipy{os.sep}"
     return file.startswith((*_LIBRARY, "<__array_function__")) or scipy in file
