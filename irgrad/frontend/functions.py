@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from irgrad.frontend.polygamma import polygamma
+
 
 def sigmoid(x: Any) -> Any:
     """1 / (1 + e^-x).
@@ -90,3 +92,17 @@ def _finite_maximum(x: Any, axis: Any) -> Any:
 
     top = stop_gradient(np.max(x, axis=axis, keepdims=True))
     return np.where(np.isfinite(top), top, 0.0)
+
+
+__all__ = [
+    "gelu",
+    "leaky_relu",
+    "log_softmax",
+    "logsumexp",
+    "polygamma",
+    "relu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+]

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from irgrad.errors import IrgradError, MissingAttribute, TraceError, UnsupportedError
+from irgrad.frontend.asker import asker
 from irgrad.frontend.promote import innermost, kind, lift
 from irgrad.frontend.site import call_site
 from irgrad.ir.builder import Builder, Traced
@@ -307,15 +308,16 @@ class Tracer(Traced):
                 "the array would have to hold numbers; build "
                 "the result with np.stack, np.concatenate or np.where",
             )
-        remedy = (
-            "leave the value as it is; np.stack([a, b]) makes an array of traced scalars, and "
-            "np.sin(x) takes what math.sin(x) does not"
-        )
-        if self.dtype.kind in "biu":
+        name, remedy = asker(2)
+        if name and f"{name}()" != what:
+            what = f"{name}: {what}"
+        if not remedy and self.dtype.kind in "biu":
             remedy = (
                 "to index a constant array by it, pass the array as an argument; "
                 "np.where(mask, a, b) chooses by a traced mask"
             )
+        elif not remedy:
+            remedy = "leave the value as it is; np.stack([a, b]) makes an array of traced values"
         self._refuse(what, f"the numbers are not known while the function is lowered; {remedy}")
 
     def __copy__(self) -> Any:
