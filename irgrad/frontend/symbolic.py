@@ -134,11 +134,35 @@ def from_sympy(formula: Any, args: Sequence[Any] | None = None) -> Symbolic:
     """
     if not is_sympy(formula):
         raise ArgumentError(f"not a SymPy expression: a {type(formula).__name__}")
-    if getattr(formula, "is_Matrix", False):
-        formula = formula.as_immutable()
     if not hasattr(formula, "free_symbols"):
         raise UnsupportedError(f"a SymPy {type(formula).__name__} is not an expression")
+    _check_symbols(formula)
+    if getattr(formula, "is_Matrix", False):
+        formula = _explicit(formula)
     return _symbolic(formula, None if args is None else tuple(args))
+
+
+def _check_symbols(formula: Any) -> None:
+    """Refuse symbols that stand for arrays or their parts: MatrixSymbol, IndexedBase, Indexed."""
+    for symbol in sorted(formula.free_symbols, key=str):
+        kind = type(symbol)
+        if getattr(symbol, "is_Matrix", False) or kind.__module__.startswith("sympy.tensor"):
+            raise UnsupportedError(
+                f"SymPy's {kind.__name__} {symbol} is no scalar, which the symbols of a formula "
+                f"are here, in {_shortened(str(formula))}",
+                hint="write it with sympy.symbols and sympy.Matrix([[...]]), or as an expression "
+                'of arrays: irgrad.expression("A @ x")',
+            )
+
+
+def _explicit(matrix: Any) -> Any:
+    """A matrix, or an expression of matrices, as the matrix of its elements."""
+    if not getattr(matrix, "is_MatrixExpr", False):
+        return matrix.as_immutable()
+    try:
+        return matrix.as_explicit().as_immutable()
+    except ValueError as error:
+        raise UnsupportedError(f"SymPy's {type(matrix).__name__}: {error}") from None
 
 
 @lru_cache(maxsize=256)
@@ -158,6 +182,10 @@ def _cropped(node: Any) -> str:
         text = str(node)
     except RecursionError:  # SymPy prints by recursion
         return f"a deep {type(node).__name__}"
+    return _shortened(text)
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

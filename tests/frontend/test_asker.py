@@ -31,7 +31,7 @@ CASES: list[tuple[Callable[[Any], Any], str, str]] = [
     (lambda x: np.c_[x, x], "np.c_: ", "np.column_stack([a, b])"),
     (lambda x: np.sum([x[0], x[1]]), "np.sum: ", STACK),
     (lambda x: np.dot([1.0, 2.0], [x[0], x[1]]), "np.dot: ", STACK),
-    (lambda x: X + [x[0], x[1], x[2]], "conversion", STACK),
+    (lambda x: X * [x[0], x[1], x[2]], "conversion", STACK),
     (lambda x: np.fromiter(x, float), "np.fromiter: ", STACK),
     (lambda x: np.float32(x[0]), "np.float32: ", "write x.astype(np.float32)"),
     (lambda x: math.sin(x[0]), "math.sin: float()", "np.sin takes traced values"),
@@ -43,7 +43,7 @@ CASES: list[tuple[Callable[[Any], Any], str, str]] = [
     (lambda x: linalg.solve(np.eye(3), x), "linalg.solve: ", "write its formula"),
     (lambda x: stats.norm.pdf(x), "stats.norm.pdf: ", "write its formula"),
     (lambda x: np.ma.array(x), "np.ma.array: ", "masked arrays take no traced values"),
-    (lambda x: np.ma.array(X) - x, "np.ma.core.MaskedArray.__sub__: ", "masked arrays take no traced values"),
+    (lambda x: np.ma.array(X) - x, "np.ma.core.MaskedArray.__sub__: ", "masked arrays take no"),
     (lambda x: X[x > 1], "X: ", "pass the array as an argument"),
 ]  # fmt: skip
 

@@ -96,6 +96,7 @@ def test_deep_formulas_need_no_recursion() -> None:
     [
         (sympy.Integral(sympy.exp(x**x), (x, 0, y)), "Integral"),
         (sympy.besselj(0, x), "besselj"),
+        (sympy.IndexedBase("a"), "IndexedBase"),
         (sympy.Function("f")(x), "f"),
         (sympy.zoo * x, "ComplexInfinity"),
         (sympy.Derivative(sympy.Function("g")(x), x), "Derivative"),
@@ -104,6 +105,35 @@ def test_deep_formulas_need_no_recursion() -> None:
 def test_unsupported_part_is_named(formula, name: str) -> None:
     with pytest.raises(UnsupportedError, match=f"SymPy's {name} has no meaning"):
         irgrad.compile(formula)
+
+
+A = sympy.MatrixSymbol("A", 2, 2)
+a = sympy.IndexedBase("a")
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        A, A.T, A * A, x * A[0, 1], sympy.Trace(A), sympy.Determinant(A), sympy.Eq(A, A.T),
+        a[0] * 2, a[sympy.Idx("i")], sympy.Sum(a[sympy.Idx("i")], (sympy.Idx("i"), 0, 3)),
+        sympy.Matrix([[x, A[0, 0]]]), sympy.MatrixSymbol("N", x, x),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_symbols_of_arrays_are_refused(formula) -> None:
+    for call in (from_sympy, irgrad.compile, irgrad.grad):
+        with pytest.raises(UnsupportedError, match=r"is no scalar.*\n.*sympy\.symbols.*A @ x"):
+            call(formula)
+
+
+def test_matrices_without_elements_written_out() -> None:
+    two = sympy.Identity(2)
+    for formula in (two, x * two, sympy.OneMatrix(2, 2), sympy.BlockMatrix([[x * two, two]])):
+        function = from_sympy(formula)
+        expected = np.array(formula.as_explicit().subs(x, 3), float)
+        np.testing.assert_array_equal(function(*[3.0 for _ in function.names]), expected)
+    with pytest.raises(UnsupportedError, match="Identity"):
+        from_sympy(sympy.Identity(sympy.Symbol("n")))
 
 
 def test_error_shows_the_formula() -> None:
