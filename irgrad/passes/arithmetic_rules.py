@@ -9,9 +9,7 @@ import numpy as np
 
 from irgrad.ir.graph import Value
 from irgrad.ir.op import Op
-from irgrad.ir.types import broadcast_shapes
 from irgrad.ops.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATIVE, SQUARE, SUBTRACT
-from irgrad.ops.linear import BroadcastTo
 from irgrad.passes.rewrite import Rewriter, Rules, rule
 
 ARITHMETIC: Rules = {}
@@ -43,14 +41,6 @@ def made_by(value: Value, op: Op) -> bool:
     return value.node.op is op
 
 
-def in_place_of(r: Rewriter, value: Value, like: Value) -> Value | None:
-    """`value` where it has the shape that it has together with `like` (the result's), else its
-    broadcast.
-    """
-    shape = broadcast_shapes(value.type.shape, like.type.shape)
-    return value if shape == value.type.shape else r.emit(BroadcastTo(shape), value)
-
-
 def is_power_of_two(number: Any) -> bool:
     """Whether multiplying by a float is exact: a power of two, of moderate size, of either sign."""
     if not isinstance(number, np.floating) or not np.isfinite(number) or number == 0:
@@ -64,9 +54,9 @@ def multiply_by_one(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
     """1 x = x, -1 x = -x."""
     for factor, other in ((x, y), (y, x)):
         if is_scalar(factor, 1):
-            return in_place_of(r, other, factor)
+            return other
         if is_scalar(factor, -1) and other.type.dtype.kind in "fi":
-            return in_place_of(r, r.emit(NEGATIVE, other), factor)
+            return r.emit(NEGATIVE, other)
     return None
 
 
@@ -152,7 +142,7 @@ def add_nothing(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
         number = scalar(nothing)
         integer = isinstance(number, np.integer) and number == 0
         if integer or (isinstance(number, np.floating) and number == 0 and np.signbit(number)):
-            return in_place_of(r, other, nothing)
+            return other
     return None
 
 
@@ -160,7 +150,7 @@ def add_nothing(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
 def subtract_simply(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
     """x - 0 = x, x - (-y) = x + y."""
     if is_scalar(y, 0) and y.type.dtype.kind in "fiu":
-        return in_place_of(r, x, y)
+        return x
     return r.emit(ADD, x, y.node.operands[0]) if made_by(y, NEGATIVE) else None
 
 
@@ -168,7 +158,7 @@ def subtract_simply(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
 def divide_simply(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
     """x / 1 = x, x / -1 = -x, x / 2^k = 2^-k x."""
     if is_scalar(y, 1):
-        return in_place_of(r, x, y)
+        return x
     number = scalar(y)
     if is_power_of_two(number):
         return r.emit(MULTIPLY, x, r.constant(1 / number))
@@ -203,30 +193,22 @@ def power_of_small_integer(r: Rewriter, op: Op, x: Value, p: Value) -> Value | N
         -1,
     ):
         return None
-    shape = broadcast_shapes(x.type.shape, p.type.shape)
-    if number == 0:
-        one = r.constant(np.ones((), x.type.dtype))
-        return r.emit(BroadcastTo(shape), one) if shape else one
-    base = in_place_of(r, x, p)
-    if base is None or number == 1:
-        return base
+    one = r.constant(np.ones((), x.type.dtype))
+    if number in (0, 1):
+        return x if number else one
     if number == -1:
-        return r.emit(DIVIDE, r.constant(np.ones((), x.type.dtype)), base)
-    square = r.emit(SQUARE, base)
+        return r.emit(DIVIDE, one, x)
+    square = r.emit(SQUARE, x)
     if number == 2:
         return square
-    return r.emit(MULTIPLY, base, square) if number == 3 else r.emit(SQUARE, square)
+    return r.emit(MULTIPLY, x, square) if number == 3 else r.emit(SQUARE, square)
 
 
 @rule(ARITHMETIC, "where")
 def where_decided(r: Rewriter, op: Op, condition: Value, x: Value, y: Value) -> Value | None:
     """A constant condition, or equal branches."""
-    shape = broadcast_shapes(condition.type.shape, x.type.shape, y.type.shape)
     decided = scalar(condition)
-    chosen = x if x == y else None if decided is None else x if decided else y
-    if chosen is None or chosen.type.shape == shape:
-        return chosen
-    return r.emit(BroadcastTo(shape), chosen)
+    return x if x == y else None if decided is None else x if decided else y
 
 
 @rule(ARITHMETIC, "astype", "conjugate", "real")

@@ -100,6 +100,7 @@ def optimise(
         settled[name] = result
         if VERIFY:
             verify(result)
+            assert result.output_types == graph.output_types, f"{name} changed a type"
         if report is not None:
             report.stages.append(Stage(name, len(graph), len(result), seconds, result))
         graph = result

@@ -1,9 +1,10 @@
 """Rewriting a graph: one walk in order, each node kept, rebuilt on new operands, or replaced.
 
 A rule looks at a node with its operands as they now are, and returns the value that takes the
-node's place, or None. What a rule emits is itself offered to the rules, so one walk reaches a local
-fixed point. New nodes carry the name, the user's line and the origin of the node that they replace.
-"""
+node's place, or None. A value of lower rank or smaller extents will do: the walk broadcasts it to
+the shape of what it replaces, here for every rule. What a rule emits is itself offered to the
+rules, so one walk reaches a local fixed point. New nodes carry the name, the user's line and the
+origin of the node that they replace."""
 
 from __future__ import annotations
 
@@ -15,6 +16,8 @@ import numpy as np
 from irgrad.ir.builder import rebuilt
 from irgrad.ir.graph import Graph, Node, Origin, Value, constant_value
 from irgrad.ir.op import Array, Op
+from irgrad.ir.types import ArrayType
+from irgrad.ops.linear import BroadcastTo
 
 Rule = Callable[..., Value | None]
 Rules = dict[str, list[Rule]]
@@ -73,7 +76,7 @@ class Rewriter:
         if any(operand in self.values for operand in operands):
             operands = tuple(self.values.get(operand, operand) for operand in operands)
         self.current = node
-        found = self._replacement(node.op, operands) if node.op.name in self.rules else None
+        found = self._replacement(node.op, operands, node.types)
         if found is not None:
             value = Value(node, 0)
             self.values[value] = found
@@ -91,23 +94,26 @@ class Rewriter:
             self.uses[new] = self.uses[old]
         return True
 
-    def _replacement(self, op: Op, operands: tuple[Value, ...]) -> Value | None:
+    def _replacement(
+        self, op: Op, operands: tuple[Value, ...], types: tuple[ArrayType, ...]
+    ) -> Value | None:
         if self.depth < MAX_DEPTH:
             for apply in self.rules.get(op.name, ()):
                 found = apply(self, op, *operands)
                 if found is not None:
-                    return found
+                    same = found.type == types[0]
+                    return found if same else self.emit(BroadcastTo(types[0].shape), found)
         return None
 
     def emit(self, op: Op, *operands: Value) -> Value:
         """The value of `op` on `operands`: what the rules make of it, else a new node."""
+        types = op.result_types(*[operand.type for operand in operands])
         self.depth += 1
-        found = self._replacement(op, operands)
+        found = self._replacement(op, operands, types)
         self.depth -= 1
         if found is not None:
             return found
         old = self.current
-        types = op.result_types(*[operand.type for operand in operands])
         if old is None:
             raise RuntimeError("emit is for rules, inside a walk")
         origin = old.origin
