@@ -4,7 +4,10 @@ included.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +51,16 @@ def value_of(expression, x, y):
     return function(*[value_of(part, x, y) for part in parts])
 
 
+def check(function, x, y) -> None:
+    """The optimised graph gives what the traced one gives."""
+    graph = irgrad.trace(function, *[irgrad.spec(str(type_of(array))) for array in (x, y)])
+    with np.errstate(all="ignore"):
+        before, after = evaluate(graph, [x, y]), evaluate(optimise(graph), [x, y])
+    for old, new in zip(before, after, strict=True):
+        assert type_of(old) == type_of(new)
+        np.testing.assert_allclose(new, old, rtol=1e-12)
+
+
 @given(expressions, st.sampled_from(SHAPES), st.sampled_from(SHAPES))
 def test_dtype_shape_and_value_are_kept(expression, x_shape, y_shape) -> None:
     x, y = np.full(x_shape, 1.25), np.full(y_shape, 0.75)
@@ -56,11 +69,26 @@ def test_dtype_shape_and_value_are_kept(expression, x_shape, y_shape) -> None:
             value_of(expression, x, y)
     except ValueError:  # shapes that do not broadcast
         return
-    types = [irgrad.spec(str(type_of(array))) for array in (x, y)]
-    graph = irgrad.trace(lambda x, y: value_of(expression, x, y), *types)
-    small = optimise(graph)
-    arrays = [x, y]
-    with np.errstate(all="ignore"):
-        for before, after in zip(evaluate(graph, arrays), evaluate(small, arrays), strict=True):
-            assert type_of(before) == type_of(after)
-            np.testing.assert_allclose(after, before, rtol=1e-12)
+    check(lambda x, y: value_of(expression, x, y), x, y)
+
+
+WRAPPED = {
+    "plain": lambda op, c, y: op(c, y),
+    "negative operand": lambda op, c, y: op(c, -y),
+    "negative result": lambda op, c, y: -op(c, y),
+    "negative constant": lambda op, c, y: op(-c, y),
+}
+
+
+@pytest.mark.parametrize("wrapped", WRAPPED.values(), ids=WRAPPED)
+@pytest.mark.parametrize("op", BINARY, ids=lambda op: op.__name__)
+def test_each_operation_with_a_constant_of_another_shape(op, wrapped) -> None:
+    for number, shape, y_shape, flipped in itertools.product(
+        [0.0, 1.0, -1.0, 2.0, 2.5], [(1,), (1, 1), (3,)], [(), (1,), (3,)], [False, True]
+    ):
+
+        def function(x, y, number=number, shape=shape, flipped=flipped):
+            c = np.full_like(x, number, shape=shape)
+            return wrapped((lambda a, b: op(b, a)) if flipped else op, c, y)
+
+        check(function, np.ones(()), np.full(y_shape, 0.75))
