@@ -16,17 +16,18 @@ from collections.abc import Callable
 from functools import partial
 
 from irgrad_numba.llvm import Value
-from irgrad_numba.vector_math import function
+from irgrad_numba.vector_math import exponential, function, logarithm
 from irgrad_numba.vector_math.libm import by_lane
 
 RULES: dict[str, function.Rule] = {
-    "exp": by_lane("exp"),
-    "exp2": by_lane("exp2"),
-    "expm1": by_lane("expm1"),
-    "log": by_lane("log"),
-    "log2": by_lane("log2"),
-    "log10": by_lane("log10"),
-    "log1p": by_lane("log1p"),
+    "exp": exponential.exp,
+    "exp2": exponential.exp2,
+    "exp10": exponential.exp10,
+    "expm1": exponential.expm1,
+    "log": logarithm.log,
+    "log2": logarithm.log2,
+    "log10": logarithm.log10,
+    "log1p": logarithm.log1p,
     "sin": by_lane("sin"),
     "cos": by_lane("cos"),
     "tan": by_lane("tan"),
@@ -46,7 +47,6 @@ RULES: dict[str, function.Rule] = {
     "erf": by_lane("erf"),
     "erfc": by_lane("erfc"),
     "gamma": by_lane("tgamma"),
-    "gammaln": by_lane("lgamma"),
 }
 
 

@@ -1,0 +1,457 @@
+"""A piece of a kernel as LLVM: the loops, the innermost one over vectors, what is left over as one
+shorter vector.
+
+Expressions are computed in the outermost loop that they depend on. Folds along the innermost loops
+run in a vector of partial results; float sums gather them every `BLOCK` vectors with their rounding
+errors (TwoSum), so that the error does not grow with the length. Other folds accumulate in
+memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from irgrad_numba import vector_math
+from irgrad_numba.elementwise import row_of
+from irgrad_numba.expression import Expr, Reduce, Store
+from irgrad_numba.index import Index
+from irgrad_numba.llvm import BITS, Code, Module, Type, Value
+from irgrad_numba.pieces import Piece
+
+VECTOR_BYTES = 64
+LIGHT = 12
+"""Expressions in a loop below which four vectors go together."""
+BLOCK = 16
+UNROLLED = 4
+"""Loops of at most so many vectors are written out."""
+
+IDENTITY: dict[str, Callable[[str], Any]] = {
+    "add": lambda type: -0.0 if type in ("f32", "f64") else 0,
+    "multiply": lambda type: 1,
+    "maximum": lambda type: _least(type),
+    "minimum": lambda type: _greatest(type),
+    "logical_or": lambda type: False,
+    "logical_and": lambda type: True,
+}
+
+
+def _least(type: str) -> Any:
+    if type in ("f32", "f64"):
+        return -math.inf
+    return -(1 << (BITS[type] - 1)) if type.startswith("i") else 0
+
+
+def _greatest(type: str) -> Any:
+    if type in ("f32", "f64"):
+        return math.inf
+    return (1 << (BITS[type] - type.startswith("i"))) - 1
+
+
+def emit_kernel(
+    module: Module,
+    name: str,
+    types: dict[int, str],
+    written: set[int],
+    parts: list[Piece],
+    starts: list[tuple[int, Any, int]],
+) -> None:
+    """Define `name`: a function of a pointer for each buffer in `types`. `starts` are buffers to
+    fill before the loops: buffer, number, how many elements.
+    """
+    code = Code(module)
+    for buffer, number, count in starts:
+        _fill(code, buffer, types[buffer], number, count)
+    for part in parts:
+        Loops(code, types, part, alone=len(parts) == 1).run()
+    code.emit("ret void")
+    arguments = ", ".join(
+        f"ptr noalias nocapture {'' if b in written else 'readonly '}%b{b}" for b in types
+    )
+    lines = ["entry:", *code.allocas, *code.lines]
+    module.functions[name] = (
+        f"define internal void @{name}({arguments}) nounwind noinline {{\n"
+        + "\n".join(lines)
+        + "\n}"
+    )
+
+
+def _fill(code: Code, buffer: int, type: str, number: Any, count: int) -> None:
+    width = max(1, min(count, VECTOR_BYTES * 8 // max(8, BITS[type])))
+    value = stored_form(code.constant(Type(type, width), number))
+    for at, wide in _strips(code, 0, count, width):
+        if wide != width:
+            value = stored_form(code.constant(Type(type, wide), number))
+        address = element(code, buffer, type, at)
+        code.emit(f"store {value.type.text} {value.text}, ptr {address}, align 1")
+
+
+def stored_form(value: Value) -> Value:
+    """A value as memory holds it: truth values as bytes."""
+    return value.zext("u8") if value.is_bool else value
+
+
+def element(code: Code, buffer: int, type: str, position: Value) -> str:
+    """The address of an element."""
+    memory = "i8" if type == "bool" else Type(type).text
+    name = code.name()
+    code.emit(f"{name} = getelementptr inbounds {memory}, ptr %b{buffer}, i64 {position.text}")
+    return name
+
+
+@contextmanager
+def loop(code: Code, low: int, high: int, step: int) -> Iterator[Value]:
+    """A loop over low, low + step, ... below high; it runs at least once."""
+    head, done, before = code.fresh_label("loop"), code.fresh_label("done"), code.block
+    code.emit(f"br label %{head}")
+    code.label(head)
+    i, following = code.name(), code.name()
+    at = len(code.lines)
+    code.lines.append("")
+    yield Value(code, Type("i64"), i)
+    code.lines[at] = f"  {i} = phi i64 [{low}, %{before}], [{following}, %{code.block}]"
+    code.emit(f"{following} = add nuw nsw i64 {i}, {step}")
+    more = code.name()
+    code.emit(f"{more} = icmp slt i64 {following}, {high}")
+    code.emit(f"br i1 {more}, label %{head}, label %{done}")
+    code.label(done)
+
+
+def _strips(code: Code, low: int, high: int, width: int) -> Iterator[tuple[Value, int]]:
+    """Positions and widths of vectors that cover low..high; the body runs inside."""
+    count = (high - low) // width
+    number = lambda n: code.constant(Type("i64"), n)  # noqa: E731
+    if count > UNROLLED:
+        with loop(code, low, low + count * width, width) as i:
+            yield i, width
+    else:
+        for k in range(count):
+            yield number(low + k * width), width
+    rest = high - low - count * width
+    if rest:
+        yield number(high - rest), rest
+
+
+class Fold:
+    """A reduction whose innermost loops are folded in a vector: its accumulators."""
+
+    def __init__(self, loops: Loops, statement: Reduce, depth: int, width: int) -> None:
+        self.loops = loops
+        self.code = loops.code
+        self.statement = statement
+        self.depth = depth
+        """How many loops are around the accumulators."""
+        self.op = statement.op
+        self.type = statement.value.type
+        count = math.prod(high - low for low, high in loops.piece.ranges[depth:])
+        self.careful = (
+            self.op == "add" and self.type in ("f32", "f64") and count > 2 * BLOCK * width
+        )
+        self.parts: dict[int, tuple[str, str, str]] = {}
+        """For each width of vectors: places of the partial result, its sum so far, and errors."""
+
+    def start(self, widths: set[int]) -> None:
+        """Set the accumulators to the identity."""
+        alloca = self.code.alloca
+        self.parts = {
+            type.width: (alloca(type), alloca(type), alloca(type))
+            for type in [Type(self.type, w) for w in widths]
+        }
+        for w, (part, total, error) in self.parts.items():
+            identity = self.code.constant(Type(self.type, w), IDENTITY[self.op](self.type))
+            self.code.put(part, identity)
+            if self.careful:
+                self.code.put(total, identity)
+                self.code.put(error, self.code.constant(Type(self.type, w), 0))
+
+    def add(self, value: Value) -> None:
+        """Fold one vector."""
+        part = self.parts[value.type.width][0]
+        self.code.put(part, combine(self.op, self.code.get(part, value.type), value))
+
+    def gather(self) -> None:
+        """Move the partial results of a float sum to the totals, keeping the rounding errors."""
+        if not self.careful:
+            return
+        for w, (part, total, error) in self.parts.items():
+            type = Type(self.type, w)
+            with self.code.exact():
+                a, b = self.code.get(total, type), self.code.get(part, type)
+                s = a + b
+                rounded_b = s - a
+                lost = (a - (s - rounded_b)) + (b - rounded_b)
+                self.code.put(error, self.code.get(error, type) + lost)
+            self.code.put(total, s)
+            self.code.put(part, self.code.constant(type, -0.0))
+
+    def result(self) -> Value:
+        """The fold of all lanes."""
+        values: list[Value] = []
+        for w, (part, total, error) in self.parts.items():
+            type = Type(self.type, w)
+            if self.careful:
+                with self.code.exact():
+                    s, e = self.code.get(total, type), self.code.get(error, type)
+                    values.append(across(self.op, (e == e).where(s + e, s)))
+            else:
+                values.append(across(self.op, self.code.get(part, type)))
+        result = values[0]
+        for value in values[1:]:
+            result = combine(self.op, result, value)
+        return result
+
+
+def combine(op: str, x: Value, y: Value) -> Value:
+    """The fold of two values."""
+    row = row_of(op, [x.type.element])
+    assert row is not None
+    return row(x, y)
+
+
+def across(op: str, value: Value) -> Value:
+    """The fold of the lanes of a vector, by halves."""
+    while value.type.width > 1:
+        half = value.type.width // 2
+        rest = value.lane(2 * half) if value.type.width % 2 else None
+        value = combine(op, value.part(0, half), value.part(half, half))
+        if rest is not None:
+            value = combine(op, across(op, value), rest)
+    return value
+
+
+class Loops:
+    """The loops of one piece."""
+
+    def __init__(self, code: Code, types: dict[int, str], piece: Piece, alone: bool) -> None:
+        self.code = code
+        self.types = types
+        self.piece = piece
+        self.alone = alone
+        self.depth = len(piece.ranges)
+        self.variables: list[Value] = []
+        self.scalars: dict[Expr, Value] = {}
+        self.by_level: dict[int, list[Expr]] = {}
+        for expression in piece.expressions:
+            self.by_level.setdefault(expression.level, []).append(expression)
+        innermost = self.by_level.get(self.depth, [])
+        widest = max(
+            [8, *(BITS[e.type] for e in innermost), *(BITS[s.value.type] for s in piece.statements)]
+        )
+        self.width = VECTOR_BYTES * 8 // widest * (4 if len(innermost) < LIGHT else 1)
+        if self.depth:
+            low, high = piece.ranges[-1]
+            self.width = min(self.width, max(1, high - low))
+        self.folds: dict[Reduce, Fold] = {}
+        for s in piece.statements:
+            if isinstance(s, Reduce) and self.depth - 1 in s.axes:
+                depth = self.depth
+                while depth and depth - 1 in s.axes:
+                    depth -= 1
+                self.folds[s] = Fold(self, s, depth, self.width)
+
+    def run(self) -> None:
+        """Emit everything."""
+        self._level(0)
+
+    def _number(self, n: int) -> Value:
+        return self.code.constant(Type("i64"), n)
+
+    def _level(self, depth: int) -> None:
+        if depth == self.depth:  # a piece without loops
+            self._body(None, 1)
+            return
+        for expression in self.by_level.get(depth, []):
+            self.scalars[expression] = self._emit(expression, None, 1)
+        low, high = self.piece.ranges[depth]
+        starting = [fold for fold in self.folds.values() if fold.depth == depth]
+        for fold in starting:
+            fold.start(self._widths())
+        if depth == self.depth - 1:
+            self._innermost(low, high)
+        elif high - low == 1:
+            self.variables.append(self._number(low))
+            self._level(depth + 1)
+            self.variables.pop()
+        else:
+            with loop(self.code, low, high, 1) as i:
+                self.variables.append(i)
+                self._level(depth + 1)
+                self.variables.pop()
+        for fold in starting:
+            self._finish(fold)
+
+    def _widths(self) -> set[int]:
+        low, high = self.piece.ranges[-1]
+        rest = (high - low) % self.width
+        return {w for w in (self.width if high - low >= self.width else 0, rest) if w}
+
+    def _innermost(self, low: int, high: int) -> None:
+        block = BLOCK * self.width
+        careful = [fold for fold in self.folds.values() if fold.careful]
+        if careful and high - low > 2 * block:
+            whole = (high - low) // block * block
+            with loop(self.code, low, low + whole, block) as start:
+                with loop(self.code, 0, block, self.width) as i:
+                    self._body(start + i, self.width)
+                for fold in careful:
+                    fold.gather()
+            low += whole
+        for at, width in _strips(self.code, low, high, self.width):
+            self._body(at, width)
+        for fold in careful:
+            fold.gather()
+
+    def _finish(self, fold: Fold) -> None:
+        statement = fold.statement
+        total = fold.result()
+        outer = any(axis < fold.depth for axis in statement.axes)
+        self._save(statement, total, accumulate=outer or not self.alone)
+
+    def _save(self, statement: Reduce, total: Value, accumulate: bool) -> None:
+        address = element(
+            self.code, statement.buffer, total.type.element, self._scalar_position(statement.index)
+        )
+        if accumulate:
+            total = combine(statement.op, load(self.code, total.type, address), total)
+        save(total, address)
+
+    def _body(self, at: Value | None, width: int) -> None:
+        values: dict[Expr, Value] = {}
+        self._values = values
+        for expression in self.by_level.get(self.depth, []):
+            values[expression] = self._emit(expression, at, width)
+        for statement in self.piece.statements:
+            value = self._value(statement.value, width)
+            if isinstance(statement, Store):
+                self._write(statement, value, at, width)
+            elif statement in self.folds:
+                self.folds[statement].add(value)
+            else:
+                old = self._read(statement.buffer, value.type, statement.index, at)
+                folded = combine(statement.op, old, value)
+                self._write(statement, folded, at, width)
+
+    def _value(self, expression: Expr, width: int) -> Value:
+        found = self._values.get(expression)
+        if found is None:
+            found = self._values[expression] = self.scalars[expression].splat(width)
+        return found
+
+    def _emit(self, e: Expr, at: Value | None, width: int) -> Value:
+        type = Type(e.type, width)
+        operand = (
+            (lambda x: self._value(x, width))
+            if at is not None or self.depth == 0
+            else self.scalars.__getitem__
+        )
+        if self.depth == 0:
+            operand = self._values.__getitem__
+        if e.kind == "number":
+            number = float.fromhex(e.data) if isinstance(e.data, str) else e.data
+            return self.code.constant(type, number)
+        if e.kind == "load":
+            buffer, index = e.data
+            return self._read(buffer, type, index, at)
+        if e.kind == "index":
+            return self._positions(e.data, at, width)
+        if e.kind == "inside":
+            index, low, high = e.data
+            position = self._positions(index, at, width)
+            return (position >= low) & (position < high)
+        args = [operand(x) for x in e.args]
+        if e.kind == "cast":
+            return args[0].cast(e.type)
+        if e.data in vector_math.MATH and args[0].type.is_float:
+            return vector_math.call(e.data, *args)
+        row = row_of(e.data, [x.type for x in e.args])
+        assert row is not None, e.data
+        return row(*args)
+
+    def _scalar_position(self, index: Index, at: Value | None = None) -> Value:
+        """The element at which a vector begins, from the loop variables."""
+        total = None
+        for v, by in index.terms:
+            i = at if v == self.depth - 1 else self.variables[v]
+            if i is not None:
+                term = i * by if by != 1 else i
+                total = term if total is None else total + term
+        if total is None:
+            return self._number(index.constant)
+        return total + index.constant if index.constant else total
+
+    def _positions(self, index: Index, at: Value | None, width: int) -> Value:
+        """The elements of all lanes."""
+        first = self._scalar_position(index, at)
+        by = index.coefficient(self.depth - 1) if at is not None else 0
+        total = first.splat(width)
+        if by and width > 1:
+            total = total + self.code.lanes(Type("i64", width), [by * k for k in range(width)])
+        for expression, times in index.dynamic:
+            value = (
+                self._value(expression, width)
+                if at is not None or self.depth == 0
+                else self.scalars[expression]
+            )
+            total = total + value * times
+        return total
+
+    def _read(self, buffer: int, type: Type, index: Index, at: Value | None) -> Value:
+        by = index.coefficient(self.depth - 1) if at is not None else 0
+        if index.dynamic and type.width > 1:
+            return self._gathered(buffer, type, self._positions(index, at, type.width))
+        if index.dynamic:
+            return load(
+                self.code,
+                type,
+                element(self.code, buffer, type.element, self._positions(index, at, 1)),
+            )
+        first = self._scalar_position(index, at)
+        if by == 0 or type.width == 1:
+            address = element(self.code, buffer, type.element, first)
+            return load(self.code, Type(type.element), address).splat(type.width)
+        if by == 1:
+            return load(self.code, type, element(self.code, buffer, type.element, first))
+        if by == -1:
+            first = first + (1 - type.width)
+            return load(self.code, type, element(self.code, buffer, type.element, first)).reverse()
+        return self._gathered(buffer, type, self._positions(index, at, type.width))
+
+    def _gathered(self, buffer: int, type: Type, positions: Value) -> Value:
+        lanes = [
+            load(
+                self.code,
+                Type(type.element),
+                element(self.code, buffer, type.element, positions.lane(k)),
+            )
+            for k in range(type.width)
+        ]
+        return lanes[0].joined(lanes[1:])
+
+    def _write(self, statement: Store | Reduce, value: Value, at: Value | None, width: int) -> None:
+        index, buffer = statement.index, statement.buffer
+        by = index.coefficient(self.depth - 1) if at is not None else 0
+        if width == 1 or by == 1:
+            save(
+                value,
+                element(self.code, buffer, value.type.element, self._scalar_position(index, at)),
+            )
+            return
+        positions = self._positions(index, at, width)
+        for k in range(width):
+            save(value.lane(k), element(self.code, buffer, value.type.element, positions.lane(k)))
+
+
+def load(code: Code, type: Type, address: str) -> Value:
+    """The elements at an address; truth values are bytes in memory."""
+    memory = type.of("u8") if type.element == "bool" else type
+    align = max(1, BITS[memory.element] // 8)
+    value = code.value(memory, f"load {memory.text}, ptr {address}, align {align}")
+    return value != 0 if type.element == "bool" else value
+
+
+def save(value: Value, address: str) -> None:
+    """Write elements to an address."""
+    kept = stored_form(value)
+    align = max(1, BITS[kept.type.element] // 8)
+    value.code.emit(f"store {kept.type.text} {kept.text}, ptr {address}, align {align}")

@@ -1,0 +1,106 @@
+"""What one iteration of a loop computes: expressions over loads, numbers and loop variables.
+
+Expressions of one piece of a kernel are made through a `Pool`, which gives the same object for the
+same expression, in an order in which operands come before their users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from irgrad_numba.index import Index
+
+
+class Expr:
+    """A scalar at each point of the loops.
+
+    kind "number": `data` is the Python number; "load": `data` is (buffer, Index); "index": `data`
+    is an Index, as an i64; "inside": `data` is (Index, low, high), whether low <= index < high;
+    "apply": `data` is the name of an elementwise op; "cast": to `type`.
+    """
+
+    __slots__ = ("args", "data", "kind", "level", "type")
+
+    def __init__(self, kind: str, type: str, args: tuple[Expr, ...], data: Any, level: int) -> None:
+        self.kind = kind
+        self.type = type
+        """Short name of the dtype."""
+        self.args = args
+        self.data = data
+        self.level = level
+        """How many of the outermost loops it depends on."""
+
+    def __repr__(self) -> str:
+        return f"{self.kind}:{self.type}({self.data}{self.args or ''})"
+
+
+@dataclass(frozen=True)
+class Store:
+    """`buffer[index] = value` at each point."""
+
+    buffer: int
+    index: Index
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Reduce:
+    """`buffer[index] = op over the loops in axes of value`."""
+
+    buffer: int
+    index: Index
+    value: Expr
+    op: str
+    axes: tuple[int, ...]
+
+
+Statement = Store | Reduce
+
+
+class Pool:
+    """The expressions of one piece, each made once."""
+
+    def __init__(self) -> None:
+        self.order: list[Expr] = []
+        self._known: dict[Any, Expr] = {}
+
+    def _make(self, kind: str, type: str, args: tuple[Expr, ...], data: Any, level: int) -> Expr:
+        key = (kind, type, data, args)
+        found = self._known.get(key)
+        if found is None:
+            level = max([level, *(arg.level for arg in args)])
+            found = self._known[key] = Expr(kind, type, args, data, level)
+            self.order.append(found)
+        return found
+
+    def number(self, type: str, number: Any) -> Expr:
+        """A constant; floats are told apart by their bits, so that 0.0 and -0.0 differ."""
+        data = number.hex() if isinstance(number, float) else number
+        return self._make("number", type, (), data, 0)
+
+    def load(self, type: str, buffer: int, index: Index) -> Expr:
+        """An element of a buffer."""
+        args = tuple(e for e, _ in index.dynamic)
+        return self._make("load", type, args, (buffer, index), _level(index))
+
+    def index(self, index: Index) -> Expr:
+        """An index as a number."""
+        args = tuple(e for e, _ in index.dynamic)
+        return self._make("index", "i64", args, index, _level(index))
+
+    def inside(self, index: Index, low: int, high: int) -> Expr:
+        """Whether low <= index < high."""
+        args = tuple(e for e, _ in index.dynamic)
+        return self._make("inside", "bool", args, (index, low, high), _level(index))
+
+    def apply(self, op: str, type: str, *args: Expr) -> Expr:
+        """An elementwise op."""
+        return self._make("apply", type, args, op, 0)
+
+    def cast(self, type: str, x: Expr) -> Expr:
+        """`x` as another dtype."""
+        return x if x.type == type else self._make("cast", type, (x,), None, 0)
+
+
+def _level(index: Index) -> int:
+    return max((v + 1 for v, _ in index.terms), default=0)

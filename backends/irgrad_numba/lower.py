@@ -1,0 +1,270 @@
+"""A value of the graph at an index, as an expression: elementwise ops become applications, ops that
+move elements change the index, values with a buffer become loads.
+
+There is no recursion: a rule names the (value, index) pairs that it needs, and what it makes of
+their expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from irgrad.ir.graph import Node, Value
+from irgrad.ir.types import SHORT, Shape, contiguous_strides
+from irgrad.ops.cast import Astype
+from irgrad.ops.create import Iota
+from irgrad.ops.elementwise import Elementwise
+from irgrad.ops.linear import BroadcastTo, Reshape
+from irgrad.ops.select import Where
+from irgrad.ops.shape import Concatenate, Flip, Pad, Slice, Transpose
+from irgrad.ops.stop import StopGradient
+from irgrad_numba.expression import Expr, Pool
+from irgrad_numba.index import ZERO, Index, Range, View, flat, unflatten
+
+Place = tuple[Index, ...]
+"""An index for each axis of a value."""
+
+
+class Demand(NamedTuple):
+    """The values a rule needs, each at a place, and the expression (or further demand) made of
+    them.
+    """
+
+    needs: Sequence[tuple[Value, Place]]
+    make: Callable[..., Expr | Demand]
+
+
+class Lowering:
+    """Expressions for one piece: `views` are the values that are read from buffers, `ranges` those
+    of the loop variables.
+    """
+
+    def __init__(self, views: Mapping[Value, View], ranges: Sequence[Range]) -> None:
+        self.views = views
+        self.ranges = ranges
+        self.pool = Pool()
+        self.cuts: list[tuple[int, int]] = []
+        """Loop variables and their values at which something undecided is decided."""
+        self._known: dict[tuple[Value, Place], Expr] = {}
+
+    def at(self, value: Value, place: Place) -> Expr:
+        """The expression for `value` at `place`."""
+        waiting: list[tuple[tuple[Value, Place], Demand | None]] = [((value, place), None)]
+        while waiting:
+            key, demand = waiting.pop()
+            if key in self._known:
+                continue
+            if demand is None:
+                demand = self._demand(*key)
+            missing = [need for need in demand.needs if need not in self._known]
+            if missing:
+                waiting.append((key, demand))
+                waiting.extend((need, None) for need in reversed(missing))
+                continue
+            made = demand.make(*[self._known[need] for need in demand.needs])
+            if isinstance(made, Demand):
+                waiting.append((key, made))
+            else:
+                self._known[key] = made
+        return self._known[value, place]
+
+    def _demand(self, value: Value, place: Place) -> Demand:
+        type = SHORT[value.type.dtype]
+        constant = value.constant
+        view = self.views.get(value)
+        if view is not None:
+            position = flat(place, view.strides, view.offset)
+            return Demand([], lambda: self.pool.load(type, view.buffer, position))
+        if constant is not None:
+            return Demand([], lambda: self.pool.number(type, constant.reshape(-1)[0].item()))
+        return RULES[_class(value.node)](self, value.node, place)
+
+
+def _class(node: Node) -> type:
+    return Elementwise if isinstance(node.op, Elementwise) else type(node.op)
+
+
+def broadcast_place(place: Place, shape: Shape, result: Shape) -> Place:
+    """The place in an operand of `shape` for a place in the `result` that it broadcasts to."""
+    tail = place[len(result) - len(shape) :]
+    return tuple(ZERO if extent == 1 else i for i, extent in zip(tail, shape, strict=True))
+
+
+def _elementwise(low: Lowering, node: Node, place: Place) -> Demand:
+    shape, type, name = node.types[0].shape, SHORT[node.types[0].dtype], node.op.name
+    needs = [(v, broadcast_place(place, v.type.shape, shape)) for v in node.operands]
+    return Demand(needs, lambda *args: low.pool.apply(name, type, *args))
+
+
+def _cast(low: Lowering, node: Node, place: Place) -> Demand:
+    type = SHORT[node.types[0].dtype]
+    return Demand([(node.operands[0], place)], lambda x: low.pool.cast(type, x))
+
+
+def _moved(move: Callable[[Lowering, Node, Place], Place]) -> Callable[..., Demand]:
+    """A rule for an op that only moves elements: where an element comes from."""
+
+    def rule(low: Lowering, node: Node, place: Place) -> Demand:
+        return Demand([(node.operands[0], move(low, node, place))], lambda x: x)
+
+    return rule
+
+
+def _before_transpose(low: Lowering, node: Node, place: Place) -> Place:
+    axes = node.op.parameters["axes"]
+    return tuple(place[axes.index(axis)] for axis in range(len(axes)))
+
+
+def _before_slice(low: Lowering, node: Node, place: Place) -> Place:
+    p = node.op.parameters
+    return tuple(
+        i.scaled(step) + start for i, start, step in zip(place, p["start"], p["step"], strict=True)
+    )
+
+
+def _before_flip(low: Lowering, node: Node, place: Place) -> Place:
+    axes, shape = node.op.parameters["axes"], node.types[0].shape
+    return tuple(
+        i.scaled(-1) + (shape[axis] - 1) if axis in axes else i for axis, i in enumerate(place)
+    )
+
+
+def _before_broadcast(low: Lowering, node: Node, place: Place) -> Place:
+    return broadcast_place(place, node.operands[0].type.shape, node.types[0].shape)
+
+
+def _before_reshape(low: Lowering, node: Node, place: Place) -> Place:
+    shape = node.operands[0].type.shape
+    if not shape:
+        return ()
+    position = flat(place, contiguous_strides(node.types[0].shape))
+    found = unflatten(position, shape, low.ranges)
+    if found is None:
+        found = _divided(low.pool, position, shape)
+    return tuple(found)
+
+
+def _divided(pool: Pool, position: Index, shape: Shape) -> list[Index]:
+    """The index at a C-order position, by divisions at run time."""
+    rest = pool.index(position)
+    result: list[Index] = []
+    for extent in reversed(shape[1:]):
+        divisor = pool.number("i64", extent)
+        quotient = pool.apply("quotient", "i64", rest, divisor)
+        remainder = pool.apply("modulo", "i64", rest, divisor)
+        result.append(Index(0, (), ((remainder, 1),)))
+        rest = quotient
+    return [Index(0, (), ((rest, 1),)), *reversed(result)]
+
+
+def _iota(low: Lowering, node: Node, place: Place) -> Demand:
+    p = node.op.parameters
+    type = SHORT[node.types[0].dtype]
+    return Demand([], lambda: low.pool.cast(type, low.pool.index(place[p["axis"]])))
+
+
+def decided(low: Lowering, index: Index, start: int, stop: int) -> bool | None:
+    """Whether start <= index < stop at every point, at none (False), or it depends (None); where it
+    depends on one loop variable, the values at which it changes are noted.
+    """
+    bounds = index.bounds(low.ranges)
+    if bounds is None:
+        return None
+    if start <= bounds[0] and bounds[1] < stop:
+        return True
+    if bounds[1] < start or bounds[0] >= stop:
+        return False
+    if len(index.terms) == 1:
+        ((v, by),) = index.terms
+        for edge in (start, stop):
+            beyond = index.constant - edge if by > 0 else edge - index.constant - 1
+            at = -(beyond // abs(by))  # the first value on the other side of the edge
+            if low.ranges[v][0] < at < low.ranges[v][1]:
+                low.cuts.append((v, at))
+    return None
+
+
+def _clamped(pool: Pool, index: Index, extent: int) -> Index:
+    """An index kept inside its axis, for a load whose result is thrown away outside of it."""
+    low, high = pool.number("i64", 0), pool.number("i64", extent - 1)
+    kept = pool.apply("minimum", "i64", pool.apply("maximum", "i64", pool.index(index), low), high)
+    return Index(0, (), ((kept, 1),))
+
+
+def _pad(low: Lowering, node: Node, place: Place) -> Demand:
+    """Zero outside of the window; where elements stand apart, zero between them too."""
+    p, pool = node.op.parameters, low.pool
+    (operand,) = node.operands
+    type = SHORT[node.types[0].dtype]
+    inner: list[Index] = []
+    conditions: list[Expr] = []
+    for i, before, between, extent in zip(
+        place, p["low"], p["inside"], operand.type.shape, strict=True
+    ):
+        step, shifted = between + 1, i + -before
+        certain = decided(low, shifted, 0, (extent - 1) * step + 1) if extent else False
+        if certain is False:
+            return Demand([], lambda: pool.number(type, _zero(type)))
+        if certain is None:
+            conditions.append(pool.inside(shifted, 0, (extent - 1) * step + 1))
+        if step > 1:
+            position, by = pool.index(shifted), pool.number("i64", step)
+            remainder = pool.apply("modulo", "i64", position, by)
+            conditions.append(pool.inside(Index(0, (), ((remainder, 1),)), 0, 1))
+            shifted = Index(0, (), ((pool.apply("quotient", "i64", position, by), 1),))
+        inner.append(_clamped(pool, shifted, extent) if certain is None else shifted)
+
+    def make(x: Expr) -> Expr:
+        for condition in conditions:
+            x = pool.apply("where", type, condition, x, pool.number(type, _zero(type)))
+        return x
+
+    return Demand([(operand, tuple(inner))], make)
+
+
+def _zero(type: str) -> Any:
+    return False if type == "bool" else 0.0 if type in ("f32", "f64") else 0
+
+
+def _concatenate(low: Lowering, node: Node, place: Place) -> Demand:
+    axis, pool = node.op.parameters["axis"], low.pool
+    type = SHORT[node.types[0].dtype]
+    needs: list[tuple[Value, Place]] = []
+    conditions: list[Expr] = []
+    start = 0
+    for operand in node.operands:
+        extent = operand.type.shape[axis]
+        index = place[axis] + -start
+        certain = decided(low, index, 0, extent) if extent else False
+        start += extent
+        if certain is False:
+            continue
+        inner = index if certain else _clamped(pool, index, extent)
+        needs.append((operand, (*place[:axis], inner, *place[axis + 1 :])))
+        if certain:
+            break
+        conditions.append(pool.inside(index, 0, extent))
+
+    def make(*parts: Expr) -> Expr:
+        result = parts[-1]
+        for condition, part in zip(conditions[: len(parts) - 1], parts, strict=False):
+            result = pool.apply("where", type, condition, part, result)
+        return result
+
+    return Demand(needs, make)
+
+
+RULES: dict[type, Callable[[Lowering, Node, Place], Demand]] = {
+    Elementwise: _elementwise,
+    Where: _elementwise,
+    Astype: _cast,
+    StopGradient: _moved(lambda low, node, place: place),
+    Transpose: _moved(_before_transpose),
+    Slice: _moved(_before_slice),
+    Flip: _moved(_before_flip),
+    BroadcastTo: _moved(_before_broadcast),
+    Reshape: _moved(_before_reshape),
+    Pad: _pad,
+    Concatenate: _concatenate,
+    Iota: _iota,
+}

@@ -1,0 +1,99 @@
+"""The host's processor: optimising LLVM text, object code from it, and loading object code.
+
+Compilation uses llvmlite, the compiler library of Numba, directly: the program is typed and lowered
+already, so that Numba's front end would find nothing to do."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from irgrad.errors import BackendError
+
+_LOCK = threading.Lock()  # LLVM contexts are shared: one compilation at a time
+_COUNT = itertools.count()
+
+
+@cache
+def target_machine() -> Any:
+    """LLVM's code generator for this processor, with all its features."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=host_features(),
+        opt=3,
+        reloc="pic",
+        codemodel="small",
+    )
+
+
+@cache
+def host_features() -> str:
+    """The instruction sets of this processor, as LLVM lists them."""
+    return llvm.get_host_cpu_features().flatten()
+
+
+@cache
+def _linker() -> Any:
+    return llvm.create_lljit_compiler(target_machine())
+
+
+def optimised(text: str) -> Any:
+    """The module of `text`, verified and optimised.
+
+    Loops come as explicit vectors, so LLVM's own vectorisers (quadratic in the size of a loop's
+    body) stay off."""
+    machine = target_machine()
+    module = llvm.parse_assembly(text)
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = False
+    options.slp_vectorization = False
+    options.loop_unrolling = False
+    options.loop_interleaving = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return module
+
+
+def compile_text(text: str) -> bytes:
+    """LLVM text -> object code for this machine."""
+    with _LOCK:
+        return target_machine().emit_object(optimised(text))
+
+
+def assembly(text: str) -> str:
+    """LLVM text -> the assembly that runs."""
+    with _LOCK:
+        return target_machine().emit_assembly(optimised(text))
+
+
+def llvm_text(text: str) -> str:
+    """LLVM text after optimisation."""
+    with _LOCK:
+        return str(optimised(text))
+
+
+class Loaded:
+    """Object code in memory: the addresses of its functions, valid while this object lives."""
+
+    def __init__(self, code: bytes, names: list[str], imports: dict[str, int]) -> None:
+        builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+        for name, address in imports.items():
+            builder.import_symbol(name, address)
+        for name in names:
+            builder.export_symbol(name)
+        with _LOCK:
+            try:
+                self._tracker = builder.link(_linker(), f"irgrad{next(_COUNT)}")
+            except RuntimeError as error:
+                raise BackendError(f"object code does not load: {error}") from None
+        self.address = {name: int(self._tracker[name]) for name in names}

@@ -1,0 +1,149 @@
+"""A kernel as loops: its space cut into boxes in which every pad and concatenation is decided, and
+the statements that each box runs."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+from irgrad.ir.graph import Node, Value
+from irgrad.ir.types import SHORT, Shape
+from irgrad.ops.contract import Contract, split_spec
+from irgrad_numba.expression import Expr, Reduce, Statement, Store
+from irgrad_numba.index import ZERO, Index, Range, flat, variable
+from irgrad_numba.lower import Lowering, Place
+from irgrad_numba.schedule import REDUCTIONS, Kernel, Schedule, contract_extents, space_of
+
+MOST_BOXES = 64
+"""Where cutting would give more boxes, what is undecided is decided at run time."""
+
+
+class Piece(NamedTuple):
+    """Loops over `ranges`, outermost first, that run `statements` at each point; their expressions
+    in an order in which operands come first.
+    """
+
+    ranges: tuple[Range, ...]
+    statements: tuple[Statement, ...]
+    expressions: tuple[Expr, ...]
+
+
+def pieces(schedule: Schedule, kernel: Kernel) -> list[Piece]:
+    """The boxes of a kernel with their statements."""
+    whole = tuple((0, extent) for extent in kernel.space)
+    if 0 in kernel.space:
+        return []
+    result: list[Piece] = []
+    waiting = [whole]
+    while waiting:
+        box = waiting.pop()
+        piece, cuts = _lowered(schedule, kernel, box)
+        cut = next(iter(cuts), None)
+        if cut is None or len(result) + len(waiting) >= MOST_BOXES:
+            result.append(_collapsed(piece))
+        else:
+            axis = cut[0]
+            low, high = box[axis]
+            ends = [low, *sorted({at for v, at in cuts if v == axis}), high]
+            waiting += [
+                (*box[:axis], (start, stop), *box[axis + 1 :])
+                for start, stop in reversed([*pairwise(ends)])
+            ]
+    return result
+
+
+def _lowered(
+    schedule: Schedule, kernel: Kernel, box: tuple[Range, ...]
+) -> tuple[Piece, list[tuple[int, int]]]:
+    views = {v: w for v, w in schedule.views.items() if schedule.home.get(v) is not kernel}
+    low = Lowering(views, box)
+    statements = tuple(_statement(schedule, low, node) for node in kernel.roots)
+    return Piece(box, statements, tuple(_live(low, statements))), low.cuts
+
+
+def _live(low: Lowering, statements: tuple[Statement, ...]) -> list[Expr]:
+    """The expressions that the statements use."""
+    needed = {statement.value for statement in statements}
+    for statement in statements:
+        needed.update(e for e, _ in statement.index.dynamic)
+    for expression in reversed(low.pool.order):
+        if expression in needed:
+            needed.update(expression.args)
+    return [e for e in low.pool.order if e in needed]
+
+
+def _statement(schedule: Schedule, low: Lowering, node: Node) -> Statement:
+    space = space_of(node)
+    place = _variables(space)
+    value = Value(node, 0)
+    view = schedule.views[value]
+    if isinstance(node.op, Contract):
+        return _product(schedule, low, node)
+    op = REDUCTIONS.get(type(node.op))
+    if op is None:
+        return Store(view.buffer, flat(place, view.strides), low.at(value, place))
+    axes = node.op.parameters["axes"]
+    kept = [i for axis, i in enumerate(place) if axis not in axes]
+    return _folded(
+        view.buffer,
+        flat(kept, view.strides),
+        low.at(node.operands[0], place),
+        op,
+        [place[axis] for axis in axes],
+    )
+
+
+def _folded(buffer: int, index: Index, value: Expr, op: str, over: list[Index]) -> Statement:
+    axes = tuple(v for i in over for v, _ in i.terms)
+    return Reduce(buffer, index, value, op, axes) if axes else Store(buffer, index, value)
+
+
+def _product(schedule: Schedule, low: Lowering, node: Node) -> Statement:
+    left, right, result = split_spec(node.op.parameters["spec"])
+    extents = contract_extents(node)
+    at = dict(zip(extents, _variables(tuple(extents.values())), strict=True))
+    x, y = (
+        low.at(v, tuple(at[c] for c in letters))
+        for v, letters in zip(node.operands, (left, right), strict=True)
+    )
+    type = SHORT[node.types[0].dtype]
+    product = low.pool.apply("logical_and" if type == "bool" else "multiply", type, x, y)
+    view = schedule.views[Value(node, 0)]
+    index = flat([at[c] for c in result], view.strides)
+    op = "logical_or" if type == "bool" else "add"
+    return _folded(view.buffer, index, product, op, [at[c] for c in extents if c not in result])
+
+
+def _variables(space: Shape) -> Place:
+    """A loop variable for each extent but 1."""
+    place: list[Index] = []
+    for extent in space:
+        place.append(ZERO if extent == 1 else variable(sum(i is not ZERO for i in place)))
+    return tuple(place)
+
+
+def _collapsed(piece: Piece) -> Piece:
+    """Neighbouring loops that run through memory as one become one: the outer one is left with a
+    single step.
+    """
+    ranges = list(piece.ranges)
+    indices = [s.index for s in piece.statements]
+    folds = [s.axes if isinstance(s, Reduce) else () for s in piece.statements]
+    for e in piece.expressions:
+        if e.kind == "load":
+            indices.append(e.data[1])
+        elif e.kind in ("index", "inside"):
+            return piece
+    inner = len(ranges) - 1
+    for k in range(len(ranges) - 2, -1, -1):
+        (low, high), (low_in, high_in) = ranges[k], ranges[inner]
+        together = (
+            low == low_in == 0
+            and all(i.coefficient(k) == i.coefficient(inner) * high_in for i in indices)
+            and all((k in fold) == (inner in fold) for fold in folds)
+        )
+        if together:
+            ranges[k], ranges[inner] = (0, 1), (0, high * high_in)
+        else:
+            inner = k
+    return piece._replace(ranges=tuple(ranges))

@@ -1,0 +1,405 @@
+"""Which values are kept in buffers, and which loops compute them: Graph -> Schedule.
+
+Every node is of one sort. A *view* only moves elements, a *point* computes each element from
+elements of its operands, a *reduction* folds axes, a *call* goes to a library or to the op's
+reference. Points and views are computed inside the loops that need them, unless
+
+- their value is a result, or an operand of a call that no strides can describe,
+- they are needed at several places (shifted, at another stage) and cost more to compute again than
+  to store and load,
+- a loop would repeat costly work along its innermost axis, or grow beyond `LARGEST`.
+
+Stages number the barriers on the way to a value: what a reduction or a call makes, and what is
+stored and then read at another place, can be read one stage later. All loops of one stage over the
+same extents are one kernel."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from irgrad.ir.graph import Graph, Node, Value
+from irgrad.ir.types import SHORT, Shape
+from irgrad.ops.cast import Astype
+from irgrad.ops.contract import Contract, split_spec
+from irgrad.ops.create import Iota
+from irgrad.ops.elementwise import Elementwise
+from irgrad.ops.linear import BroadcastTo, Reshape, Sum
+from irgrad.ops.reduction import All, Any_, Max, Min, Prod
+from irgrad.ops.select import Where
+from irgrad.ops.shape import Concatenate, Flip, Pad, Slice, Transpose
+from irgrad.ops.stop import StopGradient
+from irgrad_numba.elementwise import cost_of, row_of
+from irgrad_numba.index import View, contiguous, reshaped
+
+VIEWS = (BroadcastTo, Reshape, Transpose, Slice, Flip, StopGradient)
+MOVES = (Pad, Concatenate, Iota)
+REDUCTIONS: dict[type, str] = {
+    Sum: "add", Prod: "multiply", Max: "maximum", Min: "minimum",
+    Any_: "logical_or", All: "logical_and",
+}  # fmt: skip
+LARGEST = 400
+"""Points in one kernel."""
+STORE_COST = 6
+"""What storing and loading an element costs, in additions."""
+HOIST_COST = 4
+"""Above this, work that does not depend on all loops is done once and stored."""
+SMALL_PRODUCT = 16**3
+"""Products of matrices with fewer multiplications are loops."""
+
+
+@dataclass
+class Kernel:
+    """Loops over one space that store several values."""
+
+    stage: int
+    space: Shape
+    roots: list[Node] = field(default_factory=list[Node])
+
+
+@dataclass
+class Call:
+    """A node that a library or its reference computes from whole arrays."""
+
+    stage: int
+    node: Node
+    why: str
+
+
+@dataclass
+class Schedule:
+    """Steps in order, and where every value that has memory lies."""
+
+    graph: Graph
+    steps: list[Kernel | Call]
+    views: dict[Value, View]
+    buffers: list[Value]
+    """The value that owns each buffer, inputs first."""
+    home: dict[Value, Kernel]
+    why: dict[Value, str]
+
+
+def sort_of(node: Node) -> str:
+    """view, point, reduction or call."""
+    op = node.op
+    dtypes = [SHORT[v.type.dtype] for v in node.operands]
+    if any(d.startswith("c") for d in [*dtypes, *(SHORT[t.dtype] for t in node.types)]):
+        return "call"
+    if isinstance(op, VIEWS):
+        return "view"
+    if isinstance(op, (*MOVES, Where)):
+        return "point"
+    if isinstance(op, Astype):
+        from_float = dtypes[0] in ("f32", "f64")
+        return "point" if not from_float or node.types[0].dtype.kind in "fb" else "call"
+    if isinstance(op, Elementwise):
+        return "call" if row_of(op.name, dtypes) is None else "point"
+    if type(op) in REDUCTIONS:
+        return "reduction"
+    return "reduction" if isinstance(op, Contract) and _is_loops(node) else "call"
+
+
+def _is_loops(node: Node) -> bool:
+    """Whether a contraction runs as loops: a product with a vector, or a small one."""
+    left, right, result = split_spec(node.op.parameters["spec"])
+    extents = contract_extents(node)
+    shared = [c for c in left if c in right]
+    inner = [c for c in shared if c not in result]
+    rows = [c for c in left if c not in right]
+    columns = [c for c in right if c not in left]
+    big = all(any(extents[c] > 1 for c in group) for group in (inner, rows, columns))
+    return not big or math.prod(extents.values()) <= SMALL_PRODUCT
+
+
+def contract_extents(node: Node) -> dict[str, int]:
+    """The extent of each letter of a contraction, in the order of its loops: what the result keeps,
+    what is summed over, and innermost the letter along which most elements lie side by side.
+    """
+    left, right, result = split_spec(node.op.parameters["spec"])
+    x, y = (operand.type.shape for operand in node.operands)
+    extents = dict(zip(left + right, x + y, strict=True))
+    arrays = [(left, x), (right, y), (result, node.types[0].shape)]
+
+    def side_by_side(letter: str) -> tuple[int, int]:
+        """Elements of the arrays in which a step along the letter moves by one place or none."""
+        total = 0
+        for letters, shape in arrays:
+            long = [c for c in letters if extents[c] != 1]
+            if letter not in long or letter == long[-1]:
+                total += math.prod(shape)
+        return total, extents[letter]
+
+    order = list(result) + [c for c in left if c not in result]
+    innermost = max(reversed([c for c in order if extents[c] != 1]), key=side_by_side, default=None)
+    order.sort(key=lambda c: c == innermost)
+    return {c: extents[c] for c in order}
+
+
+def space_of(node: Node) -> Shape:
+    """The extents of the loops that compute a node, those of 1 included."""
+    if isinstance(node.op, Contract):
+        return tuple(contract_extents(node).values())
+    if type(node.op) in REDUCTIONS:
+        return node.operands[0].type.shape
+    return node.types[0].shape
+
+
+def squeezed(shape: Shape) -> Shape:
+    """`shape` without extents of 1."""
+    return tuple(extent for extent in shape if extent != 1)
+
+
+class Planner:
+    """The decisions, one pass each."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.sorts = {node: sort_of(node) for node in graph.nodes}
+        self.stored: dict[Value, str] = {}
+        self.stage: dict[Value, tuple[int, int]] = {}
+        self.cost: dict[Value, int] = {}
+
+    def run(self) -> Schedule:
+        self._require()
+        self._cut()
+        self._costs()
+        self._stages()
+        self._share()
+        self._stages()
+        return self._assemble()
+
+    def _inlined(self, value: Value) -> bool:
+        """Whether loops compute the value where they need it."""
+        return self.sorts.get(value.node) in ("view", "point") and value not in self.stored
+
+    def _store(self, value: Value, why: str) -> None:
+        if self.sorts.get(value.node) in ("view", "point"):
+            self.stored.setdefault(value, why)
+
+    def _require(self) -> None:
+        """Results, operands of calls, and what a reshape merges must lie in memory."""
+        for value in self.graph.outputs:
+            self._store(value, "a result")
+        for node in self.graph.nodes:
+            if self.sorts[node] == "call":
+                for operand in node.operands:
+                    self._store(operand, f"an operand of {node.op.name}")
+            elif isinstance(node.op, Reshape) and _merges(node):
+                self._store(node.operands[0], "reshaped")
+
+    def _cut(self) -> None:
+        """Very long straight code is cut; what crosses a cut is stored."""
+        count: dict[Shape, int] = defaultdict(int)
+        segment: dict[Value, int] = {}
+        for node in self.graph.nodes:
+            if self.sorts[node] not in ("view", "point"):
+                continue
+            value = Value(node, 0)
+            space = squeezed(node.types[0].shape)
+            count[space] += self.sorts[node] == "point"
+            segment[value] = count[space] // LARGEST
+            for operand in node.operands:
+                if segment.get(operand, segment[value]) != segment[value]:
+                    self._store(operand, "the loop would be too large")
+
+    def _costs(self) -> None:
+        for node in self.graph.nodes:
+            if self.sorts[node] in ("view", "point"):
+                below = sum(self.cost.get(v, 0) for v in node.operands if self._inlined(v))
+                own = cost_of(node.op.name) if self.sorts[node] == "point" else 0
+                self.cost[Value(node, 0)] = min(10**6, own + below)
+                self._hoist(node)
+            elif self.sorts[node] == "reduction":
+                self._hoist(node)
+
+    def _hoist(self, node: Node) -> None:
+        """Costly operands that a larger space repeats along its innermost axis are stored."""
+        if self.sorts[node] == "view" and not isinstance(node.op, BroadcastTo):
+            return
+        for operand, axes in operand_axes(node):
+            space = space_of(node)
+            repeated = any(space[a] > 1 for a in range(len(space)) if a not in axes)
+            innermost = max((a for a in range(len(space)) if space[a] > 1), default=-1)
+            if repeated and innermost in axes and self.cost.get(operand, 0) >= HOIST_COST:
+                self._store(operand, "else repeated in a loop")
+
+    def _stages(self) -> None:
+        """(when a value can be read in place, when it can be read elsewhere), in stages."""
+        stage = self.stage = dict.fromkeys(self.graph.inputs, (0, 0))
+        for node in self.graph.nodes:
+            sort = self.sorts[node]
+            if sort in ("view", "point"):
+                at = self._point_stage(node)
+            elif sort == "reduction":
+                here = max((self._read(node, v, axes) for v, axes in operand_axes(node)), default=0)
+                at = (here + 1, here + 1)
+            else:
+                here = max((stage.get(v, (0, 0))[1] for v in node.operands), default=0)
+                at = (here + 1, here + 1)
+            for value in node.outputs:
+                stage[value] = at
+
+    def _read(self, node: Node, operand: Value, axes: Sequence[int]) -> int:
+        """When loops over the node's space can read an operand."""
+        in_place, elsewhere = self.stage.get(operand, (0, 0))
+        pure = squeezed(operand.type.shape) == squeezed(space_of(node)) and (
+            list(axes) == sorted(axes)
+        )
+        return in_place if pure else elsewhere
+
+    def _point_stage(self, node: Node) -> tuple[int, int]:
+        value = Value(node, 0)
+        moves = self.sorts[node] == "view" or isinstance(node.op, MOVES)
+        known = [self.stage.get(v, (0, 0)) for v in node.operands]
+        elsewhere = max((at[1] for at in known), default=0)
+        if moves:
+            at = (elsewhere, elsewhere)
+        else:
+            reads = [self._read(node, v, axes) for v, axes in operand_axes(node)]
+            at = (max(reads, default=0), elsewhere)
+        return (at[0], at[0] + 1) if value in self.stored else at
+
+    def _share(self) -> None:
+        """What several places need is stored where computing it again costs more."""
+        places: dict[Value, set[Any]] = defaultdict(set)
+        for node in reversed(self.graph.nodes):
+            sort = self.sorts[node]
+            if sort == "call":
+                continue
+            value = Value(node, 0)
+            if sort == "reduction" or value in self.stored:
+                own: set[Any] = {
+                    (self.stage[value][0] - (sort == "reduction"), squeezed(space_of(node)))
+                }
+            else:
+                own = places[value]
+                if sort == "point" and (len(own) - 1) * self.cost[value] > STORE_COST:
+                    self._store(value, f"needed at {len(own)} places")
+                    own = {(self.stage[value][0], squeezed(space_of(node)))}
+            for operand, axes in operand_axes(node):
+                pure = sort != "view" and not isinstance(node.op, MOVES)
+                if pure and squeezed(operand.type.shape) == squeezed(space_of(node)):
+                    places[operand] |= own
+                else:
+                    how = (
+                        node.op
+                        if not pure and not isinstance(node.op, BroadcastTo)
+                        else tuple(axes)
+                    )
+                    places[operand] |= {(how, space_of(node), place) for place in list(own)[:3]}
+
+    def _assemble(self) -> Schedule:
+        """Kernels by stage and space, buffers, and the views that need no loops."""
+        views: dict[Value, View] = {}
+        buffers: list[Value] = []
+        why: dict[Value, str] = {}
+
+        def allot(value: Value) -> None:
+            views[value] = contiguous(len(buffers), value.type.shape)
+            buffers.append(value)
+
+        for value in self.graph.inputs:
+            allot(value)
+        outputs = set(self.graph.outputs)
+        kernels: dict[tuple[int, Shape], Kernel] = {}
+        calls: list[Call] = []
+        home: dict[Value, Kernel] = {}
+        for node in self.graph.nodes:
+            for operand in node.operands:
+                if operand.constant is None or operand in views:
+                    continue
+                if operand.type.size > 1 or self.sorts[node] == "call":
+                    allot(operand)
+            sort, value = self.sorts[node], Value(node, 0)
+            if sort == "view" and value not in outputs:
+                source = views.get(node.operands[0])
+                view = None if source is None else viewed(node, source)
+                if view is not None:
+                    views[value] = view
+                    self.stored.pop(value, None)
+                    continue
+            if sort == "call":
+                for result in node.outputs:
+                    allot(result)
+                at = max((self.stage.get(v, (0, 0))[1] for v in node.operands), default=0)
+                calls.append(Call(at, node, ""))
+            elif sort == "reduction" or value in self.stored:
+                allot(value)
+                why[value] = self.stored.get(value, "a reduction")
+                at = self.stage[value][0] - (sort == "reduction")
+                key = (at, squeezed(space_of(node)))
+                kernel = kernels.setdefault(key, Kernel(*key))
+                kernel.roots.append(node)
+                home[value] = kernel
+        for value in self.graph.outputs:
+            if value not in views:
+                allot(value)
+        steps = sorted([*kernels.values(), *calls], key=lambda step: step.stage)
+        return Schedule(self.graph, steps, views, buffers, home, why)
+
+
+def operand_axes(node: Node) -> list[tuple[Value, tuple[int, ...]]]:
+    """The operands of a node, each with the axes of the node's space along which its own axes (but
+    those of extent 1) lie.
+    """
+    space = space_of(node)
+    if isinstance(node.op, Contract):
+        left, right, _ = split_spec(node.op.parameters["spec"])
+        order = list(contract_extents(node))
+        return [
+            (v, tuple(order.index(c) for c in letters if space[order.index(c)] != 1))
+            for v, letters in zip(node.operands, (left, right), strict=True)
+        ]
+    if isinstance(node.op, (*VIEWS, *MOVES)) and not isinstance(node.op, BroadcastTo):
+        return [(v, tuple(range(v.type.ndim))) for v in node.operands]
+    return [
+        (v, tuple(axis + len(space) - v.type.ndim for axis, e in enumerate(v.type.shape) if e != 1))
+        for v in node.operands
+    ]
+
+
+def _merges(node: Node) -> bool:
+    """Whether a reshape makes one axis of several, so that its index takes a division."""
+    old, new = squeezed(node.operands[0].type.shape), squeezed(node.types[0].shape)
+    ends: set[int] = set()
+    size = 1
+    for extent in new:
+        size *= extent
+        ends.add(size)
+    size = 1
+    for extent in old:
+        size *= extent
+        if size not in ends:  # an old axis ends inside a new one
+            return True
+    return False
+
+
+def viewed(node: Node, source: View) -> View | None:
+    """The view of a node that only moves elements of `source`; None where no strides say it."""
+    op, shape, result = node.op, node.operands[0].type.shape, node.types[0].shape
+    p = op.parameters
+    strides = source.strides
+    if isinstance(op, StopGradient):
+        return source
+    if isinstance(op, BroadcastTo):
+        own = tuple(0 if e == 1 else s for e, s in zip(shape, strides, strict=True))
+        return source._replace(strides=(0,) * (len(result) - len(shape)) + own)
+    if isinstance(op, Transpose):
+        return source._replace(strides=tuple(strides[axis] for axis in p["axes"]))
+    if isinstance(op, Slice):
+        offset = source.offset + sum(a * s for a, s in zip(p["start"], strides, strict=True))
+        steps = tuple(a * s for a, s in zip(p["step"], strides, strict=True))
+        return View(source.buffer, offset, steps)
+    if isinstance(op, Flip):
+        offset = source.offset + sum((shape[a] - 1) * strides[a] for a in p["axes"])
+        turned = tuple(-s if a in p["axes"] else s for a, s in enumerate(strides))
+        return View(source.buffer, offset, turned)
+    return reshaped(source, shape, result)
+
+
+def plan(graph: Graph) -> Schedule:
+    """The schedule of an optimised graph."""
+    return Planner(graph).run()
