@@ -144,6 +144,24 @@ def _multiply(x: Value, y: Value) -> Value:
     return x & y if x.is_bool else x * y
 
 
+MIRRORED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
+
+
+def _relation(relation: str) -> Row:
+    """A comparison; of a signed and an unsigned integer, that of the numbers they stand for."""
+
+    def row(x: Value, y: Value) -> Value:
+        if x.type == y.type:
+            return x.compare(relation, y)
+        if not x.type.is_signed:
+            return _relation(MIRRORED[relation])(y, x)
+        same_sign = x.cast(y.type.element).compare(relation, y)
+        smaller = x.code.constant(same_sign.type, relation in ("lt", "le", "ne"))
+        return (x < 0).where(smaller, same_sign)
+
+    return row
+
+
 def _heaviside(x: Value, half: Value) -> Value:
     step = (x < 0).where(_zero(x), x.lift(1.0))
     return x.is_nan().where(x, (x == 0).where(half, step))
@@ -170,12 +188,12 @@ TABLE: dict[str, Row] = {
     "minimum": _minimum,
     "fmax": _fmax,
     "fmin": _fmin,
-    "equal": lambda x, y: x == y,
-    "not_equal": lambda x, y: x != y,
-    "less": lambda x, y: x < y,
-    "less_equal": lambda x, y: x <= y,
-    "greater": lambda x, y: x > y,
-    "greater_equal": lambda x, y: x >= y,
+    "equal": _relation("eq"),
+    "not_equal": _relation("ne"),
+    "less": _relation("lt"),
+    "less_equal": _relation("le"),
+    "greater": _relation("gt"),
+    "greater_equal": _relation("ge"),
     "logical_and": _logical(lambda x, y: x & y),
     "logical_or": _logical(lambda x, y: x | y),
     "logical_xor": _logical(lambda x, y: x ^ y),

@@ -9,7 +9,7 @@ memory."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,29 +51,28 @@ def _greatest(type: str) -> Any:
 
 def emit_kernel(
     module: Module,
-    name: str,
-    types: dict[int, str],
+    types: Sequence[str],
     written: set[int],
     parts: list[Piece],
     starts: list[tuple[int, Any, int]],
-) -> None:
-    """Define `name`: a function of a pointer for each buffer in `types`. `starts` are buffers to
-    fill before the loops: buffer, number, how many elements.
+) -> str:
+    """Define a function of a pointer for each buffer, numbered from 0, of element types `types` ->
+    its name: the same for the same code. `starts` are buffers to fill before the loops: buffer,
+    number, how many elements.
     """
     code = Code(module)
     for buffer, number, count in starts:
         _fill(code, buffer, types[buffer], number, count)
     for part in parts:
-        Loops(code, types, part, alone=len(parts) == 1).run()
+        Loops(code, part, alone=len(parts) == 1).run()
     code.emit("ret void")
     arguments = ", ".join(
-        f"ptr noalias nocapture {'' if b in written else 'readonly '}%b{b}" for b in types
+        f"ptr noalias nocapture {'' if b in written else 'readonly '}%b{b}"
+        for b in range(len(types))
     )
     lines = ["entry:", *code.allocas, *code.lines]
-    module.functions[name] = (
-        f"define internal void @{name}({arguments}) nounwind noinline {{\n"
-        + "\n".join(lines)
-        + "\n}"
+    return module.shared(
+        "kernel", f"({arguments}) nounwind noinline {{\n" + "\n".join(lines) + "\n}"
     )
 
 
@@ -223,9 +222,8 @@ def across(op: str, value: Value) -> Value:
 class Loops:
     """The loops of one piece."""
 
-    def __init__(self, code: Code, types: dict[int, str], piece: Piece, alone: bool) -> None:
+    def __init__(self, code: Code, piece: Piece, alone: bool) -> None:
         self.code = code
-        self.types = types
         self.piece = piece
         self.alone = alone
         self.depth = len(piece.ranges)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 BITS = {
     "bool": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "u8": 8, "u16": 16, "u32": 32, "u64": 64,
@@ -70,18 +70,42 @@ def literal(element: str, number: float | int | bool) -> str:
 
 
 class Module:
-    """Functions, and declarations of what they call, collected as text."""
+    """Functions, declarations of what they call, and constants, collected as text; and the table of
+    what is known only in the running process, which is given to the code as its state.
+    """
 
     def __init__(self) -> None:
         self.functions: dict[str, str] = {}
         self.declarations: dict[str, str] = {}
+        self.globals: dict[str, str] = {}
+        self.slots: dict[tuple[Any, ...], int] = {}
+        self.table_size = 0
+        self._shared: dict[str, str] = {}
+
+    def slot(self, *key: Any, count: int = 1) -> int:
+        """The place in the table of what `key` names; `count` places where it is new."""
+        if key not in self.slots:
+            self.slots[key] = self.table_size
+            self.table_size += count
+        return self.slots[key]
 
     def declare(self, name: str, signature: str) -> None:
         """Declare an external function: `signature` has a place for its name."""
         self.declarations[name] = f"declare {signature.format(f'@{name}')}"
 
+    def shared(self, stem: str, definition: str) -> str:
+        """Define an internal function that returns nothing, from its parameters on -> its name, the
+        same for the same text.
+        """
+        name = self._shared.get(definition)
+        if name is None:
+            name = self._shared[definition] = f"{stem}{len(self._shared)}"
+            self.functions[name] = f"define internal void @{name}{definition}"
+        return name
+
     def __str__(self) -> str:
-        return "\n".join([*self.declarations.values(), *self.functions.values()]) + "\n"
+        parts = (self.declarations, self.globals, self.functions)
+        return "\n".join(line for part in parts for line in part.values()) + "\n"
 
 
 class Code:

@@ -64,7 +64,7 @@ def optimised(text: str) -> Any:
     return module
 
 
-def compile_text(text: str) -> bytes:
+def object_code(text: str) -> bytes:
     """LLVM text -> object code for this machine."""
     with _LOCK:
         return target_machine().emit_object(optimised(text))

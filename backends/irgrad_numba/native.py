@@ -1,21 +1,22 @@
-"""Machine code as a Python function: arrays in, their data pointers to the kernels, a status out.
-
-The function is written in LLVM too, on Python's C interface: it is called with the arrays of all
-buffers (METH_FASTCALL), reads their data pointers, and runs the kernels in order."""
+"""Loaded machine code as a Python function, and the table of what only this process knows."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
 from typing import Any
 
-from irgrad_numba.llvm import Module
+import numpy as np
+
+from irgrad.ir.types import DTYPES
+from irgrad_numba import support
 from irgrad_numba.machine import Loaded
 
-DATA_OFFSET = 16
-"""Of the data pointer in an array object: the first field after the object header. Part of NumPy's
-binary interface."""
 METH_FASTCALL = 0x80
+NUMPY_API = {"PyArray_Type": 2, "PyArray_Scalar": 60, "PyArray_NewFromDescr": 94}
+"""Places in NumPy's table of C functions, part of its binary interface."""
 
 
 class _MethodDef(ctypes.Structure):
@@ -27,47 +28,94 @@ class _MethodDef(ctypes.Structure):
     )
 
 
-def emit_entry(
-    module: Module, name: str, calls: Sequence[tuple[str, Sequence[int]]], release: bool
-) -> None:
-    """Define `name`, a Python function that calls kernels with pointers to the buffers given by
-    their positions among its arguments; `release` lets other threads run Python meanwhile.
+class State(np.ndarray[Any, Any]):
+    """The table, and the owner of all that its code needs: the function holds on to it as its
+    `self`, so that code and constants live as long as it does.
     """
-    lines: list[str] = []
-    for position in sorted({p for _, positions in calls for p in positions}):
-        lines += [
-            f"  %slot{position} = getelementptr inbounds ptr, ptr %args, i64 {position}",
-            f"  %array{position} = load ptr, ptr %slot{position}, align 8",
-            f"  %field{position} = getelementptr i8, ptr %array{position}, i64 {DATA_OFFSET}",
-            f"  %b{position} = load ptr, ptr %field{position}, align 8",
-        ]
-    if release:
-        module.declare("PyEval_SaveThread", "ptr {}()")
-        module.declare("PyEval_RestoreThread", "void {}(ptr)")
-        lines.append("  %state = call ptr @PyEval_SaveThread()")
-    for kernel, positions in calls:
-        lines.append(f"  call void @{kernel}({', '.join(f'ptr %b{p}' for p in positions)})")
-    if release:
-        lines.append("  call void @PyEval_RestoreThread(ptr %state)")
-    module.declare("PyLong_FromLong", "ptr {}(i64)")
-    lines += ["  %status = call ptr @PyLong_FromLong(i64 0)", "  ret ptr %status"]
-    module.functions[name] = (
-        f"define ptr @{name}(ptr %self, ptr %args, i64 %count) {{\n" + "\n".join(lines) + "\n}"
-    )
+
+    loaded: Loaded
+    things: list[Any]
+    definition: _MethodDef
+    results: list[int]
+    arena: int | None
+
+    def __del__(self) -> None:
+        """Give back remembered results and scratch memory."""
+        drop = ctypes.pythonapi.Py_DecRef
+        drop.argtypes = (ctypes.c_void_p,)
+        for place in getattr(self, "results", ()):
+            if self[place]:
+                drop(int(self[place]))
+        arena = getattr(self, "arena", None)
+        if arena is not None and self[arena]:
+            free = _this_process().free
+            free.argtypes, free.restype = (ctypes.c_void_p,), None
+            free(int(self[arena]))
 
 
-class Native:
-    """Python functions whose code is loaded machine code; they live as long as this object."""
+def load(
+    code: bytes,
+    name: str,
+    slots: Mapping[tuple[Any, ...], int],
+    size: int,
+    things: Mapping[tuple[Any, ...], Any],
+) -> Callable[..., Any]:
+    """Object code -> its Python function `name`. `slots` says what stands where in a table of
+    `size`; `things` are the objects that keys of the program's own mean.
+    """
+    state = np.zeros(max(1, size), np.uintp).view(State)
+    state.loaded = Loaded(code, [name], support.loaded().address)
+    state.things = list(things.values())
+    for key, place in slots.items():
+        if key in things:
+            thing = things[key]
+            state[place] = thing.ctypes.data if key[0] == "constant" else id(thing)
+        else:
+            state[place] = known_address(*key)
+    state.results = [p for key, at in slots.items() if key[0] == "result" for p in (at, at + 1)]
+    state.arena = slots.get(("arena",))
+    state.definition = _MethodDef(name.encode(), state.loaded.address[name], METH_FASTCALL, None)
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype = ctypes.py_object
+    make.argtypes = ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p
+    return make(ctypes.addressof(state.definition), state, None)
 
-    def __init__(self, code: bytes, names: Sequence[str]) -> None:
-        self._loaded = Loaded(code, list(names), {})
-        make = ctypes.pythonapi.PyCFunction_NewEx
-        make.restype, make.argtypes = ctypes.py_object, (ctypes.c_void_p,) * 3
-        self._definitions = [
-            _MethodDef(name.encode(), self._loaded.address[name], METH_FASTCALL, None)
-            for name in names
-        ]
-        self.functions: dict[str, Callable[..., Any]] = {
-            name: make(ctypes.addressof(definition), None, None)
-            for name, definition in zip(names, self._definitions, strict=True)
-        }
+
+@cache
+def _this_process() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
+def known_address(kind: str, *rest: Any) -> int:
+    """The address that a key of the table means in this process; 0 for what comes to be later."""
+    if rest == ("float64",) and kind == "numpy":
+        return id(np.float64)
+    if kind == "numpy":
+        return _numpy_api()[NUMPY_API[rest[0]]]
+    if kind == "dtype":
+        return id(DTYPES[rest[0]])
+    if kind == "blas":
+        return _blas(rest[0])
+    if kind in ("result", "arena"):
+        return 0
+    raise KeyError(kind)
+
+
+@cache
+def _numpy_api() -> Any:
+    core: Any = import_module("numpy._core._multiarray_umath")
+    return ctypes.cast(_capsule(core._ARRAY_API), ctypes.POINTER(ctypes.c_size_t))
+
+
+@cache
+def _blas(name: str) -> int:
+    cython_blas: Any = import_module("scipy.linalg.cython_blas")
+    return _capsule(cython_blas.__pyx_capi__[name])
+
+
+def _capsule(capsule: Any) -> int:
+    """The pointer that a capsule holds."""
+    name, pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
+    name.restype, name.argtypes = ctypes.c_char_p, (ctypes.py_object,)
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
+    return pointer(capsule, name(capsule))

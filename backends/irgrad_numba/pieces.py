@@ -3,6 +3,7 @@ the statements that each box runs."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -147,3 +148,39 @@ def _collapsed(piece: Piece) -> Piece:
         else:
             inner = k
     return piece._replace(ranges=tuple(ranges))
+
+
+class Operand(NamedTuple):
+    """A buffer as a kernel sees it, from an element on."""
+
+    buffer: int
+    start: int
+    type: str
+
+
+def relocated(parts: list[Piece]) -> tuple[list[Piece], list[Operand]]:
+    """The pieces with their buffers numbered in order of appearance and addressed from the first
+    element in use, so that kernels that differ only in where their data lies are the same; and what
+    those numbers mean.
+    """
+    least: dict[int, int] = {}
+    types: dict[int, str] = {}
+    for part in parts:
+        accesses = [(*e.data, e.type) for e in part.expressions if e.kind == "load"]
+        accesses += [(s.buffer, s.index, s.value.type) for s in part.statements]
+        for buffer, index, type in accesses:
+            least[buffer] = min(index.constant, least.get(buffer, index.constant))
+            types[buffer] = type
+    number = {buffer: k for k, buffer in enumerate(least)}
+    result: list[Piece] = []
+    for part in parts:
+        for e in part.expressions:
+            if e.kind == "load":
+                buffer, index = e.data
+                e.data = number[buffer], index + -least[buffer]
+        statements = tuple(
+            replace(s, buffer=number[s.buffer], index=s.index + -least[s.buffer])
+            for s in part.statements
+        )
+        result.append(part._replace(statements=statements))
+    return result, [Operand(b, least[b], types[b]) for b in least]

@@ -1,174 +1,298 @@
-"""A scheduled graph, compiled: the buffers it needs and the steps that fill them."""
+"""A scheduled graph as one native function: kernels, library calls and callbacks in order."""
 
 from __future__ import annotations
 
 import builtins
+import math
+import threading
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.op import Array
-from irgrad.ir.types import SHORT, contiguous_strides
+from irgrad.ir.types import SHORT, ArrayType
+from irgrad.runtime.backend import Argument, Template
 from irgrad_numba import machine
+from irgrad_numba.blas import emit_gemm
+from irgrad_numba.calls import Callback, Group
 from irgrad_numba.emit import IDENTITY, emit_kernel
 from irgrad_numba.expression import Reduce
-from irgrad_numba.llvm import Module
-from irgrad_numba.native import Native, emit_entry
-from irgrad_numba.pieces import Piece, pieces
-from irgrad_numba.schedule import REDUCTIONS, Call, Kernel, Schedule, plan
+from irgrad_numba.gateway import ENTRY, emit_entry
+from irgrad_numba.llvm import BITS, Module
+from irgrad_numba.memory import Memory, arrange
+from irgrad_numba.native import load
+from irgrad_numba.pieces import Operand, Piece, pieces, relocated
+from irgrad_numba.products import Gemm
+from irgrad_numba.schedule import REDUCTIONS, Kernel, Schedule, plan
 
-RELEASE_ELEMENTS = 20_000
-"""Programs over fewer elements keep the interpreter lock: they are over before a switch is."""
-
-
-class Step(NamedTuple):
-    """One call: a Python function, the buffers it takes, and those that its results go to (None for
-    machine code, which writes into what it takes).
-    """
-
-    call: Callable[..., Any]
-    reads: tuple[int, ...]
-    writes: tuple[int, ...] | None
+RELEASE_WORK = 50_000
+"""Programs with less work (elements, products) keep the interpreter lock: they are over before a
+switch is."""
 
 
 class Program:
-    """Runs a graph: arrays of all inputs in, fresh arrays of all outputs out."""
+    """Runs a graph: arrays of all inputs in, fresh arrays of all outputs out. Machine code is made
+    at the first call, or when `direct` says how the program is called.
+    """
 
     def __init__(self, graph: Graph) -> None:
+        self.graph = graph
         self.schedule = plan(graph)
-        self.text, self._segments = emit(self.schedule)
-        names = [s for s in self._segments if isinstance(s, str)]
-        self._native = Native(machine.compile_text(self.text), names) if names else None
-        buffers = self.schedule.buffers
-        self._count = len(graph.inputs)
-        self._shapes = [(value.type.shape, value.type.dtype) for value in buffers]
-        self._fixed = {k: v.constant for k, v in enumerate(buffers) if v.constant is not None}
-        self._steps = [self._step(segment) for segment in self._segments]
-        self._results = [self._result(value) for value in graph.outputs]
-        self._repeated = {
-            k
-            for k, r in enumerate(self._results)
-            if r in self._results[:k] or r < self._count or r in self._fixed
-        }
-
-    def _result(self, value: Value) -> int:
-        return self.schedule.views[value].buffer
-
-    def _step(self, segment: str | Call) -> Step:
-        if isinstance(segment, str):
-            assert self._native is not None
-            return Step(self._native.functions[segment], (), None)
-        node = segment.node
-        views = [self.schedule.views[v] for v in node.operands]
-        kinds = [(v.type.shape, w) for v, w in zip(node.operands, views, strict=True)]
-
-        def call(*arrays: Array) -> Any:
-            operands = [
-                strided(array, shape, view.offset, view.strides)
-                for array, (shape, view) in zip(arrays, kinds, strict=True)
-            ]
-            result = node.op.reference(*operands)
-            return result if isinstance(result, tuple) else (result,)
-
-        writes = tuple(self.schedule.views[v].buffer for v in node.outputs)
-        return Step(call, tuple(view.buffer for view in views), writes)
+        self._flat: Entry | None = None
+        """The entry that takes the arrays of all inputs."""
+        self._direct: Entry | None = None
+        """The entry that takes the user's own arguments."""
+        self._lock = threading.RLock()
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         """The outputs: fresh, writeable arrays."""
-        buffers: list[Any] = [plain(array) for array in arrays]
-        for k in range(self._count, len(self._shapes)):
-            fixed = self._fixed.get(k)
-            buffers.append(np.empty(*self._shapes[k]) if fixed is None else fixed)
-        with np.errstate(all="ignore"):
-            for call, reads, writes in self._steps:
-                if writes is None:
-                    call(*buffers)
-                else:
-                    results = call(*[buffers[k] for k in reads])
-                    for k, result in zip(writes, results, strict=True):
-                        buffers[k] = plain(np.asarray(result, self._shapes[k][1]))
-        return [
-            np.array(buffers[r]) if k in self._repeated else buffers[r]
-            for k, r in enumerate(self._results)
-        ]
+        inputs = zip(arrays, self.graph.input_types, strict=True)
+        fitting = [plain(x, type) for x, type in inputs]
+        entry = self._direct or self._all_inputs()
+        outputs = entry.outputs(fitting)
+        if outputs is None:  # a captured array has changed its order
+            outputs = self._all_inputs().outputs(fitting)
+        assert outputs is not None
+        return list(map(np.asarray, outputs))
+
+    def direct(
+        self, arguments: Sequence[Argument], result: Template, captured: Sequence[Array]
+    ) -> Callable[..., Any] | None:
+        """A function of the user's own arguments -> the result, or None where they are not just
+        what `arguments` say. The last inputs of the graph are `captured`; there is none where these
+        must be copied at each call.
+        """
+        types = self.graph.input_types[len(self.graph.inputs) - len(captured) :]
+        if any(plain(x, type) is not x for x, type in zip(captured, types, strict=True)):
+            return None
+        with self._lock:
+            self._direct = Entry(self.schedule, arguments, result, captured)
+        return self._direct.call
+
+    def _all_inputs(self) -> Entry:
+        with self._lock:
+            if self._flat is None:
+                arguments = [Argument("array", type) for type in self.graph.input_types]
+                self._flat = Entry(self.schedule, arguments, tuple(range(len(self.graph.outputs))))
+            return self._flat
 
 
-def plain(array: Array) -> Array:
+class Entry:
+    """One way to call a program, in machine code."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        arguments: Sequence[Argument],
+        result: Template,
+        captured: Sequence[Array] = (),
+    ) -> None:
+        self.arguments = arguments
+        self.result = result
+        self.call = Emitted(schedule, arguments, result).load(arguments, captured)
+
+    def outputs(self, arrays: Sequence[Array]) -> list[Any] | None:
+        """The outputs, given the arrays of (at least) all inputs that are arguments."""
+        given = iter(arrays)
+        result = self.call(
+            *[a.value if a.kind == "static" else a.fitted(next(given)) for a in self.arguments]
+        )
+        if result is None:
+            return None
+        outputs: dict[int, Any] = {}
+        _collect(self.result, result, outputs)
+        return [outputs[k] for k in range(len(outputs))]
+
+
+def _collect(template: Template, result: Any, outputs: dict[int, Any]) -> None:
+    """Take a result apart again."""
+    if isinstance(template, int):
+        outputs[template] = result
+    else:
+        for part, inner in zip(template, result, strict=True):
+            _collect(part, inner, outputs)
+
+
+def plain(array: Array, type: ArrayType) -> Array:
     """The array itself where it is a C-contiguous, aligned one; else a copy that is."""
-    if type(array) is np.ndarray:
+    if builtins.type(array) is np.ndarray and array.dtype is type.dtype:
         flags = array.flags
         if flags.c_contiguous and flags.aligned:
             return array
-    return np.array(array, order="C")
+    return np.array(array, type.dtype, order="C", subok=False)
 
 
-def strided(array: Array, shape: tuple[int, ...], offset: int, strides: tuple[int, ...]) -> Array:
-    """A view of an array's memory by offset and strides in elements."""
-    if offset == 0 and array.shape == shape and strides == contiguous_strides(shape):
-        return array
-    size = array.itemsize
-    base = array.reshape(-1)[offset:]
-    return np.lib.stride_tricks.as_strided(
-        base, shape, tuple(stride * size for stride in strides), writeable=False
-    )
+class Emitted:
+    """A program as LLVM text, with what is needed to load its code."""
+
+    def __init__(self, schedule: Schedule, arguments: Sequence[Argument], result: Template) -> None:
+        self.schedule = schedule
+        self.module = Module()
+        self.groups: list[Group] = []
+        self.work = 0
+        steps = [self._step(step) for step in schedule.steps]
+        self.memory = arrange(
+            schedule.graph, schedule.buffers, schedule.views, [s.buffers for s in steps]
+        )
+        body = Body(self.module, self.memory)
+        for step in steps:
+            body.run(step)
+        body.finish()
+        release = self.work > RELEASE_WORK
+        emit_entry(self.module, self.memory, arguments, result, release)
+
+    def load(self, arguments: Sequence[Argument], captured: Sequence[Array]) -> Callable[..., Any]:
+        """Compile, and load the code into this process -> the entry."""
+        things: dict[Any, Any] = {("callback",): Callback(self.groups, len(self.memory.buffers))}
+        for k, value in self.memory.constants.items():
+            things["constant", k] = value.constant
+        for k, argument in enumerate(arguments):
+            things["static", k] = argument.value
+        for k, array in enumerate(captured):
+            things["captured", k] = array
+        code = machine.object_code(str(self.module))
+        return load(code, ENTRY, self.module.slots, self.module.table_size, things)
+
+    def _step(self, step: Kernel | Gemm | Group) -> Step:
+        if isinstance(step, Group):
+            self.groups.append(step)
+            return Callbacks(len(self.groups) - 1, step.buffers)
+        if isinstance(step, Gemm):
+            self.work += math.prod(step.batch) * step.rows * step.inner * step.columns
+            return NativeCall(
+                emit_gemm(self.module, step), [Operand(b, 0, step.type) for b in step.buffers], True
+            )
+        self.work += math.prod(step.space) * len(step.roots)
+        return self._kernel(step)
+
+    def _kernel(self, step: Kernel) -> NativeCall:
+        schedule = self.schedule
+        parts, operands = relocated(pieces(schedule, step))
+        roots = [schedule.views[Value(node, 0)].buffer for node in step.roots]
+        known = {operand.buffer for operand in operands}
+        operands += [
+            Operand(b, 0, SHORT[schedule.buffers[b].type.dtype]) for b in roots if b not in known
+        ]
+        number = {operand.buffer: k for k, operand in enumerate(operands)}
+        written = {number[b] for b in roots}
+        filled = [
+            (number[buffer], identity, count)
+            for buffer, identity, count in _starts(schedule, step, parts, operands)
+        ]
+        name = emit_kernel(self.module, [o.type for o in operands], written, parts, filled)
+        return NativeCall(name, operands, False)
 
 
-def emit(schedule: Schedule) -> tuple[str, list[str | Call]]:
-    """The program's LLVM text, and the order of its machine code functions and calls."""
-    module = Module()
-    segments: list[str | Call] = []
-    calls: list[tuple[str, Sequence[int]]] = []
-    work = 0
+class NativeCall:
+    """A call of a function of the module: the buffers it takes, and whether the state too."""
 
-    def close() -> None:
-        if calls:
-            name = f"run{len(segments)}"
-            emit_entry(module, name, calls, release=work > RELEASE_ELEMENTS)
-            segments.append(name)
-            calls.clear()
-
-    for number, step in enumerate(schedule.steps):
-        if isinstance(step, Kernel):
-            buffers = kernel(module, schedule, step, f"kernel{number}")
-            calls.append((f"kernel{number}", buffers))
-            size = 1
-            for extent in step.space:
-                size *= extent
-            work += size * len(step.roots)
-        else:
-            close()
-            segments.append(step)
-    close()
-    return str(module), segments
+    def __init__(self, name: str, operands: Sequence[Operand], stateful: bool) -> None:
+        self.name = name
+        self.operands = operands
+        self.stateful = stateful
+        self.buffers = [operand.buffer for operand in operands]
 
 
-def kernel(module: Module, schedule: Schedule, step: Kernel, name: str) -> list[int]:
-    """Define the function of a kernel -> the buffers that it takes."""
-    parts = pieces(schedule, step)
-    written = {schedule.views[Value(node, 0)].buffer for node in step.roots}
-    used = set(written)
-    for part in parts:
-        used.update(e.data[0] for e in part.expressions if e.kind == "load")
-    order = sorted(used)
-    types = {k: SHORT[schedule.buffers[k].type.dtype] for k in order}
-    emit_kernel(module, name, types, written, parts, starts(schedule, step, parts))
-    return order
+class Callbacks:
+    """A call back into Python."""
+
+    def __init__(self, number: int, buffers: Sequence[int]) -> None:
+        self.number = number
+        self.buffers = list(buffers)
 
 
-def starts(schedule: Schedule, step: Kernel, parts: list[Piece]) -> list[tuple[int, Any, int]]:
+Step = NativeCall | Callbacks
+
+
+class Body:
+    """The function that runs all steps on a table of buffers: 0, or 1 where Python raised."""
+
+    def __init__(self, module: Module, memory: Memory) -> None:
+        self.module = module
+        self.memory = memory
+        self.lines: list[str] = []
+        self.count = 0
+
+    def _value(self, expression: str) -> str:
+        self.count += 1
+        self.lines.append(f"  %x{self.count} = {expression}")
+        return f"%x{self.count}"
+
+    def _pointer(self, buffer: int, start: int = 0, type: str = "u8") -> str:
+        at = self._value(f"getelementptr ptr, ptr %table, i64 {buffer}")
+        pointer = self._value(f"load ptr, ptr {at}")
+        if not start:
+            return pointer
+        return self._value(f"getelementptr i8, ptr {pointer}, i64 {start * _bytes(type)}")
+
+    def run(self, step: Step) -> None:
+        """Append a step."""
+        if isinstance(step, Callbacks):
+            self._call_back(step.number)
+            return
+        arguments = [f"ptr {self._pointer(*operand)}" for operand in step.operands]
+        arguments += ["ptr %state"] if step.stateful else []
+        self.lines.append(f"  call void @{step.name}({', '.join(arguments)})")
+
+    def _call_back(self, number: int) -> None:
+        declare = self.module.declare
+        declare("PyGILState_Ensure", "i32 {}()")
+        declare("PyGILState_Release", "void {}(i32)")
+        declare("PyObject_CallFunction", "ptr {}(ptr, ptr, ...)")
+        self.module.globals["format"] = '@format = private constant [3 x i8] c"nn\\00"'
+        at = self._value(f"getelementptr ptr, ptr %state, i64 {self.module.slot('callback')}")
+        function = self._value(f"load ptr, ptr {at}")
+        lock = self._value("call i32 @PyGILState_Ensure()")
+        address = self._value("ptrtoint ptr %table to i64")
+        result = self._value(
+            f"call ptr (ptr, ptr, ...) @PyObject_CallFunction(ptr {function}, ptr @format, "
+            f"i64 {number}, i64 {address})"
+        )
+        failed = self._value(f"icmp eq ptr {result}, null")
+        self.lines += [
+            f"  br i1 {failed}, label %raised{number}, label %went{number}",
+            f"raised{number}:",
+            f"  call void @PyGILState_Release(i32 {lock})",
+            "  ret i32 1",
+            f"went{number}:",
+            f"  call void @Py_DecRef(ptr {result})",
+            f"  call void @PyGILState_Release(i32 {lock})",
+        ]
+
+    def finish(self) -> None:
+        """Copy what stands in two places, and define the function."""
+        for source, target in self.memory.copies:
+            self.module.declare("llvm.memcpy.p0.p0.i64", "void {}(ptr, ptr, i64, i1)")
+            to, of = self._pointer(target), self._pointer(source)
+            size = self.memory.buffers[target].nbytes
+            self.lines.append(
+                f"  call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {of}, i64 {size}, i1 false)"
+            )
+        self.module.functions["body"] = (
+            "define internal i32 @body(ptr %table, ptr %state) noinline {\n"
+            + "\n".join([*self.lines, "  ret i32 0", "}"])
+        )
+
+
+def _bytes(type: str) -> int:
+    return max(1, BITS[type] // 8)
+
+
+def _starts(
+    schedule: Schedule, step: Kernel, parts: list[Piece], operands: Sequence[Operand]
+) -> list[tuple[int, Any, int]]:
     """What buffers must hold before the loops, where these accumulate into them: the buffer, the
     identity of the fold, and how many elements.
     """
     result: list[tuple[int, Any, int]] = []
-    for node in step.roots:
+    for node in step.roots if not parts else ():  # a space without points: folds of nothing
         value = Value(node, 0)
-        buffer, type = schedule.views[value].buffer, SHORT[value.type.dtype]
+        type = SHORT[value.type.dtype]
         op = REDUCTIONS.get(builtins.type(node.op), "add")
-        if not parts:  # a space without points: folds of nothing
-            identity = IDENTITY[op](type) + 0 if op == "add" else IDENTITY[op](type)
-            result.append((buffer, identity, value.type.size))
+        identity = IDENTITY[op](type) + 0 if op == "add" else IDENTITY[op](type)
+        result.append((schedule.views[value].buffer, identity, value.type.size))
     for statement in parts[0].statements if parts else ():
         if not isinstance(statement, Reduce):
             continue
@@ -177,7 +301,8 @@ def starts(schedule: Schedule, step: Kernel, parts: list[Piece]) -> list[tuple[i
             depth -= 1
         folded = depth < len(parts[0].ranges)
         if not folded or len(parts) > 1 or any(axis < depth for axis in statement.axes):
-            owner = schedule.buffers[statement.buffer].type
+            buffer = operands[statement.buffer].buffer
+            owner = schedule.buffers[buffer].type
             identity = IDENTITY[statement.op](SHORT[owner.dtype])
-            result.append((statement.buffer, identity, owner.size))
+            result.append((buffer, identity, owner.size))
     return result

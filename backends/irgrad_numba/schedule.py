@@ -32,8 +32,10 @@ from irgrad.ops.reduction import All, Any_, Max, Min, Prod
 from irgrad.ops.select import Where
 from irgrad.ops.shape import Concatenate, Flip, Pad, Slice, Transpose
 from irgrad.ops.stop import StopGradient
+from irgrad_numba.calls import Group
 from irgrad_numba.elementwise import cost_of, row_of
 from irgrad_numba.index import View, contiguous, reshaped
+from irgrad_numba.products import Gemm, gemm_of
 
 VIEWS = (BroadcastTo, Reshape, Transpose, Slice, Flip, StopGradient)
 MOVES = (Pad, Concatenate, Iota)
@@ -60,13 +62,7 @@ class Kernel:
     roots: list[Node] = field(default_factory=list[Node])
 
 
-@dataclass
-class Call:
-    """A node that a library or its reference computes from whole arrays."""
-
-    stage: int
-    node: Node
-    why: str
+Step = Kernel | Gemm | Group
 
 
 @dataclass
@@ -74,7 +70,7 @@ class Schedule:
     """Steps in order, and where every value that has memory lies."""
 
     graph: Graph
-    steps: list[Kernel | Call]
+    steps: list[Step]
     views: dict[Value, View]
     buffers: list[Value]
     """The value that owns each buffer, inputs first."""
@@ -111,6 +107,8 @@ def _is_loops(node: Node) -> bool:
     rows = [c for c in left if c not in right]
     columns = [c for c in right if c not in left]
     big = all(any(extents[c] > 1 for c in group) for group in (inner, rows, columns))
+    if node.types[0].dtype.kind != "f":
+        return True
     return not big or math.prod(extents.values()) <= SMALL_PRODUCT
 
 
@@ -305,7 +303,7 @@ class Planner:
             allot(value)
         outputs = set(self.graph.outputs)
         kernels: dict[tuple[int, Shape], Kernel] = {}
-        calls: list[Call] = []
+        calls: list[tuple[int, Node]] = []
         home: dict[Value, Kernel] = {}
         for node in self.graph.nodes:
             for operand in node.operands:
@@ -325,7 +323,7 @@ class Planner:
                 for result in node.outputs:
                     allot(result)
                 at = max((self.stage.get(v, (0, 0))[1] for v in node.operands), default=0)
-                calls.append(Call(at, node, ""))
+                calls.append((at, node))
             elif sort == "reduction" or value in self.stored:
                 allot(value)
                 why[value] = self.stored.get(value, "a reduction")
@@ -337,8 +335,52 @@ class Planner:
         for value in self.graph.outputs:
             if value not in views:
                 allot(value)
-        steps = sorted([*kernels.values(), *calls], key=lambda step: step.stage)
+        order: list[tuple[int, Kernel | Node]] = [(k.stage, k) for k in kernels.values()]
+        order = sorted([*order, *calls], key=lambda step: step[0])
+        steps = self._calls([step for _, step in order], views, buffers)
         return Schedule(self.graph, steps, views, buffers, home, why)
+
+    def _calls(
+        self, steps: Sequence[Kernel | Node], views: dict[Value, View], buffers: Sequence[Value]
+    ) -> list[Step]:
+        """Nodes that are calls become library calls, or groups for Python."""
+        readers: dict[Value, list[Node]] = defaultdict(list)
+        for node in self.graph.nodes:
+            for operand in node.operands:
+                readers[operand].append(node)
+        outputs = set(self.graph.outputs)
+        result: list[Step] = []
+        pending: list[Node] = []
+
+        def close() -> None:
+            inside = set(pending)
+            kept = [
+                v
+                for node in pending
+                for v in node.outputs
+                if v in outputs or any(reader not in inside for reader in readers[v])
+            ]
+            if pending:
+                result.append(Group(list(pending), kept, views, buffers))
+                pending.clear()
+
+        for step in steps:
+            if isinstance(step, Kernel):
+                close()
+                result.append(step)
+                continue
+            gemm = gemm_of(step, views) if isinstance(step.op, Contract) else None
+            made = {views[v].buffer for node in pending for v in node.outputs}
+            direct = {v for node in pending for v in node.outputs}
+            moved = any(views[v].buffer in made and v not in direct for v in step.operands)
+            if gemm is not None or moved:
+                close()
+            if gemm is not None:
+                result.append(gemm)
+            else:
+                pending.append(step)
+        close()
+        return result
 
 
 def operand_axes(node: Node) -> list[tuple[Value, tuple[int, ...]]]:

@@ -10,15 +10,16 @@ from __future__ import annotations
 import contextvars
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from irgrad.errors import BackendError
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
+from irgrad.ir.types import ArrayType
 
 GROUP = "irgrad.backends"
 PREFERRED = ("numba", "numpy")
@@ -36,6 +37,38 @@ class Executable(Protocol):
 
     def __call__(self, arrays: Sequence[Array], /) -> list[Array]:
         """Run once."""
+        ...
+
+
+class Argument(NamedTuple):
+    """An argument of a direct call: an "array" of a type; a Python "float"; or a "static" object,
+    which must be the very one.
+    """
+
+    kind: str
+    type: ArrayType | None = None
+    value: Any = None
+
+    def fitted(self, array: Array) -> Any:
+        """An array of the program's input as this kind of argument."""
+        return array.item() if self.kind == "float" else array
+
+
+Template = int | tuple[Any, ...]
+"""A result: the number of an output of the graph, or a tuple of results."""
+
+
+@runtime_checkable
+class DirectExecutable(Executable, Protocol):
+    """An executable that can also be called without Python in between."""
+
+    def direct(
+        self, arguments: Sequence[Argument], result: Template, captured: Sequence[Array], /
+    ) -> Callable[..., Any] | None:
+        """A function of the user's own arguments -> the result (0-d outputs as NumPy scalars), or
+        None where they are not exactly what `arguments` say: then nothing was computed. `captured`
+        are the arrays that the last inputs stand for. None where there is no such function.
+        """
         ...
 
 

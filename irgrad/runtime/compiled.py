@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import ArgumentError, IrgradError
-from irgrad.frontend.lower import Lowered, Signature, signature_of
-from irgrad.frontend.pytree import LEAF
+from irgrad.frontend.lower import Lowered, Signature, Static, signature_of
+from irgrad.frontend.pytree import LEAF, flatten, unflatten
 from irgrad.frontend.symbolic import from_sympy, is_sympy
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ir.types import type_of
 from irgrad.passes.pipeline import optimise
-from irgrad.runtime.backend import default_backend, get_backend
+from irgrad.runtime.backend import Argument as DirectArgument
+from irgrad.runtime.backend import DirectExecutable, default_backend, get_backend
 from irgrad.runtime.remember import bound, kept
 from irgrad.runtime.target import build_result, has_traced, inline, innermost_function, lower_target
 
@@ -36,6 +37,11 @@ class Program:
         self.plain = lowered.result_tree == LEAF and lowered.statics == (None,)
         self.captured_types = self.graph.input_types[arguments:]
 
+    @functools.cached_property
+    def direct(self) -> Callable[..., Any] | None:
+        """The call with the user's own arguments, where the backend has one."""
+        return direct_call(self.lowered, self.executable)
+
     def __call__(self, leaves: Sequence[Any]) -> Any:
         """Run on the traced leaves of the arguments -> the result pytree."""
         arrays: list[Array] = list(map(np.asarray, leaves, self.dtypes))
@@ -52,6 +58,46 @@ class Program:
                     hint="compile again, or pass it as an argument",
                 )
         return self.lowered.captured
+
+
+def direct_call(lowered: Lowered, executable: Any) -> Callable[..., Any] | None:
+    """The call of an executable with the user's own arguments, where it has one and all arguments
+    are positional leaves; it returns None where they are not just what was lowered.
+    """
+    leaves = lowered.signature.leaves
+    flat = lowered.signature.tree == flatten((tuple(range(len(leaves))), {}))[1]
+    arguments = [_argument(leaf) for leaf in leaves]
+    count = len(lowered.graph.outputs)
+    if not flat or None in arguments or any(lowered.statics) or len(lowered.statics) != count:
+        return None
+    if not isinstance(executable, DirectExecutable):
+        return None
+    template = unflatten(lowered.result_tree, range(count))
+    if _is_template(template):
+        return executable.direct([a for a in arguments if a], template, lowered.captured)
+    call = executable.direct([a for a in arguments if a], tuple(range(count)), lowered.captured)
+    if call is None:
+        return None
+
+    def with_structure(*args: Any) -> Any:
+        outputs = call(*args)
+        return None if outputs is None else unflatten(lowered.result_tree, outputs)
+
+    return with_structure
+
+
+def _argument(leaf: Any) -> DirectArgument | None:
+    """A leaf of the signature as an argument of a direct call; None for what none takes."""
+    if isinstance(leaf, Static):
+        return DirectArgument("static", None, leaf.value)
+    if not leaf.weak:
+        return DirectArgument("array", leaf.type)
+    return DirectArgument("float", leaf.type) if leaf.type.dtype.kind == "f" else None
+
+
+def _is_template(result: Any) -> bool:
+    """Whether a result is made of tuples alone."""
+    return isinstance(result, int) or (type(result) is tuple and all(map(_is_template, result)))
 
 
 def flat_key(backend: str, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -103,15 +149,22 @@ class Compiled:
         self.target = target
         self.backend = backend
         self._programs = Programs() if programs is None else programs
+        self._direct: tuple[str, Callable[..., Any]] | None = None
+        """The last program's direct call, and its backend."""
         functools.update_wrapper(self, innermost_function(target), updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it as the function itself; inside a trace it becomes part of the graph."""
         backend = self.backend or default_backend()
+        direct = self._direct
+        if direct is not None and direct[0] == backend and not kwargs:
+            result = direct[1](*args)
+            if result is not None:
+                return result
         flat = None if kwargs else flat_key(backend, args)
         programs = self._programs
         if flat is not None and flat in programs.flat:
-            return programs.flat[flat](args)
+            return self._run(programs.flat[flat], args, backend)
         signature, leaves = signature_of(args, kwargs, self.target)
         program = None if has_traced(leaves) else programs.by_signature.get((backend, signature))
         if program is None:
@@ -121,6 +174,12 @@ class Compiled:
             program = self._program((backend, signature), lowered)
         if flat is not None:
             programs.flat[flat] = program
+        return self._run(program, leaves, backend)
+
+    def _run(self, program: Program, leaves: Sequence[Any], backend: str) -> Any:
+        """Call a program, and keep its direct call for the next time."""
+        if program.direct is not None:
+            self._direct = backend, program.direct
         return program(leaves)
 
     def _program(self, key: tuple[str, Signature], lowered: Lowered) -> Program:

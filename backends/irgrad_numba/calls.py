@@ -1,0 +1,95 @@
+"""Nodes that no loop and no library routine computes: machine code calls back into Python, where
+their references do."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from irgrad.ir.graph import Node, Value
+from irgrad.ir.op import Array
+from irgrad_numba.index import View
+
+
+class Place(NamedTuple):
+    """A value in memory, as NumPy describes it: a buffer, its bytes, and the array in it."""
+
+    buffer: int
+    nbytes: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    offset: int
+    strides: tuple[int, ...]
+
+    def array(self, table: Any) -> Array:
+        """The array over the buffer's memory."""
+        address = table[self.buffer]
+        if not self.nbytes:
+            return np.empty(self.shape, self.dtype)
+        memory: Any = (ctypes.c_char * self.nbytes).from_address(address)
+        return np.ndarray(self.shape, self.dtype, memory, self.offset, self.strides)
+
+
+class Group:
+    """Nodes computed one after the other; `kept` are those of their values that go to memory."""
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        kept: Sequence[Value],
+        views: Mapping[Value, View],
+        owners: Sequence[Value],
+    ) -> None:
+        inside = {value for node in nodes for value in node.outputs}
+        self.nodes = nodes
+        self.reads = {
+            value: place_of(value, views, owners)
+            for value in dict.fromkeys(v for node in nodes for v in node.operands)
+            if value not in inside
+        }
+        self.writes = {value: place_of(value, views, owners) for value in kept}
+
+    @property
+    def buffers(self) -> list[int]:
+        """What it reads and writes."""
+        return [place.buffer for place in (*self.reads.values(), *self.writes.values())]
+
+    def run(self, table: Any) -> None:
+        """Compute, from and to the buffers at the addresses in `table`."""
+        known = {value: place.array(table) for value, place in self.reads.items()}
+        with np.errstate(all="ignore"):
+            for node in self.nodes:
+                result = node.op.reference(*[known[value] for value in node.operands])
+                results = result if isinstance(result, tuple) else (result,)
+                known.update(zip(node.outputs, results, strict=True))
+        for value, place in self.writes.items():
+            place.array(table)[...] = known[value]
+
+
+def place_of(value: Value, views: Mapping[Value, View], owners: Sequence[Value]) -> Place:
+    """Where a value lies."""
+    view, type = views[value], value.type
+    size = type.dtype.itemsize
+    return Place(
+        view.buffer,
+        owners[view.buffer].type.nbytes,
+        type.shape,
+        type.dtype,
+        view.offset * size,
+        tuple(stride * size for stride in view.strides),
+    )
+
+
+class Callback:
+    """What machine code calls: (number of a group, address of the table of buffers)."""
+
+    def __init__(self, groups: Sequence[Group], buffers: int) -> None:
+        self.groups = groups
+        self.table: Any = ctypes.c_void_p * buffers
+
+    def __call__(self, number: int, address: int) -> None:
+        """Run one group."""
+        self.groups[number].run(self.table.from_address(address))
