@@ -20,6 +20,7 @@ from irgrad.runtime.check import check_grads
 from irgrad.runtime.compiled import Compiled, compile, trace
 from irgrad.runtime.linearize import jvp, vjp
 from irgrad.runtime.transforms import grad, value_and_grad
+from irgrad.runtime.vmap import vmap
 
 __version__ = "0.1.0"
 
@@ -42,4 +43,5 @@ __all__ = [
     "use_backend",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]

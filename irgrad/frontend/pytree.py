@@ -42,6 +42,17 @@ def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
     return _tree.tree_map(function, tree, none_is_leaf=True)
 
 
+def prefix_leaves(prefix: Any, structure: Any) -> list[Any]:
+    """For each leaf of a structure, the leaf of `prefix` above it; a ValueError where `prefix` does
+    not begin like the structure.
+
+    >>> prefix_leaves((0, None), flatten(([1, 2], {"a": 3}))[1])
+    [0, 0, None]
+    """
+    tree = unflatten(structure, range(structure.num_leaves))
+    return _tree.broadcast_prefix(prefix, tree, none_is_leaf=True)
+
+
 def paths_of(structure: Any) -> list[tuple[Any, ...]]:
     """The path to each leaf of a structure."""
     return _tree.treespec_paths(structure)

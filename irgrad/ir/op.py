@@ -73,6 +73,15 @@ class Op:
         """
         raise UnsupportedError(f"{self.name} has no derivative")
 
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any] | None:
+        """The outputs for a whole batch of examples.
+
+        Of the operands, those that are `batched` (at least one) have the batch axis in front, the
+        others are the same for all examples. Of the outputs, those of one more axis than the op
+        gives are batched, in front too, the others again the same for all. None, as here, says that
+        the op has no rule: it is applied to one example after the other."""
+        return None
+
     def differentiable(self, operand: int) -> bool:
         """Whether the outputs depend on this operand smoothly; False stops derivatives, by
         class.

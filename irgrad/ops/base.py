@@ -6,13 +6,16 @@
   op itself on the tangents.
 - `Bilinear`: linear in each of two operands apart, given by its transpose in each.
 - `Flat`: no derivative (comparisons, floor, argmax, ...): piecewise constant, or not of a float.
+- `Pointwise`: acts on each element of its one operand apart; a batch is no different.
+- `AlongAxes`: names axes of its operand; in a batch they stand one place further back.
 
 Complex numbers follow JAX: the pairing of a cotangent and a tangent is Re(sum y_bar * y_dot),
 without conjugation, so that a holomorphic function's rule is the same as its real one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,5 +74,25 @@ class Flat(Op):
         return False
 
 
-# The notation of the rules: what every class needs, defined over ops that other files of this
-# package hold.
+class Pointwise(Op):
+    """An op on each element of one operand apart, whatever its shape."""
+
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        return [bind(self, *operands)]
+
+
+def after(axes: Iterable[int]) -> tuple[int, ...]:
+    """Axes of an example as axes of a batch, whose own axis is the first."""
+    return tuple(axis + 1 for axis in axes)
+
+
+class AlongAxes(Op):
+    """An op whose parameter `axis` or `axes` names axes that all its operands have."""
+
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        parameters = self.parameters
+        if "axis" in parameters:
+            op = dataclasses.replace(self, axis=parameters["axis"] + 1)  # pyright: ignore[reportArgumentType, reportCallIssue] -- ops with parameters are dataclasses
+        else:
+            op = dataclasses.replace(self, axes=after(parameters["axes"]))  # pyright: ignore[reportArgumentType, reportCallIssue] -- as above
+        return [bind(op, *operands)]

@@ -10,12 +10,12 @@ import numpy as np
 from irgrad.errors import DTypeError
 from irgrad.ir.op import Array, register, register_instance
 from irgrad.ir.types import ArrayType, DType, is_inexact, real_dtype
-from irgrad.ops.base import bind
+from irgrad.ops.base import Pointwise, bind
 from irgrad.ops.linear import Linear
 
 
 @register("astype")
-class Astype(Linear):
+class Astype(Pointwise, Linear):
     """NumPy's conversion of dtype. Complex to real is refused: say `.real`."""
 
     dtype: DType
@@ -41,7 +41,7 @@ class Astype(Linear):
         return astype(cotangent, wanted)
 
 
-class _Part(Linear):
+class _Part(Pointwise, Linear):
     """The real or the imaginary part of a complex array."""
 
     def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
@@ -77,7 +77,7 @@ class Imag(_Part):
         return astype(cotangent, primals[0].dtype) * primals[0].dtype.type(-1j)
 
 
-class Conjugate(Linear):
+class Conjugate(Pointwise, Linear):
     """The complex conjugate; its own transpose under Re(sum y_bar * y_dot)."""
 
     name = "conjugate"

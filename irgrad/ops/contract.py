@@ -4,6 +4,7 @@ tensordot.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from irgrad.errors import DTypeError, ShapeError
 from irgrad.ir.op import Array, register
 from irgrad.ir.types import ArrayType
 from irgrad.ops.base import Bilinear, bind
+
+LETTERS = string.ascii_letters + "αβγδεζηθικλμνξοπρστυφχψω"  # more than NumPy's 64 axes
 
 
 class Plan(NamedTuple):
@@ -110,6 +113,15 @@ class Contract(Bilinear):
         )
         full = product.reshape([extent[c] for c in groups.result])
         return full.transpose([groups.result.index(c) for c in result])
+
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        """The batch axis is one more letter, of the batched operands and of the result."""
+        letter = next(c for c in LETTERS if c not in self.spec)
+        left, right = (
+            letter * is_batched + letters
+            for letters, is_batched in zip(split_spec(self.spec), batched, strict=False)
+        )
+        return [bind(Contract(f"{left},{right}->{letter}{split_spec(self.spec)[2]}"), *operands)]
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         left, right, result = split_spec(self.spec)

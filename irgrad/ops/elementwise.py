@@ -15,6 +15,8 @@ import numpy as np
 from irgrad.errors import DTypeError
 from irgrad.ir.op import Array, Op, register_instance
 from irgrad.ir.types import SHORT, ArrayType, DType, broadcast_shapes
+from irgrad.ops.base import bind
+from irgrad.ops.batching import aligned
 from irgrad.ops.linear import broadcast_to, sum_to
 
 Partial = Callable[..., Any] | int | None
@@ -47,6 +49,9 @@ class Elementwise(Op):
 
     def reference(self, *operands: Array) -> Array:
         return np.asarray(self.ufunc(*operands))
+
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        return [bind(self, *aligned(operands, batched))]
 
     def differentiable(self, operand: int) -> bool:
         return self.partials[operand] is not None

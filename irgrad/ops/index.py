@@ -14,7 +14,8 @@ import numpy as np
 from irgrad.errors import DTypeError, IndexOutOfBounds, ShapeError
 from irgrad.ir.op import Array, register
 from irgrad.ir.types import BOOL, I64, ArrayType, Shape, drop_axes
-from irgrad.ops.base import Flat, bind
+from irgrad.ops.base import Flat, after, bind
+from irgrad.ops.batching import example_index, spread
 from irgrad.ops.linear import Linear
 
 
@@ -73,6 +74,15 @@ class Gather(Linear):
             raise
         return picked if indices[0].ndim else np.array(picked)
 
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        (x, *indices), axes = operands, self.axes
+        if not any(batched[1:]):
+            return [np.moveaxis(gather(x, after(axes), indices), indices[0].ndim, 0)]
+        indices = spread(indices, batched[1:])
+        if not batched[0]:
+            return [gather(x, axes, indices)]
+        return [gather(x, (0, *after(axes)), [example_index(indices[0]), *indices])]
+
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         x, *indices = primals
         return scatter_add(cotangent, self.axes, x.shape, indices)
@@ -105,6 +115,18 @@ class ScatterAdd(Linear):
             check_bounds("scatter_add", self.axes, self.shape, indices)
             raise
         return result
+
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        updates, *indices = operands
+        if not any(batched[1:]):
+            updates = np.moveaxis(updates, 0, indices[0].ndim)
+            shape = (updates.shape[indices[0].ndim], *self.shape)
+            return [scatter_add(updates, after(self.axes), shape, indices)]
+        updates, *indices = spread(operands, batched)
+        places = [example_index(indices[0]), *indices]
+        return [
+            scatter_add(updates, (0, *after(self.axes)), (updates.shape[0], *self.shape), places)
+        ]
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return gather(cotangent, self.axes, primals[1:])

@@ -13,7 +13,7 @@ from irgrad.errors import ShapeError
 from irgrad.ir.builder import Traced
 from irgrad.ir.op import Array, Op, register
 from irgrad.ir.types import ArrayType, broadcast_axes, broadcast_shapes, drop_axes, keep_axes
-from irgrad.ops.base import bind
+from irgrad.ops.base import AlongAxes, bind
 
 
 class Linear(Op):
@@ -75,6 +75,10 @@ class Reshape(Linear):
     def reference(self, *operands: Array) -> Array:
         return operands[0].reshape(self.shape)
 
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        (x,) = operands
+        return [reshape(x, (x.shape[0], *self.shape))]
+
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return reshape(cotangent, primals[0].shape)
 
@@ -95,6 +99,13 @@ class BroadcastTo(Linear):
     def reference(self, *operands: Array) -> Array:
         return np.broadcast_to(operands[0], self.shape)
 
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        (x,) = operands
+        ones = (1,) * (len(self.shape) + 1 - x.ndim)
+        return [
+            broadcast_to(reshape(x, (x.shape[0], *ones, *x.shape[1:])), (x.shape[0], *self.shape))
+        ]
+
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return sum_to(cotangent, primals[0].shape)
 
@@ -106,7 +117,7 @@ def check_axes(name: str, axes: tuple[int, ...], x: ArrayType) -> None:
 
 
 @register("sum")
-class Sum(Linear):
+class Sum(AlongAxes, Linear):
     """The sum over `axes`; transposed by a broadcast."""
 
     axes: tuple[int, ...]

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from irgrad.errors import DTypeError, ShapeError
-from irgrad.ir.op import Array, Op, register
+from irgrad.ir.op import Array, register
 from irgrad.ir.types import BOOL, I64, ArrayType, drop_axes
-from irgrad.ops.base import Flat, bind
+from irgrad.ops.base import AlongAxes, Flat, bind
 from irgrad.ops.create import iota
 from irgrad.ops.linear import (
     Sum,
@@ -55,7 +55,7 @@ def _split(merged: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
 
 
 @register("prod")
-class Prod(Op):
+class Prod(AlongAxes):
     """The product over `axes`.
 
     The partial in each element is the product of all others: those before it times those after it,
@@ -95,7 +95,7 @@ class Prod(Op):
         return [restored(cotangents[0], self.axes, x.shape) * self._partial(x)]
 
 
-class _Extreme(Op):
+class _Extreme(AlongAxes):
     """The largest or smallest element over `axes`; nan where there is a nan.
 
     Derivatives follow the first such element, in C order over the reduced axes."""
@@ -171,7 +171,7 @@ class Min(_Extreme):
         return Argmin(merged)
 
 
-class _Position(Flat):
+class _Position(AlongAxes, Flat):
     """Where the first extreme element stands along `axis`; the first nan where there is one."""
 
     axis: int
@@ -209,7 +209,7 @@ class Argmin(_Position):
     find = np.argmin
 
 
-class _Truth(Flat):
+class _Truth(AlongAxes, Flat):
     """Logic over `axes` of bools."""
 
     axes: tuple[int, ...]

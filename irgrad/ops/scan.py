@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from irgrad.errors import DTypeError, ShapeError
-from irgrad.ir.op import Array, Op, register
+from irgrad.ir.op import Array, register
 from irgrad.ir.types import I64, ArrayType
-from irgrad.ops.base import bind
+from irgrad.ops.base import AlongAxes, bind
+from irgrad.ops.batching import spread
 from irgrad.ops.create import iota
 from irgrad.ops.index import gather, scatter_add
 from irgrad.ops.linear import Linear, full
@@ -67,7 +68,7 @@ def product_of_others(x: Any, axis: int) -> Any:
     return before * after
 
 
-class _Scan(Op):
+class _Scan(AlongAxes):
     """An op along `axis` whose result has the operand's type."""
 
     axis: int
@@ -85,7 +86,7 @@ def _running(ufunc: np.ufunc, x: Array, axis: int, reverse: bool) -> Array:
 
 
 @register("cumsum")
-class Cumsum(Linear):
+class Cumsum(AlongAxes, Linear):
     """s_i = sum_{j <= i} x_j along `axis`, with `reverse` sum_{j >= i}; each transposes the other.
 
     Integers wrap around, and bools are or-ed, as NumPy adds them in their own dtype."""
@@ -136,7 +137,7 @@ class Cumprod(_Scan):
 
 
 @register("recurrence")
-class Recurrence(Op):
+class Recurrence(AlongAxes):
     """s_i = a_i s_{i-1} + b_i along `axis`, from s_0 = b_0; with `reverse`, s_i = a_i s_{i+1} + b_i
     from the last. The factor at the start is not used.
 
@@ -164,6 +165,9 @@ class Recurrence(Op):
         for i in order:
             s[i] = a[i] * s[i + before] + b[i]
         return result
+
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        return super().batch(spread(operands, batched), (True, True))
 
     def _times_previous(self, x: Any, s: Any) -> Any:
         """x_i s_{i-1} (x_i s_{i+1} in reverse), and 0 at the start."""

@@ -11,6 +11,7 @@ from irgrad.errors import DTypeError
 from irgrad.ir.op import Array, register_instance
 from irgrad.ir.types import BOOL, ArrayType, broadcast_shapes
 from irgrad.ops.base import bind
+from irgrad.ops.batching import aligned
 from irgrad.ops.linear import Linear, sum_to, zeros_like
 
 
@@ -30,6 +31,9 @@ class Where(Linear):
 
     def reference(self, *operands: Array) -> Array:
         return np.where(*operands)
+
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        return [bind(self, *aligned(operands, batched))]
 
     def jvp(
         self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]

@@ -13,7 +13,8 @@ import numpy as np
 from irgrad.errors import DTypeError, ShapeError
 from irgrad.ir.op import Array, register
 from irgrad.ir.types import ArrayType, slice_extent
-from irgrad.ops.base import bind
+from irgrad.ops.base import AlongAxes, after, bind
+from irgrad.ops.batching import spread
 from irgrad.ops.linear import Linear
 
 
@@ -36,6 +37,9 @@ class Transpose(Linear):
 
     def reference(self, *operands: Array) -> Array:
         return operands[0].transpose(self.axes)
+
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        return [bind(Transpose((0, *after(self.axes))), *operands)]
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return transpose(cotangent, tuple(self.axes.index(axis) for axis in range(len(self.axes))))
@@ -64,6 +68,10 @@ class Slice(Linear):
 
     def reference(self, *operands: Array) -> Array:
         return operands[0][tuple(map(slice, self.start, self.stop, self.step))]
+
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        (x,) = operands
+        return [bind(Slice((0, *self.start), (x.shape[0], *self.stop), (1, *self.step)), x)]
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         high = tuple(
@@ -112,12 +120,15 @@ class Pad(Linear):
         padded[tuple(map(slice, *self._window(x.shape)))] = x
         return padded
 
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        return [bind(Pad((0, *self.low), (0, *self.high), (0, *self.inside)), *operands)]
+
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return bind(Slice(*self._window(primals[0].shape)), cotangent)
 
 
 @register("flip")
-class Flip(Linear):
+class Flip(AlongAxes, Linear):
     """The order of elements reversed along `axes`; its own transpose."""
 
     is_view = True
@@ -136,7 +147,7 @@ class Flip(Linear):
 
 
 @register("concatenate")
-class Concatenate(Linear):
+class Concatenate(AlongAxes, Linear):
     """The operands joined along `axis`; transposed by the slice that each fills."""
 
     axis: int
@@ -165,6 +176,9 @@ class Concatenate(Linear):
 
     def reference(self, *operands: Array) -> Array:
         return np.concatenate(operands, self.axis)
+
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        return super().batch(spread(operands, batched), (True,) * len(operands))
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         start = sum(primal.shape[self.axis] for primal in primals[:operand])

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import DTypeError, ShapeError
-from irgrad.ir.op import Array, Op, register
+from irgrad.ir.op import Array, register
 from irgrad.ir.types import I64, ArrayType
-from irgrad.ops.base import Flat, bind
+from irgrad.ops.base import AlongAxes, Flat, bind
+from irgrad.ops.batching import spread
 from irgrad.ops.create import iota
 from irgrad.ops.index import gather
 
 
 @register("argsort")
-class Argsort(Flat):
+class Argsort(AlongAxes, Flat):
     """The indices that sort along `axis`."""
 
     axis: int
@@ -32,7 +33,7 @@ class Argsort(Flat):
 
 
 @register("sort")
-class Sort(Op):
+class Sort(AlongAxes):
     """The elements in increasing order along `axis`.
 
     At a point without ties this is a fixed permutation: the tangent is permuted alike, the
@@ -66,23 +67,38 @@ class Sort(Op):
 
 @register("searchsorted")
 class Searchsorted(Flat):
-    """Where to insert each of the second operand into the sorted 1-D first; left or right."""
+    """Where to insert each of the second operand into the sorted first, along its last axis; left
+    or right. Further axes of the first are batches, which the second has in front.
+    """
 
     side: str
 
     def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
         edges, x = operands
-        if edges.ndim != 1 or self.side not in ("left", "right"):
+        if not edges.ndim or self.side not in ("left", "right"):
             raise ShapeError(
                 f"searchsorted takes a 1-D array and side left or right, got {edges}, {self.side!r}"
             )
+        if edges.shape[:-1] != x.shape[: edges.ndim - 1]:
+            raise ShapeError(f"searchsorted: {edges} and {x} differ in their batches")
         if edges.dtype != x.dtype:
             raise DTypeError(f"searchsorted: {edges} and {x} differ in dtype", hint="insert astype")
         return (ArrayType(I64, x.shape),)
 
     def reference(self, *operands: Array) -> Array:
+        edges, x = operands
         side: Any = self.side
-        return np.asarray(np.searchsorted(*operands, side=side), I64)
+        places = np.empty(x.shape, I64)
+        for batch in np.ndindex(edges.shape[:-1]):
+            places[batch] = np.searchsorted(edges[batch], x[batch], side=side)
+        return places
+
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        if batched[0]:
+            operands = spread(operands, batched)
+        elif operands[0].ndim > 1:  # the batches of the edges stay in front
+            return [np.moveaxis(bind(self, operands[0], np.moveaxis(operands[1], 0, -1)), -1, 0)]
+        return [bind(self, *operands)]
 
 
 def sort(x: Any, axis: int) -> Any:

@@ -6,10 +6,10 @@ from typing import Any
 
 from irgrad.ir.op import Array, register_instance
 from irgrad.ir.types import ArrayType
-from irgrad.ops.base import Flat, bind
+from irgrad.ops.base import Flat, Pointwise, bind
 
 
-class StopGradient(Flat):
+class StopGradient(Pointwise, Flat):
     """The identity, whose derivative is taken to be zero."""
 
     name = "stop_gradient"

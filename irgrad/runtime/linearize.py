@@ -85,7 +85,9 @@ class Pullback:
         key = (default_backend(), signature)
         if key in self.programs and not has_traced(leaves):
             forward, backward, run_forward, run_backward = self.programs[key]
-            return self._apply(forward, backward, run_forward(leaves), run_backward)
+            return self._apply(
+                forward, backward, run_forward(leaves), partial(_run, backward, run_backward)
+            )
         forward, backward = self.lower(signature)
         if has_traced(leaves) or has_traced(forward.captured):
             beside = [*leaves, *forward.captured]
@@ -97,7 +99,9 @@ class Pullback:
             )
         programs = forward, backward, Program(forward, key[0]), Program(backward, key[0])
         self.programs[key] = programs
-        return self._apply(forward, backward, programs[2](leaves), programs[3])
+        return self._apply(
+            forward, backward, programs[2](leaves), partial(_run, backward, programs[3])
+        )
 
     def _apply(
         self,
@@ -150,6 +154,11 @@ class Pullback:
         cotangents = map_leaves(place.get, args)
         empty = lowered._replace(graph=second, captured=())
         return forward, with_result(empty, second, cotangents)
+
+
+def _run(lowered: Lowered, program: Program, leaves: list[Any]) -> Any:
+    """A compiled function called on leaves of any kind."""
+    return inline(lowered, leaves) if has_traced(leaves) else program(leaves)
 
 
 def inner_signature(signature: Signature, positions: tuple[Any, ...]) -> Signature:

@@ -5,7 +5,6 @@ confusion."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +15,10 @@ from irgrad.frontend.lower import Lowered, Signature, Static
 from irgrad.frontend.pytree import flatten, unflatten
 from irgrad.frontend.site import defined_at
 from irgrad.ir.graph import Graph, Value
-from irgrad.runtime.compiled import Compiled, Programs, as_callable
-from irgrad.runtime.remember import bound, kept, origin, same
+from irgrad.runtime.compiled import Compiled, as_callable
+from irgrad.runtime.operator import Operator
 from irgrad.runtime.selection import Arguments
-from irgrad.runtime.target import Transformation, lower_target
+from irgrad.runtime.target import lower_target
 
 Argnums = int | str | tuple[int | str, ...]
 
@@ -31,10 +30,8 @@ class Slot:
     output: int
 
 
-class Gradient(Transformation):
-    """`grad` or `value_and_grad` of a function, as a transformation: it can be lowered, nested and
-    compiled.
-    """
+class Gradient(Operator):
+    """`grad` or `value_and_grad` of a function."""
 
     def __init__(
         self,
@@ -44,13 +41,11 @@ class Gradient(Transformation):
         holomorphic: bool,
         with_value: bool,
     ) -> None:
-        self.function = function
+        super().__init__(function, argnums, has_aux, holomorphic, with_value)
         self.argnums = argnums
         self.has_aux = has_aux
         self.holomorphic = holomorphic
         self.with_value = with_value
-        self.key = (argnums, has_aux, holomorphic, with_value)
-        functools.update_wrapper(self, function, updated=())
 
     def lower(self, signature: Signature) -> Lowered:
         """The gradient's graph: the function's nodes, then the adjoint nodes."""
@@ -79,26 +74,6 @@ class Gradient(Transformation):
         elif self.has_aux:
             result = (result, primal[1])
         return with_result(lowered, extended, result)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Compiled at the first call with a signature."""
-        return self._compiled(*args, **kwargs)
-
-    @functools.cached_property
-    def _compiled(self) -> Compiled:
-        return Compiled(self, programs=kept(self, Programs))
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Gradient:
-        """The gradient of an object's method, where a method was decorated."""
-        method = bound(self.function, instance, owner)
-        return self if method is None else Gradient(method, *self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Gradient) and same(self, other)
-
-    def __hash__(self) -> int:
-        owner, way = origin(self)
-        return hash((id(owner), way))
 
     def _check_output(self, lowered: Lowered) -> None:
         name = getattr(self.function, "__name__", "the function")
@@ -241,11 +216,11 @@ def _transformed(
 
 
 def differentiable(f: Any) -> Callable[..., Any]:
-    """The function that a target stands for, to be differentiated."""
+    """The function that a target stands for, to be transformed."""
     function = as_callable(f)
     if not callable(function):
         raise ArgumentError(
-            f"cannot differentiate a {type(f).__name__}",
+            f"cannot transform a {type(f).__name__}",
             hint="pass a function, an expression or a Graph",
         )
     return function.target if isinstance(function, Compiled) else function

@@ -1,0 +1,123 @@
+"""Batching: a graph for one example becomes a graph for many at once.
+
+The batch axis of a value is its first. What does not depend on the example is computed once, by the
+nodes of the graph as they are; every other node is replaced by what its op's batching rule emits.
+Where an op has no rule it is applied to one example after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from irgrad.frontend.tracer import Tracer
+from irgrad.ir.builder import Builder, rebuilt
+from irgrad.ir.bulk import paused_gc
+from irgrad.ir.graph import Graph, Node, Origin, Value, input_value
+from irgrad.ir.types import ArrayType
+from irgrad.ops.base import bind
+from irgrad.ops.linear import broadcast_to
+
+
+@paused_gc()
+def batch(graph: Graph, batched: Sequence[bool], size: int) -> tuple[Graph, list[bool]]:
+    """`graph` for `size` examples at once, and which of its outputs differ between them.
+
+    The inputs that are `batched` (one entry for each, captured ones included) get an axis of `size`
+    in front, and so do the outputs that depend on them."""
+    walk = Batching(graph, batched, size)
+    for node in graph.nodes:
+        walk.visit(node)
+    moved = [walk.values.get(value, value) for value in graph.outputs]
+    outputs = dict(zip(graph.output_names, moved, strict=True))
+    inputs = [walk.values.get(value, value) for value in graph.inputs]
+    return (
+        Graph(graph.name, inputs, walk.builder.nodes, outputs, graph.captured),
+        [value in walk.batched for value in moved],
+    )
+
+
+class Batching:
+    """The walk: where old values have gone, and which of the new ones have a batch axis."""
+
+    def __init__(self, graph: Graph, batched: Sequence[bool], size: int) -> None:
+        self.graph = graph
+        self.size = size
+        self.builder = Builder(Tracer)
+        self.builder.provenance.busy = True
+        self.values: dict[Value, Value] = {}
+        self.images: dict[Node, Node] = {}
+        self.batched: set[Value] = set()
+        for value, is_batched in zip(graph.inputs, batched, strict=True):
+            if is_batched:
+                type = ArrayType(value.type.dtype, (size, *value.type.shape))
+                image = input_value(graph.names[value], type)
+                self.values[value] = image
+                self.batched.add(image)
+
+    def visit(self, node: Node) -> None:
+        """Append what stands for `node` in the batch."""
+        operands = tuple(self.values.get(operand, operand) for operand in node.operands)
+        batched = [operand in self.batched for operand in operands]
+        if not any(batched):
+            self._keep(node, operands)
+            return
+        for old, new in zip(node.outputs, self._apply(node, operands, batched), strict=True):
+            if new.type.ndim != old.type.ndim:
+                self.batched.add(new)
+            self.values[old] = new
+        self._name(node, self.values[Value(node, 0)])
+
+    def _keep(self, node: Node, operands: tuple[Value, ...]) -> None:
+        """The node itself, on what its operands have become."""
+        copy = node
+        origin = node.origin.of if node.origin is not None else None
+        if operands != node.operands or origin in self.images:
+            copy = rebuilt(node, operands, self.images)
+            self.images[node] = copy
+            self.values.update(zip(node.outputs, copy.outputs, strict=True))
+        self.builder.nodes.append(copy)
+
+    def _apply(self, node: Node, operands: tuple[Value, ...], batched: list[bool]) -> list[Value]:
+        traced = [Tracer(self.builder, operand) for operand in operands]
+        with self.builder.emitting(node.location, self._origin(node)):
+            results = node.op.batch(traced, batched)
+            if results is None:
+                results = one_by_one(node, traced, batched, self.size)
+        return [self.builder.lift(result) for result in results]
+
+    def _origin(self, node: Node) -> Origin | None:
+        """A batched adjoint is still whose adjoint it was."""
+        if node.origin is None or isinstance(node.origin.of, str):
+            return node.origin
+        return Origin(node.origin.rule, self.images.get(node.origin.of, node.origin.of))
+
+    def _name(self, node: Node, value: Value) -> None:
+        image = value.node
+        if image.is_input or image.is_constant:
+            return
+        self.images[node] = image
+        if image.name is None:
+            image.name = node.name
+
+
+def one_by_one(
+    node: Node, operands: Sequence[Any], batched: Sequence[bool], size: int
+) -> list[Any]:
+    """The outputs of a node for each example apart, stacked: right for any op, and as long as the
+    batch.
+    """
+    if not size:
+        zeros = [np.zeros((), type.dtype) for type in node.types]
+        builder = operands[0].builder
+        return [
+            broadcast_to(Tracer(builder, builder.constant(zero)), (0, *type.shape))
+            for zero, type in zip(zeros, node.types, strict=True)
+        ]
+    examples: list[tuple[Any, ...]] = []
+    for i in range(size):
+        own = [x[i] if is_batched else x for x, is_batched in zip(operands, batched, strict=True)]
+        results = bind(node.op, *own)
+        examples.append(results if isinstance(results, tuple) else (results,))
+    return [np.stack(column) for column in zip(*examples, strict=True)]

@@ -1,0 +1,47 @@
+"""Operators: transformations that users write, as functions that compile at the first call."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Self
+
+from irgrad.frontend.pytree import flatten
+from irgrad.runtime.compiled import Compiled, Programs
+from irgrad.runtime.remember import bound, kept, origin, same
+from irgrad.runtime.target import Transformation
+
+
+class Operator(Transformation):
+    """A function of functions such as `grad` or `vmap`, applied to one: it can be lowered, nested,
+    called, and decorate a method.
+
+    Two of one type are equal where function and `options` are.
+    """
+
+    def __init__(self, function: Callable[..., Any], *options: Any) -> None:
+        self.function = function
+        self.options = options
+        leaves, tree = flatten(options)
+        self.key = (*leaves, tree)
+        functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compiled at the first call with a signature."""
+        return self._compiled(*args, **kwargs)
+
+    @functools.cached_property
+    def _compiled(self) -> Compiled:
+        return Compiled(self, programs=kept(self, Programs))
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Self:
+        """The operator on an object's method, where a method was decorated."""
+        method = bound(self.function, instance, owner)
+        return self if method is None else type(self)(method, *self.options)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Operator) and same(self, other)
+
+    def __hash__(self) -> int:
+        owner, way = origin(self)
+        return hash((id(owner), way))
