@@ -18,7 +18,8 @@ from irgrad.ops.stop import stop_gradient
 from irgrad.runtime.backend import backends, use_backend
 from irgrad.runtime.check import check_grads
 from irgrad.runtime.compiled import Compiled, compile, trace
-from irgrad.runtime.linearize import jvp, vjp
+from irgrad.runtime.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
+from irgrad.runtime.linearize import jvp, linearize, vjp
 from irgrad.runtime.transforms import grad, value_and_grad
 from irgrad.runtime.vmap import vmap
 
@@ -35,7 +36,13 @@ __all__ = [
     "from_sympy",
     "functions",
     "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
     "jvp",
+    "linearize",
     "parse",
     "spec",
     "stop_gradient",

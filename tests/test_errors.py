@@ -64,7 +64,7 @@ def test_unsupported_ufunc_is_named() -> None:
 
 def test_non_scalar_output() -> None:
     text = message(errors.ShapeError, lambda: irgrad.grad(lambda x: np.sin(x))(X))
-    shows(text, "scalar", "f64[3]", "sum the result", "vjp", "jvp", "test_errors.py")
+    shows(text, "scalar", "f64[3]", "sum the result", "jacobian", "test_errors.py")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_non_scalar_output() -> None:
         (lambda x: None, ("returns None", "is a return missing?")),
         (lambda x: "loss", ("the Python str 'loss'",)),
         (lambda x: 5, ("the Python int 5", "does not depend on the arguments")),
-        (lambda x: (x, x), ("a tuple of 2 values", "has_aux=True", "vjp")),
+        (lambda x: (x, x), ("a tuple of 2 values", "has_aux=True", "jacobian")),
         (lambda x: [x], ("a list of 1 value", "return one scalar")),
         (lambda x: {"loss": x}, ("a dict of 1 value",)),
     ],

@@ -6,7 +6,7 @@ Where an op has no rule it is applied to one example after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,35 +26,37 @@ def batch(graph: Graph, batched: Sequence[bool], size: int) -> tuple[Graph, list
 
     The inputs that are `batched` (one entry for each, captured ones included) get an axis of `size`
     in front, and so do the outputs that depend on them."""
-    walk = Batching(graph, batched, size)
+    builder = Builder(Tracer)
+    builder.provenance.busy = True
+    types = [ArrayType(value.type.dtype, (size, *value.type.shape)) for value in graph.inputs]
+    images = {
+        value: input_value(graph.names[value], type)
+        for value, type, is_batched in zip(graph.inputs, types, batched, strict=True)
+        if is_batched
+    }
+    walk = Batching(builder, images, size)
     for node in graph.nodes:
         walk.visit(node)
     moved = [walk.values.get(value, value) for value in graph.outputs]
     outputs = dict(zip(graph.output_names, moved, strict=True))
-    inputs = [walk.values.get(value, value) for value in graph.inputs]
+    inputs = [images.get(value, value) for value in graph.inputs]
     return (
-        Graph(graph.name, inputs, walk.builder.nodes, outputs, graph.captured),
+        Graph(graph.name, inputs, builder.nodes, outputs, graph.captured),
         [value in walk.batched for value in moved],
     )
 
 
 class Batching:
-    """The walk: where old values have gone, and which of the new ones have a batch axis."""
+    """The walk: where old values have gone, and which of the new ones have a batch axis. It begins
+    with the batched `images` of some values, and appends to `builder`.
+    """
 
-    def __init__(self, graph: Graph, batched: Sequence[bool], size: int) -> None:
-        self.graph = graph
+    def __init__(self, builder: Builder, images: Mapping[Value, Value], size: int) -> None:
+        self.builder = builder
         self.size = size
-        self.builder = Builder(Tracer)
-        self.builder.provenance.busy = True
-        self.values: dict[Value, Value] = {}
+        self.values = dict(images)
         self.images: dict[Node, Node] = {}
-        self.batched: set[Value] = set()
-        for value, is_batched in zip(graph.inputs, batched, strict=True):
-            if is_batched:
-                type = ArrayType(value.type.dtype, (size, *value.type.shape))
-                image = input_value(graph.names[value], type)
-                self.values[value] = image
-                self.batched.add(image)
+        self.batched = set(images.values())
 
     def visit(self, node: Node) -> None:
         """Append what stands for `node` in the batch."""

@@ -15,8 +15,8 @@ from irgrad.ir.types import is_inexact
 def push_forward(
     builder: Builder, graph: Graph, seeds: Mapping[Value, Any], wanted: Sequence[Value]
 ) -> list[Any]:
-    """The tangents of `wanted`, given those of some inputs; zeros where they depend on none.
-    `builder` extends `graph`.
+    """The tangents of `wanted`, given those of some values; zeros where they depend on none.
+    `builder` extends `graph`. The seed of a value in the middle adds to what reaches it.
     """
     tangents: dict[Value, Any] = dict(seeds)
     for node in graph.nodes:
@@ -33,6 +33,8 @@ def push_forward(
             pushed = node.op.jvp(primals, outputs, incoming)
         for value, tangent in zip(node.outputs, pushed, strict=True):
             if tangent is not None and value in outgoing:
+                if value in seeds:
+                    tangent = seeds[value] + tangent
                 name_after(tangent, value, graph, "dot")
                 tangents[value] = tangent
     return [tangents[value] if value in tangents else zero_of(builder, value) for value in wanted]

@@ -1,4 +1,4 @@
-"""vjp and jvp: the derivative of a function at a point, as a linear map run on given
+"""vjp, jvp and linearize: the derivative of a function at a point, as a linear map run on given
 (co)tangents.
 """
 
@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.autodiff.graphs import partition, pullback, pushforward
+from irgrad.autodiff.graphs import beforehand, partition, pullback, pushforward
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.lower import Argument, Lowered, Signature, argument_place, signature_of
 from irgrad.frontend.promote import convert_to
 from irgrad.frontend.pytree import flatten, leaves_of, map_leaves, written_path
 from irgrad.frontend.tracer import Tracer
+from irgrad.ir.graph import Graph, Value
 from irgrad.ir.types import ArrayType, is_inexact
 from irgrad.runtime.backend import default_backend
 from irgrad.runtime.compiled import Compiled, Program, Programs
@@ -68,69 +69,50 @@ class Pushforward(Transformation):
         return with_result(lowered._replace(signature=signature), extended, result)
 
 
-class Pullback:
-    """f split in two programs: forward, which also returns residuals, and backward, from residuals
-    and cotangents.
+class Split:
+    """f at a point in two programs: the first gives the result and residuals, the second is a
+    linear map from residuals and (co)tangents.
     """
 
-    def __init__(self, function: Callable[..., Any], has_aux: bool) -> None:
+    kind: str
+
+    def __init__(self, function: Callable[..., Any], has_aux: bool = False) -> None:
         self.function = function
         self.has_aux = has_aux
         self.programs: dict[tuple[str, Signature], tuple[Lowered, Lowered, Program, Program]]
-        self.programs = kept(function, dict, f"pullback, has_aux={has_aux}")
+        self.programs = kept(function, dict, f"{self.kind}, has_aux={has_aux}")
 
     def __call__(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The result at `args`, its pullback, and aux where there is one."""
+        """The result at `args`, the linear map, and aux where there is one."""
         signature, leaves = signature_of(args, {}, self.function)
         key = (default_backend(), signature)
         if key in self.programs and not has_traced(leaves):
-            forward, backward, run_forward, run_backward = self.programs[key]
-            return self._apply(
-                forward, backward, run_forward(leaves), partial(_run, backward, run_backward)
-            )
-        forward, backward = self.lower(signature)
-        if has_traced(leaves) or has_traced(forward.captured):
-            beside = [*leaves, *forward.captured]
-            return self._apply(
-                forward,
-                backward,
-                inline(forward, leaves),
-                lambda given: inline(backward, given, beside),
-            )
-        programs = forward, backward, Program(forward, key[0]), Program(backward, key[0])
-        self.programs[key] = programs
-        return self._apply(
-            forward, backward, programs[2](leaves), partial(_run, backward, programs[3])
-        )
+            first, second, run_first, run_second = self.programs[key]
+        else:
+            first, second = self.lower(signature)
+            if has_traced(leaves) or has_traced(first.captured):
+                beside = [*leaves, *first.captured]
+                return self._apply(
+                    first,
+                    second,
+                    inline(first, leaves),
+                    lambda given: inline(second, given, beside),
+                )
+            run_first, run_second = Program(first, key[0]), Program(second, key[0])
+            self.programs[key] = first, second, run_first, run_second
+        return self._apply(first, second, run_first(leaves), partial(_run, second, run_second))
 
     def _apply(
         self,
-        forward: Lowered,
-        backward: Lowered,
+        first: Lowered,
+        second: Lowered,
         results: tuple[Any, ...],
         run: Callable[[list[Any]], Any],
     ) -> tuple[Any, ...]:
         out, residuals, *aux = results
-        expected = backward.graph.input_types[len(residuals) :]
-        tree = flatten(out)[1]
-
-        def pullback_of(cotangent: Any) -> tuple[Any, ...]:
-            """The cotangents of the arguments."""
-            given, structure = flatten(cotangent)
-            if structure != tree:
-                raise ArgumentError(
-                    f"the cotangent's structure {structure} differs from the result's {tree}"
-                )
-            wanted = [i for i in range(len(given)) if forward.statics[i] is None]
-            cotangents = [
-                conforming(
-                    given[i], type, partial(written_path, tree, i, "the cotangent"), "result"
-                )
-                for i, type in zip(wanted, expected, strict=True)
-            ]
-            return run([*residuals, *cotangents])
-
-        return out, pullback_of, *aux
+        expected = second.graph.input_types[len(residuals) :]
+        given = self.reader(first, out, expected)
+        return out, lambda *directions: run([*residuals, *given(directions)]), *aux
 
     def lower(self, signature: Signature) -> tuple[Lowered, Lowered]:
         """The two halves."""
@@ -140,20 +122,90 @@ class Pullback:
         every = dict(zip(lowered.graph.output_names, lowered.graph.outputs, strict=True))
         count = sum(isinstance(leaf, Slot) for leaf in leaves_of(out))
         graph = lowered.graph.replace(outputs=dict(islice(every.items(), count)))
-        wrt = differentiable_inputs(lowered)
-        first, second = partition(graph, pullback(graph, wrt))
+        first, second = self.halves(graph, differentiable_inputs(lowered))
         residuals = dict(islice(zip(first.output_names, first.outputs, strict=True), count, None))
         slots = [Slot(len(every) + i) for i in range(len(residuals))]
         first = first.replace(outputs=every | residuals)
         forward = with_result(lowered, first, (out, slots, *aux))
-        args, _ = arguments_of(signature)
-        place = {
-            lowered.signature.traced[graph.inputs.index(value)]: Slot(i)
-            for i, value in enumerate(wrt)
-        }
-        cotangents = map_leaves(place.get, args)
         empty = lowered._replace(graph=second, captured=())
-        return forward, with_result(empty, second, cotangents)
+        return forward, with_result(empty, second, self.template(lowered, out))
+
+    def halves(self, graph: Graph, wrt: Sequence[Value]) -> tuple[Graph, Graph]:
+        """The graphs of the two halves."""
+        raise NotImplementedError
+
+    def template(self, lowered: Lowered, out: Any) -> Any:
+        """What the linear map returns, with a `Slot` for each output of its graph."""
+        raise NotImplementedError
+
+    def reader(
+        self, first: Lowered, out: Any, expected: Sequence[ArrayType]
+    ) -> Callable[[tuple[Any, ...]], list[Any]]:
+        """A function from what the linear map is called with to the inputs of its graph."""
+        raise NotImplementedError
+
+
+class Pullback(Split):
+    """The linear map takes the cotangent of the result to those of the arguments."""
+
+    kind = "pullback"
+
+    def halves(self, graph: Graph, wrt: Sequence[Value]) -> tuple[Graph, Graph]:
+        """The adjoint nodes are the second half."""
+        return partition(graph, pullback(graph, wrt))
+
+    def template(self, lowered: Lowered, out: Any) -> Any:
+        """The arguments, None for those without a derivative."""
+        args, _ = arguments_of(lowered.signature)
+        place = {
+            lowered.signature.traced[lowered.graph.inputs.index(value)]: Slot(i)
+            for i, value in enumerate(differentiable_inputs(lowered))
+        }
+        return map_leaves(place.get, args)
+
+    def reader(
+        self, first: Lowered, out: Any, expected: Sequence[ArrayType]
+    ) -> Callable[[tuple[Any, ...]], list[Any]]:
+        """One cotangent with the structure of the result."""
+        tree = flatten(out)[1]
+
+        def read(directions: tuple[Any, ...]) -> list[Any]:
+            if len(directions) != 1:
+                raise ArgumentError(f"a pullback takes one cotangent, got {len(directions)}")
+            given, structure = flatten(directions[0])
+            if structure != tree:
+                raise ArgumentError(
+                    f"the cotangent's structure {structure} differs from the result's {tree}"
+                )
+            wanted = [i for i in range(len(given)) if first.statics[i] is None]
+            return [
+                conforming(
+                    given[i], type, partial(written_path, tree, i, "the cotangent"), "result"
+                )
+                for i, type in zip(wanted, expected, strict=True)
+            ]
+
+        return read
+
+
+class Linearization(Split):
+    """The linear map takes tangents of the arguments to that of the result."""
+
+    kind = "linearization"
+
+    def halves(self, graph: Graph, wrt: Sequence[Value]) -> tuple[Graph, Graph]:
+        """What depends on tangents is the second half."""
+        return partition(*beforehand(graph, pushforward(graph, wrt)))
+
+    def template(self, lowered: Lowered, out: Any) -> Any:
+        """The result, None for what is no array."""
+        return map_leaves(lambda leaf: leaf if isinstance(leaf, Slot) else None, out)
+
+    def reader(
+        self, first: Lowered, out: Any, expected: Sequence[ArrayType]
+    ) -> Callable[[tuple[Any, ...]], list[Any]]:
+        """A tangent for each argument."""
+        return partial(tangents_for, self.function, first.signature)
 
 
 def _run(lowered: Lowered, program: Program, leaves: list[Any]) -> Any:
@@ -173,6 +225,27 @@ def differentiable_inputs(lowered: Lowered) -> list[Any]:
     """The inputs that are float arguments."""
     arguments = len(lowered.graph.inputs) - lowered.graph.captured
     return [value for value in lowered.graph.inputs[:arguments] if is_inexact(value.type.dtype)]
+
+
+def tangents_for(
+    function: Callable[..., Any], signature: Signature, tangents: tuple[Any, ...]
+) -> list[Any]:
+    """The tangents of the float leaves of the arguments; the others have None or zero."""
+    directions, structure = flatten((tangents, {}))
+    if signature.tree != structure:
+        primals, _ = arguments_of(signature)
+        raise ArgumentError(
+            f"the tangents' structure {flatten(tangents)[1]} differs from the primals' "
+            f"{flatten(primals)[1]}"
+        )
+    along: list[Any] = []
+    for position, (direction, kind) in enumerate(zip(directions, signature.leaves, strict=True)):
+        place = partial(argument_place, function, signature.tree, position, "the tangent of ")
+        if isinstance(kind, Argument) and is_inexact(kind.type.dtype):
+            along.append(conforming(direction, kind.type, place, "primal"))
+        elif not _is_zero(direction):
+            raise no_derivative(place(), kind)
+    return along
 
 
 def conforming(given: Any, expected: ArrayType, place: Callable[[], str], of: str) -> Any:
@@ -221,20 +294,21 @@ def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool =
         raise ArgumentError("jvp takes a tuple of primals and a tuple of tangents")
     function = differentiable(f)
     signature, _ = signature_of(tuple(primals), {}, function)
-    directions, structure = flatten((tuple(tangents), {}))
-    if signature.tree != structure:
-        raise ArgumentError(
-            f"the tangents' structure {flatten(tuple(tangents))[1]} differs from the primals' "
-            f"{flatten(tuple(primals))[1]}"
-        )
-    along: list[Any] = []
-    for position, (direction, kind) in enumerate(zip(directions, signature.leaves, strict=True)):
-        place = partial(argument_place, function, signature.tree, position, "the tangent of ")
-        if isinstance(kind, Argument) and is_inexact(kind.type.dtype):
-            along.append(conforming(direction, kind.type, place, "primal"))
-        elif not _is_zero(direction):
-            raise no_derivative(place(), kind)
+    along = tangents_for(function, signature, tuple(tangents))
     return Pushforward(function, has_aux)(tuple(primals), along)
+
+
+def linearize(f: Any, *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """(f(*primals), f_jvp): f_jvp maps tangents of the arguments to the tangent of the result.
+
+    What does not depend on the tangents is computed once, here, so that each call of f_jvp costs
+    only the linear part; `jvp` does both at once.
+
+    >>> out, f_jvp = linearize(lambda x, y: x * y, 3.0, 5.0)
+    >>> float(out), float(f_jvp(1.0, 0.0)), float(f_jvp(0.0, 1.0))
+    (15.0, 5.0, 3.0)
+    """
+    return Linearization(differentiable(f))(primals)  # pyright: ignore[reportReturnType] -- no aux
 
 
 def _is_zero(direction: Any) -> bool:
@@ -244,4 +318,4 @@ def _is_zero(direction: Any) -> bool:
     return isinstance(direction, (np.ndarray, np.generic)) and not np.any(direction)
 
 
-__all__ = ["build_result", "jvp", "vjp"]
+__all__ = ["build_result", "jvp", "linearize", "vjp"]

@@ -34,7 +34,10 @@ class Arguments:
     a wrong argument is blamed before anything that it leads to.
     """
 
-    def __init__(self, signature: Signature, function: Callable[..., Any]) -> None:
+    def __init__(
+        self, signature: Signature, function: Callable[..., Any], operator: str = "grad"
+    ) -> None:
+        self.operator = operator
         self.signature = signature
         self.function = function
         self.args, self.kwargs = arguments_of(signature)
@@ -107,7 +110,7 @@ class Arguments:
                 )
             return
         place = argument_place(self.function, self.signature.tree, position)
-        raise no_derivative(f"grad with respect to {place}", leaf)
+        raise no_derivative(f"{self.operator} with respect to {place}", leaf)
 
 
 def no_derivative(what: str, leaf: Any) -> IrgradError:

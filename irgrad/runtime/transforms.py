@@ -92,7 +92,7 @@ class Gradient(Operator):
             raise ShapeError(
                 f"grad needs a scalar, {name} returns {type}",
                 location=location,
-                hint="sum the result, or use vjp or jvp for arrays",
+                hint="sum the result, or use jacobian for the derivatives of all its elements",
             )
         if type.dtype.kind not in "fc":
             raise DTypeError(
@@ -152,7 +152,7 @@ def described(template: Any) -> str:
 
 def _scalar_remedy(template: Any) -> str:
     if not isinstance(template, Static):
-        return "return one scalar, has_aux=True for results beside it, or use vjp"
+        return "return one scalar, has_aux=True for results beside it, or use jacobian"
     if template.value is None:
         return "is a return missing?"
     if isinstance(template.value, (bool, int)):
@@ -207,12 +207,17 @@ def value_and_grad(
 def _transformed(
     f: Any, argnums: Any, has_aux: bool, holomorphic: bool, with_value: bool
 ) -> Gradient:
+    return Gradient(differentiable(f), checked_argnums(argnums), has_aux, holomorphic, with_value)
+
+
+def checked_argnums(argnums: Any) -> Argnums:
+    """`argnums` as an int, a name, or a tuple of them."""
     if isinstance(argnums, list):
         argnums = tuple(argnums)
     for argnum in argnums if isinstance(argnums, tuple) else (argnums,):
         if not isinstance(argnum, (int, str)) or isinstance(argnum, bool):
             raise ArgumentError(f"argnums must be ints, names or a tuple of them, got {argnum!r}")
-    return Gradient(differentiable(f), argnums, has_aux, holomorphic, with_value)
+    return argnums
 
 
 def differentiable(f: Any) -> Callable[..., Any]:
