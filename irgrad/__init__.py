@@ -18,6 +18,7 @@ from irgrad.ops.stop import stop_gradient
 from irgrad.runtime.backend import backends, use_backend
 from irgrad.runtime.check import check_grads
 from irgrad.runtime.compiled import Compiled, compile, trace
+from irgrad.runtime.custom import checkpoint, custom_jvp, custom_vjp
 from irgrad.runtime.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from irgrad.runtime.linearize import jvp, linearize, vjp
 from irgrad.runtime.transforms import grad, value_and_grad
@@ -30,7 +31,10 @@ __all__ = [
     "Graph",
     "backends",
     "check_grads",
+    "checkpoint",
     "compile",
+    "custom_jvp",
+    "custom_vjp",
     "expression",
     "from_json",
     "from_sympy",

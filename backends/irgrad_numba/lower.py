@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from irgrad.ir.graph import Node, Value
 from irgrad.ir.types import SHORT, Shape, contiguous_strides
+from irgrad.ops.call import Barrier
 from irgrad.ops.cast import Astype
 from irgrad.ops.create import Iota
 from irgrad.ops.elementwise import Elementwise
@@ -258,6 +259,7 @@ RULES: dict[type, Callable[[Lowering, Node, Place], Demand]] = {
     Elementwise: _elementwise,
     Where: _elementwise,
     Astype: _cast,
+    Barrier: _moved(lambda low, node, place: place),
     StopGradient: _moved(lambda low, node, place: place),
     Transpose: _moved(_before_transpose),
     Slice: _moved(_before_slice),

@@ -23,6 +23,7 @@ from typing import Any
 
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.types import SHORT, Shape
+from irgrad.ops.call import Barrier
 from irgrad.ops.cast import Astype
 from irgrad.ops.contract import Contract, split_spec
 from irgrad.ops.create import Iota
@@ -37,7 +38,7 @@ from irgrad_numba.elementwise import cost_of, row_of
 from irgrad_numba.index import View, contiguous, reshaped
 from irgrad_numba.products import Gemm, gemm_of
 
-VIEWS = (BroadcastTo, Reshape, Transpose, Slice, Flip, StopGradient)
+VIEWS = (BroadcastTo, Reshape, Transpose, Slice, Flip, StopGradient, Barrier)
 MOVES = (Pad, Concatenate, Iota)
 REDUCTIONS: dict[type, str] = {
     Sum: "add", Prod: "multiply", Max: "maximum", Min: "minimum",
@@ -424,7 +425,7 @@ def viewed(node: Node, source: View) -> View | None:
     op, shape, result = node.op, node.operands[0].type.shape, node.types[0].shape
     p = op.parameters
     strides = source.strides
-    if isinstance(op, StopGradient):
+    if isinstance(op, (StopGradient, Barrier)):
         return source
     if isinstance(op, BroadcastTo):
         own = tuple(0 if e == 1 else s for e, s in zip(shape, strides, strict=True))

@@ -36,6 +36,11 @@ _OUTER: contextvars.ContextVar[Builder | None] = contextvars.ContextVar(
 )
 
 
+def is_lowering() -> bool:
+    """Whether a function is being lowered, so that calls may close over traced values."""
+    return _OUTER.get() is not None
+
+
 class Argument(NamedTuple):
     """A traced leaf of the arguments: its type, and whether it is a Python number (weak
     promotion).

@@ -5,6 +5,7 @@ Importing this package registers every op.
 
 from irgrad.ops import (
     arithmetic,
+    call,
     cast,
     contract,
     create,
@@ -27,6 +28,7 @@ from irgrad.ops import (
 
 __all__ = [
     "arithmetic",
+    "call",
     "cast",
     "contract",
     "create",

@@ -19,6 +19,7 @@ from irgrad.passes.contract_rules import CONTRACTIONS
 from irgrad.passes.cse import cse
 from irgrad.passes.dce import dce
 from irgrad.passes.fold import fold
+from irgrad.passes.inline import inline
 from irgrad.passes.rewrite import rewrite
 from irgrad.passes.simplify import simplify
 
@@ -32,6 +33,7 @@ def contract(graph: Graph) -> Graph:
 
 
 PASSES: dict[str, Callable[[Graph], Graph]] = {
+    "inline": inline,
     "dce": dce,
     "cse": cse,
     "fold": fold,
@@ -40,6 +42,7 @@ PASSES: dict[str, Callable[[Graph], Graph]] = {
 }
 
 PIPELINE: tuple[str, ...] = (
+    "inline",  # the other passes, and backends, know no calls
     "dce",  # what the user computed and did not return needs no further work
     "fold",  # derivative rules leave arithmetic on constants (p - 1, 1 * c)
     "simplify",  # unit factors, broadcasts and reshapes of the reverse pass
@@ -52,6 +55,7 @@ PIPELINE: tuple[str, ...] = (
 
 assert PIPELINE.index("fold") < PIPELINE.index("simplify"), "rules look at constants"
 assert PIPELINE.index("cse") < PIPELINE.index("contract"), "single uses are known only after cse"
+assert PIPELINE[0] == "inline", "no other pass looks into calls"
 assert PIPELINE[-1] == "dce", "rules leave dead nodes"
 
 

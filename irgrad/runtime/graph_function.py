@@ -18,6 +18,7 @@ from irgrad.ir.builder import Builder
 from irgrad.ir.evaluate import evaluate
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.types import SHORT, ArrayType
+from irgrad.ops.call import inlined
 
 
 class GraphFunction:
@@ -81,7 +82,7 @@ class GraphFunction:
 
     def _inline(self, builder: Builder, values: Sequence[Any]) -> list[Any]:
         operands: list[Value] = [builder.lift(value) for value in values]
-        return [Tracer(builder, output) for output in builder.inline(self.graph, operands)]
+        return [Tracer(builder, output) for output in builder.inline(inlined(self.graph), operands)]
 
     def __repr__(self) -> str:
         return f"<function of the graph @{self.graph.name}({self._listed()})>"

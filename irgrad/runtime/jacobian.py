@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.autodiff.calls import settled, with_residuals
 from irgrad.autodiff.graphs import pushforward
 from irgrad.autodiff.jacobian import jacobian as jacobian_of
 from irgrad.errors import ArgumentError, DTypeError, OptionError
@@ -52,7 +53,11 @@ class Jacobian(Operator):
         template, *aux = with_aux(template, self.function) if has_aux else (template,)
         outputs = self._outputs(lowered, template, holomorphic)
         forward = self._forward([lowered.graph.outputs[i] for i in outputs], wrt, mode, holomorphic)
-        extended = jacobian_of(lowered.graph, outputs, wrt, forward)
+        if not forward:
+            graph, places = with_residuals(lowered.graph)
+            lowered = lowered._replace(graph=graph)
+            wrt = [places.get(value, value) for value in wrt]
+        extended = settled(jacobian_of(lowered.graph, outputs, wrt, forward))
         count = len(lowered.graph.outputs)
 
         def blocks(leaf: Any) -> Any:

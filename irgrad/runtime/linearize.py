@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.autodiff.calls import settled, with_residuals
 from irgrad.autodiff.graphs import beforehand, partition, pullback, pushforward
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.lower import Argument, Lowered, Signature, argument_place, signature_of
@@ -117,6 +118,7 @@ class Split:
     def lower(self, signature: Signature) -> tuple[Lowered, Lowered]:
         """The two halves."""
         lowered = lower_target(self.function, signature)
+        lowered = lowered._replace(graph=self.prepared(lowered.graph))
         template = result_template(lowered)
         out, *aux = with_aux(template, self.function) if self.has_aux else (template,)
         every = dict(zip(lowered.graph.output_names, lowered.graph.outputs, strict=True))
@@ -125,10 +127,14 @@ class Split:
         first, second = self.halves(graph, differentiable_inputs(lowered))
         residuals = dict(islice(zip(first.output_names, first.outputs, strict=True), count, None))
         slots = [Slot(len(every) + i) for i in range(len(residuals))]
-        first = first.replace(outputs=every | residuals)
+        first = settled(first.replace(outputs=every | residuals))
         forward = with_result(lowered, first, (out, slots, *aux))
         empty = lowered._replace(graph=second, captured=())
         return forward, with_result(empty, second, self.template(lowered, out))
+
+    def prepared(self, graph: Graph) -> Graph:
+        """The graph of f as the mode needs it."""
+        return graph
 
     def halves(self, graph: Graph, wrt: Sequence[Value]) -> tuple[Graph, Graph]:
         """The graphs of the two halves."""
@@ -149,6 +155,10 @@ class Pullback(Split):
     """The linear map takes the cotangent of the result to those of the arguments."""
 
     kind = "pullback"
+
+    def prepared(self, graph: Graph) -> Graph:
+        """With the residuals of custom rules."""
+        return with_residuals(graph)[0]
 
     def halves(self, graph: Graph, wrt: Sequence[Value]) -> tuple[Graph, Graph]:
         """The adjoint nodes are the second half."""

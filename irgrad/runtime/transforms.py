@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from irgrad.autodiff.calls import settled, with_residuals
 from irgrad.autodiff.graphs import gradient
 from irgrad.errors import ArgumentError, DTypeError, ShapeError
 from irgrad.frontend.lower import Lowered, Signature, Static
@@ -54,12 +55,13 @@ class Gradient(Operator):
         for argnum in argnums:
             arguments.check(argnum, self.holomorphic)
         lowered = lower_target(self.function, signature)
-        graph = lowered.graph
+        graph, _ = with_residuals(lowered.graph)
+        lowered = lowered._replace(graph=graph)
         self._check_output(lowered)
         selections = [arguments.select(argnum, lowered) for argnum in argnums]
         wrt = [value for selection in selections for value in selection.values]
         self._check_inner(wrt)
-        extended = gradient(graph, 0, wrt)
+        extended = settled(gradient(graph, 0, wrt))
         first = len(graph.outputs)
         gradients: list[Any] = []
         for selection in selections:

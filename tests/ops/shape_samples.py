@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+import irgrad
 from tests.ops.samples import BOOL, C128, F32, F64, I32, I64, draw, sampled
 
 X = draw((3, 4))
@@ -35,6 +36,15 @@ sampled("concatenate", draw((2, 3)), draw((2, 1)), axis=1)
 sampled("where", np.array(True), draw((2, 1)), draw((3,)))
 sampled("where", np.zeros((0, 2), bool), draw((2,)), draw(()))
 sampled("where", X > 0, X, np.full_like(X, np.inf), wrt=())
+
+for x in (X, Z, draw(())):
+    sampled("barrier", x, draw((2,)))
+BODY = irgrad.parse("""
+    graph @f(%x: f64[3,4], %y: f64[4]) -> (z: f64[3,4], x: f64[3,4]) {
+      %z: f64[3,4] = multiply(%x, %y)
+      return z=%z, x=%x
+    }""")
+sampled("call", X, draw((4,)), wrt=(), body=BODY, label="custom_jvp f")
 
 for source in (X, Z, HALF, WHOLE, WHOLE > 2, draw(()), draw((0, 2))):
     for target in (F64, F32, C128, I32, I64, BOOL):

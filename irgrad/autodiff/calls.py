@@ -1,0 +1,227 @@
+"""Calls under differentiation and batching: `checkpoint`, batched rules, and calls whose reverse
+mode needs residuals of another program than their body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from irgrad.autodiff.batch import batch
+from irgrad.autodiff.graphs import pullback, pushforward
+from irgrad.frontend.tracer import Tracer
+from irgrad.ir.builder import Builder, rebuilt
+from irgrad.ir.graph import Graph, Node, Value, input_value
+from irgrad.ir.types import ArrayType, is_inexact
+from irgrad.ops.base import bind
+from irgrad.ops.batching import size_of
+from irgrad.ops.call import BARRIER, Call, Rule, apply, inlined, splice
+from irgrad.ops.linear import broadcast_to, zeros_like
+from irgrad.passes.dce import dce
+
+
+def with_residuals(graph: Graph) -> tuple[Graph, dict[Value, Value]]:
+    """`graph` made ready for reverse mode, and where its values have gone: a call whose rule splits
+    becomes the rule's forward program and a call that hands its results on. `settled` undoes the
+    latter once adjoint nodes are there.
+    """
+    nodes: list[Node] = []
+    values: dict[Value, Value] = {}
+    images: dict[Node, Node] = {}
+    for node in graph.nodes:
+        operands = tuple(values.get(operand, operand) for operand in node.operands)
+        split = node.op.rule.split(node.op) if isinstance(node.op, Call) and node.op.rule else None
+        if split is not None:
+            forward, rule = split
+            results = splice(forward, operands, nodes, node.location, node.origin)
+            count = len(node.types)
+            given = (*results[:count], *operands, *results[count:])
+            op = Call(_first(given, count), node.op.parameters["label"]).ruled(rule)
+            copy = Node(op, given, node.types, name=node.name, location=node.location)
+        elif operands != node.operands or (node.origin and node.origin.of in images):
+            copy = rebuilt(node, operands, images)
+        else:
+            nodes.append(node)
+            continue
+        nodes.append(copy)
+        images[node] = copy
+        values.update(zip(node.outputs, copy.outputs, strict=True))
+    if not values:
+        return graph, values
+    outputs = [values.get(value, value) for value in graph.outputs]
+    named = dict(zip(graph.output_names, outputs, strict=True))
+    return graph.replace(nodes=nodes, outputs=named), values
+
+
+def settled(graph: Graph) -> Graph:
+    """`graph` without the calls that hand on the results of `with_residuals`."""
+    return inlined(graph, lambda call: not call.body.nodes)
+
+
+def _first(values: Sequence[Value], count: int) -> Graph:
+    """The graph that gives the first of its inputs back."""
+    inputs = [input_value(f"x{i}", value.type) for i, value in enumerate(values)]
+    return Graph("given", inputs, [], {f"out_{i}": x for i, x in enumerate(inputs[:count])})
+
+
+class Checkpoint(Rule):
+    """Reverse mode computes the body again instead of keeping what it computed.
+
+    A barrier on the operands, which waits for the cotangents, keeps the second computation apart
+    from the first."""
+
+    def jvp(
+        self, op: Call, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
+    ) -> Sequence[Any]:
+        along = [x for x, t in zip(op.body.inputs, tangents, strict=True) if t is not None]
+        pushed = pushforward(op.body, along)
+        given = [t for t in tangents if t is not None]
+        results = apply(primals[0].builder, only_new(op.body, pushed), [*primals, *given])
+        return [
+            tangent if is_inexact(type.dtype) else None
+            for tangent, type in zip(results, op.body.output_types, strict=True)
+        ]
+
+    def vjp(
+        self,
+        op: Call,
+        primals: Sequence[Any],
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        wanted: Sequence[bool],
+    ) -> Sequence[Any]:
+        body, _ = with_residuals(op.body)
+        inputs = [x for x, want in zip(body.inputs, wanted, strict=True) if want]
+        pulled = only_new(body, settled(pullback(body, inputs)))
+        arrived = next(c for c in cotangents if c is not None)
+        again = [x if x.value.constant is not None else bind(BARRIER, x, arrived) for x in primals]
+        seeds = [
+            zeros_like(y) if c is None else c for c, y in zip(cotangents, outputs, strict=True)
+        ]
+        results = iter(apply(primals[0].builder, pulled, [*again, *seeds]))
+        return [next(results) if want else None for want in wanted]
+
+    def batch(self, op: Call, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        body, _ = batch(op.body, batched, size_of(operands, batched))
+        return _tuple(bind(Call(body, op.label).ruled(self), *operands))
+
+
+CHECKPOINT = Checkpoint()
+
+
+def only_new(graph: Graph, joint: Graph) -> Graph:
+    """A pullback or pushforward of `graph` with nothing but what was added to it as outputs."""
+    outputs = list(zip(joint.output_names, joint.outputs, strict=True))[len(graph.outputs) :]
+    return dce(joint.replace(outputs=dict(outputs)))
+
+
+def _tuple(result: Any) -> tuple[Any, ...]:
+    return result if isinstance(result, tuple) else (result,)
+
+
+class Batched(Rule):
+    """The rule of a call whose body was batched: its rule for one example, batched."""
+
+    def __init__(self, rule: Rule, op: Call, batched: Sequence[bool], size: int) -> None:
+        self.rule = rule
+        self.op = op
+        self.batched = list(batched)
+        self.size = size
+
+    @staticmethod
+    def call(rule: Rule, op: Call, operands: Sequence[Any], batched: Sequence[bool]) -> Any:
+        """The outputs of a call for a batch."""
+        size = size_of(operands, batched)
+        body, _ = batch(op.body, batched, size)
+        return _tuple(bind(Call(body, op.label).ruled(Batched(rule, op, batched, size)), *operands))
+
+    def batch(self, op: Call, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        return Batched.call(self, op, operands, batched)
+
+    def jvp(
+        self, op: Call, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
+    ) -> Sequence[Any]:
+        one = self.op
+        count = len(one.body.inputs)
+        given = [k for k, t in enumerate(tangents) if t is not None]
+        types = [*one.body.input_types, *one.body.output_types]
+        types += [one.body.input_types[k] for k in given]
+
+        def rule(*values: Any) -> Sequence[Any]:
+            mine: list[Any] = [None] * count
+            for k, tangent in zip(given, values[len(types) - len(given) :], strict=True):
+                mine[k] = tangent
+            return self.rule.jvp(one, values[:count], values[count : len(types) - len(given)], mine)
+
+        operands = [*primals, *outputs, *(tangents[k] for k in given)]
+        results = self._apply(rule, types, operands)
+        return [
+            t if t is None or t.ndim == y.ndim else broadcast_to(t, y.shape)
+            for t, y in zip(results, outputs, strict=True)
+        ]
+
+    def vjp(
+        self,
+        op: Call,
+        primals: Sequence[Any],
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        wanted: Sequence[bool],
+    ) -> Sequence[Any]:
+        one = self.op
+        count, total = len(one.body.inputs), len(one.body.inputs) + len(one.body.outputs)
+        given = [k for k, c in enumerate(cotangents) if c is not None]
+        types = [*one.body.input_types, *one.body.output_types]
+        types += [one.body.output_types[k] for k in given]
+
+        def rule(*values: Any) -> Sequence[Any]:
+            mine: list[Any] = [None] * len(cotangents)
+            for k, cotangent in zip(given, values[total:], strict=True):
+                mine[k] = cotangent
+            return self.rule.vjp(one, values[:count], values[count:total], mine, wanted)
+
+        results = self._apply(rule, types, [*primals, *outputs, *(cotangents[k] for k in given)])
+        return [
+            None if c is None else self._gathered(c, x, is_batched)
+            for c, x, is_batched in zip(results, primals, self.batched, strict=True)
+        ]
+
+    def _gathered(self, cotangent: Any, primal: Any, is_batched: bool) -> Any:
+        """The cotangent of an operand: what all examples share adds theirs up."""
+        if is_batched:
+            same = cotangent.ndim == primal.ndim
+            return cotangent if same else broadcast_to(cotangent, primal.shape)
+        return np.sum(cotangent, 0) if cotangent.ndim > primal.ndim else cotangent * self.size
+
+    def split(self, op: Call) -> tuple[Graph, Rule] | None:
+        found = self.rule.split(self.op)
+        if found is None:
+            return None
+        forward, rule = found
+        many, differ = batch(forward, self.batched, self.size)
+        count = len(self.op.body.outputs)
+        values = (*forward.outputs[:count], *forward.inputs, *forward.outputs[count:])
+        one = Call(_first(values, count), self.op.label)
+        flags = [*differ[:count], *self.batched, *differ[count:]]
+        return many, Batched(rule, one, flags, self.size)
+
+    def _apply(
+        self, rule: Callable[..., Sequence[Any]], types: Sequence[ArrayType], operands: list[Any]
+    ) -> list[Any]:
+        """`rule`, written for one example, on the operands of the batch."""
+        builder = Builder(Tracer)
+        inputs = [builder.input(f"x{i}", type) for i, type in enumerate(types)]
+        with builder.emitting(None, None):
+            results = rule(*inputs)
+        outputs = {
+            f"out_{i}": builder.lift(result)
+            for i, result in enumerate(results)
+            if result is not None
+        }
+        graph, _ = builder.finish("rule", outputs)
+        flags = [x.ndim > type.ndim for x, type in zip(operands, types, strict=True)]
+        many = batch(dce(graph), flags, self.size)[0]
+        found = iter(apply(operands[0].builder, many, operands))
+        return [None if result is None else next(found) for result in results]

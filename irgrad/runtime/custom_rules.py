@@ -1,0 +1,439 @@
+"""The rules of `custom_jvp` and `custom_vjp`, between the user's functions and the graph.
+
+A rule is lowered when a derivative is taken, for the types of one call, and its nodes become part
+of the derivative's graph. Arrays that it closes over are constants of that graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from irgrad.autodiff.calls import Batched, only_new, settled, with_residuals
+from irgrad.autodiff.graphs import pullback
+from irgrad.errors import (
+    ArgumentError,
+    IrgradError,
+    Location,
+    ShapeError,
+    TraceError,
+    UnsupportedError,
+)
+from irgrad.frontend.lower import Argument, Lowered, Signature, lower
+from irgrad.frontend.promote import convert_to
+from irgrad.frontend.pytree import flatten, leaves_of, map_leaves, unflatten, written_path
+from irgrad.frontend.site import defined_at
+from irgrad.frontend.tracer import Tracer
+from irgrad.ir.builder import Builder, substitute
+from irgrad.ir.graph import Graph, Node, Value, constant_value, input_value
+from irgrad.ir.types import ArrayType, is_inexact
+from irgrad.ops.call import Call, Rule, apply
+from irgrad.ops.linear import zeros_like
+from irgrad.runtime.target import has_traced
+from irgrad.runtime.transforms import Slot, described, result_template
+
+
+@dataclass(frozen=True)
+class Array:
+    """A leaf that stands for an array of a type (an `Argument` itself would be a pytree node)."""
+
+    argument: Argument
+
+    @property
+    def smooth(self) -> bool:
+        """Whether it has derivatives."""
+        return is_inexact(self.argument.type.dtype)
+
+
+class Site(NamedTuple):
+    """One call of a custom function: its name, where it stands, the signature of its arguments that
+    may be differentiated, the others by position, and what it became.
+    """
+
+    name: str
+    location: Location | None
+    signature: Signature
+    fixed: tuple[tuple[int, Any], ...]
+    lowered: Lowered
+
+    def merged(self, args: Sequence[Any]) -> list[Any]:
+        """All arguments by position."""
+        merged = list(args)
+        for position, value in self.fixed:
+            merged.insert(position, value)
+        return merged
+
+    def arguments(self) -> tuple[Any, ...]:
+        """The arguments that may be differentiated, as pytrees of `Array`s and static values."""
+        leaves = [Array(x) if isinstance(x, Argument) else x.value for x in self.signature.leaves]
+        return unflatten(self.signature.tree, leaves)[0]
+
+
+class UserRule(Rule):
+    """The rule of one call of a custom function."""
+
+    kind: str
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    def batch(self, op: Call, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        return Batched.call(self, op, operands, batched)
+
+    def check_closure(self, differentiated: Sequence[bool]) -> None:
+        """Refuse a derivative with respect to what the function closes over, of which its rule
+        knows nothing; its values follow the arguments among the operands.
+        """
+        if any(differentiated[len(self.site.signature.traced) :]):
+            raise TraceError(
+                f"{self.site.name} closes over a value that is differentiated, which its "
+                f"{self.kind} rule does not cover",
+                location=self.site.location,
+                hint=f"pass it to {self.site.name} as an argument",
+            )
+
+    def lowered(self, function: Callable[..., Any] | None, what: str, args: Any) -> Lowered:
+        """A part of the rule, lowered for arguments given as `Array`s and static values."""
+        if function is None:
+            method = "defvjp" if self.kind == "custom_vjp" else "defjvp"
+            raise UnsupportedError(
+                f"{self.site.name} is a {self.kind} function without a rule",
+                location=self.site.location,
+                hint=f"give it one: {self.site.name}.{method}(...)",
+            )
+        leaves, tree = flatten(args)
+        traced = [leaf.argument for leaf in leaves if isinstance(leaf, Array)]
+
+        def run(*given: Any) -> Any:
+            remaining = iter(given)
+            filled = [next(remaining) if isinstance(x, Array) else x for x in leaves]
+            return function(*unflatten(tree, filled))
+
+        run.__name__ = f"{self.site.name}_{what}"
+        signature = Signature(flatten((tuple(range(len(traced))), {}))[1], tuple(traced))
+        closed_over = TraceError(
+            f"{what} of {self.site.name} closes over a traced value",
+            location=defined_at(function),
+            hint=f"pass it to {self.site.name} as an argument",
+        )
+        try:
+            lowered = lower(run, signature)
+        except TraceError as error:
+            raise (closed_over if "escaped" in error.message else error) from None
+        if has_traced(lowered.captured):
+            raise closed_over
+        graph = lowered.graph
+        constants = map(constant_value, lowered.captured)
+        return lowered._replace(graph=with_constants(graph, list(constants)), captured=())
+
+    def expect(
+        self, lowered: Lowered, what: str, template: Any, types: Sequence[Any], tree: Any
+    ) -> list[Slot | None]:
+        """The leaves of a part of a rule's result, which must have the structure `tree` and, where
+        `types` has one, that shape. None in the place of a leaf, or a subtree, is zero.
+        """
+        expected = unflatten(tree, range(len(types)))
+        found: list[Slot | None] = [None] * len(types)
+        if _is_none(template):
+            return found
+        leaves, structure = flatten(template)
+        if structure != tree:
+            raise ArgumentError(
+                f"{what} of {self.site.name} returns {_drawn(template)}, expected the structure "
+                f"{_drawn(expected)}",
+                location=self.site.location,
+            )
+        for position, (leaf, type) in enumerate(zip(leaves, types, strict=True)):
+            if _is_none(leaf) or type is None:
+                continue
+            place = written_path(tree, position, "the result")
+            if not isinstance(leaf, Slot):
+                raise ArgumentError(
+                    f"{what} of {self.site.name}: {place} is {described(leaf)}, expected {type}",
+                    location=self.site.location,
+                )
+            got = lowered.graph.outputs[leaf.output]
+            if got.type.shape != type.shape:
+                raise ShapeError(
+                    f"{what} of {self.site.name}: {place} is {got.type}, expected {type}",
+                    location=got.node.location or self.site.location,
+                )
+            found[position] = leaf
+        return found
+
+
+def _is_none(leaf: Any) -> bool:
+    return leaf is None or (not isinstance(leaf, Slot) and getattr(leaf, "value", 0) is None)
+
+
+def _drawn(tree: Any) -> str:
+    """A structure as Python writes it."""
+    return repr(map_leaves(lambda leaf: ..., tree)).replace("Ellipsis", "...")
+
+
+def with_constants(graph: Graph, constants: Sequence[Value]) -> Graph:
+    """`graph` with constants in place of its last inputs."""
+    if not constants:
+        return graph
+    inputs = graph.inputs[: len(graph.inputs) - len(constants)]
+    nodes: list[Node] = []
+    outputs = substitute(graph, [*inputs, *constants], nodes.append)
+    return Graph(graph.name, inputs, nodes, dict(zip(graph.output_names, outputs, strict=True)))
+
+
+def converted(
+    graph: Graph, inputs: Sequence[Value], outputs: Sequence[tuple[Value, ArrayType]]
+) -> Graph:
+    """`graph` on `inputs`, its chosen outputs converted to their types."""
+    builder = Builder(Tracer)
+    builder.inputs, builder.nodes = list(inputs), list(graph.nodes)
+    results: dict[str, Value] = {}
+    for i, (value, type) in enumerate(outputs):
+        with builder.emitting(value.node.location, None):
+            results[f"out_{i}"] = builder.lift(convert_to(Tracer(builder, value), type.dtype))
+    return Graph(graph.name, inputs, builder.nodes, results)
+
+
+class JvpRule(UserRule):
+    """That of `custom_jvp`: reverse mode is the transpose of the user's rule in its tangents."""
+
+    kind = "custom_jvp"
+
+    def __init__(self, site: Site, function: Callable[..., Any] | None) -> None:
+        super().__init__(site)
+        self.function = function
+
+    @cached_property
+    def _smooth(self) -> list[int]:
+        """The arguments that have tangents."""
+        traced = [self.site.signature.leaves[i] for i in self.site.signature.traced]
+        return [k for k, leaf in enumerate(traced) if is_inexact(leaf.type.dtype)]
+
+    @cached_property
+    def _graph(self) -> tuple[Graph, list[int]]:
+        """From arguments and tangents to the tangents of results, and which results these are."""
+        primals = self.site.arguments()
+        tangents = map_leaves(lambda x: x if isinstance(x, Array) and x.smooth else None, primals)
+        fixed = tuple(value for _, value in self.site.fixed)
+        lowered = self.lowered(self.function, "jvp", (*fixed, primals, tangents))
+        template = result_template(lowered)
+        if not isinstance(template, tuple) or len(template) != 2:
+            raise ArgumentError(
+                f"jvp of {self.site.name} must return (result, tangent), got {described(template)}",
+                location=self.site.location,
+            )
+        whole = self.site.lowered
+        outputs = iter(whole.graph.output_types)
+        types = [None if static is not None else next(outputs) for static in whole.statics]
+        self.expect(lowered, "jvp", template[0], types, whole.result_tree)
+        slots = self.expect(lowered, "jvp", template[1], types, whole.result_tree)
+        slots = [slot for slot, type in zip(slots, types, strict=True) if type is not None]
+        found = {
+            k: (lowered.graph.outputs[slot.output], type)
+            for k, (slot, type) in enumerate(zip(slots, whole.graph.output_types, strict=True))
+            if slot is not None and is_inexact(type.dtype)
+        }
+        graph = converted(lowered.graph, lowered.graph.inputs, list(found.values()))
+        return graph, list(found)
+
+    def jvp(
+        self, op: Call, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
+    ) -> Sequence[Any]:
+        self.check_closure([tangent is not None for tangent in tangents])
+        graph, places = self._graph
+        given = [
+            zeros_like(primals[k]) if tangents[k] is None else tangents[k] for k in self._smooth
+        ]
+        count = len(self.site.signature.traced)
+        results = apply(primals[0].builder, graph, [*primals[:count], *given])
+        found = dict(zip(places, results, strict=True))
+        return [found.get(k) for k in range(len(outputs))]
+
+    def vjp(
+        self,
+        op: Call,
+        primals: Sequence[Any],
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        wanted: Sequence[bool],
+    ) -> Sequence[Any]:
+        self.check_closure(wanted)
+        graph, places = self._graph
+        count = len(self.site.signature.traced)
+        chosen = [i for i, k in enumerate(self._smooth) if wanted[k]]
+        graph, _ = with_residuals(graph)
+        pulled = pullback(graph, [graph.inputs[count + i] for i in chosen])
+        seeds = [zeros_like(outputs[k]) if cotangents[k] is None else cotangents[k] for k in places]
+        at = [*primals[:count], *(zeros_like(primals[k]) for k in self._smooth), *seeds]
+        results = apply(primals[0].builder, only_new(graph, settled(pulled)), at)
+        found = {self._smooth[i]: result for i, result in zip(chosen, results, strict=True)}
+        return [found.get(k) for k in range(len(primals))]
+
+
+class VjpRule(UserRule):
+    """That of `custom_vjp`. In reverse mode the user's fwd takes the place of the function, and its
+    residuals go to bwd.
+    """
+
+    kind = "custom_vjp"
+
+    def __init__(
+        self, site: Site, fwd: Callable[..., Any] | None, bwd: Callable[..., Any] | None
+    ) -> None:
+        super().__init__(site)
+        self.fwd = fwd
+        self.bwd = bwd
+
+    def jvp(
+        self, op: Call, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
+    ) -> Sequence[Any]:
+        raise UnsupportedError(
+            f"forward mode of {self.site.name}, which has a custom_vjp rule",
+            location=self.site.location,
+            hint="use reverse mode (grad, vjp, jacrev), give the function a custom_jvp rule, which "
+            "serves both modes, or, for forward over reverse, let fwd not call the function itself",
+        )
+
+    @cached_property
+    def _forward(self) -> tuple[Graph, Any]:
+        """From the operands of the call to its outputs and residuals; and these as a pytree of
+        `Array`s and static values.
+        """
+        site = self.site
+        fwd = self.fwd and (lambda *args: self.fwd(*site.merged(args)))  # pyright: ignore[reportOptionalCall] -- checked
+        lowered = self.lowered(fwd, "fwd", site.arguments())
+        template = result_template(lowered)
+        if not isinstance(template, tuple) or len(template) != 2:
+            raise ArgumentError(
+                f"fwd of {site.name} must return (result, residuals), got {described(template)}",
+                location=site.location,
+            )
+        outputs = iter(site.lowered.graph.output_types)
+        types = [None if static is not None else next(outputs) for static in site.lowered.statics]
+        slots = self.expect(lowered, "fwd", template[0], types, site.lowered.result_tree)
+        results = [
+            (lowered.graph.outputs[slot.output], type)
+            for slot, type in zip(slots, types, strict=True)
+            if slot is not None and type is not None
+        ]
+        if len(results) != len(site.lowered.graph.outputs):
+            raise ArgumentError(
+                f"fwd of {site.name} returns None for an array", location=site.location
+            )
+        kept = [leaf for leaf in leaves_of(template[1]) if isinstance(leaf, Slot)]
+        saved = [lowered.graph.outputs[slot.output] for slot in kept]
+        residuals = map_leaves(
+            lambda leaf: (
+                Array(Argument(lowered.graph.outputs[leaf.output].type))
+                if isinstance(leaf, Slot)
+                else leaf.value
+            ),
+            template[1],
+        )
+        more = site.lowered.graph.inputs[len(site.signature.traced) :]
+        unused = [input_value(f"closed_over_{i}", value.type) for i, value in enumerate(more)]
+        outputs = [*results, *((value, value.type) for value in saved)]
+        return converted(lowered.graph, [*lowered.graph.inputs, *unused], outputs), residuals
+
+    @cached_property
+    def _backward(self) -> tuple[Graph, list[int]]:
+        """From residuals and cotangents to the cotangents of arguments, and which these are."""
+        site = self.site
+        outputs = iter(site.lowered.graph.output_types)
+        bars = [
+            Array(Argument(type))
+            if static is None and is_inexact((type := next(outputs)).dtype)
+            else None
+            for static in site.lowered.statics
+        ]
+        cotangent = unflatten(site.lowered.result_tree, bars)
+        fixed = tuple(value for _, value in site.fixed)
+        lowered = self.lowered(self.bwd, "bwd", (*fixed, self._forward[1], cotangent))
+        template, arguments = result_template(lowered), site.arguments()
+        if not isinstance(template, tuple) or len(template) != len(arguments):
+            raise ArgumentError(
+                f"bwd of {site.name} must return a tuple with the cotangent of each of its "
+                f"{len(arguments)} arguments, got {described(template)}",
+                location=site.location,
+            )
+        found: list[Slot | None] = []
+        for argument, part in zip(arguments, template, strict=True):
+            leaves, tree = flatten(argument)
+            types = [
+                leaf.argument.type if isinstance(leaf, Array) and leaf.smooth else None
+                for leaf in leaves
+            ]
+            slots = self.expect(lowered, "bwd", part, types, tree)
+            found += [
+                slot for slot, leaf in zip(slots, leaves, strict=True) if isinstance(leaf, Array)
+            ]
+        types = site.lowered.graph.input_types
+        chosen = {
+            k: (lowered.graph.outputs[slot.output], types[k])
+            for k, slot in enumerate(found)
+            if slot is not None
+        }
+        graph = converted(lowered.graph, lowered.graph.inputs, list(chosen.values()))
+        return graph, list(chosen)
+
+    def split(self, op: Call) -> tuple[Graph, Rule]:
+        return self._forward[0], Backward(self)
+
+    def pulled(
+        self, residuals: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]
+    ) -> dict[int, Any]:
+        """The cotangents of the arguments that have one, by bwd."""
+        graph, places = self._backward
+        bars = [
+            zeros_like(y) if bar is None else bar
+            for y, bar in zip(outputs, cotangents, strict=True)
+            if is_inexact(y.dtype)
+        ]
+        results = apply(outputs[0].builder, graph, [*residuals, *bars])
+        return dict(zip(places, results, strict=True))
+
+    def vjp(
+        self,
+        op: Call,
+        primals: Sequence[Any],
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        wanted: Sequence[bool],
+    ) -> Sequence[Any]:
+        self.check_closure(wanted)
+        results = apply(primals[0].builder, self._forward[0], primals)
+        found = self.pulled(results[len(outputs) :], outputs, cotangents)
+        return [found.get(k) if want else None for k, want in enumerate(wanted)]
+
+
+class Backward(Rule):
+    """The second half: a call on (outputs, operands, residuals) that hands the outputs on."""
+
+    def __init__(self, whole: VjpRule) -> None:
+        self.whole = whole
+
+    def batch(self, op: Call, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        return Batched.call(self, op, operands, batched)
+
+    def jvp(
+        self, op: Call, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
+    ) -> Sequence[Any]:
+        return self.whole.jvp(op, primals, outputs, tangents)
+
+    def vjp(
+        self,
+        op: Call,
+        primals: Sequence[Any],
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        wanted: Sequence[bool],
+    ) -> Sequence[Any]:
+        first = len(outputs)
+        last = first + len(self.whole.site.lowered.graph.inputs)
+        self.whole.check_closure(wanted[first:last])
+        found = self.whole.pulled(primals[last:], outputs, cotangents)
+        return [found.get(k - first) if first <= k < last else None for k in range(len(primals))]
+
+
+__all__ = ["Backward", "IrgradError", "JvpRule", "Site", "VjpRule"]
