@@ -84,6 +84,18 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     return x - logsumexp(x, axis, keepdims=True)
 
 
+def solve_triangular(a: Any, b: Any, lower: bool = False, unit_diagonal: bool = False) -> Any:
+    """x with T x = b, T the upper (or lower) triangle of `a` (..., n, n), for b (n,) or (..., n,
+    k); a LinAlgError where T is singular.
+
+    >>> solve_triangular(np.array([[2.0, 0.0], [1.0, 4.0]]), np.array([2.0, 9.0]), lower=True)
+    array([1., 2.])
+    """
+    from irgrad.frontend.numpy_api.systems import triangular_system
+
+    return triangular_system(a, b, lower, unit_diagonal)
+
+
 def _finite_maximum(x: Any, axis: Any) -> Any:
     """The largest element, or 0 where it is infinite: a shift that cancels, so taken as a
     constant.
@@ -105,4 +117,5 @@ __all__ = [
     "silu",
     "softmax",
     "softplus",
+    "solve_triangular",
 ]

@@ -119,8 +119,6 @@ def test_norm_of_the_zero_vector(order: Any) -> None:
 
 
 REFUSED: dict[str, tuple[Callable[..., Any], type[IrgradError], str]] = {
-    "nuclear norm": (lambda x: np.linalg.norm(x, "nuc"), UnsupportedError, "singular values"),
-    "spectral norm": (lambda x: np.linalg.norm(x, 2), UnsupportedError, "singular values"),
     "traced order": (lambda x: np.linalg.norm(x, x[0, 0]), TraceError, "norm of a traced order"),
     "weighted quantile": (
         lambda x: np.quantile(x[0], 0.5, weights=[1, 2, 3, 4], method="inverted_cdf"),

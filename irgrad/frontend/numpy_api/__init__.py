@@ -5,6 +5,7 @@
 from irgrad.frontend.numpy_api import (
     along,
     creation,
+    decompositions,
     diagonals,
     differences,
     einsum,
@@ -26,12 +27,14 @@ from irgrad.frontend.numpy_api import (
     sorting,
     static,
     statistics,
+    systems,
     ufunc_methods,
 )
 
 __all__ = [
     "along",
     "creation",
+    "decompositions",
     "diagonals",
     "differences",
     "einsum",
@@ -53,5 +56,6 @@ __all__ = [
     "sorting",
     "static",
     "statistics",
+    "systems",
     "ufunc_methods",
 ]

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import OptionError, ShapeError, TraceError, UnsupportedError
+from irgrad.errors import OptionError, ShapeError, TraceError
+from irgrad.frontend.numpy_api.decompositions import singular_values
 from irgrad.frontend.numpy_api.reductions import array_of, max_, min_, sum_
 from irgrad.frontend.numpy_api.shape import axes_in_order
 from irgrad.frontend.numpy_api.statistics import squared
@@ -59,21 +60,27 @@ def vector_norm_along(x: Any, order: Any, axis: int, keepdims: bool) -> Any:
 
 
 def matrix_norm_over(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    """The norm of the matrices over two axes: Frobenius, or the extreme sum of rows or columns."""
+    """The norm of the matrices over two axes: Frobenius, the extreme sum of rows or columns, or of
+    singular values.
+    """
     rows, columns = axes
     if order in (None, "fro", "f"):
         return _euclidean(x, axes, keepdims)
     if order in (2, -2, "nuc"):
-        raise UnsupportedError(
-            f"norm: the matrix norm of order {order!r} needs singular values",
-            hint="use 'fro', 1 or inf, or np.linalg.svd where it is supported",
-        )
+        return _of_singular_values(x, order, axes, keepdims)
     if order not in (1, -1, math.inf, -math.inf):
         raise OptionError(f"norm: invalid order {order!r} for matrices")
     added, over = (rows, columns) if abs(order) == 1 else (columns, rows)
     sums = sum_(np.abs(x), added, keepdims=True)
     extreme = (max_ if order > 0 else min_)(sums, over, keepdims=True)
     return extreme if keepdims else np.squeeze(extreme, axes)
+
+
+def _of_singular_values(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    """The largest singular value, the smallest, or their sum."""
+    values = singular_values(np.moveaxis(x, axes, (-2, -1)))
+    norms = sum_(values, -1) if order == "nuc" else values[..., 0 if order == 2 else -1]
+    return np.expand_dims(norms, axes) if keepdims else norms
 
 
 def _lifted(x: Any, order: Any) -> Any:
