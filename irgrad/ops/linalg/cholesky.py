@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.ir.op import Array, Op, register_instance
+from irgrad.ir.op import Array, register_instance
 from irgrad.ir.types import ArrayType
 from irgrad.ops.linalg.matrix import (
+    Stacked,
     adjoint,
     check_square,
     diagonal_part,
@@ -26,7 +27,7 @@ def _halved(x: Any) -> Any:
     return strictly_lower(x) + diagonal_part(x) * x.dtype.type(0.5)
 
 
-class Cholesky(Op):
+class Cholesky(Stacked):
     """The lower triangular L with L L^H = A. NumPy reads the lower triangle of A only, and so the
     derivative is to that: to the upper triangle it is zero.
 

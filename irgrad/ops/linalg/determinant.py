@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.ir.op import Array, Op, register_instance
+from irgrad.ir.op import Array, register_instance
 from irgrad.ir.types import ArrayType
 from irgrad.ops.base import bind
 from irgrad.ops.cast import astype
 from irgrad.ops.linalg.matrix import (
+    Stacked,
     check_square,
     imaginary,
     real_part,
@@ -26,7 +27,7 @@ def _over_matrix(x: Any) -> Any:
     return np.sum(x, axis=(x.ndim - 2, x.ndim - 1), keepdims=True)
 
 
-class Cofactor(Op):
+class Cofactor(Stacked):
     """The cofactors C of A: det(A) A^-T, also where A is singular, by singular values.
 
     Its own derivative, C_dot = tr(A^-1 A_dot) C - A^-T A_dot^T C, needs the inverse."""
@@ -68,7 +69,7 @@ class Cofactor(Op):
         return [_over_matrix(c * c_bar) * y - c @ transposed(c_bar) @ y]
 
 
-class Det(Op):
+class Det(Stacked):
     """The determinant d of each matrix.
 
     d_dot = sum C * A_dot and A_bar = d_bar C, with the cofactors C (Jacobi's formula), which
@@ -100,7 +101,7 @@ class Det(Op):
         return [cotangents[0][..., None, None] * bind(COFACTOR, primals[0])]
 
 
-class Slogdet(Op):
+class Slogdet(Stacked):
     """The sign (a unit complex number) and the logarithm of the size of each determinant.
 
     With w = tr(A^-1 A_dot): the logarithm's tangent is Re w, and that of the sign i Im(w) sign."""

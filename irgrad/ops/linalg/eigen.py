@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.ir.op import Array, Op, register
+from irgrad.ir.op import Array, register
 from irgrad.ir.types import ArrayType
 from irgrad.ops.cast import astype, conjugate
 from irgrad.ops.linalg.matrix import (
+    Stacked,
     adjoint,
     check_square,
     diagonal,
@@ -30,7 +31,7 @@ def inverse_gaps(w: Any) -> Any:
 
 
 @register("eigh")
-class Eigh(Op):
+class Eigh(Stacked):
     """The eigenvalues w, in increasing order, and eigenvectors V of the Hermitian matrix H(A) whose
     lower (or upper) triangle is that of A; the derivative is to that triangle, and zero to the
     other.

@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from irgrad.errors import DTypeError, ShapeError
+from irgrad.ir.op import Op
 from irgrad.ir.types import I64, ArrayType, real_dtype
 from irgrad.ops.base import bind
+from irgrad.ops.batching import spread
 from irgrad.ops.cast import REAL, astype, conjugate
 from irgrad.ops.create import iota
-from irgrad.ops.linear import zeros_like
+from irgrad.ops.linear import reshape, zeros_like
 from irgrad.ops.select import where
 from irgrad.ops.shape import transpose
+
+
+class Stacked(Op):
+    """An op on stacks of matrices: a batch of examples is one more axis of the stack."""
+
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        results = bind(self, *spread(operands, batched))
+        return results if isinstance(results, tuple) else [results]
+
+
+class System(Stacked):
+    """An op on systems A X = B: where A is the same for all examples, theirs are further columns of
+    one B, and A is factored once.
+    """
+
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        if batched[0]:
+            return super().batch(operands, batched)
+        a, b = operands
+        size, columns = b.shape[0], b.shape[-1]
+        beside = np.moveaxis(b, 0, -1)
+        x = bind(self, a, reshape(beside, (*beside.shape[:-2], columns * size)))
+        return [np.moveaxis(reshape(x, beside.shape), -1, 0)]
 
 
 def check_matrix(name: str, x: ArrayType) -> None:

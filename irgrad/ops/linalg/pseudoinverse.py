@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.ir.op import Array, Op, register
+from irgrad.ir.op import Array, register
 from irgrad.ir.types import ArrayType
 from irgrad.ops.cast import conjugate
-from irgrad.ops.linalg.matrix import adjoint, check_matrix, transposed
+from irgrad.ops.linalg.matrix import Stacked, adjoint, check_matrix, transposed
 
 
 @register("pinv")
-class Pinv(Op):
+class Pinv(Stacked):
     """Y = A^+ with singular values up to `rcond` times the largest taken as zero.
 
     Where the rank does not change, Y_dot = -Y A_dot Y + Y Y^H A_dot^H (1 - A Y) +

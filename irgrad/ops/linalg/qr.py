@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import ShapeError
-from irgrad.ir.op import Array, Op, register_instance
+from irgrad.ir.op import Array, register_instance
 from irgrad.ir.types import ArrayType
 from irgrad.ops.cast import conjugate
 from irgrad.ops.linalg.matrix import (
+    Stacked,
     adjoint,
     check_matrix,
     real_diagonal,
@@ -29,7 +30,7 @@ def _right_solve(x: Any, r: Any, transpose: bool = False) -> Any:
     return transposed(solve_triangular(transposed(r), transposed(x), lower=True))
 
 
-class QR(Op):
+class QR(Stacked):
     """A = Q R for A (..., m, n) with m >= n and full rank: Q^H Q = 1, R upper triangular.
 
     With C = A_dot R^-1, M = Q^H C and N the upper triangular part of M + M^H, half on the diagonal:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.ir.op import Array, Op, register_instance
+from irgrad.ir.op import Array, register_instance
 from irgrad.ir.types import ArrayType
 from irgrad.ops.base import bind
-from irgrad.ops.linalg.matrix import check_square, check_system, transposed
+from irgrad.ops.linalg.matrix import Stacked, System, check_square, check_system, transposed
 
 
-class Solve(Op):
+class Solve(System):
     """X = A^-1 B for square A (..., n, n) and B (..., n, k) with the same leading axes.
 
     X_dot = A^-1 (B_dot - A_dot X); B_bar = A^-T X_bar, A_bar = -B_bar X^T (Giles 2008, 2.3.1)."""
@@ -48,7 +48,7 @@ class Solve(Op):
         return [-b_bar @ transposed(outputs[0]) if wanted[0] else None, b_bar]
 
 
-class Inv(Op):
+class Inv(Stacked):
     """Y = A^-1.
 
     Y_dot = -Y A_dot Y; A_bar = -Y^T Y_bar Y^T (Giles 2008, 2.2.3)."""

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.ir.op import Array, Op, register_instance
+from irgrad.ir.op import Array, register_instance
 from irgrad.ir.types import ArrayType
 from irgrad.ops.cast import astype, conjugate
 from irgrad.ops.linalg.eigen import inverse_gaps
 from irgrad.ops.linalg.matrix import (
+    Stacked,
     adjoint,
     check_matrix,
     diagonal,
@@ -29,7 +30,7 @@ def _turn(p: Any, s: Any) -> Any:
     return diagonal_matrix(imaginary(np.imag(diagonal(p)) * reciprocal(s)), p.dtype)
 
 
-class SVD(Op):
+class SVD(Stacked):
     """A = U diag(s) V^H for A (..., m, n): U (..., m, k), s (..., k) decreasing, V^H (..., k, n),
     with k = min(m, n).
 

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from scipy.linalg import solve_triangular as scipy_solve_triangular
 
-from irgrad.ir.op import Array, Op, register
+from irgrad.ir.op import Array, register
 from irgrad.ir.types import ArrayType
 from irgrad.ops.base import bind
-from irgrad.ops.linalg.matrix import check_system, strictly_lower, transposed
+from irgrad.ops.linalg.matrix import System, check_system, strictly_lower, transposed
 from irgrad.ops.linalg.matrix import lower as lower_part
 
 
 @register("solve_triangular")
-class SolveTriangular(Op):
+class SolveTriangular(System):
     """X = T^-1 B, T the lower (or upper) triangle of A; with `unit`, its diagonal taken as ones.
 
     X_dot = T^-1 (B_dot - T_dot X); B_bar = T^-T X_bar, A_bar the triangle of -B_bar X^T."""
