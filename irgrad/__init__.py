@@ -21,6 +21,7 @@ from irgrad.runtime.compiled import Compiled, compile, trace
 from irgrad.runtime.custom import checkpoint, custom_jvp, custom_vjp
 from irgrad.runtime.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from irgrad.runtime.linearize import jvp, linearize, vjp
+from irgrad.runtime.sparse import sparse_hessian, sparse_jacobian, sparsity
 from irgrad.runtime.transforms import grad, value_and_grad
 from irgrad.runtime.vmap import vmap
 
@@ -48,6 +49,9 @@ __all__ = [
     "jvp",
     "linearize",
     "parse",
+    "sparse_hessian",
+    "sparse_jacobian",
+    "sparsity",
     "spec",
     "stop_gradient",
     "trace",
