@@ -19,6 +19,13 @@ from irgrad.runtime.backend import backends, use_backend
 from irgrad.runtime.check import check_grads
 from irgrad.runtime.compiled import Compiled, compile, trace
 from irgrad.runtime.custom import checkpoint, custom_jvp, custom_vjp
+from irgrad.runtime.implicit import (
+    fixed_point,
+    linear_solve,
+    minimize_argmin,
+    register_solver,
+    root,
+)
 from irgrad.runtime.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from irgrad.runtime.linearize import jvp, linearize, vjp
 from irgrad.runtime.sparse import sparse_hessian, sparse_jacobian, sparsity
@@ -37,6 +44,7 @@ __all__ = [
     "custom_jvp",
     "custom_vjp",
     "expression",
+    "fixed_point",
     "from_json",
     "from_sympy",
     "functions",
@@ -47,8 +55,12 @@ __all__ = [
     "jacobian",
     "jacrev",
     "jvp",
+    "linear_solve",
     "linearize",
+    "minimize_argmin",
     "parse",
+    "register_solver",
+    "root",
     "sparse_hessian",
     "sparse_jacobian",
     "sparsity",

@@ -22,7 +22,13 @@ from irgrad.ops.elementwise import Elementwise
 from irgrad.ops.linear import Linear
 from irgrad.passes.pipeline import optimise
 from irgrad.runtime.backend import backends, get_backend
-from tests.ops import linalg_samples, reduction_samples, scan_samples, shape_samples  # noqa: F401 -- fills SAMPLES
+from tests.ops import (  # noqa: F401 -- they fill SAMPLES
+    implicit_samples,
+    linalg_samples,
+    reduction_samples,
+    scan_samples,
+    shape_samples,
+)
 from tests.ops.samples import F64, SAMPLES, Sample, draw, samples_of
 
 Array = np.ndarray[Any, Any]

@@ -1,0 +1,91 @@
+"""What `irgrad.ops.implicit` needs to have done to its regions: derivatives, running, matrices.
+
+Everything made of a region is kept beside it, and small: only the nodes that its output needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from irgrad.autodiff.batch import batch
+from irgrad.autodiff.graphs import pullback, pushforward
+from irgrad.ir.evaluate import evaluate
+from irgrad.ir.graph import Graph, Value
+from irgrad.ir.op import Array
+from irgrad.ops.implicit import CALCULUS
+from irgrad.passes.pipeline import optimise
+
+
+def _kept(region: Graph, key: Any, make: Callable[[], Graph]) -> Graph:
+    known = vars(region).setdefault("__implicit__", {})
+    if key not in known:
+        known[key] = make()
+    return known[key]
+
+
+def _graph(name: str, inputs: Sequence[Value], joint: Graph, first: int) -> Graph:
+    """The later outputs of `joint`, as a region of its own with these inputs."""
+    outputs = list(zip(joint.output_names, joint.outputs, strict=True))[first:]
+    return optimise(Graph(name, inputs, joint.nodes, dict(outputs)))
+
+
+class Regions:
+    """The calculus of regions, which have one output."""
+
+    def tangent(self, region: Graph, slots: tuple[int, ...]) -> Graph:
+        """(inputs, tangents of those in `slots`) -> tangent of the output."""
+
+        def make() -> Graph:
+            joint = pushforward(region, [region.inputs[k] for k in slots])
+            return _graph(f"{region.name}_tangent", joint.inputs, joint, 1)
+
+        return _kept(region, ("tangent", slots), make)
+
+    def cotangent(self, region: Graph, slots: tuple[int, ...]) -> Graph:
+        """(inputs, cotangent of the output) -> cotangents of those in `slots`."""
+
+        def make() -> Graph:
+            joint = pullback(region, [region.inputs[k] for k in slots])
+            return _graph(f"{region.name}_cotangent", joint.inputs, joint, 1)
+
+        return _kept(region, ("cotangent", slots), make)
+
+    def linear(self, region: Graph, transposed: bool) -> Graph:
+        """(v, inputs) -> J v or J^T v, with J the derivative to the first input."""
+
+        def make() -> Graph:
+            joint = (pullback if transposed else pushforward)(region, [region.inputs[0]])
+            inputs = [joint.inputs[-1], *joint.inputs[:-1]]
+            return _graph(f"{region.name}_{'vjp' if transposed else 'jvp'}", inputs, joint, 1)
+
+        return _kept(region, ("linear", transposed), make)
+
+    def transposed(self, product: Graph) -> Graph:
+        """(y, parameters) -> A^T y, for a product (x, parameters) -> A x."""
+
+        def make() -> Graph:
+            joint = pullback(product, [product.inputs[0]])
+            inputs = [joint.inputs[-1], *joint.inputs[1:-1]]
+            return _graph(f"{product.name}_transposed", inputs, joint, 1)
+
+        return _kept(product, "transposed", make)
+
+    def run(self, region: Graph, arrays: Sequence[Array]) -> Array:
+        """The one output of a region."""
+        small = _kept(region, "optimised", lambda: optimise(region))
+        with np.errstate(all="ignore"):
+            return np.array(evaluate(small, arrays)[0])
+
+    def matrix(self, product: Graph, parameters: Sequence[Array]) -> Array:
+        """The matrix of a linear map, all columns in one batch."""
+        size, dtype = product.inputs[0].type.size, product.inputs[0].type.dtype
+        batched = [True] + [False] * len(parameters)
+        many = _kept(product, "batched", lambda: optimise(batch(product, batched, size)[0]))
+        with np.errstate(all="ignore"):
+            columns = evaluate(many, [np.eye(size, dtype=dtype), *parameters])[0]
+        return np.broadcast_to(columns, (size, size)).T
+
+
+CALCULUS["regions"] = Regions()

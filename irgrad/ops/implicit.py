@@ -1,0 +1,250 @@
+"""Values that an equation defines: roots, minima, solutions of linear maps.
+
+Each op holds the equation as a region, whose first input is the unknown vector, and the name of a
+solver in `SOLVERS`. In text a solver is that name, so that loading text runs nothing; running a
+graph whose solver is not registered is an error.
+
+Derivatives follow from the equation alone, by the implicit function theorem: with f(x, a) = 0,
+f_x x_dot = -f_a a_dot. They are linear equations, hence `solve_linear` again, to any order. What
+differentiates and runs regions is `CALCULUS`, which `irgrad.autodiff.implicit` enters, since ops
+know nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from irgrad.errors import BackendError, IrgradError, ShapeError
+from irgrad.ir.graph import Graph
+from irgrad.ir.op import Array, Op, register
+from irgrad.ir.types import ArrayType
+from irgrad.ops.base import bind
+
+
+class NoConvergence(IrgradError, ArithmeticError):
+    """A solver that gave up: what it says."""
+
+
+class Equation(NamedTuple):
+    """What a solver gets: the residual of a vector, its Jacobian matrix, and the function to
+    minimise where there is one.
+    """
+
+    residual: Callable[[Array], Array]
+    jacobian: Callable[[Array], Array]
+    objective: Callable[[Array], Array] | None = None
+
+
+Solver = Callable[[Equation, Array], Any]
+SOLVERS: dict[str, Solver] = {}
+"""Name -> (equation, start) -> the solution."""
+
+
+class Calculus(Protocol):
+    """What these ops need to have done to their regions."""
+
+    def tangent(self, region: Graph, slots: tuple[int, ...]) -> Graph:
+        """(inputs, tangents of those in `slots`) -> tangent of the output."""
+        ...
+
+    def cotangent(self, region: Graph, slots: tuple[int, ...]) -> Graph:
+        """(inputs, cotangent of the output) -> cotangents of those in `slots`."""
+        ...
+
+    def linear(self, region: Graph, transposed: bool) -> Graph:
+        """(v, inputs) -> J v or J^T v, with J the derivative to the first input."""
+        ...
+
+    def transposed(self, product: Graph) -> Graph:
+        """(y, parameters) -> A^T y, for a product (x, parameters) -> A x."""
+        ...
+
+    def run(self, region: Graph, arrays: Sequence[Array]) -> Array:
+        """The one output of a region."""
+        ...
+
+    def matrix(self, product: Graph, parameters: Sequence[Array]) -> Array:
+        """The matrix of a linear map."""
+        ...
+
+
+CALCULUS: dict[str, Calculus] = {}
+
+
+def calculus() -> Calculus:
+    """The one that is entered."""
+    return CALCULUS["regions"]
+
+
+def emitted(region: Graph, operands: Sequence[Any]) -> list[Any]:
+    """The outputs of a region whose nodes become part of the graph of the traced operands."""
+    builder = max((x.builder for x in operands if hasattr(x, "builder")), key=lambda b: b.level)
+    values = builder.inline(region, [builder.lift(x) for x in operands])
+    return [builder.wrap(builder, value) for value in values]
+
+
+def _check(name: str, region: Graph, operands: Sequence[ArrayType]) -> tuple[ArrayType, ...]:
+    unknown = operands[0]
+    if unknown.ndim != 1 or unknown.dtype.kind not in "fc":
+        raise ShapeError(f"{name}: the unknown must be a vector of floats, got {unknown}")
+    if region.captured or region.input_types != tuple(operands):
+        raise ShapeError(
+            f"{name}: the region @{region.name} takes {_listed(region.input_types)}, got "
+            f"{_listed(operands)}"
+        )
+    if region.output_types != (unknown,):
+        raise ShapeError(
+            f"{name}: the region @{region.name} gives {_listed(region.output_types)}, expected "
+            f"{unknown}: as many equations as unknowns"
+        )
+    return (unknown,)
+
+
+def _listed(types: Sequence[ArrayType]) -> str:
+    return ", ".join(map(str, types)) or "nothing"
+
+
+class _Root(Op):
+    """x with residual(x, *parameters) = 0, from a start that has no influence on derivatives."""
+
+    residual: Graph
+    solver: str
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        return _check(self.name, self.residual, operands)
+
+    def differentiable(self, operand: int) -> bool:
+        return operand > 0
+
+    def _objective(self, parameters: Sequence[Array]) -> Callable[[Array], Array] | None:
+        return None
+
+    def reference(self, *operands: Array) -> Array:
+        start, *parameters = operands
+        solve = SOLVERS.get(self.solver)
+        if solve is None:
+            raise BackendError(
+                f"{self.name}: no solver '{self.solver}' is registered",
+                hint="irgrad.register_solver(name, function) before the graph runs",
+            )
+        jacobian = calculus().linear(self.residual, False)
+        equation = Equation(
+            lambda x: calculus().run(self.residual, [x, *parameters]),
+            lambda x: calculus().matrix(jacobian, [x, *parameters]),
+            self._objective(parameters),
+        )
+        found = np.asarray(solve(equation, np.array(start)), start.dtype)
+        if found.shape != start.shape:
+            raise ShapeError(
+                f"{self.name}: the solver '{self.solver}' gave shape {found.shape}, expected "
+                f"{start.shape}"
+            )
+        return found
+
+    def jvp(
+        self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
+    ) -> Sequence[Any]:
+        (x,), parameters = outputs, primals[1:]
+        slots = tuple(k for k, tangent in enumerate(tangents) if tangent is not None)
+        along = [tangents[k] for k in slots]
+        (flow,) = emitted(calculus().tangent(self.residual, slots), [x, *parameters, *along])
+        product = calculus().linear(self.residual, False)
+        return [solve_linear(product, -flow, x, *parameters)]
+
+    def vjp(
+        self,
+        primals: Sequence[Any],
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        wanted: Sequence[bool],
+    ) -> Sequence[Any]:
+        (x,), parameters = outputs, primals[1:]
+        product = calculus().linear(self.residual, True)
+        weight = solve_linear(product, -cotangents[0], x, *parameters)
+        return _spread(self.residual, wanted, [x, *parameters, weight])
+
+
+def _spread(region: Graph, wanted: Sequence[bool], operands: Sequence[Any]) -> list[Any]:
+    """The cotangents of the wanted parameters of a region, None for the rest."""
+    slots = tuple(k for k, want in enumerate(wanted) if want and k)
+    found = iter(emitted(calculus().cotangent(region, slots), operands) if slots else ())
+    return [next(found) if k in slots else None for k in range(len(wanted))]
+
+
+@register("solve_root")
+class SolveRoot(_Root):
+    """x with residual(x, *parameters) = 0."""
+
+    residual: Graph
+    solver: str
+
+
+@register("solve_minimum")
+class SolveMinimum(_Root):
+    """x that minimises objective(x, *parameters), where its gradient, the residual, is 0."""
+
+    objective: Graph
+    residual: Graph
+    solver: str
+
+    def _objective(self, parameters: Sequence[Array]) -> Callable[[Array], Array]:
+        return lambda x: calculus().run(self.objective, [x, *parameters])
+
+
+@register("solve_linear")
+class SolveLinear(Op):
+    """x with product(x, *parameters) = b, for a product that is linear in x.
+
+    With A x the product: x_dot = A^-1 (b_dot - A_dot x), and with w = A^-T x_bar: b_bar = w, the
+    parameters' cotangents those of -w . A x."""
+
+    product: Graph
+    solver: str
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        return _check("solve_linear", self.product, operands)
+
+    def reference(self, *operands: Array) -> Array:
+        right, *parameters = operands
+        solve = LINEAR_SOLVERS.get(self.solver)
+        if solve is None:
+            raise BackendError(
+                f"solve_linear: no solver '{self.solver}'; there are {', '.join(LINEAR_SOLVERS)}"
+            )
+        return np.asarray(solve(self.product, right, parameters), right.dtype)
+
+    def jvp(
+        self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
+    ) -> Sequence[Any]:
+        (x,), parameters, right = outputs, primals[1:], tangents[0]
+        slots = tuple(k for k, tangent in enumerate(tangents) if tangent is not None and k)
+        if slots:
+            along = [tangents[k] for k in slots]
+            (flow,) = emitted(calculus().tangent(self.product, slots), [x, *parameters, *along])
+            right = -flow if right is None else right - flow
+        return [bind(self, right, *parameters)]
+
+    def vjp(
+        self,
+        primals: Sequence[Any],
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        wanted: Sequence[bool],
+    ) -> Sequence[Any]:
+        (x,), parameters = outputs, primals[1:]
+        back = SolveLinear(calculus().transposed(self.product), self.solver)
+        weight = bind(back, cotangents[0], *parameters)
+        bars = _spread(self.product, wanted, [x, *parameters, -weight])
+        return [weight, *bars[1:]]
+
+
+LinearSolver = Callable[[Graph, Array, Sequence[Array]], Any]
+LINEAR_SOLVERS: dict[str, LinearSolver] = {}
+"""Name -> (product, right-hand side, parameters) -> the solution."""
+
+
+def solve_linear(product: Graph, right: Any, *parameters: Any, solver: str = "direct") -> Any:
+    """x with product(x, *parameters) = right."""
+    return bind(SolveLinear(product, solver), right, *parameters)

@@ -1,0 +1,295 @@
+"""Functions that an equation defines: `root`, `fixed_point`, `minimize_argmin`, `linear_solve`.
+
+A solver finds the value; the derivative is that of the equation (implicit function theorem), in
+both modes and to any order, whatever the solver did. Unknowns are pytrees of floats; what the
+function closes over, traced values included, counts as arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from irgrad.autodiff import implicit as _calculus
+from irgrad.errors import ArgumentError, DTypeError, OptionError, ShapeError
+from irgrad.frontend.lower import Argument, classify, lower, signature_of
+from irgrad.frontend.promote import any_traced, convert_to, innermost, lift
+from irgrad.frontend.pytree import flatten, unflatten
+from irgrad.frontend.site import defined_at
+from irgrad.ir.builder import substitute
+from irgrad.ir.graph import Graph, constant_value
+from irgrad.ir.types import ArrayType
+from irgrad.ops import solvers as _solvers
+from irgrad.ops.base import bind
+from irgrad.ops.implicit import (
+    LINEAR_SOLVERS,
+    SOLVERS,
+    Equation,
+    SolveLinear,
+    SolveMinimum,
+    SolveRoot,
+)
+from irgrad.runtime.transforms import differentiable
+
+ROOT_SOLVERS, MINIMISERS = _solvers.ROOTS, _solvers.MINIMA
+assert _calculus.CALCULUS, "the rules of these ops are entered"
+
+
+class Unknown(NamedTuple):
+    """The structure of the unknown, and its leaves as one vector."""
+
+    tree: Any
+    types: tuple[ArrayType, ...]
+    vector: Any
+
+    def build(self, vector: Any) -> Any:
+        """The pytree from the vector."""
+        leaves: list[Any] = []
+        start = 0
+        for type in self.types:
+            leaf = np.reshape(vector[start : start + type.size], type.shape)
+            leaves.append(leaf if leaf.dtype == type.dtype else leaf.astype(type.dtype))
+            start += type.size
+        return unflatten(self.tree, leaves)
+
+
+def unknown_of(name: str, tree: Any) -> Unknown:
+    """A pytree of floats as an unknown; ints are taken as floats."""
+    leaves, structure = flatten(tree)
+    arrays: list[Any] = []
+    for leaf in leaves:
+        leaf = np.asarray(leaf, float) if isinstance(leaf, int) else leaf
+        kind = classify(leaf)
+        if not isinstance(kind, Argument):
+            raise ArgumentError(f"{name}: the start holds a {type(leaf).__name__}, no array")
+        array = leaf if any_traced(leaf) else np.asarray(leaf)
+        arrays.append(array.astype(float) if array.dtype.kind in "biu" else array)
+    types = tuple(ArrayType(np.dtype(x.dtype), x.shape) for x in arrays)
+    dtype = np.result_type(*(type.dtype for type in types)) if types else np.dtype(float)
+    return Unknown(structure, types, raveled(arrays, dtype))
+
+
+def raveled(leaves: Sequence[Any], dtype: Any) -> Any:
+    """Arrays as one vector."""
+    parts = [convert_to(np.reshape(leaf, (-1,)), np.dtype(dtype)) for leaf in leaves]
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype)
+
+
+class _Problem(NamedTuple):
+    """A region of (vector, parameters), and the operands that stand for its inputs."""
+
+    region: Graph
+    operands: tuple[Any, ...]
+
+
+def _problem(
+    f: Callable[..., Any], unknown: Unknown, args: tuple[Any, ...], returns: Callable[[Any], Any]
+) -> _Problem:
+    """`f` traced on the vector, its result brought into form by `returns`."""
+
+    def flat(x: Any, *rest: Any) -> Any:
+        return returns(f(unknown.build(x), *rest))
+
+    flat.__name__ = getattr(f, "__name__", "f")
+    signature, leaves = signature_of((unknown.vector, *args), {}, flat)
+    lowered = lower(flat, signature)
+    graph = lowered.graph
+    region = Graph(
+        graph.name,
+        graph.inputs,
+        graph.nodes,
+        dict(zip(graph.output_names, graph.outputs, strict=True)),
+    )
+    operands = [*leaves, *lowered.captured]
+    types = graph.input_types
+    if any_traced(operands):
+        builder = innermost(operands)
+        operands = [lift(builder, x, type.dtype) for x, type in zip(operands, types, strict=True)]
+    else:
+        operands = [np.asarray(x, type.dtype) for x, type in zip(operands, types, strict=True)]
+    return _Problem(region, tuple(operands))
+
+
+def _matching(name: str, f: Any, unknown: Unknown) -> Callable[[Any], Any]:
+    """The result of f as a vector like the unknown's."""
+
+    def returns(result: Any) -> Any:
+        leaves, structure = flatten(result)
+        shapes = [np.shape(leaf) for leaf in leaves]
+        wanted = [type.shape for type in unknown.types]
+        if structure != unknown.tree or shapes != wanted:
+            raise ShapeError(
+                f"{name}: {getattr(f, '__name__', 'the function')} gives {_described(shapes)}, "
+                f"expected the structure and shapes of the unknown, {_described(wanted)}",
+                location=defined_at(f),
+            )
+        return raveled(leaves, unknown.vector.dtype)
+
+    return returns
+
+
+def _described(shapes: Sequence[tuple[int, ...]]) -> str:
+    return " and ".join(map(str, shapes)) or "nothing"
+
+
+def register_solver(name: str, solver: Callable[..., Any]) -> str:
+    """Let graphs call `solver` by `name`, and return the name.
+
+    It gets an equation with the functions `residual(x)` and `jacobian(x)` (and `objective(x)` for
+    minima) of a vector, and the start; it returns the solution.
+
+    >>> def halve(equation, start):
+    ...     return start - equation.residual(start) / equation.jacobian(start)[0, 0]
+    >>> register_solver("halve", halve)
+    'halve'
+    """
+    SOLVERS[name] = solver
+    return name
+
+
+def _named(solver: Any, names: Sequence[str]) -> str:
+    """The name of a solver; a callable is registered under its own."""
+    if callable(solver):
+        name = f"{getattr(solver, '__module__', '')}.{getattr(solver, '__qualname__', 'solver')}"
+        count = 1
+        key = name
+        while SOLVERS.get(key, solver) is not solver:
+            count += 1
+            key = f"{name}_{count}"
+        return register_solver(key, solver)
+    if solver not in SOLVERS:
+        raise OptionError(
+            f"no solver {solver!r}; there are {', '.join(names)}, and your own: a callable "
+            "(equation, start) -> solution"
+        )
+    return solver
+
+
+def root(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "hybr") -> Any:
+    """x with f(x, *args) = 0, as a function of `args` that can be differentiated.
+
+    `x0` is where the search starts, a pytree of floats; f returns one of the same structure and
+    shapes. `solver` is a method of `scipy.optimize.root` or a callable (equation, start) ->
+    solution on vectors, see `register_solver`. The derivative does not depend on `x0` or on the
+    solver: f_x dx = -f_args dargs, with the matrix f_x solved directly.
+
+    Raises a `NoConvergence` (an ArithmeticError) where the solver gives up, and NumPy's LinAlgError
+    where f_x is singular at the root and a derivative is asked for.
+
+    >>> import irgrad
+    >>> def square_root(a):
+    ...     return root(lambda x, a: x * x - a, 1.0, (a,))
+    >>> float(square_root(9.0).round(12)), float(irgrad.grad(square_root)(9.0).round(12))
+    (3.0, 0.166666666667)
+    """
+    function = differentiable(f)
+    unknown = _real("root", unknown_of("root", x0))
+    problem = _problem(function, unknown, _tuple(args), _matching("root", function, unknown))
+    return unknown.build(
+        bind(SolveRoot(problem.region, _named(solver, ROOT_SOLVERS)), *problem.operands)
+    )
+
+
+def fixed_point(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "iterate") -> Any:
+    """x with f(x, *args) = x, found by iterating f, as a function of `args` that can be
+    differentiated.
+
+    As `root` of f(x) - x, whose solvers it takes too.
+
+    >>> import numpy as np
+    >>> float(fixed_point(np.cos, 1.0).round(6))
+    0.739085
+    """
+    function = differentiable(f)
+    unknown = _real("fixed_point", unknown_of("fixed_point", x0))
+    vector_of = _matching("fixed_point", function, unknown)
+
+    def change(x: Any, *rest: Any) -> Any:
+        leaves, _ = flatten(x)
+        return vector_of(function(x, *rest)) - raveled(leaves, unknown.vector.dtype)
+
+    problem = _problem(change, unknown, _tuple(args), lambda result: result)
+    name = _named(solver, ("iterate", *ROOT_SOLVERS))
+    return unknown.build(bind(SolveRoot(problem.region, name), *problem.operands))
+
+
+def minimize_argmin(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "BFGS") -> Any:
+    """The x near `x0` that minimises f(x, *args), as a function of `args` that can be
+    differentiated.
+
+    `solver` is a method of `scipy.optimize.minimize` for smooth functions without bounds, or a
+    callable (equation, start) -> solution. The minimum is made precise by Newton's steps; its
+    derivative is that of the root of the gradient.
+
+    >>> import numpy as np, irgrad
+    >>> def nearest(a):
+    ...     return minimize_argmin(lambda x, a: np.sum((x - a) ** 2), np.zeros(2), (a,))
+    >>> nearest(np.array([1.0, 2.0])).round(9).tolist()
+    [1.0, 2.0]
+    """
+    function = differentiable(f)
+    unknown = _real("minimize_argmin", unknown_of("minimize_argmin", x0))
+    problem = _problem(function, unknown, _tuple(args), lambda result: result)
+    location = defined_at(function)
+    if problem.region.output_types != (ArrayType(unknown.vector.dtype, ()),):
+        given = ", ".join(map(str, problem.region.output_types)) or "nothing"
+        raise ShapeError(f"minimize_argmin needs a scalar, f returns {given}", location=location)
+    slope = _calculus.Regions().cotangent(problem.region, (0,))
+    gradient = _of_one(slope, unknown.vector.dtype)
+    op = SolveMinimum(problem.region, gradient, _named(solver, MINIMISERS))
+    return unknown.build(bind(op, *problem.operands))
+
+
+def _of_one(slope: Graph, dtype: Any) -> Graph:
+    """The gradient from the cotangent with 1 for the output's."""
+    *inputs, _ = slope.inputs
+    nodes: list[Any] = []
+    one = constant_value(np.ones((), dtype))
+    outputs = substitute(slope, [*inputs, one], nodes.append)
+    return Graph("gradient", inputs, nodes, {"gradient": outputs[0]})
+
+
+def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: str = "direct") -> Any:
+    """x with matvec(x, *args) = b for a function that is linear in x, differentiable to `b` and
+    `args`.
+
+    `b` is a pytree of floats; x and what `matvec` returns have its structure. "direct" makes the
+    matrix in one batch and solves it with LAPACK; "cg", "gmres", "bicgstab" and "minres" are
+    SciPy's and make no matrix.
+
+    >>> import numpy as np
+    >>> A = np.array([[2.0, 1.0], [1.0, 3.0]])
+    >>> linear_solve(lambda x: A @ x, np.array([3.0, 4.0])).round(12).tolist()
+    [1.0, 1.0]
+    """
+    function = differentiable(matvec)
+    if solver not in LINEAR_SOLVERS:
+        raise OptionError(f"no solver {solver!r}; there are {', '.join(LINEAR_SOLVERS)}")
+    unknown = unknown_of("linear_solve", b)
+    problem = _problem(
+        function, unknown, _tuple(args), _matching("linear_solve", function, unknown)
+    )
+    return unknown.build(bind(SolveLinear(problem.region, solver), *problem.operands))
+
+
+def _real(name: str, unknown: Unknown) -> Unknown:
+    if unknown.vector.dtype.kind == "c":
+        raise DTypeError(f"{name} of complex unknowns", hint="split them into real and imaginary")
+    return unknown
+
+
+def _tuple(args: Any) -> tuple[Any, ...]:
+    return args if isinstance(args, tuple) else (args,)
+
+
+__all__ = [
+    "Equation",
+    "fixed_point",
+    "linear_solve",
+    "minimize_argmin",
+    "register_solver",
+    "root",
+]

@@ -1,0 +1,177 @@
+"""Roots, fixed points, minima and linear maps: values, both modes, second order, nesting, text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.errors import ArgumentError, BackendError, DTypeError, OptionError, ShapeError
+from irgrad.ops.implicit import SOLVERS, NoConvergence
+
+A = np.array([[3.0, 0.5, 0.1], [0.2, 2.0, 0.3], [0.1, 0.4, 4.0]])
+B = np.array([1.0, -0.5, 2.0])
+
+
+def residual(x: Any, a: Any, b: Any) -> Any:
+    return a @ x + 0.2 * np.sin(x) - b
+
+
+def solve(a: Any, b: Any, **options: Any) -> Any:
+    return irgrad.root(residual, np.zeros(3), (a, b), **options)
+
+
+@pytest.mark.parametrize("solver", ["hybr", "lm", "broyden1", "krylov"])
+def test_root(solver: str) -> None:
+    x = solve(A, B, solver=solver)
+    np.testing.assert_allclose(residual(x, A, B), 0, atol=1e-9)
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+def test_root_in_both_modes_and_second_order(backend: str) -> None:
+    with irgrad.use_backend(backend):
+        irgrad.check_grads(solve, (A, B), order=2)
+        irgrad.check_grads(lambda a, b: np.sum(np.exp(solve(a, b)) * b), (A, B), order=2)
+
+
+def test_against_the_derivative_that_is_known() -> None:
+    def cube_root(a: Any) -> Any:
+        return irgrad.root(lambda x, a: x**3 - a, 1.0, (a,))
+
+    derivative: Any = cube_root
+    expected = [2.0, 1 / 12, -2 / 9 * 8 ** (-5 / 3), 10 / 27 * 8 ** (-8 / 3)]
+    for value in expected:
+        np.testing.assert_allclose(irgrad.compile(derivative)(8.0), value, rtol=1e-10)
+        derivative = irgrad.grad(derivative)
+
+
+def test_pytrees_and_closures() -> None:
+    def f(theta: Any) -> Any:
+        def equations(p: Any) -> Any:
+            return {"u": p["u"] - np.tanh(theta) * p["v"][0], "v": [p["v"][0] ** 2 - theta]}
+
+        found = irgrad.root(equations, {"u": 0.0, "v": [np.ones(2)[0]]})
+        return found["u"] * found["v"][0]
+
+    np.testing.assert_allclose(f(4.0), 4 * np.tanh(4.0), rtol=1e-9)
+    expected = np.tanh(4.0) + 4.0 / np.cosh(4.0) ** 2
+    np.testing.assert_allclose(irgrad.grad(f)(4.0), expected, rtol=1e-9)
+
+
+def test_the_start_has_no_derivative() -> None:
+    gradient = irgrad.grad(lambda x0: irgrad.root(lambda x: x * x - 4.0, x0))(1.0)
+    assert gradient == 0
+
+
+def test_fixed_point() -> None:
+    def f(a: Any) -> Any:
+        return irgrad.fixed_point(lambda x, a: 0.3 * np.cos(x) * a + 1, np.zeros(2), (a,))
+
+    a = np.array([0.5, 1.5])
+    np.testing.assert_allclose(f(a), 0.3 * np.cos(f(a)) * a + 1, rtol=1e-12)
+    irgrad.check_grads(f, (a,), order=2)
+
+
+@pytest.mark.parametrize("solver", ["BFGS", "trust-exact", "Newton-CG"])
+def test_minimize_argmin(solver: str) -> None:
+    def nearest(a: Any) -> Any:
+        def objective(x: Any, a: Any) -> Any:
+            return np.sum(np.cosh(x - a)) + 0.5 * np.sum(x[1:] * x[:-1]) + 0.1 * np.sum(x**4)
+
+        return irgrad.minimize_argmin(objective, np.zeros(3), (a,), solver=solver)
+
+    irgrad.check_grads(nearest, (B,), order=2)
+
+
+def test_a_derivative_of_an_optimum_inside_a_derivative() -> None:
+    """Pearlmutter and Siskind's saddle: no perturbation is taken for another one."""
+
+    def saddle(a: Any) -> Any:
+        def highest(x: Any) -> Any:
+            inner = irgrad.minimize_argmin(lambda y: -(x * y - y**2 - 0.1 * y**4), 0.5, ())
+            return a * x**2 + x * inner - inner**2
+
+        return irgrad.minimize_argmin(highest, 0.3, ()) + irgrad.grad(highest)(1.0)
+
+    def numerical(a: float) -> float:
+        h = 1e-4
+        return (saddle(a + h) - saddle(a - h)) / (2 * h)
+
+    np.testing.assert_allclose(irgrad.grad(saddle)(1.0), numerical(1.0), rtol=1e-6)
+    np.testing.assert_allclose(irgrad.jvp(saddle, (1.0,), (1.0,))[1], numerical(1.0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["direct", "gmres", "bicgstab"])
+def test_linear_solve(solver: str) -> None:
+    def f(a: Any, b: Any) -> Any:
+        return irgrad.linear_solve(lambda x, a: a @ x, b, (a,), solver=solver)
+
+    np.testing.assert_allclose(f(A, B), np.linalg.solve(A, B), rtol=1e-9)
+    irgrad.check_grads(f, (A, B), order=2)
+
+
+def test_linear_solve_of_complex_numbers_and_trees() -> None:
+    def f(b: Any) -> Any:
+        return irgrad.linear_solve(lambda x: {"p": 2j * x["p"] + x["q"], "q": x["q"] * 3}, b)
+
+    b = {"p": np.array([1.0 + 1j, 2.0]), "q": np.array([1.0, 1j])}
+    x = f(b)
+    np.testing.assert_allclose(2j * x["p"] + x["q"], b["p"])
+    irgrad.check_grads(f, (b,), order=1)
+
+
+def newton(equation: Any, start: Any) -> Any:
+    x = start
+    for _ in range(50):
+        x = x - np.linalg.solve(equation.jacobian(x), equation.residual(x))
+    return x
+
+
+def test_a_users_solver_and_its_name_in_the_text() -> None:
+    def f(a: Any, b: Any) -> Any:
+        return np.sum(solve(a, b, solver=newton) ** 2)
+
+    gradient = irgrad.compile(irgrad.grad(f, argnums="b"))
+    text = gradient.dump(A, B)
+    assert "newton'" in text and "residual=graph @residual" in text
+    again = irgrad.compile(irgrad.parse(text))
+    start = np.zeros(3)  # which the function closes over
+    np.testing.assert_allclose(again(A, B, start), gradient(A, B))
+    np.testing.assert_allclose(gradient(A, B), irgrad.grad(lambda b: f(A, b))(B))
+
+
+def test_a_text_whose_solver_is_not_registered() -> None:
+    text = str(irgrad.trace(lambda b: solve(A, b), B)).replace("'hybr'", "'nobody'")
+    graph = irgrad.parse(text)
+    assert "nobody" not in SOLVERS
+    with pytest.raises(BackendError, match="nobody"):
+        irgrad.compile(graph)(B, np.zeros(3), A)
+
+
+def test_inside_vmap() -> None:
+    stack = np.stack([B, 2 * B])
+    got = irgrad.vmap(lambda b: solve(A, b))(stack)
+    np.testing.assert_allclose(got, np.stack([solve(A, b) for b in stack]), rtol=1e-10)
+
+
+def test_errors() -> None:
+    with pytest.raises(NoConvergence, match="root"):
+        irgrad.root(lambda x: x * x + 1.0, 0.5)
+    with pytest.raises(NoConvergence, match="last step"):
+        irgrad.fixed_point(lambda x: 2 * x + 1.0, 1.0)
+    with pytest.raises(ShapeError, match="expected the structure and shapes"):
+        irgrad.root(lambda x: x[:2], B)
+    with pytest.raises(ShapeError, match="scalar"):
+        irgrad.minimize_argmin(lambda x: x, B)
+    with pytest.raises(OptionError, match="hybr"):
+        irgrad.root(lambda x: x, 1.0, solver="magic")
+    with pytest.raises(OptionError, match="direct"):
+        irgrad.linear_solve(lambda x: x, B, solver="magic")
+    with pytest.raises(DTypeError, match="complex"):
+        irgrad.root(lambda x: x, 1j)
+    with pytest.raises(ArgumentError, match="start"):
+        irgrad.root(lambda x: x, "here")
+    with pytest.raises(np.linalg.LinAlgError):
+        irgrad.grad(lambda a: irgrad.root(lambda x: x**3 - a, 0.0))(0.0)
