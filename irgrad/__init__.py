@@ -7,6 +7,7 @@ can read.
 [0.0, 1.0]
 """
 
+from irgrad import scipy
 from irgrad.frontend import functions
 from irgrad.frontend.expression import expression
 from irgrad.frontend.lower import Spec as spec
@@ -19,6 +20,7 @@ from irgrad.runtime.backend import backends, use_backend
 from irgrad.runtime.check import check_grads
 from irgrad.runtime.compiled import Compiled, compile, trace
 from irgrad.runtime.custom import checkpoint, custom_jvp, custom_vjp
+from irgrad.runtime.descend import descend
 from irgrad.runtime.implicit import (
     fixed_point,
     linear_solve,
@@ -43,6 +45,7 @@ __all__ = [
     "compile",
     "custom_jvp",
     "custom_vjp",
+    "descend",
     "expression",
     "fixed_point",
     "from_json",
@@ -61,6 +64,7 @@ __all__ = [
     "parse",
     "register_solver",
     "root",
+    "scipy",
     "sparse_hessian",
     "sparse_jacobian",
     "sparsity",

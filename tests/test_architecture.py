@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 FLOORS = {
     "errors": 0, "ir": 0, "ops": 1, "frontend": 2, "autodiff": 2, "passes": 2, "inspect": 2,
-    "runtime": 3, "__init__": 4, "cli": 5, "__main__": 6,
+    "runtime": 3, "scipy": 3, "__init__": 4, "cli": 5, "__main__": 6,
 }  # fmt: skip
 PROTOCOL = ("irgrad.errors", "irgrad.ir", "irgrad.ops", "irgrad.runtime.backend")
 

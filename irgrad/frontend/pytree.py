@@ -77,3 +77,8 @@ def how_to_register(name: str) -> str:
 
 LEAF = flatten(0)[1]
 """The structure of a single leaf."""
+
+
+def subtrees(structure: Any, tree: Any) -> list[Any]:
+    """What stands in `tree` at the leaves of `structure`; a ValueError where it has another one."""
+    return structure.flatten_up_to(tree)

@@ -137,9 +137,14 @@ class SparseDerivative:
         prepared, leaves = self._prepared(args, kwargs)
         return prepared(leaves)
 
-    def sparsity(self, *args: Any, **kwargs: Any) -> Sparsity:
-        """The pattern and its colouring, which the first call computes."""
-        return self._prepared(args, kwargs)[0].sparsity
+    def sparsity(self, *args: Any, quietly: bool = False, **kwargs: Any) -> Sparsity:
+        """The pattern and its colouring, which the first call computes; `quietly` without a warning
+        for a dense one.
+        """
+        with warnings.catch_warnings():
+            if quietly:
+                warnings.simplefilter("ignore", DenseWarning)
+            return self._prepared(args, kwargs)[0].sparsity
 
     def graph(self, *args: Any, **kwargs: Any) -> Graph:
         """The optimised graph of the one program that computes all entries."""

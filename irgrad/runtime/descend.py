@@ -1,0 +1,144 @@
+"""Gradient descent: the loop that backpropagation is the subroutine of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from irgrad.errors import OptionError
+from irgrad.frontend.pytree import flatten, unflatten
+from irgrad.inspect.curve import curve_svg, curve_text
+from irgrad.ops.implicit import NoConvergence
+from irgrad.runtime.compiled import Compiled
+from irgrad.runtime.implicit import unknown_of
+from irgrad.runtime.transforms import differentiable, value_and_grad
+
+
+class Descent(NamedTuple):
+    """Where a descent ended: the point `x` (a pytree like the start), the `value` there, and along
+    the way `history`, the values at the start and after each step, and `slopes`, the lengths of the
+    gradients that were followed. `converged` says that the last of them was below `tol`.
+    """
+
+    x: Any
+    value: float
+    history: np.ndarray[Any, Any]
+    slopes: np.ndarray[Any, Any]
+    converged: bool
+
+    @property
+    def steps(self) -> int:
+        """The number of steps taken."""
+        return len(self.history) - 1
+
+    def plot(self) -> str:
+        """The history, as text."""
+        return curve_text(self.history)
+
+    def to_svg(self) -> str:
+        """The history, as an SVG picture."""
+        return curve_svg(self.history, "value after each step")
+
+    _repr_svg_ = to_svg
+
+    def __str__(self) -> str:
+        ended = "converged" if self.converged else "stopped"
+        return f"{ended} after {self.steps} steps at {self.value:.6g}\n{self.plot()}"
+
+
+def descend(
+    f: Any,
+    x0: Any,
+    args: tuple[Any, ...] = (),
+    *,
+    rate: float | Callable[[int], float] = 0.1,
+    steps: int = 100,
+    momentum: float = 0.0,
+    tol: float = 0.0,
+    progress: bool = False,
+    callback: Callable[[int, Any, float], Any] | None = None,
+) -> Descent:
+    """Gradient descent x <- x - rate * grad f(x, *args) from `x0`, a pytree of floats.
+
+    `rate` is a number or a function of the step's number; with `momentum` m the step is
+    v <- m v - rate * grad, x <- x + v (Polyak 1964). It ends after `steps`, when the gradient is
+    shorter than `tol`, or when `callback(step, x, value)` returns True. `progress` shows a bar on
+    the terminal. A value that is not finite is a `NoConvergence` that says at which step.
+
+    >>> import numpy as np
+    >>> result = descend(lambda x: np.sum((x - 3.0) ** 2), np.zeros(2), rate=0.25, steps=20)
+    >>> result.x.round(4).tolist(), result.steps
+    ([3.0, 3.0], 20)
+    >>> print(descend(lambda x: x * x, 1.0, rate=0.4, steps=9))
+    stopped after 9 steps at 2.62144e-13
+    1         *
+    .          *
+    .           *
+    .            *
+    .             *
+    .              *
+    .               *
+    .                *
+    .                 *
+    2.62e-13           *
+    """
+    if steps < 0:
+        raise OptionError(f"steps must not be negative, got {steps}")
+    step_of = rate if callable(rate) else lambda _: rate
+    both = Compiled(value_and_grad(differentiable(f)))
+    unknown = unknown_of("descend", x0)
+    x = unknown.build(unknown.vector)
+    value, gradient = both(x, *args)
+    history, slopes = [_finite(value, 0)], []
+    velocity = [np.zeros_like(leaf) for leaf in flatten(gradient)[0]]
+    converged = False
+    for step in _counted(steps, history, progress):
+        leaves, tree = flatten(gradient)
+        slopes.append(float(np.sqrt(sum(float(np.sum(np.abs(leaf) ** 2)) for leaf in leaves))))
+        converged = slopes[-1] < tol
+        if converged:
+            break
+        size = float(step_of(step))
+        velocity = [momentum * v - size * g for v, g in zip(velocity, leaves, strict=True)]
+        here, _ = flatten(x)
+        moved = [
+            np.asarray(a + v, np.asarray(a).dtype)[()] for a, v in zip(here, velocity, strict=True)
+        ]
+        x = unflatten(tree, moved)
+        value, gradient = both(x, *args)
+        history.append(_finite(value, step + 1))
+        if callback is not None and callback(step + 1, x, history[-1]) is True:
+            break
+    return Descent(x, history[-1], np.array(history), np.array(slopes), converged)
+
+
+def _finite(value: Any, step: int) -> float:
+    number = float(value)
+    if not np.isfinite(number):
+        raise NoConvergence(
+            f"descend: the value is {number} after {step} steps",
+            hint="take a smaller rate" if step else "start elsewhere",
+        )
+    return number
+
+
+def _counted(steps: int, history: list[float], progress: bool) -> Iterable[int]:
+    """The numbers of the steps, with a bar and the last value on the terminal."""
+    if not progress:
+        yield from range(steps)
+        return
+    columns = (
+        TextColumn("descend"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[value]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("descend", total=steps, value=f"{history[-1]:.6g}")
+        for step in range(steps):
+            yield step
+            bar.update(task, advance=1, value=f"{history[-1]:.6g}")

@@ -1,0 +1,91 @@
+"""`root` and `least_squares`: SciPy's, with exact Jacobians."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import optimize
+
+from irgrad.errors import OptionError
+from irgrad.runtime.implicit import Unknown
+from irgrad.scipy.vector import arguments, in_structure, limits, vectorised
+
+WITH_JACOBIAN = ("hybr", "lm")
+
+
+def root(f: Any, x0: Any, args: Any = (), *, method: str = "hybr", **options: Any) -> Any:
+    """`scipy.optimize.root` of f(x, *args) from `x0`, a pytree of floats, with the exact Jacobian
+    where the method takes one. f returns as many numbers as there are unknowns.
+
+    The result is SciPy's, with `x` in the structure of `x0`. For a root that is itself to be
+    differentiated see `irgrad.root`.
+
+    >>> import numpy as np
+    >>> result = root(lambda x: np.stack([x[0] + 2 * x[1] - 2, x[0] ** 2 - x[1]]), np.ones(2))
+    >>> bool(result.success), result.x.round(3).tolist()
+    (True, [0.781, 0.61])
+    """
+    vector, unknown = vectorised("root", f, x0)
+    jacobian = vector.dense_jacobian if method in WITH_JACOBIAN else None
+
+    def value(x: Any, *rest: Any) -> Any:
+        return np.atleast_1d(vector.value(x, *rest))
+
+    result = optimize.root(
+        value, unknown.vector, args=arguments(args), method=method, jac=jacobian, **options
+    )
+    return in_structure(unknown, result, "x")
+
+
+def least_squares(
+    f: Any,
+    x0: Any,
+    args: Any = (),
+    *,
+    method: str = "trf",
+    jac: str = "auto",
+    bounds: Any = (None, None),
+    **options: Any,
+) -> Any:
+    """`scipy.optimize.least_squares` of the residuals f(x, *args) from `x0`, a pytree of floats,
+    with the exact Jacobian: `jac` "dense", "sparse", or "auto" for sparse where the pattern is.
+
+    `bounds` is a pair (low, high) of None, numbers, or pytrees like `x0`. The residuals are a
+    pytree of arrays, flattened. The result is SciPy's, with `x` in the structure of `x0`.
+
+    >>> import numpy as np
+    >>> t = np.linspace(0, 1, 20)
+    >>> def residuals(p):
+    ...     return p["a"] * np.exp(-p["k"] * t) - 2 * np.exp(-3 * t)
+    >>> result = least_squares(residuals, {"a": 1.0, "k": 1.0})
+    >>> {name: float(value.round(6)) for name, value in result.x.items()}
+    {'a': 2.0, 'k': 3.0}
+    """
+    vector, unknown = vectorised("least_squares", f, x0)
+    args = arguments(args)
+    if jac not in ("auto", "dense", "sparse"):
+        raise OptionError(f"jac must be 'auto', 'dense' or 'sparse', got {jac!r}")
+    if jac == "sparse" and method == "lm":
+        raise OptionError("method 'lm' takes no sparse Jacobian", hint="method='trf'")
+    if jac == "auto":
+        pays = method != "lm" and vector.jacobian_pays((unknown.vector, *args))
+        jac = "sparse" if pays else "dense"
+    jacobian: Any = vector.jacobian if jac == "sparse" else vector.dense_jacobian
+    result = optimize.least_squares(
+        vector.value,
+        unknown.vector,
+        jac=jacobian,
+        bounds=_both_sides(unknown, bounds),
+        method=method,
+        args=args,
+        **options,
+    )
+    return in_structure(unknown, result, "x", "grad")
+
+
+def _both_sides(unknown: Unknown, bounds: Any) -> Any:
+    if isinstance(bounds, optimize.Bounds):
+        return bounds
+    low, high = bounds
+    return limits(unknown, low, -np.inf), limits(unknown, high, np.inf)

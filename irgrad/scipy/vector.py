@@ -1,0 +1,156 @@
+"""A function of a pytree as a function of one float64 vector, and its derivatives as SciPy calls
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import ArgumentError, DTypeError
+from irgrad.frontend.pytree import flatten, subtrees
+from irgrad.runtime.compiled import Compiled
+from irgrad.runtime.implicit import Unknown, raveled, unknown_of
+from irgrad.runtime.linearize import jvp, vjp
+from irgrad.runtime.remember import kept
+from irgrad.runtime.sparse import SparseDerivative, sparse_hessian, sparse_jacobian
+from irgrad.runtime.transforms import differentiable, grad, value_and_grad
+from irgrad.runtime.vmap import vmap
+
+SPARSE_FROM = 100
+"""Unknowns from which a sparse matrix can be worth its overhead."""
+
+
+class Vectorised:
+    """`f(x, *args)` for pytrees x as functions of one vector; made once for a function and a
+    structure, so that what is compiled serves the next call too.
+    """
+
+    def __init__(self, f: Callable[..., Any], unknown: Unknown, first: int = 0) -> None:
+        def flat(*args: Any) -> Any:
+            x = unknown.build(args[first])
+            result = f(*args[:first], x, *args[first + 1 :])
+            leaves, _ = flatten(result)
+            scalar = len(leaves) == 1 and np.shape(leaves[0]) == ()
+            return leaves[0] if scalar else raveled(leaves, np.float64)
+
+        flat.__name__ = getattr(f, "__name__", "f")
+        self.flat = flat
+        self.first = first
+        self.value = Compiled(flat)
+        self.value_and_gradient = Compiled(value_and_grad(flat, first))
+        self._slope = grad(flat, first)
+
+        def along(v: Any, *args: Any) -> Any:
+            return _pushed(self._slope, args, first, v)
+
+        def columns(*args: Any) -> Any:
+            return _columns(flat, args, first)
+
+        def hessian(*args: Any) -> Any:
+            return _columns(self._slope, args, first)
+
+        def combined_hessian(weights: Any, *args: Any) -> Any:
+            def total(*inner: Any) -> Any:
+                return np.sum(weights * np.atleast_1d(flat(*inner)))
+
+            return _columns(grad(total, first), args, first)
+
+        self._along, self.dense_jacobian = Compiled(along), Compiled(columns)
+        self.dense_hessian = Compiled(hessian)
+        self.combined_hessian = Compiled(combined_hessian)
+        self.jacobian: SparseDerivative = sparse_jacobian(flat, first)
+        self.hessian: SparseDerivative = sparse_hessian(flat, first)
+
+    def product(self, x: Any, v: Any, *args: Any) -> Any:
+        """The Hessian times v."""
+        return self._along(np.asarray(v, float).reshape(x.shape), x, *args)
+
+    def jacobian_pays(self, args: tuple[Any, ...]) -> bool:
+        """Whether a sparse Jacobian is worth it at these arguments."""
+        return _pays(self.jacobian, args, self.first)
+
+    def hessian_pays(self, args: tuple[Any, ...]) -> bool:
+        """Whether a sparse Hessian is worth it at these arguments."""
+        return _pays(self.hessian, args, self.first)
+
+
+def _pays(derivative: SparseDerivative, args: tuple[Any, ...], first: int) -> bool:
+    if args[first].size < SPARSE_FROM:
+        return False
+    found = derivative.sparsity(*args, quietly=True)
+    return 4 * found.number <= min(found.shape)
+
+
+def _pushed(f: Any, args: tuple[Any, ...], first: int, v: Any) -> Any:
+    """The derivative of f along v in one argument."""
+
+    def of_one(x: Any) -> Any:
+        return f(*args[:first], x, *args[first + 1 :])
+
+    return jvp(of_one, (args[first],), (v,))[1]
+
+
+def _columns(f: Any, args: tuple[Any, ...], first: int) -> Any:
+    """The dense Jacobian: a pushforward along each unit vector, or a pullback, whichever are
+    fewer.
+    """
+
+    def of_one(x: Any) -> Any:
+        return np.atleast_1d(f(*args[:first], x, *args[first + 1 :]))
+
+    x = args[first]
+    y, pull = vjp(of_one, x)
+    if y.shape[0] < x.shape[0]:
+        return vmap(lambda u: pull(u)[0])(np.eye(y.shape[0]))
+    return np.transpose(vmap(lambda v: jvp(of_one, (x,), (v,))[1])(np.eye(x.shape[0])))
+
+
+def vectorised(name: str, f: Any, x0: Any, first: int = 0) -> tuple[Vectorised, Unknown]:
+    """The function of a vector, and the unknown at its start."""
+    function = differentiable(f)
+    unknown = unknown_of(name, x0)
+    if unknown.vector.dtype.kind == "c":
+        raise DTypeError(f"{name} of complex unknowns", hint="split them into real and imaginary")
+    unknown = unknown._replace(vector=unknown.vector.astype(np.float64))
+    made = kept(function, dict, "scipy")
+    key = (unknown.tree, unknown.types, first)
+    if key not in made:
+        made[key] = Vectorised(function, unknown, first)
+    return made[key], unknown
+
+
+def arguments(args: Any) -> tuple[Any, ...]:
+    """SciPy's `args`: a tuple, or the one argument."""
+    return args if isinstance(args, tuple) else (args,)
+
+
+def limits(unknown: Unknown, side: Any, default: float) -> Any:
+    """A lower or upper limit of the unknown as a vector: None, a number, or a pytree like it of
+    numbers and arrays that broadcast to its leaves.
+    """
+    if side is None or (np.ndim(side) == 0 and not isinstance(side, (dict, list, tuple))):
+        return np.full(unknown.vector.shape, default if side is None else side, float)
+    try:
+        parts = subtrees(unknown.tree, side)
+    except ValueError as error:
+        raise ArgumentError(f"bounds do not have the structure of x0: {error}") from None
+    filled = [
+        np.broadcast_to(np.asarray(default if part is None else part, float), type.shape)
+        for part, type in zip(parts, unknown.types, strict=True)
+    ]
+    return raveled(filled, np.float64)
+
+
+def in_structure(unknown: Unknown, result: Any, *keys: str) -> Any:
+    """A result of SciPy with its vectors in the structure of the unknown."""
+    for key in keys:
+        vector = result.get(key)
+        if isinstance(vector, np.ndarray) and vector.shape == unknown.vector.shape:
+            result[key] = unknown.build(vector)
+    return result
+
+
+__all__ = ["Vectorised", "arguments", "in_structure", "limits", "vectorised"]

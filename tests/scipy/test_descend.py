@@ -1,0 +1,79 @@
+"""Gradient descent: its path, its history, its pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.errors import OptionError
+from irgrad.inspect.curve import curve_svg, curve_text
+from irgrad.ops.implicit import NoConvergence
+
+
+def bowl(p: Any, target: Any = 0.0) -> Any:
+    return np.sum((p["u"] - target) ** 2) + 0.5 * p["v"][0] ** 2
+
+
+START = {"u": np.array([1.0, -2.0], np.float32), "v": [3.0]}
+
+
+def test_the_steps_are_those_of_the_formula() -> None:
+    result = irgrad.descend(bowl, START, (0.5,), rate=0.1, steps=7)
+    u, v = START["u"].astype(float), 3.0
+    for _ in range(7):
+        u, v = u - 0.1 * 2 * (u - 0.5), v - 0.1 * v
+    np.testing.assert_allclose(result.x["u"], u, rtol=1e-5)
+    np.testing.assert_allclose(result.x["v"][0], v)
+    assert result.x["u"].dtype == np.float32
+    assert result.steps == 7 and len(result.slopes) == 7 and not result.converged
+    assert np.all(np.diff(result.history) < 0) and result.value == result.history[-1]
+
+
+def test_momentum_and_a_rate_of_the_step() -> None:
+    result = irgrad.descend(
+        lambda x: 0.5 * x * x, 1.0, rate=lambda k: 0.1 / (k + 1), steps=3, momentum=0.5
+    )
+    x, v = 1.0, 0.0
+    for k in range(3):
+        v = 0.5 * v - 0.1 / (k + 1) * x
+        x += v
+    np.testing.assert_allclose(result.x, x)
+
+
+def test_it_ends_early() -> None:
+    seen: list[int] = []
+    result = irgrad.descend(lambda x: x * x, 1.0, rate=0.3, steps=1000, tol=1e-6)
+    assert result.converged and result.steps < 100
+
+    def stop(step: int, x: Any, value: float) -> bool:
+        seen.append(step)
+        return step == 4
+
+    assert irgrad.descend(lambda x: x * x, 1.0, callback=stop).steps == 4
+    assert seen == [1, 2, 3, 4]
+    assert irgrad.descend(lambda x: x * x, 1, steps=0).value == 1.0
+
+
+def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    irgrad.descend(lambda x: x * x, 1.0, steps=3, progress=True)
+    captured = capsys.readouterr()
+    assert "3/3" in captured.err and not captured.out
+
+
+def test_pictures() -> None:
+    result = irgrad.descend(bowl, START, steps=50)
+    assert "stopped after 50 steps" in str(result)
+    assert len(result.plot().splitlines()) == 10
+    assert result.to_svg().startswith("<svg") and "polyline" in result.to_svg()
+    assert curve_text([np.nan, 1.0, 1.0]).count("*") == 2
+    assert "*" not in curve_text([]) and curve_svg([]).endswith("</svg>")
+
+
+def test_errors() -> None:
+    with pytest.raises(NoConvergence, match=r"after \d+ steps(.|\n)*smaller rate"):
+        irgrad.descend(lambda x: x**4, 10.0, rate=1.0)
+    with pytest.raises(OptionError, match="steps"):
+        irgrad.descend(lambda x: x * x, 1.0, steps=-1)

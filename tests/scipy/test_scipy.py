@@ -1,0 +1,207 @@
+"""SciPy's optimisers with exact derivatives, against SciPy's own with formulas or differences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy import integrate, optimize
+
+import irgrad
+from irgrad.errors import ArgumentError, OptionError, ShapeError
+from irgrad.scipy.vector import vectorised
+
+START = np.array([1.3, 0.7, 0.8, 1.9])
+
+
+def rosenbrock(x: Any, a: Any = 100.0) -> Any:
+    return np.sum(a * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+METHODS = [
+    *(None, "BFGS", "L-BFGS-B", "CG", "TNC", "SLSQP", "Newton-CG", "dogleg", "trust-ncg"),
+    *("trust-krylov", "trust-exact", "trust-constr", "Powell"),
+]
+
+
+def convex(x: Any) -> Any:
+    return np.sum(np.cosh(x - 1.0)) + 0.1 * np.sum(x[1:] * x[:-1])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method(method: str | None) -> None:
+    result = irgrad.scipy.minimize(convex, START, method=method)
+    expected = optimize.minimize(convex, START, tol=1e-10).x
+    np.testing.assert_allclose(result.x, expected, atol=1e-3)
+
+
+def test_value_and_gradient_are_one_call_and_exact() -> None:
+    result = irgrad.scipy.minimize(rosenbrock, START, (100.0,))
+    by_hand = optimize.minimize(
+        optimize.rosen, START, jac=lambda x: optimize.rosen_der(x), method="BFGS"
+    )
+    assert result.nfev == by_hand.nfev and result.nit == by_hand.nit
+    np.testing.assert_allclose(result.x, 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("hess", ["auto", "product", "dense", "sparse"])
+def test_hessians(hess: str) -> None:
+    result = irgrad.scipy.minimize(rosenbrock, START, method="trust-constr", hess=hess)
+    np.testing.assert_allclose(result.x, 1, atol=1e-5)
+
+
+def test_hessians_are_the_same() -> None:
+    vector, unknown = vectorised("test", rosenbrock, START)
+    x, v = unknown.vector, np.arange(4.0)
+    expected = optimize.rosen_hess(x)
+    np.testing.assert_allclose(vector.dense_hessian(x), expected)
+    np.testing.assert_allclose(vector.hessian(x).toarray(), expected)
+    np.testing.assert_allclose(vector.product(x, v), expected @ v)
+
+
+def test_a_large_sparse_hessian_is_chosen() -> None:
+    x = np.full(400, 0.5)
+    vector, _ = vectorised("test", rosenbrock, x)
+    assert vector.hessian_pays((x,)) and isinstance(vector.hessian(x), sp.csr_array)
+    result = irgrad.scipy.minimize(rosenbrock, x, method="trust-constr")
+    np.testing.assert_allclose(result.x, 1, atol=1e-4)
+
+
+def test_pytrees_in_start_arguments_bounds_callback_and_result() -> None:
+    seen: list[Any] = []
+
+    def f(p: Any, data: Any, power: int) -> Any:
+        return np.sum((p["w"] - data["t"]) ** power) + (p["b"][0] - 3.0) ** power
+
+    start = {"w": np.zeros((2, 2)), "b": [0.0]}
+    data = {"t": np.array([[1.0, 2.0], [3.0, 4.0]])}
+    bounds = {"w": (None, 2.5), "b": [(1.0, 2.0)]}
+    result = irgrad.scipy.minimize(f, start, (data, 2), bounds=bounds, callback=seen.append)
+    np.testing.assert_allclose(result.x["w"], [[1, 2], [2.5, 2.5]], atol=1e-5)
+    np.testing.assert_allclose(result.x["b"][0], 2.0)
+    assert result.jac["w"].shape == (2, 2)
+    assert seen and seen[-1]["w"].shape == (2, 2)
+
+
+def test_bounds_as_scipy_has_them() -> None:
+    pairs = [(None, 0.5)] * 4
+    for bounds in (pairs, optimize.Bounds(-np.inf, 0.5)):
+        result = irgrad.scipy.minimize(rosenbrock, np.zeros(4), bounds=bounds)
+        expected = optimize.minimize(rosenbrock, np.zeros(4), bounds=pairs)
+        np.testing.assert_allclose(result.x, expected.x, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["SLSQP", "trust-constr"])
+def test_constraints(method: str) -> None:
+    def circle(p: Any) -> Any:
+        return p["x"] ** 2 + p["y"] ** 2
+
+    def total(p: Any) -> Any:
+        return p["x"] + 2 * p["y"]
+
+    start = {"x": 0.5, "y": -0.5}
+    if method == "SLSQP":
+        constraints: Any = {"type": "ineq", "fun": lambda p: 1 - circle(p)}
+    else:
+        constraints = optimize.NonlinearConstraint(circle, -np.inf, 1.0)
+    result = irgrad.scipy.minimize(total, start, method=method, constraints=constraints)
+    found = [result.x["x"], result.x["y"]]
+    np.testing.assert_allclose(found, [-1 / np.sqrt(5), -2 / np.sqrt(5)], atol=1e-4)
+
+
+def test_root() -> None:
+    def f(p: Any, a: Any) -> Any:
+        return [p["u"] + 0.5 * (p["u"] - p["v"]) ** 3 - a, p["v"] + 0.5 * (p["v"] - p["u"]) ** 3]
+
+    for method in ("hybr", "lm", "broyden1"):
+        result = irgrad.scipy.root(f, {"u": 0.0, "v": 0.0}, (1.0,), method=method)
+        assert result.success
+        np.testing.assert_allclose(
+            [result.x["u"], result.x["v"]], [0.8411639, 0.1588361], atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("jac", ["auto", "dense", "sparse"])
+def test_least_squares(jac: str) -> None:
+    t = np.linspace(0, 2, 150)
+
+    def residuals(p: Any, y: Any) -> Any:
+        return {"fit": p["a"] * np.exp(-p["k"] * t) - y, "prior": 1e-8 * p["k"]}
+
+    y = 2.0 * np.exp(-1.5 * t)
+    start = {"a": 1.0, "k": 0.5}
+    bounds = ({"a": 0.0, "k": None}, 5.0)
+    result = irgrad.scipy.least_squares(residuals, start, (y,), jac=jac, bounds=bounds)
+    np.testing.assert_allclose([result.x["a"], result.x["k"]], [2.0, 1.5], atol=1e-6)
+
+
+def test_a_large_least_squares_problem_is_sparse() -> None:
+    def residuals(x: Any) -> Any:
+        return np.concatenate([10 * (x[1:] - x[:-1] ** 2), 1 - x])
+
+    result = irgrad.scipy.least_squares(residuals, np.full(200, 0.8))
+    assert sp.issparse(result.jac)
+    np.testing.assert_allclose(result.x, 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["Radau", "BDF", "LSODA", "RK45"])
+def test_solve_ivp(method: str) -> None:
+    def robertson(t: Any, y: Any, k: Any) -> Any:
+        a, b, c = y["a"], y["b"], y["c"]
+        slow, quick, middle = k * a, 3e3 * b * b, 1e2 * b * c
+        return {"a": -slow + middle, "b": slow - middle - quick, "c": quick}
+
+    start = {"a": 1.0, "b": 0.0, "c": 0.0}
+    got = irgrad.scipy.solve_ivp(robertson, (0, 5), start, method, (0.04,), rtol=1e-8, atol=1e-10)
+
+    def flat(t: float, y: Any) -> Any:
+        return list(robertson(t, dict(zip("abc", y, strict=True)), 0.04).values())
+
+    expected = integrate.solve_ivp(flat, (0, 5), [1, 0, 0], "Radau", rtol=1e-10, atol=1e-12)
+    for row, name in enumerate("abc"):
+        np.testing.assert_allclose(got.y[name][-1], expected.y[row, -1], atol=1e-7)
+        assert got.y[name].shape == got.t.shape
+
+
+def test_solve_ivp_of_a_field() -> None:
+    def heat(t: Any, u: Any) -> Any:
+        return 100 * (np.roll(u, 1) - 2 * u + np.roll(u, -1)) - u**3
+
+    u0 = np.sin(np.linspace(0, 2 * np.pi, 150, endpoint=False))
+    got = irgrad.scipy.solve_ivp(heat, (0, 0.5), u0, jac="auto")
+    expected = integrate.solve_ivp(heat, (0, 0.5), u0, "Radau")
+    np.testing.assert_allclose(got.y[:, -1], expected.y[:, -1], atol=1e-3)
+    assert got.nfev <= expected.nfev
+
+
+def test_a_second_call_compiles_nothing() -> None:
+    count = 0
+
+    def f(x: Any, a: Any) -> Any:
+        nonlocal count
+        count += 1
+        return np.sum((x - a) ** 2)
+
+    for a in (1.0, 2.0):
+        irgrad.scipy.minimize(f, np.zeros(3), (a,))
+    assert count == 1
+
+
+def test_errors() -> None:
+    minimize = irgrad.scipy.minimize
+    with pytest.raises(OptionError, match="takes no Hessian"):
+        minimize(rosenbrock, START, method="BFGS", hess="dense")
+    with pytest.raises(OptionError, match="needs a matrix"):
+        minimize(rosenbrock, START, method="dogleg", hess="product")
+    with pytest.raises(OptionError, match="hess must be"):
+        minimize(rosenbrock, START, method="dogleg", hess="magic")
+    with pytest.raises(ArgumentError, match="4 unknowns"):
+        minimize(rosenbrock, START, bounds=[(0, 1)])
+    with pytest.raises(ArgumentError, match="structure of x0"):
+        minimize(lambda p: p["a"] ** 2, {"a": 1.0}, bounds={"b": (0, 1)})
+    with pytest.raises(ShapeError, match="scalar"):
+        minimize(lambda x: x, START)
+    with pytest.raises(OptionError, match="lm"):
+        irgrad.scipy.least_squares(lambda x: x, START, method="lm", jac="sparse")
