@@ -12,6 +12,7 @@ from irgrad.frontend import functions
 from irgrad.frontend.expression import expression
 from irgrad.frontend.lower import Spec as spec
 from irgrad.frontend.symbolic import from_sympy
+from irgrad.inspect import svg as _svg  # noqa: F401 -- gives graphs their pictures
 from irgrad.ir.graph import Graph
 from irgrad.ir.json_form import from_json
 from irgrad.ir.parser import parse

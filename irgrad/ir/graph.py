@@ -11,7 +11,7 @@ the passes together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -128,6 +128,18 @@ def constant_value(array: Array) -> Value:
     return Value(Node(Constant(array), (), (type_of(array),)), 0)
 
 
+_DRAWN_BY: list[Callable[[Graph, str], str]] = []
+_MOST_DRAWN = 1000
+"""A notebook shows a larger graph as text only."""
+
+
+def drawn_by(draw: Callable[[Graph, str], str]) -> None:
+    """Let `draw` be what `Graph.svg` calls. The drawing lives in `irgrad.inspect`, on a floor above
+    this one.
+    """
+    _DRAWN_BY[:] = [draw]
+
+
 class Graph:
     """A program: typed inputs, nodes in birth order, named outputs.
 
@@ -235,6 +247,29 @@ class Graph:
         from irgrad.ir.json_form import to_json
 
         return to_json(self)
+
+    def svg(self, style: str = "full") -> str:
+        """The graph as a picture, in SVG text: sources left, sinks right, adjoint nodes below their
+        primal nodes.
+
+        `style="full"` shows the name, type and call of each node; `"blackboard"` the op in a
+        circle, with the local derivatives on the edges.
+
+        >>> import irgrad
+        >>> irgrad.trace("x * x", 1.5).svg(style="blackboard").startswith("<svg")
+        True
+        """
+        return _DRAWN_BY[0](self, style)
+
+    def _repr_svg_(self) -> str | None:
+        """In a notebook that asks for a picture; none of a graph too large to be looked at."""
+        return self.svg() if len(self) <= _MOST_DRAWN else None
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the picture, and the text behind a click."""
+        text = str(self).replace("&", "&amp;").replace("<", "&lt;")
+        folded = f"<details><summary>{repr(self)[1:-1]}</summary><pre>{text}</pre></details>"
+        return f'<div style="overflow-x:auto">{self._repr_svg_() or ""}</div>{folded}'
 
     @cached_property
     def structural_hash(self) -> str:

@@ -1,0 +1,291 @@
+"""A graph as a picture, with no system package: `graph.svg(style=...)`.
+
+Sources stand at the left, sinks at the right, adjoint nodes below their primal nodes; `placement`
+says how. `"blackboard"` draws signs in circles with the local derivative on each edge, `"full"`
+boxes with the name, the type and the call of each node. Colours follow the page's or the system's
+dark mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from html import escape
+
+from irgrad.errors import OptionError
+from irgrad.inspect.drawing import Look, Route, draw, text_width
+from irgrad.inspect.formula import called, local_derivative, sign
+from irgrad.inspect.placement import Box, Edge
+from irgrad.ir.graph import Graph, Value, drawn_by, regions
+from irgrad.ir.printer import node_text, operand_text, parameter_text
+
+_COLOURS = {
+    "primal": ("#e6effb", "#15304f", "#4a7fc1", "#6ea8ec"),
+    "reverse": ("#fdeadb", "#46250d", "#d07530", "#f0a060"),
+    "forward": ("#e0f3e6", "#123a22", "#3f9b5f", "#6fcf8f"),
+    "input": ("#ffffff", "#1b1d21", "#5f6672", "#a8afba"),
+    "captured": ("#ececef", "#33363c", "#8a909a", "#8a909a"),
+    "output": ("#fff6cf", "#433a08", "#b39a1e", "#e0c64a"),
+}
+"""Kind -> fill and line, each for light and for dark."""
+_INK, _PALE, _GROUND = ("#16181d", "#e9ebef"), ("#69707d", "#9aa2af"), ("#ffffff", "#131416")
+_FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace"
+_LONGEST = 34
+_SIZE, _SMALL, _LINE = 12.0, 10.5, 15.0
+_RADIUS = 17.0
+
+Line = tuple[str, float, str]
+"""A line of text: what it says, its size, its class."""
+
+
+def to_svg(graph: Graph, style: str = "full") -> str:
+    """The picture of `graph` as SVG text.
+
+    >>> import irgrad
+    >>> to_svg(irgrad.trace("x * x", 1.5)).startswith("<svg")
+    True
+    """
+    if style not in _STYLES:
+        raise OptionError(f"no style '{style}'; there are {', '.join(_STYLES)}")
+    panels = [(f"@{graph.name}", graph), *_regions(graph)]
+    drawn = [_STYLES[style](panel).picture() for _, panel in panels]
+    width = max(width for _, width, _ in drawn)
+    parts: list[str] = []
+    top = 0.0
+    for (title, _), (body, _, height) in zip(panels, drawn, strict=True):
+        if len(panels) > 1:
+            parts.append(f'<text class="name" x="16" y="{top + 18:g}">{escape(title)}</text>')
+            top += 20
+        parts.append(f'<g transform="translate(0 {top:g})">{body}</g>')
+        top += height
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="irgrad" width="{width:.0f}" '
+        f'height="{top:.0f}" viewBox="0 0 {width:.0f} {top:.0f}" role="img" '
+        f'aria-label="graph of {escape(graph.name)}">{_style()}{"".join(parts)}</svg>'
+    )
+
+
+def _regions(graph: Graph) -> Iterator[tuple[str, Graph]]:
+    """The graphs inside the nodes of `graph`, each with a title, at every depth."""
+    for node in graph.nodes:
+        for name, region in regions(node.op).items():
+            yield f"{name} of %{graph.names[Value(node, 0)]}", region
+            yield from _regions(region)
+
+
+class _Full:
+    """Boxes with name, type and call."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.names = graph.names
+        self.lines: dict[Box, list[Line]] = {}
+        self.look = Look(self.measure, layer_gap=34.0, row_gap=16.0, band_gap=44.0)
+
+    def measure(self, box: Box) -> None:
+        """Give a box its text and size."""
+        lines = self.lines[box] = list(self.text(box))
+        box.width = max(text_width(text, size) for text, size, _ in lines) + 18
+        box.height = len(lines) * _LINE + 10
+        box.half = box.width / 2
+
+    def text(self, box: Box) -> Iterator[Line]:
+        """The lines in a box."""
+        if box.kind == "output":
+            yield box.label, _SIZE, "name"
+            if box.value.constant is not None:
+                yield f"= {_cropped(operand_text(box.value, self.names))}", _SMALL, "pale"
+            return
+        for value in box.node.outputs:
+            yield f"%{self.names[value]}: {value.type}", _SIZE, "name"
+        if box.kind == "node":
+            operands = ", ".join(
+                _cropped(operand_text(operand, self.names), 14) for operand in box.node.operands
+            )
+            yield _cropped(f"{box.node.op.name}({operands})"), _SMALL, "pale"
+            shown = {k: v for k, v in box.node.op.parameters.items() if not isinstance(v, Graph)}
+            if shown:
+                text = ", ".join(f"{key}={parameter_text(value)}" for key, value in shown.items())
+                yield _cropped(text), _SMALL, "pale"
+
+    def picture(self) -> tuple[str, float, float]:
+        """The drawing's elements, and its size."""
+        drawing = draw(self.graph, self.look)
+        parts = [*map(self.edge, drawing.routes), *map(self.box, drawing.placement.boxes)]
+        parts += [
+            f'<text class="on" x="{x:.1f}" y="{y + 3.5:.1f}" font-size="{self.look.label_size}">'
+            f"{escape(text)}</text>"
+            for text, (x, y), _ in drawing.labels
+        ]
+        return "".join(parts), drawing.width, drawing.height
+
+    def edge(self, route: Route) -> str:
+        """A path from producer to reader, with an arrow head."""
+        (x, y), *_ = route.segments[0]
+        path = f"M{x:.1f} {y:.1f}" + "".join(
+            f"C{_at(b)} {_at(c)} {_at(d)}" for _, b, c, d in route.segments
+        )
+        kind = "edge across" if route.crosses else "edge"
+        tip = route.segments[-1]
+        return f'<path class="{kind}" d="{path}"/>{_head(tip[2], tip[3])}'
+
+    def box(self, box: Box) -> str:
+        """The shape of a box with its text and a tooltip."""
+        return (
+            f'<g class="{_kind(box)}"><title>{escape(self.tooltip(box))}</title>'
+            f"{self.shape(box)}{self.written(box)}</g>"
+        )
+
+    def shape(self, box: Box) -> str:
+        """A rounded rectangle."""
+        radius = 5 if box.kind == "node" else min(15.0, box.height / 2)
+        return (
+            f'<rect x="{box.x - box.half:.1f}" y="{box.y - box.height / 2:.1f}" '
+            f'width="{2 * box.half:.1f}" height="{box.height:.1f}" rx="{radius:g}"/>'
+        )
+
+    def written(self, box: Box) -> str:
+        """The lines in the middle of the box."""
+        lines = self.lines[box]
+        first = box.y - (len(lines) - 1) * _LINE / 2
+        return "".join(_text(line, box.x, first + i * _LINE) for i, line in enumerate(lines))
+
+    def tooltip(self, box: Box) -> str:
+        """The line of the dump, and the user's."""
+        if box.kind != "node":
+            return f"{box.kind} {box.label or self.names[box.value]}: {box.value.type}"
+        text = " ".join(node_text(box.node, self.names).split())
+        source = box.node.location.source if box.node.location else ""
+        return f"{text}\n{source}".strip()
+
+
+class _Blackboard(_Full):
+    """Signs in circles, names above, shapes below, local derivatives on the edges."""
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph)
+        self.look = Look(
+            self.measure, layer_gap=30.0, row_gap=14.0, band_gap=34.0, label=self.label
+        )
+        self.derivatives: dict[tuple[Box, int], str] = {}
+
+    def measure(self, box: Box) -> None:
+        lines = self.lines[box] = list(self.text(box))
+        inner = text_width(lines[0][0], _SIZE)
+        box.radius = _RADIUS
+        box.half = max(_RADIUS, inner / 2 + 8)
+        texts = [text_width(text, size) for text, size, _ in lines[1:]]
+        box.width = max([2 * box.half, *texts]) + 4
+        box.height = 2 * _RADIUS + 2 * _LINE
+
+    def text(self, box: Box) -> Iterator[Line]:
+        """In the circle, below it, above it."""
+        if box.kind == "output":
+            text = box.label
+            if box.value.constant is not None:
+                text += f" = {_cropped(operand_text(box.value, self.names))}"
+            yield text, _SIZE, "name"
+            return
+        name = called(self.names[box.value])
+        shape = "×".join(map(str, box.value.type.shape))
+        if box.kind == "node":
+            yield _cropped(sign(box.node), 16), _SIZE, "name"
+            yield shape, _SMALL, "pale"
+            yield name, _SIZE, "pale" if self.names[box.value].isdigit() else "name"
+        else:
+            yield name, _SIZE, "name"
+            yield shape, _SMALL, "pale"
+
+    def written(self, box: Box) -> str:
+        heights = (box.y, box.y + _RADIUS + _LINE / 2 + 1, box.y - _RADIUS - _LINE / 2 + 1)
+        return "".join(
+            _text(line, box.x, y) for line, y in zip(self.lines[box], heights, strict=False)
+        )
+
+    def shape(self, box: Box) -> str:
+        return (
+            f'<rect x="{box.x - box.half:.1f}" y="{box.y - _RADIUS:.1f}" '
+            f'width="{2 * box.half:.1f}" height="{2 * _RADIUS:g}" rx="{_RADIUS:g}"/>'
+        )
+
+    def label(self, edge: Edge) -> str:
+        """The local derivative on an edge."""
+        if edge.target.kind == "output" or edge.source.chain != edge.target.chain:
+            return ""
+        key = edge.target, edge.slot
+        if key not in self.derivatives:
+            text = local_derivative(edge.target.node, edge.slot, self.names)
+            short = len(text) <= 24
+            self.derivatives[key] = text if short else f"∂{edge.target.node.op.name}"
+        return self.derivatives[key]
+
+
+_STYLES: Mapping[str, Callable[[Graph], _Full]] = {"full": _Full, "blackboard": _Blackboard}
+
+
+def _kind(box: Box) -> str:
+    """The class that colours a box."""
+    if box.kind != "node":
+        return box.kind
+    return box.chain[-1] if box.chain else "primal"
+
+
+def _text(line: Line, x: float, y: float) -> str:
+    text, size, kind = line
+    return (
+        f'<text class="{kind}" x="{x:.1f}" y="{y + 0.35 * size:.1f}" font-size="{size:g}">'
+        f"{escape(text)}</text>"
+    )
+
+
+def _at(place: tuple[float, float]) -> str:
+    return f"{place[0]:.1f} {place[1]:.1f}"
+
+
+def _head(before: tuple[float, float], tip: tuple[float, float]) -> str:
+    """A small triangle at `tip`."""
+    dx, dy = tip[0] - before[0], tip[1] - before[1]
+    length = (dx * dx + dy * dy) ** 0.5 or 1.0
+    ux, uy = dx / length, dy / length
+    back = tip[0] - 6 * ux, tip[1] - 6 * uy
+    left, right = (back[0] - 3 * uy, back[1] + 3 * ux), (back[0] + 3 * uy, back[1] - 3 * ux)
+    return f'<path class="head" d="M{_at(tip)}L{_at(left)}L{_at(right)}Z"/>'
+
+
+def _cropped(text: str, longest: int = _LONGEST) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _style() -> str:
+    """The style sheet. `light-dark()` follows the colour scheme of the page that the picture
+    stands in, or the system's where the picture is a file of its own; a renderer that does not know
+    it keeps the light colours.
+    """
+
+    def both(property: str, light: str, dark: str) -> str:
+        return f"{property}:{light};{property}:light-dark({light},{dark});"
+
+    rules = [
+        "svg.irgrad:root{color-scheme:light dark}",
+        f".irgrad text{{font-family:{_FONT};text-anchor:middle;{both('fill', *_INK)}}}",
+        ".irgrad text.name{font-weight:600}",
+        f".irgrad text.pale{{{both('fill', *_PALE)}}}",
+        (
+            f".irgrad text.on{{paint-order:stroke;stroke-width:3px;stroke-linejoin:round;"
+            f"{both('stroke', *_GROUND)}}}"
+        ),
+        f".irgrad .edge{{fill:none;stroke-width:1.2;{both('stroke', *_PALE)}}}",
+        ".irgrad .across{stroke-dasharray:3 3;stroke-opacity:.5}",
+        f".irgrad .head{{{both('fill', *_PALE)}}}",
+        ".irgrad rect{stroke-width:1.3}",
+    ]
+    rules += [
+        f".irgrad .{kind} rect{{{both('fill', *colours[:2])}{both('stroke', *colours[2:])}}}"
+        for kind, colours in _COLOURS.items()
+    ]
+    return f"<style>{''.join(rules)}</style>"
+
+
+drawn_by(to_svg)
+
+__all__ = ["to_svg"]

@@ -1,0 +1,170 @@
+"""Pictures: everything is drawn, nothing overlaps, values flow the way that the sweeps do."""
+
+from __future__ import annotations
+
+import itertools
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.errors import OptionError
+from irgrad.inspect.drawing import draw
+from irgrad.inspect.formula import infix, local_derivative, sign
+from irgrad.inspect.placement import Placement
+from irgrad.inspect.svg import _Blackboard, _Full, to_svg
+from irgrad.ir.graph import Graph, Node, Value, input_value
+from irgrad.ir.op import REGISTRY
+from irgrad.ir.types import type_of
+from tests.ops import reduction_samples, scan_samples, shape_samples  # noqa: F401 -- samples
+from tests.ops.samples import samples_of
+
+STYLES = {"full": _Full, "blackboard": _Blackboard}
+
+
+def loss(W1, W2, x, b, y):
+    h = np.tanh(W1 @ x + b)
+    r = W2 @ h - y
+    return 0.5 * np.sum(r**2)
+
+
+def deep(W, b, x):
+    for i in range(12):
+        x = np.tanh(W[i] @ x + b[i]) * x
+    return np.sum(x**2)
+
+
+def rosen(x):
+    return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def specs(text: str) -> list:
+    return [irgrad.spec(part) for part in text.split()]
+
+
+LOSS = specs("f64[4,3] f64[2,4] f64[3] f64[4] f64[2]")
+DEEP = specs("f64[12,3,3] f64[12,3] f64[3]")
+GRAPHS = {
+    "loss": irgrad.trace(loss, *LOSS),
+    "gradient": irgrad.compile(irgrad.value_and_grad(loss, (0, 1, 2, 3))).graph(*LOSS),
+    "as it is": irgrad.trace(irgrad.grad(loss, (0, 1)), *LOSS),
+    "deep": irgrad.compile(irgrad.grad(deep, (0, 1, 2))).graph(*DEEP),
+    "second": irgrad.trace(irgrad.grad(lambda x: np.sum(irgrad.grad(rosen)(x) ** 2)), np.ones(4)),
+    "forward": irgrad.trace(lambda x, t: irgrad.jvp(rosen, (x,), (t,)), np.ones(4), np.ones(4)),
+    "captured": irgrad.trace(lambda x: np.sum(np.ones(3) * x) * 2.0, np.ones(3)),
+    "constant": irgrad.parse("graph @c() -> (out: f64[]) { return out=1.5 }"),
+    "identity": irgrad.trace(lambda x: x, 1.0),
+}  # fmt: skip
+
+
+def frame(box) -> tuple[float, ...]:
+    return (box.x - box.width / 2, box.y - box.height / 2,
+            box.x + box.width / 2, box.y + box.height / 2)  # fmt: skip
+
+
+def overlap(a, b) -> bool:
+    return a[0] < b[2] - 0.1 and b[0] < a[2] - 0.1 and a[1] < b[3] - 0.1 and b[1] < a[3] - 0.1
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("style", STYLES)
+def test_everything_is_drawn_and_no_text_overlaps(name: str, style: str) -> None:
+    graph = GRAPHS[name]
+    root = ET.fromstring(to_svg(graph, style))
+    titles = [e for e in root.iter() if e.tag.endswith("title")]
+    assert len(titles) == len(graph.inputs) + len(graph.nodes) + len(graph.outputs)
+    drawing = draw(graph, STYLES[style](graph).look)
+    frames = list(map(frame, drawing.placement.boxes))
+    for a, b in itertools.combinations(frames, 2):
+        assert not overlap(a, b)
+    for left, top, right, bottom in frames:
+        assert left >= 0 and top >= 0 and right <= drawing.width and bottom <= drawing.height
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_an_operand_stands_before_its_reader_in_the_flow_of_its_band(name: str) -> None:
+    drawing = draw(GRAPHS[name], _Full(GRAPHS[name]).look)
+    for edge in drawing.placement.edges:
+        if edge.source.chain == edge.target.chain:
+            assert (edge.source.x > edge.target.x) == edge.source.backwards
+
+
+def test_adjoint_nodes_stand_below_their_primal_nodes() -> None:
+    graph = GRAPHS["gradient"]
+    drawing = draw(graph, _Full(graph).look)
+    boxes = {graph.names[box.value]: box for box in drawing.placement.box.values()}
+    assert boxes["h.bar"].beside is boxes["2"]
+    assert boxes["h.bar"].column == boxes["2"].column
+    assert boxes["h.bar"].y > max(boxes[name].y for name in ("W1", "h", "y"))
+    assert min(box.x for box in boxes.values()) == boxes["W1"].x
+    sink = next(box for box in drawing.placement.outputs if box.label == "out")
+    assert all(box.x < sink.x for box in boxes.values())
+
+
+def test_labels_of_the_blackboard() -> None:
+    graph = GRAPHS["loss"]
+    drawing = draw(graph, _Blackboard(graph).look)
+    assert sorted(text for text, _, _ in drawing.labels) == sorted(
+        ["x", "W1", "1", "1", "1 − h²", "h", "W2", "1", "−1", "2 · r", "1", "0.5"]
+    )
+    assert [sign(node) for node in graph] == ["@", "+", "tanh", "@", "−", "(·)²", "Σ", "0.5×"]
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("maximum(x, -0.1 * x)", "[x ≥ v₀]"),
+        ("sin(x)", "cos(x)"),
+        ("1.0 / x", "−v₀/x"),
+        ("x**3", "3 · x²"),
+        ("expit(x)", "v₀ · (1 − v₀)"),
+        ("floor(x)", ""),
+    ],
+)
+def test_local_derivatives(formula: str, expected: str) -> None:
+    graph = irgrad.trace(formula, 0.5)
+    node = graph.nodes[-1]
+    slot = next(i for i, v in enumerate(node.operands) if v.constant is None)
+    assert local_derivative(node, slot, graph.names) == expected
+
+
+def test_every_op_has_a_sign_and_labels() -> None:
+    for sample in (samples_of(name)[0] for name in sorted(REGISTRY) if samples_of(name)):
+        inputs = [input_value(f"x{i}", type_of(x)) for i, x in enumerate(sample.operands)]
+        types = sample.op.result_types(*[value.type for value in inputs])
+        node = Node(sample.op, tuple(inputs), types, name="y")
+        graph = Graph("f", inputs, [node], {"out": Value(node, 0)})
+        assert sign(node)
+        for slot in range(len(inputs)):
+            label = local_derivative(node, slot, graph.names)
+            assert bool(label) == sample.op.differentiable(slot)
+
+
+def test_infix_keeps_precedence() -> None:
+    assert infix(irgrad.trace("(x - (y - 1)) / (x * y)", 1.0, 2.0)) == "(x − (y − 1))/(x · y)"
+
+
+def test_notebooks_show_the_picture_and_the_text() -> None:
+    graph = GRAPHS["loss"]
+    assert graph._repr_svg_() == graph.svg()
+    assert "<svg" in graph._repr_html_() and "<pre>graph @loss" in graph._repr_html_()
+    large = irgrad.trace(lambda x: sum((np.sin(x) for _ in range(1200)), 0.0), 1.0)
+    assert large._repr_svg_() is None and "<pre>" in large._repr_html_()
+
+
+def test_unknown_style() -> None:
+    with pytest.raises(OptionError, match="no style 'chalk'"):
+        GRAPHS["loss"].svg(style="chalk")
+
+
+def test_three_hundred_nodes() -> None:
+    def long(W, x):
+        for i in range(40):
+            x = np.tanh(W[i] * x) + x
+        return np.sum(x)
+
+    graph = irgrad.compile(irgrad.grad(long)).graph(*specs("f64[40,3] f64[3]"))
+    assert len(graph) > 300
+    assert isinstance(Placement(graph).graph, Graph)
+    ET.fromstring(graph.svg())
