@@ -20,6 +20,7 @@ from irgrad.ops.stop import stop_gradient
 from irgrad.runtime.backend import backends, use_backend
 from irgrad.runtime.check import check_grads
 from irgrad.runtime.compiled import Compiled, compile, trace
+from irgrad.runtime.cost import cost
 from irgrad.runtime.custom import checkpoint, custom_jvp, custom_vjp
 from irgrad.runtime.descend import descend
 from irgrad.runtime.implicit import (
@@ -31,6 +32,7 @@ from irgrad.runtime.implicit import (
 )
 from irgrad.runtime.jacobian import hessian, hvp, jacfwd, jacobian, jacrev
 from irgrad.runtime.linearize import jvp, linearize, vjp
+from irgrad.runtime.sensitivity import sensitivity
 from irgrad.runtime.sparse import sparse_hessian, sparse_jacobian, sparsity
 from irgrad.runtime.transforms import grad, value_and_grad
 from irgrad.runtime.vmap import vmap
@@ -44,6 +46,7 @@ __all__ = [
     "check_grads",
     "checkpoint",
     "compile",
+    "cost",
     "custom_jvp",
     "custom_vjp",
     "descend",
@@ -66,6 +69,7 @@ __all__ = [
     "register_solver",
     "root",
     "scipy",
+    "sensitivity",
     "sparse_hessian",
     "sparse_jacobian",
     "sparsity",

@@ -11,6 +11,7 @@ import ast
 import difflib
 import importlib
 import importlib.util
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +23,7 @@ import numpy as np
 from irgrad.cli.users_code import users_code
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.expression import expression
-from irgrad.frontend.lower import Spec
+from irgrad.frontend.lower import Spec, positional_names
 from irgrad.runtime.compiled import as_callable
 
 _PIECE = re.compile(r"(?:[^,\[\](){}'\"]|\[[^\]]*\]|\([^)]*\)|'[^']*'|\"[^\"]*\")+")
@@ -172,6 +173,18 @@ def target(text: str) -> Callable[..., Any]:
     if not callable(function):
         raise ArgumentError(f"{text} is a {type(found).__name__}, not a function")
     return function
+
+
+_FUNCTION = re.compile(r"[\w./\\-]+:[A-Za-z_][\w.]*")
+
+
+def formula_or_function(text: str) -> tuple[Any, list[str]]:
+    """What `EXPR` or `module:function` stands for, and the names of its arguments."""
+    if not _FUNCTION.fullmatch(text):
+        formula = expression(text)
+        return formula, list(formula.names)
+    function = target(text)
+    return function, positional_names(function, len(inspect.signature(function).parameters))
 
 
 def _from_file(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""The command line: `irgrad grad`, `irgrad dump`, `irgrad run`, `irgrad demo`, `irgrad backends`.
+"""The command line: `irgrad grad`, `dump`, `run`, `cost`, `sensitivity`, `demo`, `backends`.
 
 Exit status: 0 done, 1 the input was wrong (a message in a panel on standard error, no traceback),
 2 wrong usage.
@@ -10,20 +10,22 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
 import irgrad
-from irgrad.cli import inputs, show
+from irgrad.cli import analysis, inputs, show
 from irgrad.cli.users_code import users_code
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.expression import expression
 from irgrad.inspect.differences import gradient_error
 from irgrad.inspect.dot import to_dot
+from irgrad.inspect.svg import to_svg
 from irgrad.ir.graph import Graph
 from irgrad.runtime.backend import backends, default_backend, get_backend
 from irgrad.runtime.compiled import STAGES
@@ -37,9 +39,11 @@ examples:
   irgrad grad "x**2 + sin(y)" --at x=3.0 --at y=0.5
   irgrad grad "0.5 * sum((W @ x - y)**2)" --at W=@w.npy --at 'x=[1, 2]' --at 'y=[0, 1]' --wrt W
   irgrad dump --expr "sum(tanh(W @ x))" --args 'f64[4,3], f64[3]' --grad
-  irgrad dump model.py:loss --args 'f64[4,3], f64[3]' --grad --wrt W --format dot | dot -Tsvg
+  irgrad dump model.py:loss --args 'f64[4,3], f64[3]' --grad --wrt W --format svg > g.svg
   irgrad dump model.py:loss --args 'f64[3]' > loss.ir    then edit it, and:
   irgrad run loss.ir --at 'x=[1, 2, 3]'
+  irgrad cost "sum((W @ x)**2)" --at 'W=ones((16, 16))' --at 'x=ones(16)' --size d=16
+  irgrad sensitivity "exp(a) * sin(b)" --at a=1 --at b=0.5 --differences
   irgrad demo
 """
 _GRAD = """
@@ -57,8 +61,8 @@ examples:
   irgrad grad "sum(W**2)" --at W=@weights.npy --format json
 """
 _DUMP = """
-The graph of a function or an expression, as text that `irgrad run` reads back, as JSON, or as a
-drawing in Graphviz's DOT language.
+The graph of a function or an expression, as text that `irgrad run` reads back, as JSON, as a
+picture (svg; blackboard has the local derivatives on the edges), or in Graphviz's DOT language.
 
 A function is module:name (looked up from the current folder) or path/file.py:name. --args gives the
 types of its arguments, or literals for static ones.
@@ -67,7 +71,7 @@ _DUMP_EXAMPLES = """
 examples:
   irgrad dump model.py:loss --args 'f64[4,3], f64[3]'
   irgrad dump model.py:loss --args 'f64[4,3], f64[3]' --grad --wrt W --wrt x --stage differentiated
-  irgrad dump --expr "sum(sin(x)**2)" --args 'f64[3]' --grad --format dot | dot -Tsvg > graph.svg
+  irgrad dump --expr "sum(sin(x)**2)" --args 'f64[3]' --grad --format svg > graph.svg
 
 stages:
   lowered         what the function computes, before any derivative
@@ -127,13 +131,14 @@ def parser() -> argparse.ArgumentParser:
     dump.add_argument("--grad", action="store_true", help="the graph of its gradient")
     _add_wrt(dump, "an argument's name or position (may be repeated; default: the first)")
     dump.add_argument("--stage", choices=STAGES, default="optimised", help="default: optimised")
-    dump.add_argument("--format", choices=("text", "json", "dot"), default="text")
+    dump.add_argument("--format", choices=tuple(_FORMATS), default="text")
 
     run = _command(commands, "run", _run, "run the text of a graph", _RUN)
     run.epilog = _RUN_EXAMPLES
     run.add_argument("file", metavar="FILE", help="a graph's text, or - for standard input")
     _add_values(run)
 
+    analysis.add_commands(commands, _command, _add_values, _add_wrt)
     _command(commands, "demo", _demo, "a loss, its graph before and after, its gradients, a check")
     _command(commands, "backends", _backends, "the installed backends")
     return top
@@ -236,6 +241,15 @@ def _show_errors(errors: dict[str, float]) -> None:
         show.console().print(Text(text, style=style))
 
 
+_FORMATS: dict[str, Callable[[Graph], str]] = {
+    "text": str,
+    "json": Graph.to_json,
+    "dot": to_dot,
+    "svg": Graph.svg,
+    "blackboard": partial(to_svg, style="blackboard"),
+}
+
+
 def _dump(arguments: argparse.Namespace) -> int:
     if (arguments.target is None) == (arguments.expr is None):
         arguments.usage("give a FUNCTION (such as model.py:loss) or --expr EXPR, and not both")
@@ -248,7 +262,7 @@ def _dump(arguments: argparse.Namespace) -> int:
         target = irgrad.grad(target, inputs.argnums(arguments.wrt))
     with _working("lowering"), users_code(arguments.target or "the expression"):
         graph = irgrad.compile(target).graph(*args, stage=arguments.stage, **kwargs)
-        text = {"text": str, "json": Graph.to_json, "dot": to_dot}[arguments.format](graph)
+        text = _FORMATS[arguments.format](graph)
     if arguments.format == "text":
         show.show_text(show.console(), text)
     else:

@@ -1,0 +1,145 @@
+"""`irgrad cost` and `irgrad sensitivity`: what a gradient costs, and what each value means for the
+output.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from rich.text import Text
+
+import irgrad
+from irgrad.cli import inputs, show
+from irgrad.cli.users_code import users_code
+from irgrad.errors import ArgumentError
+from irgrad.inspect.cost import Count
+from irgrad.runtime.cost import WAYS
+
+_COST = """
+Operations and bytes of a scalar expression or function, and of its gradient by reverse mode, by
+forward mode and by central differences, counted on the optimised graphs. With --size d=16, each
+extent 16 of the arguments is called d, and the counts are given as formulas too.
+"""
+_COST_EXAMPLES = """
+examples:
+  irgrad cost "sum((W @ x)**2)" --at 'W=ones((16, 16))' --at 'x=ones(16)' --size d=16 --wrt W
+  irgrad cost model.py:loss --args 'f64[512,256], f64[256]' --size h=512 --size n=256
+"""
+_SENSITIVITY = """
+The derivative of the output with respect to every value on the way to it, arguments included, the
+greatest effect first. The effect is sum |derivative * value|: when every element of the value
+grows or shrinks by one percent, the output moves by up to a hundredth of it.
+"""
+_SENSITIVITY_EXAMPLES = """
+examples:
+  irgrad sensitivity "exp(a) * sin(b)" --at a=1 --at b=0.5
+  irgrad sensitivity model.py:loss --at W=@w.npy --at 'x=[1, 2, 3]' --differences
+"""
+_TARGET = "a formula such as 'x**2 + sin(y)', module:function or file.py:function"
+
+
+def add_commands(
+    commands: Any,
+    command: Callable[..., Any],
+    add_values: Callable[[Any], None],
+    add_wrt: Callable[[Any, str], None],
+) -> None:
+    """Put both commands into the grammar of the command line."""
+    cost = command(commands, "cost", _cost, "operations and bytes of a gradient", _COST)
+    cost.epilog = _COST_EXAMPLES
+    cost.add_argument("target", metavar="EXPR", help=_TARGET)
+    add_values(cost)
+    cost.add_argument("--args", default="", metavar="TYPES", help="types instead of values (--at)")
+    cost.add_argument(
+        "--size", action="append", default=[], metavar="NAME=N", help="name the extent N"
+    )
+    add_wrt(cost, "an argument to differentiate to (may be repeated; default: the first)")
+
+    sensitivity = command(
+        commands, "sensitivity", _sensitivity, "what each value means for the output", _SENSITIVITY
+    )
+    sensitivity.epilog = _SENSITIVITY_EXAMPLES
+    sensitivity.add_argument("target", metavar="EXPR", help=_TARGET)
+    add_values(sensitivity)
+    sensitivity.add_argument(
+        "--differences", action="store_true", help="nudge each value and run the rest again, too"
+    )
+
+
+def _given(arguments: argparse.Namespace, function: Any, names: list[str]) -> list[Any]:
+    """The values of --at, integers as floats where a derivative may be wanted."""
+    given = inputs.values(arguments.at)
+    return [
+        inputs.numeric(value, floats=True)
+        for value in inputs.in_order(names, given, arguments.target)
+    ]
+
+
+def _sizes(given: list[str]) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for text in given:
+        name, _, extent = text.partition("=")
+        if not name.isidentifier() or not extent.isdigit() or name in sizes:
+            raise ArgumentError(f"--size {text}: not of the form name=extent, or given twice")
+        sizes[name] = int(extent)
+    return sizes
+
+
+def _cost(arguments: argparse.Namespace) -> int:
+    function, names = inputs.formula_or_function(arguments.target)
+    if arguments.args and arguments.at:
+        arguments.usage("give the arguments by --at or their types by --args, and not both")
+    args, kwargs = inputs.types(arguments.args)
+    if not arguments.args:
+        args = _given(arguments, function, names)
+    sizes = _sizes(arguments.size)
+    with users_code(arguments.target):
+        found = irgrad.cost(
+            function, *args, argnums=inputs.argnums(arguments.wrt), sizes=sizes, **kwargs
+        )
+    if arguments.format == "json":
+        show.show_json({way: _plain(count) for way, count in found._asdict().items()})
+        return 0
+    formulas = ["operations are"] if found.function.operations_formula is not None else []
+    made = show.table(arguments.target, "", "operations", "x function", "bytes", *formulas)
+    for column in made.columns[1:4]:
+        column.justify = "right"
+    for way, row in found.rows().items():
+        made.add_row(WAYS[way], *map(Text, row))
+    show.console().print(made)
+    if sizes and not formulas:
+        show.console().print("The counts are no polynomials in these sizes.", style="dim")
+    return 0
+
+
+def _plain(count: Count) -> dict[str, Any]:
+    formulas = {
+        key: str(formula)
+        for key, formula in (
+            ("operations_formula", count.operations_formula),
+            ("bytes_formula", count.bytes_formula),
+        )
+        if formula is not None
+    }
+    return {"operations": count.operations, "bytes": count.bytes, **formulas}
+
+
+def _sensitivity(arguments: argparse.Namespace) -> int:
+    function, names = inputs.formula_or_function(arguments.target)
+    args = _given(arguments, function, names)
+    with users_code(arguments.target):
+        found = irgrad.sensitivity(function, *args, differences=arguments.differences)
+    if arguments.format == "json":
+        values = [{**row._asdict(), "location": row.line} for row in found]
+        show.show_json({"output": found.output, "values": values})
+        return 0
+    made = show.table(f"{arguments.target} = {show.short(found.output)}", *found.titles())
+    for row in found.rows():
+        made.add_row(*map(Text, row))
+    show.console().print(made)
+    return 0
+
+
+__all__ = ["add_commands"]

@@ -1,0 +1,167 @@
+"""Exact polynomials in named sizes, and finding the one that counts follow.
+
+A count of operations is a polynomial in the extents of the arrays. It is found by counting at as
+many sizes as it has coefficients, in exact arithmetic, and holding it against the counts at further
+sizes: what does not fit there is no formula.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from math import prod
+
+Powers = tuple[int, ...]
+HIGHEST = 4
+"""The highest power of one size that is looked for."""
+_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Polynomial:
+    """A polynomial with rational coefficients in named sizes.
+
+    >>> p = Polynomial(("d", "n"), {(2, 0): Fraction(3), (1, 1): Fraction(1), (0, 0): Fraction(-1)})
+    >>> print(p), p(d=2, n=5)
+    3 d² + d n − 1
+    (None, 21)
+    """
+
+    def __init__(self, names: Sequence[str], terms: Mapping[Powers, Fraction]) -> None:
+        self.names = tuple(names)
+        self.terms = {powers: factor for powers, factor in terms.items() if factor}
+
+    def __call__(self, **sizes: int) -> int | Fraction:
+        """The value at some sizes."""
+        total = sum(
+            factor
+            * prod(sizes[name] ** power for name, power in zip(self.names, powers, strict=True))
+            for powers, factor in self.terms.items()
+        )
+        return int(total) if Fraction(total).denominator == 1 else Fraction(total)
+
+    def _ordered(self) -> list[tuple[Powers, Fraction]]:
+        return sorted(self.terms.items(), key=lambda term: (sum(term[0]), term[0]), reverse=True)
+
+    def _written(self, power: Callable[[str, int], str], minus: str, space: str) -> str:
+        text = ""
+        for powers, factor in self._ordered():
+            letters = [power(n, p) for n, p in zip(self.names, powers, strict=True) if p]
+            plain = abs(factor) == 1 and letters
+            parts = ([] if plain else [str(abs(factor))]) + letters
+            sign = f" {minus} " if factor < 0 else " + "
+            text += (sign if text else minus if factor < 0 else "") + space.join(parts)
+        return text or "0"
+
+    def __str__(self) -> str:
+        return self._written(
+            lambda name, p: name + ("" if p == 1 else str(p).translate(_SUPERSCRIPT)), "−", " "
+        )
+
+    def latex(self) -> str:
+        """The polynomial in LaTeX.
+
+        >>> Polynomial(("d",), {(2,): Fraction(3), (0,): Fraction(-1)}).latex()
+        '3 d^{2} - 1'
+        """
+        return self._written(lambda name, p: name + ("" if p == 1 else f"^{{{p}}}"), "-", " ")
+
+    def __repr__(self) -> str:
+        return f"Polynomial({self})"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Polynomial)
+            and self.names == other.names
+            and self.terms == other.terms
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.names, frozenset(self.terms.items())))
+
+
+def fit(
+    counts: Callable[[Mapping[str, int]], Sequence[int]], sizes: Mapping[str, int]
+) -> list[Polynomial] | None:
+    """The polynomials that several counts follow near `sizes`; None where one of them is none of a
+    power up to `HIGHEST` in each size.
+
+    >>> found = fit(lambda s: [3 * s["d"] ** 2 + s["d"] * s["n"] - 1], {"d": 4, "n": 9})
+    >>> [str(p) for p in found]
+    ['3 d² + d n − 1']
+    """
+    names = tuple(sizes)
+    degrees: list[int] = []
+    for name in names:
+        line = [counts({**sizes, name: sizes[name] + i}) for i in range(HIGHEST + 2)]
+        degree = max((_degree(column) for column in zip(*line, strict=True)), default=0)
+        if degree > HIGHEST:
+            return None
+        degrees.append(degree)
+    grid = list(itertools.product(*(range(degree + 1) for degree in degrees)))
+    sampled = [counts({n: sizes[n] + i for n, i in zip(names, at, strict=True)}) for at in grid]
+    found = [
+        _interpolated(
+            names, [sizes[n] for n in names], degrees, dict(zip(grid, column, strict=True))
+        )
+        for column in zip(*sampled, strict=True)
+    ]
+    for further in (
+        {n: s + HIGHEST + 3 + i for i, (n, s) in enumerate(sizes.items())},
+        {n: 2 * s + 1 + i for i, (n, s) in enumerate(sizes.items())},
+    ):
+        if [p(**further) for p in found] != list(counts(further)):
+            return None
+    return found
+
+
+def _degree(values: Sequence[int]) -> int:
+    """The degree of the polynomial through equidistant values; their number where there is none."""
+    differences = list(values)
+    degree = -1
+    while any(differences):
+        differences = [b - a for a, b in itertools.pairwise(differences)]
+        degree += 1
+    return max(degree, 0)
+
+
+def _interpolated(
+    names: Powers | tuple[str, ...],
+    start: Sequence[int],
+    degrees: Sequence[int],
+    values: Mapping[Powers, int],
+) -> Polynomial:
+    """Newton's interpolation on a grid, one size after the other."""
+    terms = {at: Fraction(value) for at, value in values.items()}
+    for axis, degree in enumerate(degrees):
+        lines: dict[Powers, list[Fraction]] = {}
+        for at in sorted(terms):
+            lines.setdefault((*at[:axis], -1, *at[axis + 1 :]), []).append(terms[at])
+        terms = {
+            (*line[:axis], power, *line[axis + 1 :]): factor
+            for line, column in lines.items()
+            for power, factor in enumerate(_newton(start[axis], column))
+        }
+        assert len(lines) * (degree + 1) == len(terms)
+    return Polynomial([str(name) for name in names], terms)
+
+
+def _newton(start: int, values: Sequence[Fraction]) -> list[Fraction]:
+    """The coefficients of the polynomial through values at start, start + 1, ..."""
+    coefficients = [Fraction(0)] * len(values)
+    basis = [Fraction(1)]
+    differences = list(values)
+    for i in range(len(values)):
+        for power, factor in enumerate(basis):
+            coefficients[power] += differences[0] * factor
+        differences = [b - a for a, b in itertools.pairwise(differences)]
+        root = Fraction(start + i)
+        basis = [
+            ((basis[p - 1] if p else 0) - root * (basis[p] if p < len(basis) else 0))
+            / Fraction(i + 1)
+            for p in range(len(basis) + 1)
+        ]
+    return coefficients
+
+
+__all__ = ["Polynomial", "fit"]

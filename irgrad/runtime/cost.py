@@ -1,0 +1,180 @@
+"""`irgrad.cost`: what a function costs, and its gradient in each of the ways to get it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from irgrad.autodiff.graphs import pushforward
+from irgrad.errors import ArgumentError, IrgradError
+from irgrad.frontend.lower import Argument, Signature, signature_of
+from irgrad.inspect.cost import Count, count
+from irgrad.inspect.polynomial import fit
+from irgrad.ir.graph import Graph, Node, Value
+from irgrad.ir.types import ArrayType
+from irgrad.passes.pipeline import optimise
+from irgrad.runtime.selection import Arguments
+from irgrad.runtime.target import lower_target
+from irgrad.runtime.transforms import Argnums, Gradient, differentiable
+
+WAYS = {
+    "function": "the function",
+    "reverse": "gradient, reverse mode",
+    "forward": "gradient, forward mode",
+    "differences": "gradient, differences",
+}
+
+
+class Cost(NamedTuple):
+    """The cost of a function and of its gradient; each a `Count` of operations and bytes."""
+
+    function: Count
+    reverse: Count
+    forward: Count
+    differences: Count
+
+    def __str__(self) -> str:
+        rows = [("", "operations", "x function", "bytes", *self._titles())]
+        rows += [(WAYS[way], *row) for way, row in self.rows().items()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join(
+                cell.rjust(width) if 0 < i < 4 else cell.ljust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        )
+
+    def _titles(self) -> tuple[str, ...]:
+        return ("operations are",) if self.function.operations_formula is not None else ()
+
+    def rows(self) -> dict[str, tuple[str, ...]]:
+        """The cells of a table: operations, ratio to the function's, bytes, formula if any."""
+        base = self.function.operations
+        return {
+            way: (
+                f"{counted.operations:,}",
+                f"{counted.operations / base:.1f}" if base else "",
+                f"{counted.bytes:,}",
+                *([str(counted.operations_formula)] if counted.operations_formula else []),
+            )
+            for way, counted in self._asdict().items()
+        }
+
+
+def cost(
+    f: Any,
+    *args: Any,
+    argnums: Argnums = 0,
+    sizes: Mapping[str, int] | None = None,
+    **kwargs: Any,
+) -> Cost:
+    """Operations and bytes of a scalar function at `args`, of its value and gradient in reverse
+    mode, in forward mode (the tangents of all directions, the primal values once), and by central
+    differences (two calls for each element of the arguments in `argnums`).
+
+    Counts are exact, of the optimised graphs; only the types of `args` matter, so that
+    `irgrad.spec("f64[16,16]")` may stand for an array. With `sizes={"d": 16}`, every extent 16 of
+    the arguments is called d, and the counts come as polynomials in the sizes too. They are found
+    by counting at other sizes nearby and verified at some further away; where the counts are no
+    polynomial (sorting), or differ in kind (an extent of 1 broadcasts), formulas are None.
+
+    >>> import irgrad
+    >>> W, x = irgrad.spec("f64[16,16]"), irgrad.spec("f64[16]")
+    >>> c = cost("sum((W @ x)**2)", W, x, sizes={"d": 16})
+    >>> str(c.function.operations_formula), str(c.reverse.operations_formula)
+    ('2 d² + d − 1', '3 d² + 2 d − 1')
+    """
+    function = differentiable(f)
+    signature, _ = signature_of(args, kwargs, function)
+    given = dict(sizes or {})
+    _check_sizes(given, signature)
+
+    def counted(at: Mapping[str, int]) -> tuple[Count, ...]:
+        return _counts(function, _resized(signature, given, at), argnums)
+
+    found = counted(given)
+    if not given:
+        return Cost(*found)
+
+    @cache
+    def numbers(at: tuple[int, ...]) -> list[int]:
+        counts = counted(dict(zip(given, at, strict=True)))
+        return [number for c in counts for number in c[:2]]
+
+    try:
+        formulas = fit(lambda at: numbers(tuple(at.values())), given)
+    except IrgradError as error:
+        error.message = f"sizes {given}: at other sizes the function fails: {error.message}"
+        error.hint = "pass every array that has these sizes as an argument"
+        raise
+    pairs = (
+        [(None, None)] * 4
+        if formulas is None
+        else list(zip(formulas[::2], formulas[1::2], strict=True))
+    )
+    return Cost(*(Count(*c[:2], *pair) for c, pair in zip(found, pairs, strict=True)))
+
+
+def _check_sizes(sizes: Mapping[str, int], signature: Signature) -> None:
+    if len(set(sizes.values())) != len(sizes):
+        raise ArgumentError(
+            f"sizes {dict(sizes)}: two names for one extent", hint="give arguments of other sizes"
+        )
+    extents = {
+        n for leaf in signature.leaves if isinstance(leaf, Argument) for n in leaf.type.shape
+    }
+    for name, extent in sizes.items():
+        if extent not in extents:
+            raise ArgumentError(
+                f"sizes: no argument has the extent {name}={extent}",
+                hint=f"the extents are {', '.join(map(str, sorted(extents))) or 'none'}",
+            )
+
+
+def _resized(signature: Signature, given: Mapping[str, int], at: Mapping[str, int]) -> Signature:
+    """The signature with the extents called by a name replaced by that size in `at`."""
+    other = {extent: at[name] for name, extent in given.items()}
+
+    def resized(leaf: Any) -> Any:
+        if not isinstance(leaf, Argument):
+            return leaf
+        shape = tuple(other.get(extent, extent) for extent in leaf.type.shape)
+        return leaf._replace(type=ArrayType(leaf.type.dtype, shape))
+
+    return Signature(signature.tree, tuple(map(resized, signature.leaves)))
+
+
+def _counts(
+    function: Callable[..., Any], signature: Signature, argnums: Argnums
+) -> tuple[Count, Count, Count, Count]:
+    gradient = Gradient(function, argnums, False, False, True)
+    reverse = count(optimise(gradient.lower(signature).graph))
+    lowered = lower_target(function, signature)
+    arguments = Arguments(signature, function)
+    listed = argnums if isinstance(argnums, tuple) else (argnums,)
+    wrt = [value for argnum in listed for value in arguments.select(argnum, lowered).values]
+    primal = count(optimise(lowered.graph))
+    elements = sum(value.type.size for value in wrt)
+    differences = primal.times(2 * elements) + Count(4 * elements, 0)
+    return primal, reverse, _forward(lowered.graph, wrt, primal), differences
+
+
+def _forward(graph: Graph, wrt: list[Value], primal: Count) -> Count:
+    """The primal values once, the tangents once for each direction."""
+    total = primal
+    for value in wrt:
+        pushed = optimise(pushforward(graph, [value]))
+        arguments = len(pushed.inputs) - pushed.captured
+        moving: set[Node] = {pushed.inputs[arguments - 1].node}
+        for node in pushed.nodes:
+            if any(operand.node in moving for operand in node.operands):
+                moving.add(node)
+        still = count(node for node in pushed.nodes if node not in moving)
+        total += still + Count(-primal.operations, -primal.bytes)
+        total += count(node for node in pushed.nodes if node in moving).times(value.type.size)
+    return total
+
+
+__all__ = ["Cost", "cost"]

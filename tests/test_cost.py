@@ -1,0 +1,122 @@
+"""What functions cost: counts by hand, formulas against counts, the command."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.cli import main
+from irgrad.errors import ArgumentError, ShapeError, UnsupportedError
+from irgrad.inspect.cost import count
+from irgrad.inspect.polynomial import fit
+
+
+def specs(text: str) -> list:
+    return [irgrad.spec(part) for part in text.split()]
+
+
+def loss(W1, W2, x, b, y):
+    h = np.tanh(W1 @ x + b)
+    r = W2 @ h - y
+    return 0.5 * np.sum(r**2)
+
+
+@pytest.mark.parametrize(
+    ("formula", "types", "operations", "moved"),
+    [
+        ("A @ x", "f64[4,3] f64[3]", 4 * (3 + 2), 8 * (12 + 3 + 4)),
+        ("A @ B", "f64[4,3] f64[3,5]", 20 * 5, 8 * (12 + 15 + 20)),
+        ("sum(x)", "f64[7]", 6, 8 * 8),
+        ("sin(x) + y", "f64[7] f64[7]", 14, 8 * (14 + 21)),
+        ("x[2:5]", "f32[7]", 0, 0),
+        ("max(x)", "f64[6]", 5, 8 * 7),
+        ("where(x > 0, x, 0.0)", "f64[6]", 12, None),
+        ("cumsum(x)", "f64[6]", 6, None),
+        ("sort(x)", "f64[8]", 24, None),
+    ],
+)
+def test_counts_by_hand(formula: str, types: str, operations: int, moved: int | None) -> None:
+    counted = count(irgrad.trace(formula, *specs(types)))
+    assert counted.operations == operations
+    assert moved is None or counted.bytes == moved
+
+
+def test_the_two_layer_loss_in_named_sizes() -> None:
+    types = specs("f64[16,8] f64[3,16] f64[8] f64[16] f64[3]")
+    cost = irgrad.cost(loss, *types, argnums="W1", sizes={"h": 16, "n": 8, "m": 3})
+    h, n, m = 16, 8, 3
+    by_hand = h * (2 * n - 1) + h + h + m * (2 * h - 1) + m + (2 * m - 1) + 1
+    assert cost.function.operations == by_hand
+    assert str(cost.function.operations_formula) == "2 h n + 2 h m + h + 2 m"
+    for way in cost:
+        assert way.operations_formula is not None and way.bytes_formula is not None
+        assert way.operations_formula(h=h, n=n, m=m) == way.operations
+        assert way.bytes_formula(h=h, n=n, m=m) == way.bytes
+    elsewhere = irgrad.cost(loss, *specs("f64[40,9] f64[5,40] f64[9] f64[40] f64[5]"), argnums="W1")
+    for here, there in zip(cost, elsewhere, strict=True):
+        assert here.operations_formula(h=40, n=9, m=5) == there.operations
+    assert cost.differences.operations == 2 * h * n * by_hand + 4 * h * n
+    assert cost.reverse.operations < cost.forward.operations < cost.differences.operations
+    assert "gradient, reverse mode" in str(cost)
+
+
+def test_formulas_are_for_all_positions_and_pytrees() -> None:
+    def f(p, scale):
+        return np.sum(p["w"] ** 2) * scale
+
+    cost = irgrad.cost(f, {"w": np.ones((6, 5))}, 2.0, argnums=(0, 1), sizes={"n": 6, "k": 5})
+    assert str(cost.function.operations_formula) == "2 n k"
+    assert [way.operations_formula(n=6, k=5) for way in cost] == [way.operations for way in cost]
+
+
+def test_no_polynomial_is_no_formula() -> None:
+    cost = irgrad.cost("sum(sort(x))", irgrad.spec("f64[16]"), sizes={"d": 16})
+    assert cost.function.operations_formula is None
+    assert "operations are" not in str(cost)
+    assert fit(lambda s: [2 ** s["n"]], {"n": 3}) is None
+    assert fit(lambda s: [s["n"] if s["n"] < 9 else 0], {"n": 3}) is None
+
+
+def test_refusals() -> None:
+    x = irgrad.spec("f64[4]")
+    with pytest.raises(ShapeError, match="needs a scalar"):
+        irgrad.cost("2 * x", x)
+    with pytest.raises(ArgumentError, match="no argument has the extent d=5"):
+        irgrad.cost("sum(x)", x, sizes={"d": 5})
+    with pytest.raises(ArgumentError, match="two names"):
+        irgrad.cost("sum(x)", x, sizes={"d": 4, "n": 4})
+    data = np.ones(4)
+    with pytest.raises(ShapeError, match="at other sizes"):
+        irgrad.cost(lambda x: np.sum(x * data), x, sizes={"d": 4})
+
+
+def test_a_region_without_a_rule_is_refused() -> None:
+    from irgrad.inspect.cost import operations
+    from irgrad.ir.graph import Graph
+    from irgrad.ir.op import Op
+
+    class Holder(Op):
+        name = "holder"
+
+        @property
+        def parameters(self):
+            return {"body": Graph("b", [], [], {})}
+
+    with pytest.raises(UnsupportedError, match="region of a 'holder'"):
+        operations(Holder(), (), ())
+
+
+def test_the_command(capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    argv = ["cost", "sum((W @ x)**2)", "--at", "W=ones((16, 16))", "--at", "x=ones(16)"]
+    assert main([*argv, "--size", "d=16"]) == 0
+    out = capsys.readouterr().out
+    assert "2 d² + d − 1" in out and "gradient, differences" in out
+    assert main([*argv, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["function"]["operations"] == 527
+    types = ["cost", "sum(x)", "--args", "f64[5]", "--wrt", "x"]
+    assert main(types) == 0
+    assert main([*types, "--size", "d"]) == 1
