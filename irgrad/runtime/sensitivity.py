@@ -78,17 +78,20 @@ class Sensitivity:
         """The cells of a table, in the order of `titles`; of arrays stand the norms."""
         return [
             (
-                row.name, str(type_of(row.value)), row.op, row.line, _short(row.value),
-                _short(row.derivative), f"{row.effect:.6g}",
-                *([] if row.measured is None else [f"{row.measured:.6g}"]),
+                f"%{row.name} {row.op.partition('(')[0]}" if row.name.isdigit() else row.name,
+                str(type_of(row.value)),
+                row.line,
+                _short(row.derivative),
+                f"{row.effect:.5g}",
+                *([] if row.measured is None else [f"{row.measured:.5g}"]),
             )
             for row in self
-        ]  # fmt: skip
+        ]
 
     def titles(self) -> tuple[str, ...]:
         """The heads of the table's columns."""
         measured = any(row.measured is not None for row in self)
-        base = ("name", "type", "computed by", "line", "value", "derivative", "effect")
+        base = ("value", "type", "line", "derivative", "effect")
         return (*base, "measured") if measured else base
 
     def __str__(self) -> str:
@@ -185,8 +188,8 @@ def _measured(run: Run, value: Value, product: Array) -> float:
 def _short(array: Array) -> str:
     """A number, or the norm of an array."""
     if not array.ndim:
-        return f"{array[()]:.6g}"
-    return f"norm {np.sqrt(np.sum(np.abs(array) ** 2)):.6g}"
+        return f"{array[()]:.5g}"
+    return f"norm {np.sqrt(np.sum(np.abs(array) ** 2)):.5g}"
 
 
 __all__ = ["Influence", "Sensitivity", "sensitivity"]
