@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN = .venv/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test bench clean
+.PHONY: help demo test docs picture bench clean
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
 
@@ -22,8 +22,16 @@ test: .venv/.test  ## lint, types, tests
 bench: .venv/.test  ## cost per node of every phase
 	$(BIN)/python benchmarks/scale.py
 
+docs: .venv/.docs  ## this site, every example run: docs/_build/html/index.html
+	$(BIN)/pytest docs README.md
+	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+picture: .venv/.runtime  ## the README's picture, drawn again
+	$(BIN)/python docs/picture.py
+
 clean:  ## remove the environment and caches
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis docs/_build
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "irgrad needs Python 3.11 or newer; give one with PYTHON=..."; exit 1; }
@@ -38,4 +46,9 @@ clean:  ## remove the environment and caches
 .venv/.test: .venv/.runtime
 	@echo "installing the test tools into .venv (a minute, once)"
 	@$(PIP) -e '.[test]'
+	@touch $@
+
+.venv/.docs: .venv/.test
+	@echo "installing the documentation tools into .venv (a minute, once)"
+	@$(PIP) -e '.[docs]'
 	@touch $@

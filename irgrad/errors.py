@@ -104,7 +104,14 @@ class BackendError(IrgradError, ValueError):
 
 
 def short_name(file: str) -> str:
-    """The last component of a path, which is what dumps and messages show."""
+    """The last component of a path, which is what dumps and messages show; `<cell>` for a cell of
+    a notebook, whose file has a number for its name.
+
+    >>> short_name("/home/user/model.py"), short_name("/tmp/ipykernel_42/1077481.py")
+    ('model.py', '<cell>')
+    """
+    if "/ipykernel_" in file.replace("\\", "/"):
+        return "<cell>"
     return file.replace("\\", "/").rsplit("/", 1)[-1]
 
 

@@ -32,6 +32,8 @@ _FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace
 _LONGEST = 34
 _SIZE, _SMALL, _LINE = 12.0, 10.5, 15.0
 _RADIUS = 17.0
+_SMALLEST = 0.62
+"""A page that is too narrow shrinks a picture down to this; then it scrolls."""
 
 Line = tuple[str, float, str]
 """A line of text: what it says, its size, its class."""
@@ -60,6 +62,7 @@ def to_svg(graph: Graph, style: str = "full") -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="irgrad" width="{width:.0f}" '
         f'height="{top:.0f}" viewBox="0 0 {width:.0f} {top:.0f}" role="img" '
+        f'style="height:auto;max-width:100%;min-width:{_SMALLEST * width:.0f}px" '
         f'aria-label="graph of {escape(graph.name)}">{_style()}{"".join(parts)}</svg>'
     )
 
@@ -79,7 +82,7 @@ class _Full:
         self.graph = graph
         self.names = graph.names
         self.lines: dict[Box, list[Line]] = {}
-        self.look = Look(self.measure, layer_gap=34.0, row_gap=16.0, band_gap=44.0)
+        self.look = Look(self.measure, layer_gap=24.0, row_gap=16.0, band_gap=44.0)
 
     def measure(self, box: Box) -> None:
         """Give a box its text and size."""

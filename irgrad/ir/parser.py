@@ -1,14 +1,20 @@
 """Reading a graph from text. Nothing in the text is run: ops and parameters are checked against the
 registry.
 
-    graph     := 'graph' '@'name '(' [inputs] [';' inputs] ')' '->' '(' [results] ')' '{' node*
-    return '}' inputs    := '%'name ':' type {',' ...}          results := name ':' type {',' ...}
-    node      := '%'name ':' type {',' ...} '=' op '(' [operand {',' operand}] ')' [parameters]
-    [origin] [location] operand   := '%'name | literal literal   := number [':' dtype] | '[' numbers
-    ']' ':' type number    := int | float | 'True' | 'False' | 'nan(0x...)' | 'complex(' float ','
-    float ')' parameters:= '{' name '=' parameter {',' ...} '}' parameter := Python literal of ints,
-    floats, strings, bools, None and tuples | dtype | graph origin    := rule '(' ['%']name ')'
-    location := '@'file ':' line return    := 'return' [name '=' operand {',' ...}]
+    graph      := 'graph' '@'name '(' [inputs] [';' inputs] ')' '->' '(' [results] ')'
+                  '{' node* return '}'
+    inputs     := '%'name ':' type {',' ...}
+    results    := name ':' type {',' ...}
+    node       := '%'name ':' type {',' ...} '=' op '(' [operand {',' operand}] ')'
+                  [parameters] [origin] [location]
+    operand    := '%'name | literal
+    literal    := number [':' dtype] | '[' numbers ']' ':' type
+    number     := int | float | 'True' | 'False' | 'nan(0x...)' | 'complex(' float ',' float ')'
+    parameters := '{' name '=' parameter {',' ...} '}'
+    parameter  := a Python literal of ints, floats, strings, bools, None, tuples | dtype | graph
+    origin     := rule '(' ['%']name ')'
+    location   := '@'file ':' line
+    return     := 'return' [name '=' operand {',' ...}]
 
 A `#` begins a comment that goes to the end of its line. A type is a dtype's short name and a shape:
 `f64[4,3]`."""

@@ -1,0 +1,76 @@
+"""How `make docs` builds the site: MyST pages whose code cells are run, and the docstrings."""
+
+import importlib.metadata
+import os
+import re
+import sys
+from pathlib import Path
+
+from docutils.nodes import SkipNode
+from latex2mathml.converter import convert
+
+# Cells that call the command `irgrad` find that of this environment.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+project = "irgrad"
+author = "The irgrad authors"
+copyright = "the irgrad authors, MIT licence"
+release = importlib.metadata.version("irgrad")
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton"]
+html_math_renderer = "mathml"
+exclude_patterns = ["_build"]
+nitpicky = False
+
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 180
+nb_execution_show_tb = True
+nb_merge_streams = True
+nb_render_markdown_format = "myst"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+
+html_theme = "furo"
+html_title = f"irgrad {release}"
+html_static_path = ["_static"]
+html_css_files = ["irgrad.css"]
+html_show_sphinx = False
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#2f6db3", "color-brand-content": "#2f6db3"},
+    "dark_css_variables": {"color-brand-primary": "#7db4f2", "color-brand-content": "#7db4f2"},
+}
+
+
+def _as_restructured_text(app, what, name, obj, options, lines):
+    """The docstrings are plain prose: keep their bars and stars from being markup."""
+    lines[:] = [
+        line
+        if line.lstrip().startswith((">>>", "..."))
+        else "".join(
+            part if part.startswith("`") else re.sub(r"([|*\\]|(?<=\w)_(?=\W|$))", r"\\\1", part)
+            for part in re.split(r"(`[^`]*`)", line)
+        )
+        for line in lines
+    ]
+
+
+def _inline(translator, node):
+    translator.body.append(convert(node.astext()))
+    raise SkipNode
+
+
+def _block(translator, node):
+    translator.body.append(f'<div class="math">{convert(node.astext(), display="block")}</div>')
+    raise SkipNode
+
+
+def setup(app):
+    """Mathematics as MathML, which browsers set themselves: no script, no network."""
+    app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+    app.connect("autodoc-process-docstring", _as_restructured_text)
