@@ -11,6 +11,7 @@ from latex2mathml.converter import convert
 
 # Cells that call the command `irgrad` find that of this environment.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+os.environ["COLUMNS"] = "88"  # as wide as a page
 
 project = "irgrad"
 author = "The irgrad authors"
