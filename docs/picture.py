@@ -24,7 +24,7 @@ def picture() -> str:
     """The graph of the loss and its gradient to x, W1, W2 and b, as SVG."""
     types = map(irgrad.spec, ("f64[4,3]", "f64[2,4]", "f64[3]", "f64[4]", "f64[2]"))
     gradient = irgrad.value_and_grad(loss, argnums=("x", "W1", "W2", "b"))
-    return irgrad.compile(gradient).graph(*types).svg() + "\n"
+    return irgrad.compile(gradient).graph(*types).svg(style="blackboard") + "\n"
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from irgrad.inspect.layering import Band, Point
+from irgrad.inspect.layering import Band, Point, nearest
 from irgrad.inspect.placement import Box, Chain, Edge, Placement
 from irgrad.ir.graph import Graph
 
 ADVANCE = 0.605
 """Width of a character of a monospaced font, in units of its size."""
 MARGIN = 16.0
+_ROUNDS = 4
 
 Place = tuple[float, float]
 Frame = tuple[float, float, float, float]
@@ -69,7 +70,7 @@ def draw(graph: Graph, look: Look) -> Drawing:
         look.measure(box)
     bands = _bands(placement)
     layouts = {chain: _Layout(placement, chain, boxes, look) for chain, boxes in bands.items()}
-    _columns(list(layouts.values()), look)
+    _columns(list(layouts.values()))
     top = MARGIN
     for layout in layouts.values():
         layout.arrange()
@@ -120,6 +121,18 @@ class _Layout:
             width = text_width(self.look.label(edge), self.look.label_size)
             widest[index[edge.target]] = max(widest[index[edge.target]], width)
         return [self.look.layer_gap + width for width in widest]
+
+    def weights(self) -> list[float]:
+        """All layers alike."""
+        return [1.0] * len(self.keys)
+
+    def distances(self) -> list[float]:
+        """The least distance from the middle of each layer to that of the next to the right."""
+        upstream = self.gaps[:-1] if self.backwards else self.gaps[1:]
+        return [
+            (a + b) / 2 + gap
+            for (a, b), gap in zip(itertools.pairwise(self.widths), upstream, strict=True)
+        ]
 
     def arrange(self) -> None:
         """Heights of boxes and points, once the layers have their places."""
@@ -172,31 +185,36 @@ def _half(box: Box, offset: float) -> float:
     return box.half - box.radius + max(box.radius**2 - offset**2, 0.0) ** 0.5
 
 
-def _columns(layouts: Sequence[_Layout], look: Look) -> None:
-    """Give each column the width that its widest band needs, and each layer its place."""
-    columns = sorted({key[0] for layout in layouts for key in layout.keys})
-    left = MARGIN
-    for column in columns:
-        inside = [
-            (layout, [i for i, key in enumerate(layout.keys) if key[0] == column])
-            for layout in layouts
-        ]
-        need = max(_extent(layout, chosen) for layout, chosen in inside if chosen)
-        for layout, chosen in inside:
-            if chosen:
-                _stand(layout, chosen, left + (need - _extent(layout, chosen)) / 2)
-        left += need
+def _columns(layouts: Sequence[_Layout]) -> None:
+    """Give each layer its place: the bands keep their own distances, and their columns come as near
+    to each other as these allow.
+    """
+    for layout in layouts:
+        layout.middles = nearest([0.0] * len(layout.keys), layout.weights(), layout.distances())
+    primal, *others = layouts
+    primal.middles = [middle - primal.middles[0] for middle in primal.middles]
+    for _ in range(_ROUNDS if others else 0):
+        for layout in others:
+            _follow(layout, [primal])
+        _follow(primal, others)
+    ends = [m - w / 2 for lay in layouts for m, w in zip(lay.middles, lay.widths, strict=True)]
+    for layout in layouts:
+        layout.middles = [middle - min(ends) + MARGIN for middle in layout.middles]
 
 
-def _extent(layout: _Layout, chosen: Sequence[int]) -> float:
-    return sum(layout.widths[i] + layout.gaps[i] for i in chosen)
-
-
-def _stand(layout: _Layout, chosen: Sequence[int], left: float) -> None:
-    for i in chosen:
-        before = 0.0 if layout.backwards else layout.gaps[i]
-        layout.middles[i] = left + before + layout.widths[i] / 2
-        left += layout.widths[i] + layout.gaps[i]
+def _follow(layout: _Layout, leaders: Sequence[_Layout]) -> None:
+    """Bring the columns of one band near to where the others have theirs."""
+    found: dict[int, list[float]] = {}
+    for leader in leaders:
+        for key, middle in zip(leader.keys, leader.middles, strict=True):
+            found.setdefault(key[0], []).append(middle)
+    wanted: list[float] = []
+    weights: list[float] = []
+    for key, middle in zip(layout.keys, layout.middles, strict=True):
+        led = found.get(key[0])
+        wanted.append(middle if led is None else sum(led) / len(led))
+        weights.append(0.2 if led is None else 1.0)
+    layout.middles = nearest(wanted, weights, layout.distances())
 
 
 def _ports(edges: Sequence[Edge], paths: dict[Edge, list[Point]]) -> dict[Edge, float]:
@@ -261,24 +279,33 @@ def _label(drawing: Drawing, look: Look) -> None:
     a line that begins or ends with its own.
     """
     taken = [_frame(box.x, box.y, box.width, box.height) for box in drawing.placement.boxes]
-    traces = {id(route): _trace(route) for route in drawing.routes if not route.crosses}
     touching: dict[Box, list[Place]] = {}
     for route in drawing.routes:
-        for end in {route.edge.source, route.edge.target}:
-            touching.setdefault(end, []).extend(traces.get(id(route), []))
+        if not route.crosses:
+            touching.setdefault(route.edge.source, []).extend(_trace(route.segments[0]))
+            touching.setdefault(route.edge.target, []).extend(_trace(route.segments[-1]))
     for route in drawing.routes:
         text = look.label(route.edge)
         if not text or route.crosses:
             continue
         width, height = text_width(text, look.label_size) + 2, look.label_size + 1
+        reach = _around(route.segments[-1], width + 20.0, 3 * height)
         near = touching[route.edge.source] + touching[route.edge.target]
-        place = _free(route, width, height, taken, near)
+        place = _free(
+            route, width, height, [frame for frame in taken if _overlap(frame, reach)], near
+        )
         taken.append(_frame(*place, width, height))
         drawing.labels.append((text, place, route))
 
 
-def _trace(route: Route) -> list[Place]:
-    return [_bezier(segment, i / 16) for segment in route.segments for i in range(17)]
+def _trace(segment: Segment) -> list[Place]:
+    return [_bezier(segment, i / 16) for i in range(17)]
+
+
+def _around(segment: Segment, aside: float, above: float) -> Frame:
+    """The frame of a segment, wide enough for all places of its label."""
+    xs, ys = zip(*segment, strict=True)
+    return min(xs) - aside, min(ys) - above, max(xs) + aside, max(ys) + above
 
 
 def _free(

@@ -139,27 +139,37 @@ def _mean(values: Sequence[float], default: float) -> float:
 def _spread(
     layer: Sequence[Item], wanted: Sequence[float], weights: Sequence[float], gap: float
 ) -> None:
-    """The heights nearest to those wanted, in order and without overlap: an isotonic regression
-    (pool adjacent violators) once the least distances are taken off.
-    """
-    offsets = [0.0]
+    """The heights nearest to those wanted, in order and without overlap."""
+    distances: list[float] = []
     for above, below in itertools.pairwise(layer):
         thin = isinstance(above, Point) and isinstance(below, Point)
-        offsets.append(offsets[-1] + (above.height + below.height) / 2 + (0 if thin else gap))
+        distances.append((above.height + below.height) / 2 + (0 if thin else gap))
+    for item, y in zip(layer, nearest(wanted, weights, distances), strict=True):
+        item.y = y
+
+
+def nearest(
+    wanted: Sequence[float], weights: Sequence[float], distances: Sequence[float]
+) -> list[float]:
+    """The positions nearest to those wanted (in the sense of weighted least squares) of which each
+    is at least its distance beyond the one before: an isotonic regression, by pooling adjacent
+    violators (Ayer and others, 1955), once the distances are taken off.
+
+    >>> nearest([0.0, 0.0, 9.0], [1.0, 1.0, 1.0], [4.0, 4.0])
+    [-2.0, 2.0, 9.0]
+    """
+    offsets = list(itertools.accumulate(distances, initial=0.0))
     blocks: list[list[float]] = []  # mean, weight, count
-    for y, weight, offset in zip(wanted, weights, offsets, strict=False):
-        blocks.append([y - offset, weight, 1])
+    for place, weight, offset in zip(wanted, weights, offsets, strict=False):
+        blocks.append([place - offset, weight, 1])
         while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
             mean, heavy, count = blocks.pop()
             last = blocks[-1]
             last[0] = (last[0] * last[1] + mean * heavy) / (last[1] + heavy)
             last[1] += heavy
             last[2] += count
-    position = 0
-    for mean, _, count in blocks:
-        for _ in range(int(count)):
-            layer[position].y = mean + offsets[position]
-            position += 1
+    means = [mean for mean, _, count in blocks for _ in range(int(count))]
+    return [mean + offset for mean, offset in zip(means, offsets, strict=False)]
 
 
-__all__ = ["Band", "Point"]
+__all__ = ["Band", "Point", "nearest"]
