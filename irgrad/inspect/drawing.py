@@ -34,8 +34,6 @@ class Look:
     band_gap: float
     label: Callable[[Edge], str] = lambda edge: ""
     label_size: float = 10.5
-    lift: float = 0.0
-    """How far above the middle of its box a node's shape is drawn."""
 
 
 @dataclass
@@ -162,9 +160,8 @@ class _Layout:
 
     def _route(self, edge: Edge, offset: float) -> list[Segment]:
         sense = -1.0 if self.backwards else 1.0
-        lift = self.look.lift
-        start = (edge.source.x + sense * _half(edge.source, 0.0), edge.source.y - lift)
-        end = (edge.target.x - sense * _half(edge.target, offset), edge.target.y - lift + offset)
+        start = (edge.source.x + sense * _half(edge.source, 0.0), edge.source.y)
+        end = (edge.target.x - sense * _half(edge.target, offset), edge.target.y + offset)
         stops = [start]
         for point in self.paths[edge]:
             middle, half = self.middles[point.layer], self.widths[point.layer] / 2

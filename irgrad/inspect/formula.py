@@ -181,6 +181,8 @@ def _written(node: Node, operands: Sequence[tuple[str, int]]) -> tuple[str, int]
         return operands[0]
     if name == "negative":
         return f"−{_wrapped(operands[0], _PRODUCT)}", _SUM
+    if name in ("absolute", "fabs"):
+        return f"|{operands[0][0]}|", _ATOM
     if name == "square":
         return f"{_wrapped(operands[0], _ATOM)}²", _POWER
     if name == "reciprocal":

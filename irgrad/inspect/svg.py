@@ -50,12 +50,13 @@ def to_svg(graph: Graph, style: str = "full") -> str:
         raise OptionError(f"no style '{style}'; there are {', '.join(_STYLES)}")
     panels = [(f"@{graph.name}", graph), *_regions(graph)]
     drawn = [_STYLES[style](panel).picture() for _, panel in panels]
-    width = max(width for _, width, _ in drawn)
+    titled = [text_width(title, 16.0) + 32 for title, _ in panels if len(panels) > 1]
+    width = max(titled + [width for _, width, _ in drawn])
     parts: list[str] = []
     top = 0.0
     for (title, _), (body, _, height) in zip(panels, drawn, strict=True):
         if len(panels) > 1:
-            parts.append(f'<text class="name" x="16" y="{top + 18:g}">{escape(title)}</text>')
+            parts.append(f'<text class="title" x="16" y="{top + 18:g}">{escape(title)}</text>')
             top += 20
         parts.append(f'<g transform="translate(0 {top:g})">{body}</g>')
         top += height
@@ -271,7 +272,8 @@ def _style() -> str:
     rules = [
         "svg.irgrad:root{color-scheme:light dark}",
         f".irgrad text{{font-family:{_FONT};text-anchor:middle;{both('fill', *_INK)}}}",
-        ".irgrad text.name{font-weight:600}",
+        ".irgrad text.name,.irgrad text.title{font-weight:600}",
+        ".irgrad text.title{text-anchor:start;font-size:14px}",
         f".irgrad text.pale{{{both('fill', *_PALE)}}}",
         (
             f".irgrad text.on{{paint-order:stroke;stroke-width:3px;stroke-linejoin:round;"

@@ -15,8 +15,8 @@ from irgrad.inspect.formula import infix, local_derivative, sign
 from irgrad.inspect.placement import Placement
 from irgrad.inspect.svg import _Blackboard, _Full, to_svg
 from irgrad.ir.graph import Graph, Node, Value, input_value
-from irgrad.ir.op import REGISTRY
-from irgrad.ir.types import type_of
+from irgrad.ir.op import REGISTRY, Op
+from irgrad.ir.types import ArrayType, type_of
 from tests.ops import reduction_samples, scan_samples, shape_samples  # noqa: F401 -- samples
 from tests.ops.samples import samples_of
 
@@ -152,6 +152,21 @@ def test_notebooks_show_the_picture_and_the_text() -> None:
     assert "<svg" in graph._repr_html_() and "<pre>graph @loss" in graph._repr_html_()
     large = irgrad.trace(lambda x: sum((np.sin(x) for _ in range(1200)), 0.0), 1.0)
     assert large._repr_svg_() is None and "<pre>" in large._repr_html_()
+
+
+def test_a_region_is_a_panel_of_its_own() -> None:
+    class Twice(Op):
+        name = "twice"
+
+        @property
+        def parameters(self):
+            return {"body": irgrad.trace("sin(x)", 0.5)}
+
+    x = input_value("x", ArrayType.parse("f64[]"))
+    node = Node(Twice(), (x,), (x.type,), name="y")
+    text = Graph("outer", [x], [node], {"out": Value(node, 0)}).svg()
+    assert "body of %y" in text and "sin(%x)" in text
+    ET.fromstring(text)
 
 
 def test_unknown_style() -> None:
