@@ -284,3 +284,9 @@ def test_as_a_program() -> None:
     assert done.returncode == 0 and "6.0" in done.stdout and "\x1b" not in done.stdout
     failed = subprocess.run([*command, "grad", "x**"], capture_output=True, text=True)
     assert failed.returncode == 1 and "ExpressionError" in failed.stderr
+
+
+def test_dump_draws(capsys) -> None:
+    argv = ["dump", "--expr", "sum(sin(x)**2)", "--args", "f64[3]", "--grad", "--format"]
+    assert run(capsys, *argv, "svg").startswith("<svg")
+    assert "cos(x)" in run(capsys, *argv, "blackboard")
