@@ -166,8 +166,17 @@ class _Layout:
         for point in self.paths[edge]:
             middle, half = self.middles[point.layer], self.widths[point.layer] / 2
             stops += [(middle - sense * half, point.y), (middle + sense * half, point.y)]
-        stops.append(end)
+        stops = _bends([*stops, end])
         return [_curve(a, b) for a, b in itertools.pairwise(stops)]
+
+
+def _bends(stops: Sequence[Place]) -> list[Place]:
+    """The stops of a path without those in the middle of a level stretch."""
+    kept = [stops[0]]
+    for before, stop, after in zip(stops, stops[1:], stops[2:], strict=False):
+        if max(abs(before[1] - stop[1]), abs(after[1] - stop[1]), abs(kept[-1][1] - stop[1])) > 0.5:
+            kept.append(stop)
+    return [*kept, stops[-1]]
 
 
 def _pull(item: object) -> float | None:

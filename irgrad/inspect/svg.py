@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from html import escape
 
 from irgrad.errors import OptionError
-from irgrad.inspect.drawing import Look, Route, draw, text_width
+from irgrad.inspect.drawing import Look, Route, Segment, draw, text_width
 from irgrad.inspect.formula import called, local_derivative, sign
 from irgrad.inspect.placement import Box, Edge
 from irgrad.ir.graph import Graph, Value, drawn_by, regions
@@ -83,6 +83,7 @@ class _Full:
         self.graph = graph
         self.names = graph.names
         self.lines: dict[Box, list[Line]] = {}
+        self.drawn: set[Segment] = set()
         self.look = Look(self.measure, layer_gap=24.0, row_gap=16.0, band_gap=44.0)
 
     def measure(self, box: Box) -> None:
@@ -123,14 +124,17 @@ class _Full:
         return "".join(parts), drawing.width, drawing.height
 
     def edge(self, route: Route) -> str:
-        """A path from producer to reader, with an arrow head."""
-        (x, y), *_ = route.segments[0]
-        path = f"M{x:.1f} {y:.1f}" + "".join(
-            f"C{_at(b)} {_at(c)} {_at(d)}" for _, b, c, d in route.segments
-        )
+        """A path from producer to reader, with an arrow head; what edges share is drawn once."""
+        fresh = [segment for segment in route.segments if segment not in self.drawn]
+        self.drawn.update(fresh)
         kind = "edge across" if route.crosses else "edge"
-        tip = route.segments[-1]
-        return f'<path class="{kind}" d="{path}"/>{_head(tip[2], tip[3])}'
+        path, at = "", None
+        for a, b, c, d in fresh:
+            path += ("" if a == at else f"M{_at(a)}") + f"C{_at(b)} {_at(c)} {_at(d)}"
+            at = d
+        line = f'<path class="{kind}" d="{path}"/>' if path else ""
+        _, _, before, tip = route.segments[-1]
+        return line + _head(before, tip)
 
     def box(self, box: Box) -> str:
         """The shape of a box with its text and a tooltip."""
