@@ -80,6 +80,15 @@ def test_no_polynomial_is_no_formula() -> None:
     assert fit(lambda s: [s["n"] if s["n"] < 9 else 0], {"n": 3}) is None
 
 
+def test_argnums_may_be_a_list_and_inner_values() -> None:
+    types = specs("f64[4,3] f64[2,4] f64[3] f64[4] f64[2]")
+    assert irgrad.cost(loss, *types, argnums=["W1", 3]) == irgrad.cost(
+        loss, *types, argnums=("W1", "b")
+    )
+    inner = irgrad.cost(loss, *types, argnums="h")
+    assert inner.function.operations < inner.reverse.operations < inner.differences.operations
+
+
 def test_refusals() -> None:
     x = irgrad.spec("f64[4]")
     with pytest.raises(ShapeError, match="needs a scalar"):

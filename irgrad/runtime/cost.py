@@ -16,7 +16,7 @@ from irgrad.ir.types import ArrayType
 from irgrad.passes.pipeline import optimise
 from irgrad.runtime.selection import Arguments
 from irgrad.runtime.target import lower_target
-from irgrad.runtime.transforms import Argnums, Gradient, differentiable
+from irgrad.runtime.transforms import Argnums, differentiable, value_and_grad
 
 WAYS = {
     "function": "the function",
@@ -149,11 +149,11 @@ def _resized(signature: Signature, given: Mapping[str, int], at: Mapping[str, in
 def _counts(
     function: Callable[..., Any], signature: Signature, argnums: Argnums
 ) -> tuple[Count, Count, Count, Count]:
-    gradient = Gradient(function, argnums, False, False, True)
+    gradient = value_and_grad(function, argnums)
     reverse = count(optimise(gradient.lower(signature).graph))
     lowered = lower_target(function, signature)
     arguments = Arguments(signature, function)
-    listed = argnums if isinstance(argnums, tuple) else (argnums,)
+    listed = gradient.argnums if isinstance(gradient.argnums, tuple) else (gradient.argnums,)
     wrt = [value for argnum in listed for value in arguments.select(argnum, lowered).values]
     primal = count(optimise(lowered.graph))
     elements = sum(value.type.size for value in wrt)

@@ -144,7 +144,10 @@ def sensitivity(f: Any, *args: Any, differences: bool = False, **kwargs: Any) ->
 
 def _check(graph: Graph, name: str) -> None:
     if len(graph.outputs) != 1:
-        raise ArgumentError(f"sensitivity needs one scalar, {name} returns {len(graph.outputs)}")
+        raise ArgumentError(
+            f"sensitivity needs one scalar, {name} returns {len(graph.outputs)} computed values",
+            hint="return one number that is computed from float arguments",
+        )
     type, location = graph.outputs[0].type, graph.outputs[0].node.location
     if type.shape:
         raise ShapeError(
