@@ -80,6 +80,8 @@ class Module:
         self.globals: dict[str, str] = {}
         self.slots: dict[tuple[Any, ...], int] = {}
         self.table_size = 0
+        self.imports: dict[str, int] = {}
+        """Addresses of what is declared and not found in the process by its name."""
         self._shared: dict[str, str] = {}
 
     def slot(self, *key: Any, count: int = 1) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 
 from irgrad.ir.types import DTYPES
 from irgrad_numba import support
+from irgrad_numba.llvm import Module
 from irgrad_numba.machine import Loaded
 
 METH_FASTCALL = 0x80
@@ -54,26 +55,23 @@ class State(np.ndarray[Any, Any]):
 
 
 def load(
-    code: bytes,
-    name: str,
-    slots: Mapping[tuple[Any, ...], int],
-    size: int,
-    things: Mapping[tuple[Any, ...], Any],
+    code: bytes, name: str, module: Module, things: Mapping[tuple[Any, ...], Any]
 ) -> Callable[..., Any]:
-    """Object code -> its Python function `name`. `slots` says what stands where in a table of
-    `size`; `things` are the objects that keys of the program's own mean.
+    """Object code of `module` -> its Python function `name`; `things` are the objects that keys of
+    the table mean that are the program's own.
     """
-    state = np.zeros(max(1, size), np.uintp).view(State)
-    state.loaded = Loaded(code, [name], support.loaded().address)
+    state = np.zeros(max(1, module.table_size), np.uintp).view(State)
+    state.loaded = Loaded(code, [name], support.loaded().address | module.imports)
     state.things = list(things.values())
-    for key, place in slots.items():
+    for key, place in module.slots.items():
         if key in things:
             thing = things[key]
             state[place] = thing.ctypes.data if key[0] == "constant" else id(thing)
         else:
             state[place] = known_address(*key)
-    state.results = [p for key, at in slots.items() if key[0] == "result" for p in (at, at + 1)]
-    state.arena = slots.get(("arena",))
+    results = [at for key, at in module.slots.items() if key[0] == "result"]
+    state.results = [place for at in results for place in (at, at + 1)]
+    state.arena = module.slots.get(("arena",))
     state.definition = _MethodDef(name.encode(), state.loaded.address[name], METH_FASTCALL, None)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object

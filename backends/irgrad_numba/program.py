@@ -153,7 +153,7 @@ class Emitted:
         for k, array in enumerate(captured):
             things["captured", k] = array
         code = machine.object_code(str(self.module))
-        return load(code, ENTRY, self.module.slots, self.module.table_size, things)
+        return load(code, ENTRY, self.module, things)
 
     def _step(self, step: Kernel | Gemm | Group) -> Step:
         if isinstance(step, Group):
