@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from irgrad.ir.types import DTYPES
+from irgrad_numba import ufunc_loop
 from irgrad_numba.llvm import BITS, Value, copysign, fabs, rounded, sqrt
 from irgrad_numba.vector_math import MATH
 
@@ -62,9 +63,7 @@ def _modulo(x: Value, y: Value) -> Value:
 
 
 def _fmod(x: Value, y: Value) -> Value:
-    """The remainder with the sign of the dividend."""
-    if x.type.is_float:
-        return x.code.value(x.type, f"frem {x.type.text} {x.text}, {y.text}")
+    """The remainder with the sign of the dividend; 0 where y is 0."""
     safe = (y == 0).where(x.lift(1), y)
     if x.type.is_signed:
         safe = (y == -1).where(x.lift(1), safe)
@@ -183,7 +182,6 @@ TABLE: dict[str, Row] = {
     "sign": _sign,
     "copysign": copysign,
     "heaviside": _heaviside,
-    "fmod": _fmod,
     "maximum": _maximum,
     "minimum": _minimum,
     "fmax": _fmax,
@@ -222,15 +220,16 @@ TABLE: dict[str, Row] = {
 }
 """By the name of the op; `quotient` and `modulo` are the integer divisions of index arithmetic."""
 
-INTEGER_ONLY: dict[str, Row] = {"floor_divide": _quotient, "remainder": _modulo}
+INTEGER_ONLY: dict[str, Row] = {"floor_divide": _quotient, "remainder": _modulo, "fmod": _fmod}
 """Rows for integers alone: floats go to the library functions."""
 
 FLOAT_ONLY = frozenset({"reciprocal"})
 """Ops whose rows do not mean what NumPy means for integers."""
 
-COST: dict[str, int] = {"divide": 4, "sqrt": 5, "root": 5, "fmod": 20, "quotient": 25, "modulo": 25}
-"""In additions; library functions cost `LIBRARY_COST`, the rest 1."""
-LIBRARY_COST = 15
+COST: dict[str, int] = {"divide": 4, "sqrt": 5, "root": 5, "quotient": 25, "modulo": 25}
+"""In additions; library functions cost `LIBRARY_COST`, inner loops of ufuncs `LOOP_COST`,
+the rest 1."""
+LIBRARY_COST, LOOP_COST = 15, 150
 
 
 def row_of(name: str, dtypes: list[str]) -> Row | None:
@@ -242,9 +241,15 @@ def row_of(name: str, dtypes: list[str]) -> Row | None:
         return INTEGER_ONLY[name]
     if name in MATH and all(dtype in ("f32", "f64") for dtype in dtypes):
         return MATH[name]
-    return TABLE.get(name) if floats or name not in FLOAT_ONLY else None
+    if name in TABLE and (floats or name not in FLOAT_ONLY):
+        return TABLE[name]
+    return ufunc_loop.row_of(name, dtypes)
 
 
 def cost_of(name: str) -> int:
     """What an op costs, in additions."""
-    return LIBRARY_COST if name in MATH else COST.get(name, 1)
+    if name in MATH:
+        return LIBRARY_COST
+    if name not in TABLE and ufunc_loop.ufunc_of(name) is not None:
+        return LOOP_COST
+    return COST.get(name, 1)

@@ -68,26 +68,37 @@ def of_sum(n: Value, high: Value, low: Value) -> Value:
     return scaled(1.0 + (high + rest), n)
 
 
-def exp(x: Value) -> Value:
-    """e^x."""
+def exp_parts(x: Value) -> tuple[Value, Value]:
+    """(n, w): e^x = 2^n (1 + w)."""
     x = clamped(x, *FINITE[x.type.element])
     k, n = rounded_product(x, INVERSE_LN2[x.type.element][0])
     high, low = LN2[x.type.element]
     r = fma(-k, low, fma(-k, high, x))
     z = r * r
-    rest = fma(z, fma(r, polynomial(z, SINH), polynomial(z, COSH)), r)
-    return scaled(1.0 + rest, n)
+    return n, fma(z, fma(r, polynomial(z, SINH), polynomial(z, COSH)), r)
+
+
+def exp(x: Value) -> Value:
+    """e^x."""
+    n, w = exp_parts(x)
+    return scaled(1.0 + w, n)
+
+
+def reduced_pair(x: Pair) -> tuple[Value, Value, Value]:
+    """(n, r, tail): high + low = n ln 2 + r + tail; beyond the range of e^x, e^high is meant."""
+    high, low = x
+    bottom, top = FINITE[high.type.element]
+    inside = (high > bottom) & (high < top)
+    high, low = clamped(high, bottom, top), inside.where(low, 0.0)
+    k, n = rounded_product(high, INVERSE_LN2[high.type.element][0])
+    a, b = LN2[high.type.element]
+    r, tail = sum_of_ordered(fma(-k, a, high), fma(-k, b, low))
+    return n, r, tail
 
 
 def exp_of_pair(x: Pair) -> Value:
     """e^(high + low)."""
-    high, low = x
-    high = clamped(high, *FINITE[high.type.element])
-    k, n = rounded_product(high, INVERSE_LN2[high.type.element][0])
-    a, b = LN2[high.type.element]
-    exact = fma(-k, a, high)
-    r = fma(-k, b, exact)
-    return of_sum(n, r, fma(-k, b, exact - r) + low)
+    return of_sum(*reduced_pair(x))
 
 
 def exp2(x: Value) -> Value:
@@ -125,3 +136,10 @@ def expm1(x: Value) -> Value:
     s, u = within_range(at.n, x)
     result = fma(s, at.odd + at.even, fma(s, at.r, s - 1.0)) * u
     return copysign(result, x)
+
+
+def expm1_pair(x: Value) -> Pair:
+    """e^x - 1 for x that is not large, with a few more digits."""
+    at = reduced(x)
+    s = power_of_two(at.n, x)
+    return sum_of_ordered(fma(s, at.r, s - 1.0), s * (at.odd + at.even))

@@ -7,10 +7,14 @@ chapters 4 and 14."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from irgrad_numba.llvm import Operand, Value, fma
 from irgrad_numba.vector_math.coefficients import Table
+
+LONG = 9
+"""Coefficients from which a polynomial is long."""
 
 INF, NAN = float("inf"), float("nan")
 Pair = tuple[Value, Value]
@@ -86,9 +90,20 @@ def exponent_and_mantissa(x: Value) -> Pair:
 
 
 def polynomial(x: Value, table: Table) -> Value:
-    """The polynomial with these coefficients, by Horner's rule in fused operations."""
-    *lower, total = table[x.type.element]
-    result = x.lift(total)
+    """The polynomial with these coefficients, in fused operations: by Horner's rule, and where it
+    is long, odd and even powers apart, so that the processor does both at once.
+    """
+    numbers = table[x.type.element]
+    if len(numbers) < LONG:
+        return horner(x, numbers)
+    z = x * x
+    return fma(horner(z, numbers[1::2]), x, horner(z, numbers[::2]))
+
+
+def horner(x: Value, coefficients: Sequence[float]) -> Value:
+    """The polynomial with these coefficients, the lowest power first."""
+    *lower, last = coefficients
+    result = x.lift(last)
     for coefficient in reversed(lower):
         result = fma(result, x, coefficient)
     return result
@@ -119,3 +134,13 @@ def quotient_of(x: Pair, y: Pair) -> Pair:
     high = x[0] * inverse
     remainder = fma(-high, y[0], x[0]) + (x[1] - high * y[1])
     return high, remainder * inverse
+
+
+def chosen(condition: Value, x: Pair, y: Pair) -> Pair:
+    """x where the condition holds, else y."""
+    return condition.where(x[0], y[0]), condition.where(x[1], y[1])
+
+
+def negated(x: Pair) -> Pair:
+    """-x."""
+    return -x[0], -x[1]

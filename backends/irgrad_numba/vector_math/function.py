@@ -45,13 +45,15 @@ def any_lane(condition: Value) -> Value:
 
 
 def rarely(condition: Value, usual: Value, otherwise: Callable[[], Value]) -> Value:
-    """`usual`, but where some lane meets `condition`, `otherwise()` for all lanes, in a branch."""
+    """`usual`, but `otherwise()` in the lanes that meet `condition`, in a branch for when there are
+    any.
+    """
     code = usual.code
     slow, done = code.fresh_label("slow"), code.fresh_label("done")
     before = code.block
     code.emit(f"br i1 {any_lane(condition).text}, label %{slow}, label %{done}")
     code.label(slow)
-    result = otherwise()
+    result = condition.where(otherwise(), usual)
     after = code.block
     code.emit(f"br label %{done}")
     code.label(done)

@@ -22,6 +22,7 @@ from irgrad_numba.vector_math.floating import (
     polynomial,
     power_of_two,
     product_of,
+    quotient_of,
     sum_of,
 )
 
@@ -80,10 +81,10 @@ def log10(x: Value) -> Value:
 
 
 def log_of_pair(u: Value, c: Value, more: Value | None = None) -> Value:
-    """log((u + c) 2^more) for finite u > 0 and |c| at most an ulp of u, accurate near 1."""
+    """log((u + c) 2^more) for finite u > 0 and |c| at most an ulp of u and 1, accurate near 1."""
     n, m = exponent_and_mantissa(u)
-    large = n > 100  # where c is nothing, and 2^-n may not be a normal number
-    c = c * power_of_two(-large.where(n.lift(100), n), u)
+    far = (n + 100).cast("u" + n.type.element[1:]) > 200  # there c is nothing
+    c = c * power_of_two(-far.where(n.lift(100), n), u)
     exact = m - 1.0
     f = exact + c
     tail = (exact - f) + c
@@ -92,6 +93,14 @@ def log_of_pair(u: Value, c: Value, more: Value | None = None) -> Value:
     a, b = LN2[u.type.element]
     rest = fma(k, b, tail) + _rest(f)
     return fma(k, a, f - fma(0.5 * f, f, -rest))
+
+
+def log_of_ratio(x: Value, y: Value) -> Value:
+    """log(x / y) for finite x, y > 0, accurate near 1."""
+    n, a = exponent_and_mantissa(x)
+    k, b = exponent_and_mantissa(y)
+    u, c = quotient_of((a, a.lift(0.0)), (b, b.lift(0.0)))
+    return (x == y).where(0.0, log_of_pair(u, c, n - k))
 
 
 def log1p_of_pair(x: Value, low: Value) -> Value:

@@ -34,6 +34,28 @@ def _even(function: Function) -> Function:
     return lambda z: function(mpmath.sqrt(z))
 
 
+ERFCX_CENTRE = 3.5
+"""Where the argument of that polynomial is 0."""
+
+
+def _erf(x: Any) -> Any:
+    return mpmath.erf(x) / x - 1
+
+
+def _erfcx(u: Any) -> Any:
+    """(1 + 2 x) e^(x^2) erfc x, by its asymptotic series where x is large."""
+    if 1 - u < 1e-40:
+        return 2 / mpmath.sqrt(mp.pi)
+    x = ERFCX_CENTRE * (1 + u) / (1 - u)
+    if x < 1e4:
+        return (1 + 2 * x) * mpmath.exp(x * x) * mpmath.erfc(x)
+    total = term = mpf(1)
+    for k in range(1, 8):
+        term *= -(2 * k - 1) / (2 * x * x)
+        total += term
+    return (2 + 1 / x) * total / mpmath.sqrt(mp.pi)
+
+
 FITS: dict[str, Fit] = {
     # sinh r = r + r z p(z) and cosh r = 1 + z p(z), z = r^2
     "SINH": Fit(
@@ -72,6 +94,22 @@ FITS: dict[str, Fit] = {
         _even(lambda t: (mpmath.asin(t) / t - 1) / t**2), lambda z: z, "1e-30", "0.25",
         {"f64": 12, "f32": 4},
     ),
+    # erf x = x + x p(z), z = x^2
+    "ERF": Fit(
+        _even(_erf), lambda z: 1 / (1 + _even(_erf)(z)), "1e-30", "0.4901", {"f64": 9, "f32": 5},
+    ),
+    # erfc x = e^(-x^2) p(u) / (1 + 2 x), u = (x - c) / (x + c), c = ERFCX_CENTRE
+    "ERFCX": Fit(
+        _erfcx, lambda u: 1 / _erfcx(u), "-0.6667", "1", {"f64": 22, "f32": 10},
+    ),
+    # m^(-1/3), to begin with
+    "CBRT": Fit(
+        lambda m: m ** mpf(-1 / mpf(3)), mpmath.cbrt, "0.7071", "1.4143", {"f64": 5, "f32": 2},
+    ),
+    # 1 / (2 + f), to begin with
+    "RECIPROCAL": Fit(
+        lambda f: 1 / (2 + f), lambda f: 2 + f, "-0.2929", "0.4143", {"f64": 2, "f32": 2},
+    ),
 }  # fmt: skip
 
 
@@ -85,6 +123,10 @@ CONSTANTS: dict[str, tuple[Callable[[], Any], int]] = {
     "HALF_PI": (lambda: mp.pi / 2, 3),
     "TWO_OVER_PI": (lambda: 2 / mp.pi, 1),
     "QUARTER_PI": (lambda: mp.pi / 4, 2),
+    "SQRT_HALF": (lambda: mpmath.sqrt(mpf(1) / 2), 2),
+    "CBRT_2": (lambda: mpmath.cbrt(2), 1),
+    "ERFCX_CENTRE": (lambda: mpf(ERFCX_CENTRE), 1),
+    "THIRD": (lambda: 1 / mpf(3), 2),
 }
 """Constants, and how many numbers of each precision add up to them."""
 
