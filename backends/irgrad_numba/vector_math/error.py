@@ -15,6 +15,7 @@ from irgrad_numba.vector_math.floating import (
     chosen,
     clamped,
     horner,
+    in_halves,
     product_of,
     scaled,
     sum_of_ordered,
@@ -42,7 +43,7 @@ def erfcx_of_pair(x: Value, low: Value) -> Pair:
     s = fma(s, fma(-s, x + centre, 1.0), s)
     u = fma(s, -2.0 * centre, 1.0)
     first, *others = ERFCX[x.type.element]
-    p, p_low = sum_of_ordered(x.lift(first), u * horner(u, others))
+    p, p_low = sum_of_ordered(x.lift(first), u * in_halves(u, others))
     high, error = product_of(p, t)
     return high, fma(p, rest, fma(p_low, t, error))
 

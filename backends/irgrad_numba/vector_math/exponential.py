@@ -136,10 +136,3 @@ def expm1(x: Value) -> Value:
     s, u = within_range(at.n, x)
     result = fma(s, at.odd + at.even, fma(s, at.r, s - 1.0)) * u
     return copysign(result, x)
-
-
-def expm1_pair(x: Value) -> Pair:
-    """e^x - 1 for x that is not large, with a few more digits."""
-    at = reduced(x)
-    s = power_of_two(at.n, x)
-    return sum_of_ordered(fma(s, at.r, s - 1.0), s * (at.odd + at.even))

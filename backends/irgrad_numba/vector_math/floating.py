@@ -78,30 +78,39 @@ def scaled(x: Value, n: Value) -> Value:
     return x * power_of_two(half, x) * power_of_two(n - half, x)
 
 
+def normal_parts(x: Value) -> Pair:
+    """(n, m): positive normal x = m * 2^n and sqrt(1/2) <= m < sqrt(2)."""
+    f = format_of(x)
+    bits = x.bits()
+    n = (bits - f.root_half_bits) >> f.digits
+    return n, (bits - (n << f.digits)).reinterpret(x.type.element)
+
+
 def exponent_and_mantissa(x: Value) -> Pair:
     """(n, m): positive x = m * 2^n and sqrt(1/2) <= m < sqrt(2)."""
     f = format_of(x)
     subnormal = x < f.least
-    x = subnormal.where(x * 2.0 ** (f.digits + 2), x)
-    bits = x.bits()
-    n = (bits - f.root_half_bits) >> f.digits
-    m = (bits - (n << f.digits)).reinterpret(x.type.element)
+    n, m = normal_parts(subnormal.where(x * 2.0 ** (f.digits + 2), x))
     return subnormal.where(n - (f.digits + 2), n), m
 
 
 def polynomial(x: Value, table: Table) -> Value:
-    """The polynomial with these coefficients, in fused operations: by Horner's rule, and where it
-    is long, odd and even powers apart, so that the processor does both at once.
+    """The polynomial with these coefficients."""
+    return in_halves(x, table[x.type.element])
+
+
+def in_halves(x: Value, coefficients: Sequence[float]) -> Value:
+    """The polynomial with these coefficients; where it is long, odd and even powers apart, so that
+    the processor does both at once.
     """
-    numbers = table[x.type.element]
-    if len(numbers) < LONG:
-        return horner(x, numbers)
+    if len(coefficients) < LONG:
+        return horner(x, coefficients)
     z = x * x
-    return fma(horner(z, numbers[1::2]), x, horner(z, numbers[::2]))
+    return fma(horner(z, coefficients[1::2]), x, horner(z, coefficients[::2]))
 
 
 def horner(x: Value, coefficients: Sequence[float]) -> Value:
-    """The polynomial with these coefficients, the lowest power first."""
+    """The polynomial with these coefficients, the lowest power first, in fused operations."""
     *lower, last = coefficients
     result = x.lift(last)
     for coefficient in reversed(lower):

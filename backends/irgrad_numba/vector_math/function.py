@@ -14,14 +14,21 @@ Rule = Callable[..., Value]
 ATTRIBUTES = "nounwind willreturn memory(none)"
 """Two calls with the same arguments are one, and a call without a use is none: what libm writes to
 errno is of no interest."""
+NOINLINE = "noinline"
 
 
 def call(name: str, rule: Rule, *args: Value) -> Value:
-    """Call `rule` as the function `name` of the module that `args` belong to."""
+    """Call `rule` as the function `name` of the module that `args` belong to.
+
+    LLVM inlines it where it is called once. Elsewhere it must not: the time to compile would grow
+    with every copy."""
     code, type = args[0].code, args[0].type
     symbol = f"math.{name}.{type.mangled}"
-    if symbol not in code.module.functions:
-        code.module.functions[symbol] = _definition(code, symbol, rule, args)
+    functions = code.module.functions
+    if symbol not in functions:
+        functions[symbol] = _definition(code, symbol, rule, args)
+    elif NOINLINE not in functions[symbol]:
+        functions[symbol] = functions[symbol].replace(ATTRIBUTES, f"{NOINLINE} {ATTRIBUTES}", 1)
     return code.call(type, symbol, *args)
 
 

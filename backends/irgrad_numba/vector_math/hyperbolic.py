@@ -6,13 +6,15 @@ p, m = (2^n + 2^-n) / 2, (2^n - 2^-n) / 2. The inverses are logarithms of 1 + so
 from __future__ import annotations
 
 from irgrad_numba.llvm import Value, copysign, fabs, fma, sqrt
-from irgrad_numba.vector_math.exponential import expm1_pair, reduced
+from irgrad_numba.vector_math.coefficients import TANH
+from irgrad_numba.vector_math.exponential import exp_parts, reduced
 from irgrad_numba.vector_math.floating import (
     INF,
     NAN,
     Pair,
     clamped,
     format_of,
+    polynomial,
     power_of_two,
     quotient_of,
     sum_of,
@@ -54,11 +56,14 @@ def cosh(x: Value) -> Value:
 
 
 def tanh(x: Value) -> Value:
-    """The hyperbolic tangent: t / (t + 2) with t = e^(2 |x|) - 1."""
-    t, low = expm1_pair(clamped(2.0 * fabs(x), 0.0, 2.0 * ONE[x.type.element]))
-    d, lost = sum_of_ordered(x.lift(2.0), t)
-    high, rest = quotient_of((t, low), (d, lost + low))
-    return copysign(high + rest, x)
+    """The hyperbolic tangent: a polynomial near 0, elsewhere 1 - 2 / (e^(2 |x|) + 1)."""
+    a = fabs(x)
+    z = a * a
+    near = fma(a * z, polynomial(z, TANH), a)
+    n, grown = exp_parts(clamped(2.0 * a, 0.0, 2.0 * ONE[x.type.element]))
+    s = power_of_two(n, x)
+    far = 1.0 - 2.0 / (fma(s, grown, s) + 1.0)
+    return copysign((a < 0.55).where(near, far), x)
 
 
 def arcsinh(x: Value) -> Value:

@@ -16,6 +16,7 @@ from irgrad_numba.vector_math.floating import (
     sum_of,
     sum_of_ordered,
 )
+from irgrad_numba.vector_math.function import rarely
 from irgrad_numba.vector_math.logarithm import log, log1p, log_of_pair, log_of_ratio
 
 LN_2 = 0.6931471805599453
@@ -95,8 +96,8 @@ def entr(x: Value) -> Value:
 def rel_entr(x: Value, y: Value) -> Value:
     """x log(x / y); 0 where x is 0 and y >= 0, inf for other numbers that are not positive."""
     unbounded = (x == INF) | (y == INF)
-    far = x * (log(x) - log(y))
-    product = unbounded.where(far, x * log_of_ratio(x, y))
+    near = x * log_of_ratio(x, y)
+    product = rarely(unbounded, near, lambda: x * (log(x) - log(y)))
     outside = ((x == 0) & (y >= 0)).where(x.lift(0.0), INF)
     result = ((x > 0) & (y > 0)).where(product, outside)
     return (x.is_nan() | y.is_nan()).where(x.lift(NAN), result)

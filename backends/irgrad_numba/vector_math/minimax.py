@@ -106,9 +106,19 @@ FITS: dict[str, Fit] = {
     "CBRT": Fit(
         lambda m: m ** mpf(-1 / mpf(3)), mpmath.cbrt, "0.7071", "1.4143", {"f64": 5, "f32": 2},
     ),
-    # 1 / (2 + f), to begin with
-    "RECIPROCAL": Fit(
-        lambda f: 1 / (2 + f), lambda f: 2 + f, "-0.2929", "0.4143", {"f64": 2, "f32": 2},
+    # tanh x = x + x z p(z), z = x^2
+    "TANH": Fit(
+        _even(lambda x: (mpmath.tanh(x) / x - 1) / x**2),
+        lambda z: z * mpmath.sqrt(z) / mpmath.tanh(mpmath.sqrt(z)), "1e-30", "0.3026",
+        {"f64": 9, "f32": 4},
+    ),
+    # log2(1 + f) = f p(f) and 2^r = p(r): in double precision, for results in single precision
+    "LOG2_SHORT": Fit(
+        lambda f: mpmath.log1p(f) / (f * mp.ln2) if f else 1 / mp.ln2,
+        lambda f: f * mp.ln2 / mpmath.log1p(f) if f else mp.ln2, "-0.2929", "0.41423", {"f64": 12},
+    ),
+    "EXP2_SHORT": Fit(
+        lambda r: mpf(2) ** r, lambda r: mpf(2) ** -r, "-0.5001", "0.5001", {"f64": 6}
     ),
 }  # fmt: skip
 

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 from irgrad_numba.llvm import Value, copysign, fabs, fma, rounded, sqrt
-from irgrad_numba.vector_math.coefficients import ATANH, CBRT, CBRT_2, LN2, THIRD
-from irgrad_numba.vector_math.exponential import exp, exp_of_pair
+from irgrad_numba.vector_math.coefficients import (
+    ATANH,
+    CBRT,
+    CBRT_2,
+    EXP2_SHORT,
+    LN2,
+    LOG2_SHORT,
+    THIRD,
+)
+from irgrad_numba.vector_math.exponential import exp_of_pair
 from irgrad_numba.vector_math.floating import (
     INF,
     NAN,
     Pair,
+    clamped,
     exponent_and_mantissa,
     float_of,
+    normal_parts,
     polynomial,
     power_of_two,
     product_of,
     quotient_of,
     rounded_product,
-    sum_of,
     sum_of_ordered,
 )
-from irgrad_numba.vector_math.logarithm import log
+from irgrad_numba.vector_math.function import rarely
 
 
 def _log(x: Value) -> Pair:
     """log x of finite x > 0 to 2^-66: 2 atanh s + n ln 2 with s = (m - 1) / (m + 1)."""
     n, m = exponent_and_mantissa(x)
-    high, low = quotient_of((m - 1.0, m.lift(0.0)), sum_of(m, m.lift(1.0)))
+    high, low = quotient_of((m - 1.0, m.lift(0.0)), sum_of_ordered(m.lift(1.0), m))
     z = high * high
     z_low = fma(high, high, -z) + 2.0 * high * low
     third, third_low = THIRD[x.type.element]
@@ -36,8 +45,8 @@ def _log(x: Value) -> Pair:
     k = float_of(n, x)
     a, b = LN2[x.type.element]
     whole, whole_low = product_of(k, a)
-    total, lost = sum_of(whole, 2.0 * high)
-    total, more = sum_of(total, 2.0 * part)
+    total, lost = sum_of_ordered(whole, 2.0 * high)
+    total, more = sum_of_ordered(total, 2.0 * part)
     rest = fma(k, b, whole_low) + (lost + more) + 2.0 * (part_low + low)
     return sum_of_ordered(total, rest)
 
@@ -45,23 +54,37 @@ def _log(x: Value) -> Pair:
 def _positive_power(a: Value, y: Value) -> Value:
     """a^y of a > 0."""
     if a.type.element == "f32":
-        return exp(y.cast("f64") * log(a.cast("f64"))).cast("f32")
+        return _short_power(a.cast("f64"), y.cast("f64")).cast("f32")
     high, low = _log(a)
     product, rest = product_of(high, y)
     return exp_of_pair((product, fma(low, y, rest)))
 
 
+def _short_power(a: Value, y: Value) -> Value:
+    """2^(y log2 a) to single precision; a has the exponent of a single number."""
+    n, m = normal_parts(a)
+    f = m - 1.0
+    exponent = clamped(y * fma(f, polynomial(f, LOG2_SHORT), float_of(n, a)), -200.0, 200.0)
+    k, n = rounded_product(exponent, 1.0)
+    return polynomial(exponent - k, EXP2_SHORT) * power_of_two(n, a)
+
+
 def power(x: Value, y: Value) -> Value:
     """x^y as C's pow: real, nan for negative x unless y is an integer."""
-    a = fabs(x)
-    half = 0.5 * y
+    grown = _positive_power(fabs(x), y)
+    usual = (x > 0) & (x < INF) & (fabs(y) < INF)
+    return rarely(~usual, grown, lambda: _special_power(x, y, grown))
+
+
+def _special_power(x: Value, y: Value, grown: Value) -> Value:
+    """x^y from |x|^y, which is wrong for 0, infinities and nan."""
+    a, half = fabs(x), 0.5 * y
     integer = rounded(y, "rint") == y
     odd = integer & (rounded(half, "rint") != half) & (fabs(y) < INF)
     up = (y > 0).where(x.lift(INF), 0.0)
     down = (y > 0).where(x.lift(0.0), INF)
-    grown = _positive_power(a, y)
-    unbounded = fabs(y) == INF
-    grown = unbounded.where((a > 1).where(up, (a == 1).where(x.lift(1.0), down)), grown)
+    endless = (a > 1).where(up, (a == 1).where(x.lift(1.0), down))
+    grown = (fabs(y) == INF).where(endless, grown)
     grown = (a == 0).where(down, (a == INF).where(up, grown))
     grown = (odd & (x.bits() < 0)).where(-grown, grown)
     outside = (x < 0) & (a < INF) & ~integer
