@@ -22,7 +22,8 @@ from irgrad_numba.pieces import Piece
 
 VECTOR_BYTES = 64
 LIGHT = 12
-"""Expressions in a loop below which four vectors go together."""
+"""Expressions in a loop below which four vectors go together; so they do where a library function
+is called: its long chain of operations leaves the processor idle for one vector."""
 BLOCK = 16
 UNROLLED = 4
 """Loops of at most so many vectors are written out."""
@@ -236,7 +237,8 @@ class Loops:
         widest = max(
             [8, *(BITS[e.type] for e in innermost), *(BITS[s.value.type] for s in piece.statements)]
         )
-        self.width = VECTOR_BYTES * 8 // widest * (4 if len(innermost) < LIGHT else 1)
+        called = any(e.kind == "apply" and e.data in vector_math.MATH for e in innermost)
+        self.width = VECTOR_BYTES * 8 // widest * (4 if called or len(innermost) < LIGHT else 1)
         if self.depth:
             low, high = piece.ranges[-1]
             self.width = min(self.width, max(1, high - low))
