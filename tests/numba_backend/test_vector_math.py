@@ -88,7 +88,8 @@ def remainder(x: Any, y: Any) -> Any:
 
 HALVES_OF_LN2 = [k * float(np.log(2)) / 2 for k in (-1001, -7, -1, 1, 3, 41, 999)]
 QUARTERS = [k * np.pi / 4 for k in (-3, -1, 1, 2, 3, 5, 1001, 46342, 834171, 1366166)]
-TURNS = [*QUARTERS, 2.0**15, 2.0**30, 1e5, 1e22]
+# the last is the float64 nearest to a multiple of pi / 2
+TURNS = [*QUARTERS, 2.0**15, 2.0**30, 1e5, 1e22, 6381956970095103.0 * 2.0**797]
 ROOTS = [0.5**0.5, 2**0.5, 1.0, 0.5]
 TANGENTS = [0.41421356237309503, 1.0, 2.414213562373095]
 NORMAL = [0.7, 0.99, 9.2, 10.0, 14.2, 26.5, 27.2, 38.4]

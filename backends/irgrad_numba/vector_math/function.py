@@ -5,7 +5,7 @@ same in every kernel and for every number of lanes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from irgrad_numba.llvm import Code, Type, Value
 
@@ -51,20 +51,66 @@ def any_lane(condition: Value) -> Value:
     return condition.code.call(Type("bool"), reduce, condition)
 
 
+def each_lane(x: Value, body: Callable[..., Sequence[Value]], *others: Value) -> list[Value]:
+    """Scalar code in a loop over the lanes of vectors -> its results as vectors."""
+    code, width = x.code, x.type.width
+    if width == 1:
+        return list(body(x, *others))
+    sources = {code.alloca(y.type): y for y in (x, *others)}
+    for place, y in sources.items():
+        code.put(place, y)
+    head, done, before = code.fresh_label("lane"), code.fresh_label("done"), code.block
+    code.emit(f"br label %{head}")
+    code.label(head)
+    i, following, more = code.name(), code.name(), code.name()
+    at = len(code.lines)
+    results = body(*[_at(place, y.type.element, i, y.code) for place, y in sources.items()])
+    targets = [code.alloca(y.type._replace(width=width)) for y in results]
+    for place, y in zip(targets, results, strict=True):
+        code.emit(f"store {y.type.text} {y.text}, ptr {_element(place, y.type, i, code)}")
+    code.lines.insert(at, f"  {i} = phi i64 [ 0, %{before} ], [ {following}, %{code.block} ]")
+    code.emit(f"{following} = add i64 {i}, 1")
+    code.emit(f"{more} = icmp slt i64 {following}, {width}")
+    code.emit(f"br i1 {more}, label %{head}, label %{done}")
+    code.label(done)
+    return [
+        code.get(place, y.type._replace(width=width))
+        for place, y in zip(targets, results, strict=True)
+    ]
+
+
+def _element(place: str, type: Type, i: str, code: Code) -> str:
+    name = code.name()
+    code.emit(f"{name} = getelementptr {type.text}, ptr {place}, i64 {i}")
+    return name
+
+
+def _at(place: str, element: str, i: str, code: Code) -> Value:
+    type = Type(element)
+    return code.value(type, f"load {type.text}, ptr {_element(place, type, i, code)}")
+
+
 def rarely(condition: Value, usual: Value, otherwise: Callable[[], Value]) -> Value:
     """`usual`, but `otherwise()` in the lanes that meet `condition`, in a branch for when there are
     any.
     """
-    code = usual.code
+    return rarely_all(condition, [usual], lambda: [otherwise()])[0]
+
+
+def rarely_all(
+    condition: Value, usual: Sequence[Value], otherwise: Callable[[], Sequence[Value]]
+) -> list[Value]:
+    """The same for several values."""
+    code = condition.code
     slow, done = code.fresh_label("slow"), code.fresh_label("done")
     before = code.block
     code.emit(f"br i1 {any_lane(condition).text}, label %{slow}, label %{done}")
     code.label(slow)
-    result = condition.where(otherwise(), usual)
+    others = [condition.where(y, x) for x, y in zip(usual, otherwise(), strict=True)]
     after = code.block
     code.emit(f"br label %{done}")
     code.label(done)
-    return code.value(
-        usual.type,
-        f"phi {usual.type.text} [ {usual.text}, %{before} ], [ {result.text}, %{after} ]",
-    )
+    return [
+        code.value(x.type, f"phi {x.type.text} [ {x.text}, %{before} ], [ {y.text}, %{after} ]")
+        for x, y in zip(usual, others, strict=True)
+    ]

@@ -4,19 +4,17 @@ arguments that a vector form leaves out."""
 from __future__ import annotations
 
 from irgrad_numba.llvm import Type, Value
-from irgrad_numba.vector_math.function import Rule
+from irgrad_numba.vector_math.function import Rule, each_lane
 
 
 def by_lane(symbol: str) -> Rule:
     """The C function `symbol` of doubles, in each lane; single precision is computed in double."""
 
-    def rule(*args: Value) -> Value:
-        code, type = args[0].code, args[0].type
+    def called(*args: Value) -> list[Value]:
         wide = [x.cast("f64") for x in args]
-        lanes = [
-            code.call(Type("f64"), symbol, *(x.lane(number) for x in wide))
-            for number in range(type.width)
-        ]
-        return lanes[0].joined(lanes[1:]).cast(type.element)
+        return [args[0].code.call(Type("f64"), symbol, *wide).cast(args[0].type.element)]
+
+    def rule(x: Value, *others: Value) -> Value:
+        return each_lane(x, called, *others)[0]
 
     return rule

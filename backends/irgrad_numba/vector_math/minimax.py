@@ -34,6 +34,8 @@ def _even(function: Function) -> Function:
     return lambda z: function(mpmath.sqrt(z))
 
 
+DIGITS = 1408
+"""Of 2 / pi."""
 ERFCX_CENTRE = 3.5
 """Where the argument of that polynomial is 0."""
 
@@ -227,7 +229,16 @@ def text() -> str:
             rows[element] = [rounded(c, element) for c in exact]
             errors.append(f"{mpmath.nstr(error, 2)} ({element})")
         tables.append(_table(name, rows) + f'\n"""Largest error {", ".join(errors)}."""')
+    tables.append(_digits())
     return HEAD + "\n\n".join(tables) + "\n"
+
+
+def _digits() -> str:
+    """2 / pi after 64 zeros, in words of 64 bits, the lowest first."""
+    with mpmath.workprec(1500):
+        number = int(mpmath.floor(mpmath.ldexp(2 / mp.pi, DIGITS - 64)))
+    words = [f"    {number >> shift & (2**64 - 1):#018X}," for shift in range(0, DIGITS, 64)]
+    return "\n".join(["TWO_OVER_PI_DIGITS = (", *words, ")"]).replace("0X", "0x")
 
 
 HEAD = '''"""Coefficients of polynomials, lowest power first, and constants as sums of numbers, the
