@@ -378,6 +378,11 @@ class Value:
         """The lanes in the opposite order."""
         return self._shuffled(list(range(self.type.width))[::-1])
 
+    def padded(self, width: int) -> Value:
+        """More lanes, with copies of the first."""
+        count = self.type.width
+        return self._shuffled([*range(count), *[0] * (width - count)])
+
     def joined(self, others: list[Value]) -> Value:
         """This scalar and others as one vector."""
         if not others:

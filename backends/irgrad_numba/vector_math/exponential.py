@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from irgrad_numba.llvm import Value, copysign, fma
+from irgrad_numba.llvm import Value, copysign, fabs, fma
 from irgrad_numba.vector_math.coefficients import (
     COSH,
     INVERSE_LN2,
@@ -19,9 +19,11 @@ from irgrad_numba.vector_math.coefficients import (
     SINH,
 )
 from irgrad_numba.vector_math.floating import (
+    INF,
     Pair,
     clamped,
     format_of,
+    moved,
     polynomial,
     power_of_two,
     product_of,
@@ -29,11 +31,15 @@ from irgrad_numba.vector_math.floating import (
     scaled,
     sum_of_ordered,
 )
+from irgrad_numba.vector_math.function import rarely
 
 FINITE = {"f64": (-746.0, 710.0), "f32": (-104.5, 89.0)}
 """Beyond these e^x is 0 or infinite."""
 FINITE_2 = {"f64": (-1076.0, 1025.0), "f32": (-151.0, 129.0)}
+NORMAL, NORMAL_2 = {"f64": 707.0, "f32": 86.0}, {"f64": 1020.0, "f32": 124.0}
+"""Up to here e^x, e^-x and 2^x, 2^-x are normal numbers."""
 FINITE_10 = {"f64": (-324.5, 309.0), "f32": (-46.0, 39.0)}
+Bounds = tuple[float, float]
 
 
 class Reduced(NamedTuple):
@@ -70,18 +76,37 @@ def of_sum(n: Value, high: Value, low: Value) -> Value:
 
 def exp_parts(x: Value) -> tuple[Value, Value]:
     """(n, w): e^x = 2^n (1 + w)."""
-    x = clamped(x, *FINITE[x.type.element])
+    return _parts(clamped(x, *FINITE[x.type.element]))
+
+
+def _parts(x: Value) -> tuple[Value, Value]:
     k, n = rounded_product(x, INVERSE_LN2[x.type.element][0])
     high, low = LN2[x.type.element]
-    r = fma(-k, low, fma(-k, high, x))
+    return n, _grown(fma(-k, low, fma(-k, high, x)))
+
+
+def _grown(r: Value) -> Value:
+    """e^r - 1 of small r."""
     z = r * r
-    return n, fma(z, fma(r, polynomial(z, SINH), polynomial(z, COSH)), r)
+    return fma(z, fma(r, polynomial(z, SINH), polynomial(z, COSH)), r)
+
+
+def _scaled_usually(y: Value, n: Value, x: Value, normal: float, bounds: Bounds) -> Value:
+    """y 2^n, the power of x: quickly where |x| <= normal; 0 and infinite beyond the bounds."""
+
+    def otherwise() -> Value:
+        bottom, top = bounds
+        inside = (x > top).where(x.lift(INF), scaled(y, n))
+        return (x < bottom).where(0.0, inside)
+
+    return rarely(~(fabs(x) <= normal), moved(y, n), otherwise)
 
 
 def exp(x: Value) -> Value:
     """e^x."""
-    n, w = exp_parts(x)
-    return scaled(1.0 + w, n)
+    element = x.type.element
+    n, w = _parts(x)
+    return _scaled_usually(1.0 + w, n, x, NORMAL[element], FINITE[element])
 
 
 def reduced_pair(x: Pair) -> tuple[Value, Value, Value]:
@@ -103,12 +128,10 @@ def exp_of_pair(x: Pair) -> Value:
 
 def exp2(x: Value) -> Value:
     """2^x: here r = (x - k) ln 2."""
-    x = clamped(x, *FINITE_2[x.type.element])
+    element = x.type.element
     k, n = rounded_product(x, 1.0)
-    a, b = LN2[x.type.element]
-    fraction = x - k
-    high, low = product_of(fraction, a)
-    return of_sum(n, high, fma(fraction, b, low))
+    y = 1.0 + _grown((x - k) * LN2[element][0])
+    return _scaled_usually(y, n, x, NORMAL_2[element], FINITE_2[element])
 
 
 def exp10(x: Value) -> Value:

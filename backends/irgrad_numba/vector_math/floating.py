@@ -78,6 +78,11 @@ def scaled(x: Value, n: Value) -> Value:
     return x * power_of_two(half, x) * power_of_two(n - half, x)
 
 
+def moved(x: Value, n: Value) -> Value:
+    """x * 2^n where both are normal numbers."""
+    return (x.bits() + (n << format_of(x).digits)).reinterpret(x.type.element)
+
+
 def normal_parts(x: Value) -> Pair:
     """(n, m): positive normal x = m * 2^n and sqrt(1/2) <= m < sqrt(2)."""
     f = format_of(x)
@@ -126,7 +131,7 @@ def sum_of(x: Value, y: Value) -> Pair:
 
 
 def sum_of_ordered(x: Value, y: Value) -> Pair:
-    """x + y and its rounding error where |x| >= |y| (Dekker)."""
+    """x + y and its rounding error where |x| >= |y| or x = 0 (Dekker)."""
     high = x + y
     return high, (x - high) + y
 

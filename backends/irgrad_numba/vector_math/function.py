@@ -20,9 +20,14 @@ NOINLINE = "noinline"
 def call(name: str, rule: Rule, *args: Value) -> Value:
     """Call `rule` as the function `name` of the module that `args` belong to.
 
-    LLVM inlines it where it is called once. Elsewhere it must not: the time to compile would grow
-    with every copy."""
-    code, type = args[0].code, args[0].type
+    Its number of lanes is a power of two: what is left over of a loop calls the function of the
+    loop, and LLVM is slow to compile others. LLVM inlines a function that is called once. Others it
+    must not, or the time to compile would grow with every copy."""
+    code, width = args[0].code, args[0].type.width
+    whole = 1 << (width - 1).bit_length()
+    if whole != width:
+        return call(name, rule, *[x.padded(whole) for x in args]).part(0, width)
+    type = args[0].type
     symbol = f"math.{name}.{type.mangled}"
     functions = code.module.functions
     if symbol not in functions:

@@ -24,6 +24,7 @@ from irgrad_numba.vector_math.floating import (
     product_of,
     quotient_of,
     sum_of,
+    sum_of_ordered,
 )
 
 
@@ -64,9 +65,10 @@ def _times(x: Pair, factor: tuple[float, ...]) -> Pair:
 def log2(x: Value) -> Value:
     """The logarithm to base 2; exact at powers of two."""
     n, m = exponent_and_mantissa(x)
-    high, low = _times(_pair(m - 1.0), INVERSE_LN2[x.type.element])
-    total, error = sum_of(float_of(n, x), high)
-    return with_special(x, total + (error + low))
+    f = m - 1.0
+    a, b = INVERSE_LN2[x.type.element]
+    y = f - fma(0.5 * f, f, -_rest(f))
+    return with_special(x, fma(y, a, fma(y, b, float_of(n, x))))
 
 
 def log10(x: Value) -> Value:
@@ -76,7 +78,7 @@ def log10(x: Value) -> Value:
     high, low = _times(_pair(m - 1.0), INVERSE_LN10[x.type.element])
     a, b = LOG10_2[x.type.element]
     whole, lost = product_of(k, a)
-    total, error = sum_of(whole, high)
+    total, error = sum_of_ordered(whole, high)
     return with_special(x, total + (error + (low + fma(k, b, lost))))
 
 

@@ -103,7 +103,7 @@ def cbrt(x: Value) -> Value:
     v = polynomial(m, CBRT) * up.where(x.lift(1.0 / root), down.where(x.lift(root), 1.0))
     m = m * up.where(x.lift(2.0), down.where(x.lift(0.5), 1.0))
     e = fma(-(m * v), v * v, 1.0)
-    v = fma(v * e, fma(e, fma(e, 14.0 / 81.0, 2.0 / 9.0), 1.0 / 3.0), v)
+    v = fma(v * e, 1.0 / 3.0, v)
     y = m * v * v
     square, low = product_of(y, y)
     error = fma(-square, y, m) - low * y
