@@ -22,7 +22,7 @@ from irgrad_numba.llvm import BITS, Code, Type, Value
 
 class _UFunc(ctypes.Structure):
     _fields_ = (
-        ("head", ctypes.c_void_p * 2),
+        ("head", ctypes.c_char * object.__basicsize__),
         ("nin", ctypes.c_int),
         ("nout", ctypes.c_int),
         ("nargs", ctypes.c_int),

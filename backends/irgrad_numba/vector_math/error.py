@@ -12,8 +12,8 @@ from irgrad_numba.vector_math.coefficients import ERF, ERFCX, ERFCX_CENTRE, SQRT
 from irgrad_numba.vector_math.exponential import exp, near_zero, reduced_pair
 from irgrad_numba.vector_math.floating import (
     Pair,
+    at_most,
     chosen,
-    clamped,
     horner,
     in_halves,
     product_of,
@@ -73,7 +73,7 @@ def _upper(b: Value, low: Value, square: Pair) -> Pair:
 def erf(x: Value) -> Value:
     """The error function."""
     a = fabs(x)
-    b = clamped(a, 0.0, 30.0)
+    b = at_most(a, 30.0)
     tail, low = erfcx_of_pair(b, b.lift(0.0))
     e = exp(-b * b)
     far = 1.0 - fma(tail, e, low * e)
@@ -82,7 +82,7 @@ def erf(x: Value) -> Value:
 
 def erfc(x: Value) -> Value:
     """1 - erf x."""
-    b = clamped(fabs(x), 0.0, 30.0)
+    b = at_most(fabs(x), 30.0)
     high, low = _upper(b, b.lift(0.0), product_of(b, b))
     return (x < 0).where((2.0 - high) - low, high)
 
@@ -95,7 +95,7 @@ def _over_sqrt_2(x: Value) -> Pair:
 
 def ndtr(x: Value) -> Value:
     """The normal distribution function, erfc(-x / sqrt 2) / 2."""
-    a = clamped(fabs(x), 0.0, 40.0)
+    a = at_most(fabs(x), 40.0)
     square, error = product_of(a, a)
     high, low = _upper(*_over_sqrt_2(a), (0.5 * square, 0.5 * error))
     return (x < 0).where(0.5 * high, fma(high, -0.5, 1.0) - 0.5 * low)

@@ -74,12 +74,8 @@ def of_sum(n: Value, high: Value, low: Value) -> Value:
     return scaled(1.0 + (high + rest), n)
 
 
-def exp_parts(x: Value) -> tuple[Value, Value]:
-    """(n, w): e^x = 2^n (1 + w)."""
-    return _parts(clamped(x, *FINITE[x.type.element]))
-
-
-def _parts(x: Value) -> tuple[Value, Value]:
+def parts(x: Value) -> tuple[Value, Value]:
+    """(n, w): e^x = 2^n (1 + w) for x that is not large."""
     k, n = rounded_product(x, INVERSE_LN2[x.type.element][0])
     high, low = LN2[x.type.element]
     return n, _grown(fma(-k, low, fma(-k, high, x)))
@@ -105,7 +101,7 @@ def _scaled_usually(y: Value, n: Value, x: Value, normal: float, bounds: Bounds)
 def exp(x: Value) -> Value:
     """e^x."""
     element = x.type.element
-    n, w = _parts(x)
+    n, w = parts(x)
     return _scaled_usually(1.0 + w, n, x, NORMAL[element], FINITE[element])
 
 

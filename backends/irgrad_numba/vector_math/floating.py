@@ -49,8 +49,12 @@ def format_of(x: Value) -> Format:
 
 def clamped(x: Value, low: float, high: float) -> Value:
     """x between bounds; nan stays."""
-    below = (x > high).where(high, x)
-    return (x < low).where(low, below)
+    return (x < low).where(low, at_most(x, high))
+
+
+def at_most(x: Value, high: float) -> Value:
+    """x up to a bound; nan stays."""
+    return (x > high).where(high, x)
 
 
 def rounded_product(x: Value, factor: float) -> Pair:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from irgrad_numba.llvm import Value, copysign, fabs, fma, sqrt
 from irgrad_numba.vector_math.coefficients import TANH
-from irgrad_numba.vector_math.exponential import exp_parts, reduced
+from irgrad_numba.vector_math.exponential import parts, reduced
 from irgrad_numba.vector_math.floating import (
     INF,
     NAN,
     Pair,
-    clamped,
+    at_most,
     format_of,
     polynomial,
     power_of_two,
@@ -41,7 +41,7 @@ def _powers(n: Value, like: Value) -> tuple[Pair, Pair]:
 def sinh(x: Value) -> Value:
     """The hyperbolic sine."""
     a = fabs(x)
-    at = reduced(clamped(a, 0.0, INFINITE[x.type.element]))
+    at = reduced(at_most(a, INFINITE[x.type.element]))
     (plus, _), (minus, lost) = _powers(at.n, x)
     y = fma(plus, at.r, minus) + fma(plus, at.odd, fma(minus, at.even, lost))
     tiny = a < 2.0 ** -(format_of(x).digits // 2 + 2)
@@ -50,7 +50,7 @@ def sinh(x: Value) -> Value:
 
 def cosh(x: Value) -> Value:
     """The hyperbolic cosine."""
-    at = reduced(clamped(fabs(x), 0.0, INFINITE[x.type.element]))
+    at = reduced(at_most(fabs(x), INFINITE[x.type.element]))
     (plus, lost), (minus, _) = _powers(at.n, x)
     return 8.0 * (fma(minus, at.r, plus) + fma(minus, at.odd, fma(plus, at.even, lost)))
 
@@ -60,7 +60,7 @@ def tanh(x: Value) -> Value:
     a = fabs(x)
     z = a * a
     near = fma(a * z, polynomial(z, TANH), a)
-    n, grown = exp_parts(clamped(2.0 * a, 0.0, 2.0 * ONE[x.type.element]))
+    n, grown = parts(2.0 * at_most(a, ONE[x.type.element]))
     s = power_of_two(n, x)
     far = 1.0 - 2.0 / (fma(s, grown, s) + 1.0)
     return copysign((a < 0.55).where(near, far), x)

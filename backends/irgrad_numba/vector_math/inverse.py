@@ -82,8 +82,6 @@ def arccos(x: Value) -> Value:
     high, low = QUARTER_PI[x.type.element]
     negative = x < 0
     sign = negative.where(x.lift(1.0), -1.0)
-    times = near.where(sign, 2.0 * sign)  # of the polynomial: minus for pi / 2 - arcsin x
-    times = (near | negative).where(times, 2.0)
-    times = (~near & negative).where(x.lift(-2.0), times)
+    times = near.where(sign, -2.0 * sign)
     quarters = near.where(x.lift(2.0), negative.where(x.lift(4.0), 0.0))
     return _sum(quarters * high, times * s, fma(times, odd, quarters * low))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from irgrad_numba.llvm import Value, fabs, fma
-from irgrad_numba.vector_math.coefficients import INVERSE_LN2
-from irgrad_numba.vector_math.exponential import exp, exp2, exp_parts
+from irgrad_numba.vector_math.coefficients import INVERSE_LN2, LN2
+from irgrad_numba.vector_math.exponential import FINITE, exp, exp2, parts
 from irgrad_numba.vector_math.floating import (
     INF,
     NAN,
     Pair,
+    at_most,
     chosen,
     power_of_two,
     quotient_of,
@@ -19,12 +20,10 @@ from irgrad_numba.vector_math.floating import (
 from irgrad_numba.vector_math.function import rarely
 from irgrad_numba.vector_math.logarithm import log, log1p, log_of_pair, log_of_ratio
 
-LN_2 = 0.6931471805599453
-
 
 def expit(x: Value) -> Value:
     """1 / (1 + e^-x), or e^x / (1 + e^x) below 0."""
-    n, grown = exp_parts(-fabs(x))
+    n, grown = parts(-at_most(fabs(x), -FINITE[x.type.element][0]))
     e, error = sum_of_ordered(x.lift(1.0), grown)
     s = power_of_two((n < -100).where(n.lift(-100), n), x)
     d, lost = sum_of_ordered(x.lift(1.0), s * e)
@@ -60,14 +59,14 @@ def logaddexp(x: Value, y: Value) -> Value:
     """log(e^x + e^y) = max(x, y) + log(1 + e^-|x - y|)."""
     equal, larger, (high, low) = _larger(x, y)
     e = exp(high)
-    return equal.where(x + LN_2, larger + log1p(fma(e, low, e)))
+    return equal.where(x + LN2[x.type.element][0], larger + log1p(fma(e, low, e)))
 
 
 def logaddexp2(x: Value, y: Value) -> Value:
     """log2(2^x + 2^y)."""
     equal, larger, (high, low) = _larger(x, y)
     e = exp2(high)
-    part = log1p(fma(e, low * LN_2, e))
+    part = log1p(fma(e, low * LN2[x.type.element][0], e))
     a, b = INVERSE_LN2[x.type.element]
     return equal.where(x + 1.0, fma(part, a, fma(part, b, larger)))
 

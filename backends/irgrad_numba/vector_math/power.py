@@ -93,7 +93,7 @@ def _special_power(x: Value, y: Value, grown: Value) -> Value:
 
 
 def cbrt(x: Value) -> Value:
-    """The cube root: 2^q cbrt(2^r m) for x = 2^(3 q + r) m; v m with v near m^(-2/3)."""
+    """The cube root: 2^q cbrt(2^r m) for x = 2^(3 q + r) m, by v near m^(-1/3) and m v^2."""
     a = fabs(x)
     n, m = exponent_and_mantissa(a)
     _, q = rounded_product(float_of(n, x), THIRD[x.type.element][0])
