@@ -1,6 +1,6 @@
 """Cost per node of every phase, for graphs from 1,000 to 100,000 primal nodes.
 
-    python benchmarks/scale.py [--sizes 1000 10000 100000] [--shape chain|fan|sum]
+    python -m benchmarks.scale [--sizes 1000 10000 100000] [--shape chain|fan|sum]
 
 `chain` is x -> 1.01 sin(x), repeated; `fan` uses one value n times; `sum` adds n arguments. Each
 phase is timed several times on the small sizes, once on the largest; the figure is the best, in
@@ -93,7 +93,11 @@ def measure(shape: str, n: int, repeats: int) -> dict[str, float]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scale",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000])
     parser.add_argument("--shape", choices=SHAPES, default="chain")
     options = parser.parse_args()

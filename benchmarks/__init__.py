@@ -1,0 +1,1 @@
+"""irgrad beside its peers and beside the machine: `python -m benchmarks --help`."""

@@ -1,0 +1,91 @@
+"""irgrad beside its peers and beside the limits of the machine.
+
+    python -m benchmarks                      everything that is installed, about ten minutes
+    python -m benchmarks --quick              fewer rows and rounds, no second processes
+    python -m benchmarks --only mixture sines --systems irgrad-numba jax
+    python -m benchmarks --report             print the last run again, measure nothing
+    python -m benchmarks --limits             what bounds each row of the last run
+
+Results go to benchmarks/results.{md,svg,json}, of partial runs to benchmarks/partial.*."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import workload
+from benchmarks.analysis import analysis
+from benchmarks.measure import Options, Run, default_systems, quick
+from benchmarks.picture import picture
+from benchmarks.results import Results
+from benchmarks.systems import SYSTEMS
+from benchmarks.tables import Sheet, markdown, report
+
+FOLDER = Path(__file__).parent
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", nargs="+", choices=workload.names(), metavar="WORKLOAD")
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, metavar="SYSTEM")
+    parser.add_argument("--quick", action="store_true", help="a look, in under two minutes")
+    parser.add_argument("--rounds", type=int, help="rounds a row (5)")
+    parser.add_argument("--seconds", type=float, help="seconds a round and system (0.1)")
+    parser.add_argument("--limit", type=float, help="seconds to wait for a first result (30)")
+    parser.add_argument("--threads", type=int, help="threads of every system (2)")
+    parser.add_argument("--results", type=Path, help="where to write or read, without suffix")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--report", action="store_true", help="the tables of the last run")
+    shown.add_argument("--limits", action="store_true", help="the limits of the last run")
+    parser.epilog = f"workloads: {' '.join(workload.names())}\nsystems: {' '.join(SYSTEMS)}"
+    return parser.parse_args()
+
+
+def measured(options: argparse.Namespace, console: Console) -> Results:
+    """A run with these options."""
+    given = {name: getattr(options, name) for name in ("rounds", "seconds", "limit", "threads")}
+    given = {name: value for name, value in given.items() if value is not None}
+    systems = options.systems or default_systems()
+    workloads = options.only or workload.names()
+    settings = quick(given) if options.quick else given
+    with console.status("") if console.is_terminal else contextlib.nullcontext() as status:
+
+        def say(text: str) -> None:
+            if status:
+                status.update(text)
+
+        return Run(Options(systems, workloads, options.quick, **settings), say)()
+
+
+def main() -> None:
+    """Measure or read, print, write."""
+    options, console = parse(), Console()
+    if not console.is_terminal:
+        console.width = 200
+    whole = not (options.only or options.systems or options.quick)
+    path = options.results or FOLDER / ("results" if whole else "partial")
+    if options.report or options.limits:
+        results = Results.load(path.with_suffix(".json"))
+    else:
+        results = measured(options, console)
+        results.save(path.with_suffix(".json"))
+    sheets: list[Sheet] = analysis(results) if options.limits else report(results)
+    for sheet in sheets:
+        console.print(sheet.rich())
+        console.print()
+    if not options.limits:
+        path.with_suffix(".svg").write_text(picture(results))
+        path.with_suffix(".md").write_text(markdown(results, path.with_suffix(".svg").name))
+        console.print(f"written: {path}.md, .svg, .json", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""The benchmarks themselves: every workload on small inputs, a worker, the reports."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import workload
+from benchmarks.analysis import analysis
+from benchmarks.measure import Options, Run
+from benchmarks.picture import picture
+from benchmarks.reference import CLOSE, EQUAL, Reference
+from benchmarks.results import Outcome, Results, Row
+from benchmarks.systems import start
+from benchmarks.tables import duration, markdown, ratio, report
+
+NAMES = workload.names()
+# Programs that assign into arrays, which irgrad does not trace.
+ASSIGN = {"jacobi_2d", "seidel_2d", "heat_3d", "cholesky", "gramschmidt"}
+
+
+def case(name: str) -> tuple[workload.Workload, workload.Arguments]:
+    work = workload.load(name)
+    return work, work.make(*work.tiny)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if workload.load(name).gradient])
+def test_gradients_by_hand_agree_with_differences(name: str) -> None:
+    work, arguments = case(name)
+    reference = Reference(work, arguments)
+    found, reference.exact = reference.exact, None
+    assert found is not None and reference.deviation(found) < CLOSE
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ASSIGN])
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_irgrad_agrees_with_the_reference(name: str, backend: str) -> None:
+    work, arguments = case(name)
+    reference = Reference(work, arguments)
+    system = start(f"irgrad-{backend}")
+    result = system.arrays(system.gradient(work, arguments)())
+    assert reference.deviation([np.asarray(a) for a in result]) < reference.tolerance
+    value = system.function(work, arguments)()
+    np.testing.assert_allclose(value, result[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if workload.load(name).gradient])
+def test_a_wrong_gradient_is_noticed(name: str) -> None:
+    reference = Reference(*case(name))
+    value, *gradients = reference.exact or ()
+    for exact in (reference.exact, None):
+        reference.exact = exact
+        assert reference.deviation([value, *(1.01 * g for g in gradients)]) > EQUAL
+        assert reference.deviation([value, *(np.append(g, 0.0) for g in gradients)]) > 1
+
+
+def test_labels_of_sizes_are_unique() -> None:
+    for name in NAMES:
+        labels = [size.label for size in workload.load(name).sizes]
+        assert len(set(labels)) == len(labels)
+
+
+def test_a_run_with_a_system_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.measure.confine", lambda threads: None)
+    monkeypatch.setattr(Run, "_machine", lambda self: None)
+    monkeypatch.setattr(Run, "_limits", lambda self, row: [])
+    systems = ["irgrad-numpy", "numpy", "numba"]
+    options = Options(systems, ["cholesky"], rounds=2, seconds=0.001)
+    run = Run(options, lambda text: None)
+    results = run()
+    assert [row.name for row in results.rows] == ["cholesky, n = 40"]
+    outcomes = results.rows[0].outcomes
+    assert outcomes["irgrad-numpy"].problem == "not supported yet"
+    assert "assignment" in outcomes["irgrad-numpy"].detail
+    assert outcomes["numpy"].problem == "-" and outcomes["numpy"].function
+    assert all(process.process.poll() is not None for process in run.processes.values())
+
+
+@pytest.fixture
+def results() -> Results:
+    fine = Outcome(0.5, 0.01, 10**7, 1e-6, 0.5e-6, 1e-16)
+    slow = Outcome(1.0, None, 10**8, 5e-6, None, 1e-16)
+    wrong = Outcome(problem="wrong", detail="deviates by 1e+00")
+    row = Row("rosenbrock", "n = 2", {"irgrad-numba": fine, "jax": slow, "torch": wrong})
+    row.limits["bare call <&>"] = 0.5e-6
+    grown = Row("growth", "100 nodes", {"irgrad-numba": fine, "jax": slow})
+    systems = {
+        "irgrad-numba": {"version": "1", "import": 0.1},
+        "jax": {"version": "2", "import": 0.2},
+        "torch": {"version": "3", "import": 0.3},
+        "casadi": {"missing": "no module"},
+    }
+    return Results({"date": "today"}, {"copy": "9 GB/s"}, systems, [row, grown])
+
+
+def test_results_are_read_back(results: Results, tmp_path: Path) -> None:
+    results.save(tmp_path / "r.json")
+    assert Results.load(tmp_path / "r.json") == results
+
+
+def test_reports_show_ratios_problems_and_aims(results: Results) -> None:
+    ratios = report(results)[0]
+    assert ratios.rows[0] == ["rosenbrock, n = 2", "1.00 us", "5.00x", "wrong", "2.00x"]
+    text = markdown(results, "r.svg")
+    assert "deviates by 1e+00" in text and "no module" in text and "9 GB/s" in text
+    bounds, aims = analysis(results)
+    assert bounds.rows[0][1:] == ["bare call <&>", "500 ns", "1.00 us", "2.00x"]
+    met = {aim: reached for _, aim, _, reached in aims.rows}
+    assert met["5x faster than jax"] == "yes" and met["3x faster than pytensor"] == "-"
+    assert met["at most 1.00 us"] == "yes" and met["second process: at most 50 ms"] == "yes"
+
+
+def test_the_picture_is_xml_with_a_mark_for_each_ratio(results: Results) -> None:
+    root = xml.etree.ElementTree.fromstring(picture(results))
+    titles = [node.text for node in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert "jax: 5x" in titles and "limit: 0.5x" in titles
+
+
+def test_numbers_have_three_digits() -> None:
+    assert [duration(x) for x in (2e-9, 9.999e-7, 1.5, 0.0123)] == [
+        "2.00 ns", "1.00 us", "1.50 s", "12.3 ms",
+    ]  # fmt: skip
+    assert ratio(1.0, 0.0005) == "2,000x" and ratio(None, 1.0) == "-"
