@@ -22,6 +22,8 @@ def limits(results: Results) -> Sheet:
     for row in results.rows:
         bounds = {**row.limits}
         by_hand = {"NumPy by hand": row.seconds("numpy"), "Numba by hand": row.seconds("numba")}
+        if "numba" in row.outcomes:
+            by_hand["function in Numba"] = row.outcomes["numba"].function
         bounds.update({name: seconds for name, seconds in by_hand.items() if seconds})
         for name, seconds in bounds.items():
             own = row.seconds(IRGRAD)

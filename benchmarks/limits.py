@@ -6,40 +6,39 @@ they time a gradient. Copies and reads are Numba loops over all threads."""
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 
 from benchmarks.workload import Call
 
+LONG = 250_000  # numbers; below, threads cost more to wake than they save
 
-@functools.cache
-def _kernels() -> dict[str, Callable[..., Any]]:
-    import numba
 
-    @numba.njit(parallel=True, cache=True)
-    def copy(source: Any, target: Any) -> None:
-        for i in numba.prange(source.size):
-            target[i] = source[i]
+@numba.njit(parallel=True, cache=True)
+def _copy(source: Any, target: Any) -> None:
+    for i in numba.prange(source.size):
+        target[i] = source[i]
 
-    @numba.njit(parallel=True, fastmath={"reassoc"}, cache=True)
-    def read(source: Any) -> float:
-        total = 0.0
-        for i in numba.prange(source.size):
-            total += source[i]
-        return total
 
-    @numba.njit(parallel=True, cache=True)
-    def fill(target: Any, x: float) -> None:
-        for i in numba.prange(target.size):
-            target[i] = x
+@numba.njit(parallel=True, fastmath={"reassoc"}, cache=True)
+def _read(source: Any) -> float:
+    total = 0.0
+    for i in numba.prange(source.size):
+        total += source[i]
+    return total
 
-    @numba.njit(cache=True)
-    def bare(*arguments: Any) -> Any:
-        return np.empty(2)
 
-    return {"copy": copy, "read": read, "fill": fill, "bare": bare}
+@numba.njit(parallel=True, cache=True)
+def _fill(target: Any, x: float) -> None:
+    for i in numba.prange(target.size):
+        target[i] = x
+
+
+@numba.njit(cache=True)
+def _bare(*arguments: Any) -> Any:
+    return np.empty(2)
 
 
 def together(*calls: Call) -> Call:
@@ -54,27 +53,37 @@ def together(*calls: Call) -> Call:
 
 def copying(*arrays: Any) -> Call:
     """Read each array once and write as many bytes elsewhere."""
+
+    def call(x: Any, y: Any) -> Call:
+        if x.size > LONG:
+            return functools.partial(_copy, x, y)
+        return functools.partial(np.copyto, y, x)
+
     flat = [np.ascontiguousarray(a).reshape(-1) for a in arrays]
-    kernel = _kernels()["copy"]
-    return together(*(functools.partial(kernel, a, np.zeros_like(a)) for a in flat))
+    return together(*(call(a, np.zeros_like(a)) for a in flat))
 
 
 def reading(*arrays: Any) -> Call:
     """Read each array once."""
-    kernel = _kernels()["read"]
-    flat = [np.ascontiguousarray(a).reshape(-1) for a in arrays]
-    return together(*(functools.partial(kernel, a) for a in flat))
+
+    def call(x: Any) -> Call:
+        return functools.partial(_read, x) if x.size > LONG else functools.partial(np.vdot, x, x)
+
+    return together(*(call(np.ascontiguousarray(a).reshape(-1)) for a in arrays))
 
 
 def writing(*arrays: Any) -> Call:
     """Write as many bytes as each array has."""
-    kernel = _kernels()["fill"]
-    return together(*(functools.partial(kernel, np.zeros(a.size), 1.0) for a in arrays))
+
+    def call(x: Any) -> Call:
+        return functools.partial(_fill, x, 1.0) if x.size > LONG else functools.partial(x.fill, 1.0)
+
+    return together(*(call(np.zeros(a.size)) for a in arrays))
 
 
 def bare_call(*arguments: Any) -> Call:
     """A compiled call that takes the arguments and makes one small array."""
-    return functools.partial(_kernels()["bare"], *arguments)
+    return functools.partial(_bare, *arguments)
 
 
 def multiplying(*pairs: tuple[Any, Any]) -> Call:

@@ -23,7 +23,7 @@ from benchmarks.workload import Size, Workload
 
 SHORT = {
     "none": "",
-    "unsupported": "not supported yet",
+    "unsupported": "not yet",
     "error": "failed",
     "crashed": "crashed",
     "skipped": "skipped",
@@ -155,8 +155,9 @@ class Run:
     def _functions(self, row: Row, alive: list[str]) -> None:
         """Prepare the function alone; whoever cannot is timed without."""
         self.ready: list[str] = []
-        for name in ("numpy", *alive):
-            if name not in self.processes or name in SLOW_COMPILERS:
+        by_hand = [name for name in ("numpy", "numba") if name in self.processes]
+        for name in dict.fromkeys([*by_hand, *alive]):
+            if name in SLOW_COMPILERS:
                 continue
             if self.options.quick and "irgrad" not in name:
                 continue

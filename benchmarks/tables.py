@@ -65,15 +65,8 @@ def _digits(x: float) -> str:
 
 def report(results: Results) -> list[Sheet]:
     """All tables, ratios first."""
-    return [
-        ratios(results),
-        times(results),
-        first(results),
-        growth(results),
-        memory(results),
-        *([notes(results)] if noted(results) else []),
-        machine(results),
-    ]
+    kinds = (ratios, times, first, growth, memory, notes, machine)
+    return [sheet for kind in kinds if (sheet := kind(results)).rows]
 
 
 def _repeated(results: Results) -> list[Row]:
@@ -93,7 +86,10 @@ def ratios(results: Results) -> Sheet:
     for row in _repeated(results):
         own = row.seconds(IRGRAD)
         cells = [
-            _cell(row.outcomes.get(name), lambda o, own=own: ratio(o.gradient, own))
+            _cell(
+                row.outcomes.get(name),
+                lambda o, own=own: ratio(o.gradient, own) if own else duration(o.gradient),
+            )
             for name in others
         ]
         bound = next(iter(row.limits.values()), None)
@@ -102,7 +98,8 @@ def ratios(results: Results) -> Sheet:
         "Times irgrad's: seconds a call of value and gradient over those of irgrad-numba",
         ["workload", IRGRAD, *others, "irgrad / limit"],
         lines,
-        "numpy and numba: gradient by hand. Last column: irgrad over its first limit, see below.",
+        "numpy and numba: by hand. Last column: irgrad over its first limit, see below. "
+        "Plain times where irgrad-numba has none.",
     )
 
 
@@ -118,9 +115,14 @@ def times(results: Results) -> Sheet:
         share = f" ({ratio(outcome.gradient, outcome.function)})" if outcome.function else ""
         return f"{duration(outcome.gradient)}{share}"
 
+    def cell(outcome: Outcome | None) -> str:
+        if outcome and outcome.problem == "-" and outcome.function:
+            return f"function {duration(outcome.function)}"
+        return _cell(outcome, show)
+
     names = results.timed()
     lines = [
-        [row.name, *(_cell(row.outcomes.get(name), show) for name in names), _limits(row)]
+        [row.name, *(cell(row.outcomes.get(name)) for name in names), _limits(row)]
         for row in _repeated(results)
     ]
     return Sheet(
@@ -196,16 +198,26 @@ def memory(results: Results) -> Sheet:
 
 def noted(results: Results) -> list[list[str]]:
     """What went wrong or was left out, and why."""
-    lines = [[name, "", facts["missing"]] for name, facts in results.systems.items()
-             if "missing" in facts]  # fmt: skip
+    lines = [
+        (name, facts["missing"], "")
+        for name, facts in results.systems.items()
+        if "missing" in facts
+    ]
     for row in results.rows:
-        lines += [[name, row.name, o.detail] for name, o in row.outcomes.items() if o.detail]
-    return lines
+        lines += [
+            (name, outcome.detail, row.name)
+            for name, outcome in row.outcomes.items()
+            if outcome.detail and not (name in ("numpy", "numba") and outcome.problem == "-")
+        ]
+    where: dict[tuple[str, str], list[str]] = {}
+    for name, reason, row_name in lines:
+        where.setdefault((name, reason), []).append(row_name)
+    return [[name, reason, "; ".join(rows)] for (name, reason), rows in where.items()]
 
 
 def notes(results: Results) -> Sheet:
     """The list of `noted`."""
-    return Sheet("Left out, and why", ["system", "workload", "reason"], noted(results))
+    return Sheet("Left out, and why", ["system", "reason", "workloads"], noted(results))
 
 
 def machine(results: Results) -> Sheet:

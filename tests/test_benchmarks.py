@@ -73,7 +73,7 @@ def test_a_run_with_a_system_that_fails(monkeypatch: pytest.MonkeyPatch) -> None
     results = run()
     assert [row.name for row in results.rows] == ["cholesky, n = 40"]
     outcomes = results.rows[0].outcomes
-    assert outcomes["irgrad-numpy"].problem == "not supported yet"
+    assert outcomes["irgrad-numpy"].problem == "not yet"
     assert "assignment" in outcomes["irgrad-numpy"].detail
     assert outcomes["numpy"].problem == "-" and outcomes["numpy"].function
     assert all(process.process.poll() is not None for process in run.processes.values())

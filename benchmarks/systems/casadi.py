@@ -1,11 +1,11 @@
-"""CasADi: a Function of SX or MX symbols, called through buffers: nothing is copied or wrapped."""
+"""CasADi: a Function of SX or MX symbols, from its dense matrices to dense matrices."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import casadi
-import numpy
 
 from benchmarks.workload import Arguments, Call, Workload, arrays, namespace
 
@@ -34,12 +34,9 @@ SCALAR = 1000  # with so many numbers, a graph of scalars (SX) beats one of matr
 
 
 class Casadi:
-    """Matrices are dense and in Fortran's order, as CasADi keeps them."""
+    """CasADi's own virtual machine."""
 
     version = casadi.__version__
-
-    def __init__(self) -> None:
-        self.kept: list[Any] = []  # buffers do not own what they point to
 
     def gradient(self, work: Workload, arguments: Arguments) -> Call:
         inputs, value = self._traced(work, arguments)
@@ -58,18 +55,10 @@ class Casadi:
 
     def _call(self, inputs: list[Any], outputs: list[Any], arguments: Arguments) -> Call:
         f = casadi.Function("f", inputs, [casadi.densify(y) for y in outputs])
-        buffer, trigger = f.buffer()
-        self.results = [numpy.zeros(y.shape, order="F") for y in outputs]
-        given = [a.astype(float, order="F") for a in arrays(arguments)]
-        for i, a in enumerate(given):
-            buffer.set_arg(i, memoryview(a.reshape(-1, order="A")))
-        for i, a in enumerate(self.results):
-            buffer.set_res(i, memoryview(a.reshape(-1, order="A")))
-        self.kept += [f, buffer, *given, *self.results]
-        return trigger
+        return functools.partial(f.call, [casadi.DM(a) for a in arrays(arguments)])
 
     def arrays(self, result: Any) -> list[Any]:
-        value, *gradients = self.results
+        value, *gradients = [matrix.full() for matrix in result]
         return [value[0, 0], *(g[:, 0] if g.shape[1] == 1 else g for g in gradients)]
 
 
