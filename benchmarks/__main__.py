@@ -38,7 +38,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, metavar="SYSTEM")
     parser.add_argument("--quick", action="store_true", help="a look, in under two minutes")
     parser.add_argument("--rounds", type=int, help="rounds a row (5)")
-    parser.add_argument("--seconds", type=float, help="seconds a round and system (0.1)")
+    parser.add_argument("--seconds", type=float, help="seconds a round and system (0.07)")
     parser.add_argument("--limit", type=float, help="seconds to wait for a first result (30)")
     parser.add_argument("--threads", type=int, help="threads of every system (2)")
     parser.add_argument("--results", type=Path, help="where to write or read, without suffix")

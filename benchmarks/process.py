@@ -71,8 +71,8 @@ class Process:
     def close(self) -> None:
         """End the fork, if there is one."""
         if self.child is not None:
-            self._send({"close": {}})
             try:
+                self._send({"close": {}})
                 self._answer(10)
             except Trouble:
                 self.stop()

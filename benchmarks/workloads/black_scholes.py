@@ -87,7 +87,7 @@ WORKLOAD = Workload(
     function,
     make,
     sizes=[
-        Size("100 options", (100,), ahead={"best peer": 1.0}, quick=True),
+        Size("100 options", (100,), ahead={"best peer": 1.0}),
         Size("10^6 options", (10**6,), ahead={"jax": 5}, within={"numba": 1.3}, quick=True),
     ],
     tiny=(3,),

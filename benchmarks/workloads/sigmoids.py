@@ -67,7 +67,7 @@ def make(n: int, m: int) -> Arguments:
 WORKLOAD = Workload(
     function,
     make,
-    sizes=[Size("1,000 of 100 inputs", (1000, 100), ahead={"best peer": 1.0}, quick=True)],
+    sizes=[Size("1,000 of 100 inputs", (1000, 100), ahead={"best peer": 1.0})],
     tiny=(4, 3),
     argnums=(0, 1, 2),
     gradient=gradient,
