@@ -15,7 +15,7 @@ from irgrad.frontend.pytree import LEAF, flatten, unflatten
 from irgrad.frontend.symbolic import from_sympy, is_sympy
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
-from irgrad.ir.types import type_of
+from irgrad.ir.types import check_dtype, type_of
 from irgrad.passes.pipeline import optimise
 from irgrad.runtime.backend import Argument as DirectArgument
 from irgrad.runtime.backend import DirectExecutable, default_backend, get_backend
@@ -50,14 +50,20 @@ class Program:
         outputs = [x if x.ndim else x[()] for x in self.executable(arrays)]
         return outputs[0] if self.plain else build_result(self.lowered, outputs)
 
-    def _captured(self) -> Sequence[Array]:
+    def _captured(self) -> list[Array]:
+        """The arrays closed over, as they are now: backends take native byte order only."""
+        arrays: list[Array] = []
         for array, expected in zip(self.lowered.captured, self.captured_types, strict=True):
-            if array.shape != expected.shape:
-                raise ArgumentError(
-                    f"an array that the function closes over was {expected}, now {type_of(array)}",
-                    hint="compile again, or pass it as an argument",
-                )
-        return self.lowered.captured
+            if array.shape != expected.shape or array.dtype != expected.dtype:
+                if array.shape != expected.shape or check_dtype(array.dtype) != expected.dtype:
+                    raise ArgumentError(
+                        f"an array that the function closes over was {expected}, now "
+                        f"{type_of(array)}",
+                        hint="compile again, or pass it as an argument",
+                    )
+                array = array.astype(expected.dtype)
+            arrays.append(array)
+        return arrays
 
 
 def direct_call(lowered: Lowered, executable: Any) -> Callable[..., Any] | None:

@@ -1,0 +1,91 @@
+"""Arrays that a function closes over: any dtype, byte order and layout, values and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import irgrad
+
+DTYPES = [
+    *("bool", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"),
+    *("f4", "f8", "c8", "c16"),
+]
+LAYOUTS: dict[str, Callable[[Any], Any]] = {
+    "plain": lambda a: a,
+    "zero_d": lambda a: a[1, 2, ...],
+    "transposed": lambda a: a.T,
+    "steps": lambda a: a[::-1, ::2],
+    "fortran": np.asfortranarray,
+    "repeated": lambda a: np.broadcast_to(a[:, :1], a.shape),
+    "unaligned": lambda a: _unaligned(a),
+    "empty": lambda a: a[:0],
+}
+
+
+def _unaligned(a: Any) -> Any:
+    """The array as the field of a record that starts at an odd address."""
+    records = np.zeros(a.shape, np.dtype([("pad", "u1"), ("data", a.dtype)]))
+    records["data"] = a
+    return records["data"]
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_any_dtype_byte_order_and_layout(dtype: str, order: str, layout: str, backend: str) -> None:
+    numbers = np.arange(12).reshape(3, 4) % 5
+    original = numbers.astype(np.dtype(dtype).newbyteorder(order))
+    data = LAYOUTS[layout](original)
+    data = data if isinstance(data, np.ndarray) else np.array(data, original.dtype)
+    x = 0.3 + np.arange(float(data.size)).reshape(data.shape)
+
+    def f(x: Any) -> Any:
+        return np.sum(np.real(x * x * data + data))
+
+    compiled = irgrad.compile(irgrad.value_and_grad(f), backend=backend)
+    for _ in range(2):
+        value, gradient = compiled(x)
+        np.testing.assert_allclose(value, f(x), rtol=1e-12)
+        np.testing.assert_allclose(gradient, np.real(2 * x * data), rtol=1e-12)
+        if data.flags.writeable and data.flags.owndata:
+            data[...] = data * 2  # by reference: the new contents are used
+    out = irgrad.compile(lambda x: (data, data + x), backend=backend)(x)
+    np.testing.assert_array_equal(out[0], data)
+    assert np.asarray(out[0]).dtype.isnative
+    assert np.asarray(out[1]).dtype == (data + x).dtype
+    np.testing.assert_allclose(out[1], data + x, rtol=1e-12)
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_pullbacks_and_tangents(order: str, backend: str) -> None:
+    data = np.arange(1.0, 5.0).astype(f"{order}f8")[::-2]
+    with irgrad.use_backend(backend):
+        out, pull = irgrad.vjp(lambda x: x * data, np.ones(2))
+        np.testing.assert_array_equal(out, data)
+        np.testing.assert_array_equal(pull(data)[0], data**2)
+        tangent = irgrad.jvp(lambda x: x * data, (data,), (data,))[1]
+        np.testing.assert_array_equal(tangent, data**2)
+    cotangent = irgrad.compile(lambda x: irgrad.vjp(np.sin, x)[1](data)[0], backend=backend)
+    np.testing.assert_allclose(cotangent(data), np.cos(data) * data)
+
+
+def test_swapped_arrays_in_lists_and_as_constants() -> None:
+    data = np.array([1.0, 2.0]).astype(">f8")
+    x = np.array([3.0, 4.0])
+    for f in (
+        lambda x: np.concatenate([x, data]),
+        lambda x: np.stack([x, data]) @ data,
+        lambda x: x[np.array([1, 0]).astype(">i8")],
+        lambda x: np.take(data, [1, 0]) + x,
+        lambda x: np.where(x > 3, data, x),
+        lambda x: x.astype(">f4"),
+    ):
+        got = irgrad.compile(f)(x)
+        np.testing.assert_allclose(got, f(x))
+        assert got.dtype.isnative
