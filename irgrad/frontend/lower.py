@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irgrad.errors import ArgumentError, IrgradError
+from irgrad.frontend.distinct import distinct
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.pytree import (
     flatten,
@@ -20,6 +21,7 @@ from irgrad.frontend.pytree import (
     how_to_register,
     paths_of,
     unflatten,
+    written,
     written_path,
 )
 from irgrad.frontend.result import check_static
@@ -63,12 +65,19 @@ class Spec:
 
 
 class Signature(NamedTuple):
-    """What a lowered program depends on: the structure of the arguments, and each leaf's type or
-    static value.
+    """What a lowered program depends on: the structure of the arguments, each leaf's type or static
+    value, and how the structure is written (the order and the types of the keys of dicts, which
+    code sees as it runs).
     """
 
     tree: Any
     leaves: tuple[Any, ...]
+    written: str
+
+    @classmethod
+    def of(cls, arguments: Any, tree: Any, leaves: Sequence[Any]) -> Signature:
+        """The signature of `arguments`, flattened to `tree` and `leaves`."""
+        return cls(tree, tuple(leaves), written(arguments))
 
     @property
     def traced(self) -> list[int]:
@@ -123,24 +132,21 @@ def _instead(leaf: Any) -> str:
 
 
 class Static:
-    """A leaf that is part of the program: equal values of different types (1 and True) stay
-    apart.
+    """A leaf that is part of the program: equal values that code can tell apart (1 and True,
+    range(0) and range(5, 5)) stay apart.
     """
 
-    __slots__ = ("value",)
+    __slots__ = ("_key", "value")
 
     def __init__(self, value: Any) -> None:
         self.value = value
+        self._key = distinct(value)
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Static)
-            and type(self.value) is type(other.value)
-            and self.value == other.value
-        )
+        return isinstance(other, Static) and self._key == other._key
 
     def __hash__(self) -> int:
-        return hash((type(self.value), self.value))
+        return hash(self._key)
 
 
 def signature_of(
@@ -150,7 +156,8 @@ def signature_of(
 
     An error names the argument of `function` that it is about.
     """
-    leaves, tree = flatten((tuple(args), dict(kwargs)))
+    arguments = (tuple(args), dict(kwargs))
+    leaves, tree = flatten(arguments)
     kinds: list[Any] = []
     try:
         kinds.extend(map(classify, leaves))  # as far as the first that is refused
@@ -159,7 +166,7 @@ def signature_of(
         error.message = f"argument {place}: {error.message}"
         raise
     traced = [leaf for leaf, kind in zip(leaves, kinds, strict=True) if isinstance(kind, Argument)]
-    return Signature(tree, tuple(kinds)), traced
+    return Signature.of(arguments, tree, kinds), traced
 
 
 @paused_gc()

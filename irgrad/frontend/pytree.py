@@ -5,12 +5,20 @@ This is the one place that knows optree.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import optree
 
 _tree: Any = optree  # optree's annotations describe trees of one leaf type; ours hold anything
+
+_ORDERED = "irgrad.ordered"
+"""A namespace without classes of its own, in which optree leaves the keys of dicts as they are."""
+_FOR_GOOD = _tree.dict_insertion_ordered(True, namespace=_ORDERED)
+_FOR_GOOD.__enter__()  # left when it is collected, so a name keeps it
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 def flatten(tree: Any) -> tuple[list[Any], Any]:
@@ -20,6 +28,18 @@ def flatten(tree: Any) -> tuple[list[Any], Any]:
     [1, None]
     """
     return _tree.tree_flatten(tree, none_is_leaf=True)
+
+
+def written(tree: Any) -> str:
+    """How the structure is written: unlike the structure itself, dicts of another order, or with
+    True for 1 among their keys, differ.
+
+    >>> written({"b": 0, True: 1})
+    "{'b': *, True: *}"
+    """
+    text = str(_tree.tree_structure(tree, none_is_leaf=True, namespace=_ORDERED))
+    text = text.removeprefix("PyTreeSpec(").rpartition(", NoneIsLeaf")[0]
+    return _ADDRESS.sub("", text) if " at 0x" in text else text
 
 
 def flatten_with_paths(tree: Any) -> tuple[list[tuple[Any, ...]], list[Any], Any]:

@@ -227,8 +227,9 @@ def inner_signature(signature: Signature, positions: tuple[Any, ...]) -> Signatu
     """The signature of a call with the arguments at `positions` (a tuple of pytrees of leaf
     positions).
     """
-    chosen, tree = flatten((positions, {}))
-    return Signature(tree, tuple(signature.leaves[position] for position in chosen))
+    arguments = (positions, {})
+    chosen, tree = flatten(arguments)
+    return Signature.of(arguments, tree, [signature.leaves[position] for position in chosen])
 
 
 def differentiable_inputs(lowered: Lowered) -> list[Any]:
