@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 
 import irgrad
-from irgrad.errors import ArgumentError, IndexOutOfBounds, ShapeError, TraceError, UnsupportedError
+from irgrad.errors import (
+    ArgumentError,
+    IndexOutOfBounds,
+    OptionError,
+    ShapeError,
+    TraceError,
+    UnsupportedError,
+)
 from irgrad.frontend.pick import pick, runs_of
 from tests.frontend.against_numpy import (
     Case,
@@ -349,3 +356,44 @@ def test_pick_takes_what_numpy_takes(indices: list[int]) -> None:
     assert listed == indices
     x = array(2, 7)
     assert_same(irgrad.compile(lambda x: pick(x, 1, indices) + 0)(x), x[:, np.array(indices, int)])
+
+
+LAYOUTS = {
+    "c": lambda a: a,
+    "fortran": np.asfortranarray,
+    "transposed": lambda a: a.T,
+    "steps": lambda a: a[::-1, ::2],
+}
+READS: dict[str, Any] = {
+    "np.ravel": np.ravel,
+    "ravel": lambda x, order: x.ravel(order),
+    "flatten": lambda x, order: x.flatten(order=order),
+    "np.reshape": lambda x, order: np.reshape(x, -1, order=order),
+    "reshape": lambda x, order: x.reshape(x.size, order=order),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_an_order_is_obeyed_or_refused(read: Any, layout: Any) -> None:
+    """C and F order do not depend on how the array lies in memory; A and K do."""
+    x = layout(array(3, 4))
+    for order in "CFcf":
+        same_as_numpy(lambda x, o=order: read(x, o), x)
+        same_as_numpy(lambda x, o=order: read(np.sin(x.T) * 2, o), x)
+    for order in "AK":
+        for f in (lambda x, o=order: read(x, o), lambda x, o=order: read(x + x.T.T, o)):
+            with pytest.raises((UnsupportedError, OptionError), match=r"order.*|K"):
+                irgrad.compile(f)(x)
+    with pytest.raises(OptionError, match="got 'Z'"):
+        irgrad.compile(lambda x: read(x, "Z"))(x)
+
+
+def test_an_order_of_memory_alone_does_not_matter() -> None:
+    for order in "CFAK":
+        for x in (array(4), array(1, 5, 1), array(0, 3), np.array(2.0)):
+            same_as_numpy(lambda x, o=order: np.ravel(x, o), x)
+        x = np.asfortranarray(array(2, 3))
+        same_as_numpy(lambda x, o=order: x.copy(o) + np.copy(x, o) + x.astype("f4", order=o), x)
+    with pytest.raises(OptionError, match="order"):
+        irgrad.compile(lambda x: x.copy("Z"))(1.0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import ArgumentError, DTypeError, ShapeError, TraceError, UnsupportedError
-from irgrad.frontend.numpy_api.shape import extents, moveaxis
+from irgrad.frontend.numpy_api.shape import element_order, extents, moveaxis
 from irgrad.frontend.promote import lift_each, lift_together
 from irgrad.frontend.sharing import copied, copies
 from irgrad.frontend.tracer import implements, method
@@ -89,7 +89,8 @@ def full_like(
 @method("copy")
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    """`np.copy`."""
+    """`np.copy`; the order is one of memory, which traced values do not have."""
+    element_order(order)
     return copied(a)
 
 
@@ -103,6 +104,7 @@ def astype(
     copy: bool = True,
 ) -> Any:
     """`x.astype(dtype)`."""
+    element_order(order)
     wanted = np.dtype(dtype)
     if not np.can_cast(self.dtype, wanted, casting=casting):  # pyright: ignore[reportArgumentType]
         raise DTypeError(f"cannot cast from {self.dtype} to {wanted} by the rule '{casting}'")

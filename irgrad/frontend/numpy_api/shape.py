@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ShapeError
+from irgrad.errors import OptionError, ShapeError, UnsupportedError
 from irgrad.frontend.promote import lift_each
 from irgrad.frontend.sharing import copied, copies
 from irgrad.frontend.tracer import implements, method
@@ -48,11 +48,24 @@ def resolve_shape(shape: Any, size: int) -> tuple[int, ...]:
     return wanted
 
 
+def element_order(order: Any) -> str:
+    """An order argument, of either case; None is C order."""
+    wanted = "C" if order is None else str(order).upper()
+    if wanted not in ("C", "F", "A", "K"):
+        raise OptionError(f"order must be one of 'C', 'F', 'A' or 'K', got {order!r}")
+    return wanted
+
+
 def reshaped(x: Any, shape: tuple[int, ...], order: str) -> Any:
     """`x` with its elements read and placed in C or Fortran order."""
-    if order not in ("C", "F", "A", "K"):
-        raise ShapeError(f"order must be one of 'C', 'F', 'A' or 'K', got {order!r}")
-    if order != "F":
+    wanted = element_order(order)
+    if wanted in ("A", "K") and sum(extent != 1 for extent in x.shape) > 1 and x.size:
+        raise UnsupportedError(
+            f"order={order!r} reads the elements as they lie in memory, which is not part of a "
+            "traced value",
+            hint="say order='C' or order='F'",
+        )
+    if wanted != "F":
         return linear.reshape(x, shape)
     return reverse_axes(linear.reshape(reverse_axes(x), shape[::-1]))
 
@@ -66,6 +79,8 @@ def reverse_axes(x: Any) -> Any:
 def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None) -> Any:
     """`np.reshape`."""
     (a,) = lift_each(a)
+    if element_order(order) == "K":
+        raise OptionError("order 'K' is not permitted for reshaping", hint="say 'C' or 'F'")
     result = reshaped(a, resolve_shape(shape, a.size), order)
     return copied(result) if copy else result
 
