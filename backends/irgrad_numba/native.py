@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
@@ -40,8 +41,10 @@ class State(np.ndarray[Any, Any]):
     results: list[int]
     arena: int | None
 
-    def __del__(self) -> None:
+    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         """Give back remembered results and scratch memory."""
+        if finalizing():  # the process is over, and modules are half gone
+            return
         drop = ctypes.pythonapi.Py_DecRef
         drop.argtypes = (ctypes.c_void_p,)
         for place in getattr(self, "results", ()):

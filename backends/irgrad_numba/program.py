@@ -12,7 +12,7 @@ import numpy as np
 
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.op import Array
-from irgrad.ir.types import SHORT, ArrayType
+from irgrad.ir.types import DTYPES, SHORT, ArrayType
 from irgrad.runtime.backend import Argument, Template
 from irgrad_numba import machine
 from irgrad_numba.blas import emit_gemm
@@ -116,12 +116,15 @@ def _collect(template: Template, result: Any, outputs: dict[int, Any]) -> None:
 
 
 def plain(array: Array, type: ArrayType) -> Array:
-    """The array itself where it is a C-contiguous, aligned one; else a copy that is."""
-    if builtins.type(array) is np.ndarray and array.dtype is type.dtype:
+    """The array itself where machine code knows it: C-contiguous, aligned, of the very dtype object
+    in `DTYPES`; else a copy or view that is.
+    """
+    dtype = DTYPES[SHORT[type.dtype]]
+    if builtins.type(array) is np.ndarray and array.dtype is dtype:
         flags = array.flags
         if flags.c_contiguous and flags.aligned:
             return array
-    return np.array(array, type.dtype, order="C", subok=False)
+    return np.array(array, dtype, order="C", subok=False).view(dtype)
 
 
 class Emitted:

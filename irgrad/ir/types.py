@@ -80,18 +80,20 @@ class ArrayType(NamedTuple):
 
 
 def check_dtype(dtype: DType) -> DType:
-    """`dtype` in native byte order if irgrad has it, else a `DTypeError` that lists what it has."""
+    """`dtype` in native byte order if irgrad has it, as the object in `DTYPES`; else a `DTypeError`
+    that lists what it has.
+    """
     native = dtype if dtype.isnative else dtype.newbyteorder("=")
-    if native not in SHORT:
-        remedy = (
-            "use .astype(np.float32)"
-            if dtype == np.float16
-            else "use .astype(np.float64) or another of those"
-        )
-        raise DTypeError(
-            f"dtype {dtype} is not supported; supported: {', '.join(_NAMES.values())}", hint=remedy
-        )
-    return native
+    if native in SHORT:
+        return DTYPES[SHORT[native]]
+    remedy = (
+        "use .astype(np.float32)"
+        if dtype == np.float16
+        else "use .astype(np.float64) or another of those"
+    )
+    raise DTypeError(
+        f"dtype {dtype} is not supported; supported: {', '.join(_NAMES.values())}", hint=remedy
+    )
 
 
 def check_plain(kind: Any) -> None:
@@ -116,10 +118,7 @@ def check_plain(kind: Any) -> None:
 def type_of(array: Any) -> ArrayType:
     """The type of a NumPy array or scalar."""
     check_plain(type(array))
-    dtype = array.dtype
-    return ArrayType(
-        dtype if dtype in SHORT and dtype.isnative else check_dtype(dtype), array.shape
-    )
+    return ArrayType(check_dtype(array.dtype), array.shape)
 
 
 def is_inexact(dtype: DType) -> bool:

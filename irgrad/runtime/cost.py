@@ -143,7 +143,7 @@ def _resized(signature: Signature, given: Mapping[str, int], at: Mapping[str, in
         shape = tuple(other.get(extent, extent) for extent in leaf.type.shape)
         return leaf._replace(type=ArrayType(leaf.type.dtype, shape))
 
-    return Signature(signature.tree, tuple(map(resized, signature.leaves)))
+    return signature._replace(leaves=tuple(map(resized, signature.leaves)))
 
 
 def _counts(

@@ -111,7 +111,8 @@ class UserRule(Rule):
             return function(*unflatten(tree, filled))
 
         run.__name__ = f"{self.site.name}_{what}"
-        signature = Signature(flatten((tuple(range(len(traced))), {}))[1], tuple(traced))
+        given = (tuple(range(len(traced))), {})
+        signature = Signature.of(given, flatten(given)[1], traced)
         closed_over = TraceError(
             f"{what} of {self.site.name} closes over a traced value",
             location=defined_at(function),

@@ -148,8 +148,9 @@ class HVP(Operator):
                 f"argument{'s' * (len(args) != 1)}"
             )
         *own, direction = args
-        positions, tree = flatten((tuple(own), kwargs))
-        inner = Signature(tree, tuple(signature.leaves[position] for position in positions))
+        given = (tuple(own), kwargs)
+        positions, tree = flatten(given)
+        inner = Signature.of(given, tree, [signature.leaves[position] for position in positions])
         lowered = Gradient(self.function, argnums, False, False, False).lower(inner)
         arguments = Arguments(inner, self.function)
         entries = argnums if isinstance(argnums, tuple) else (argnums,)

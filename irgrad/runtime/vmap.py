@@ -105,7 +105,7 @@ class _Mapped:
         for position, axis in self.axes.items():
             type = leaves[position].type
             leaves[position] = Argument(ArrayType(type.dtype, drop_axes(type.shape, (axis,))))
-        return Signature(self.whole.tree, tuple(leaves))
+        return self.whole._replace(leaves=tuple(leaves))
 
     def _chosen(self, args: tuple[Any, ...], in_axes: Any) -> list[tuple[int, Any]]:
         """(leaf, axis) for every leaf of the positional arguments."""
