@@ -25,6 +25,7 @@ from irgrad_numba.vector_math import (
     inverse,
     logarithm,
     logistic,
+    loss,
     power,
     trigonometric,
 )
@@ -34,6 +35,7 @@ RULES: dict[str, function.Rule] = {
     "exp2": exponential.exp2,
     "exp10": exponential.exp10,
     "expm1": exponential.expm1,
+    "exprel": exponential.exprel,
     "log": logarithm.log,
     "log2": logarithm.log2,
     "log10": logarithm.log10,
@@ -59,6 +61,7 @@ RULES: dict[str, function.Rule] = {
     "remainder": division.remainder,
     "erf": error.erf,
     "erfc": error.erfc,
+    "erfcx": error.erfcx,
     "ndtr": error.ndtr,
     "log_ndtr": error.log_ndtr,
     "expit": logistic.expit,
@@ -70,6 +73,7 @@ RULES: dict[str, function.Rule] = {
     "xlog1py": logistic.xlog1py,
     "entr": logistic.entr,
     "rel_entr": logistic.rel_entr,
+    "huber": loss.huber,
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from irgrad_numba.llvm import Value, copysign, fabs, fma
 from irgrad_numba.vector_math.coefficients import ERF, ERFCX, ERFCX_CENTRE, SQRT_HALF
-from irgrad_numba.vector_math.exponential import exp, near_zero, reduced_pair
+from irgrad_numba.vector_math.exponential import exp, exp_of_pair, near_zero, reduced_pair
 from irgrad_numba.vector_math.floating import (
     Pair,
     at_most,
@@ -20,10 +20,12 @@ from irgrad_numba.vector_math.floating import (
     scaled,
     sum_of_ordered,
 )
+from irgrad_numba.vector_math.function import rarely
 from irgrad_numba.vector_math.logarithm import log_of_pair
 
 HUGE = {"f64": 2.0**500, "f32": 2.0**60}
-"""Beyond this log_ndtr is -x^2 / 2, or 0."""
+"""Beyond this log_ndtr is -x^2 / 2, or 0, and erfcx 1 / (x sqrt pi)."""
+ONE_OVER_SQRT_PI = 0.5641895835477563
 NEAR = 0.7
 """Up to here the polynomial of erf serves."""
 
@@ -85,6 +87,18 @@ def erfc(x: Value) -> Value:
     b = at_most(fabs(x), 30.0)
     high, low = _upper(b, b.lift(0.0), product_of(b, b))
     return (x < 0).where((2.0 - high) - low, high)
+
+
+def erfcx(x: Value) -> Value:
+    """e^(x^2) erfc x; below 0, 2 e^(x^2) minus the value at -x."""
+    a = fabs(x)
+    b, zero = at_most(a, HUGE[x.type.element]), x.lift(0.0)
+    square = product_of(b, b)
+    high, low = erfcx_of_pair(b, zero)
+    near, _ = _times_exp(_upper_near(b, zero), square)
+    y = (a <= NEAR).where(near, high + low)
+    y = (x < 0).where(fma(exp_of_pair(square), 2.0, -y), y)
+    return rarely(x > HUGE[x.type.element], y, lambda: ONE_OVER_SQRT_PI / x)
 
 
 def _over_sqrt_2(x: Value) -> Pair:

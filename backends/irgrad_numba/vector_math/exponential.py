@@ -39,6 +39,8 @@ FINITE_2 = {"f64": (-1076.0, 1025.0), "f32": (-151.0, 129.0)}
 NORMAL, NORMAL_2 = {"f64": 707.0, "f32": 86.0}, {"f64": 1020.0, "f32": 124.0}
 """Up to here e^x, e^-x and 2^x, 2^-x are normal numbers."""
 FINITE_10 = {"f64": (-324.5, 309.0), "f32": (-46.0, 39.0)}
+BEYOND = 8.0
+"""So much further (e^x - 1) / x is finite."""
 Bounds = tuple[float, float]
 
 
@@ -141,17 +143,26 @@ def exp10(x: Value) -> Value:
     return of_sum(n, high, fma(fraction, d, fma(tail, c, low)))
 
 
-def within_range(n: Value, like: Value) -> tuple[Value, Value]:
-    """(s, u): 2^n = s u, where u is 2 for the exponent beyond the largest and 1 below."""
-    most = format_of(like).bias
-    beyond = n > most
-    return power_of_two(beyond.where(n.lift(most), n), like), beyond.where(like.lift(2.0), 1.0)
+def _expm1_parts(x: Value) -> Pair:
+    """(y, u): e^x - 1 = (2^n - 1) + 2^n r + 2^n (odd + even) = y u, where u is 1 as long as 2^n is
+    finite.
+    """
+    _, high = FINITE[x.type.element]
+    at = reduced(clamped(x, -50.0, high + BEYOND))
+    n, most = at.n, format_of(x).bias
+    within = (n > most).where(n.lift(most), n)
+    s = power_of_two(within, x)
+    return fma(s, at.odd + at.even, fma(s, at.r, s - 1.0)), power_of_two(n - within, x)
 
 
 def expm1(x: Value) -> Value:
-    """e^x - 1 = (2^k - 1) + 2^k r + 2^k (odd + even)."""
-    _, high = FINITE[x.type.element]
-    at = reduced(clamped(x, -50.0, high))
-    s, u = within_range(at.n, x)
-    result = fma(s, at.odd + at.even, fma(s, at.r, s - 1.0)) * u
-    return copysign(result, x)
+    """e^x - 1."""
+    y, u = _expm1_parts(x)
+    return copysign(y * u, x)
+
+
+def exprel(x: Value) -> Value:
+    """(e^x - 1) / x; 1 at 0."""
+    y, u = _expm1_parts(x)
+    result = (x == 0).where(x.lift(1.0), fabs(y / x) * u)
+    return (x > FINITE[x.type.element][1] + BEYOND).where(INF, result)

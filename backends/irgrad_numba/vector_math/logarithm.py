@@ -17,6 +17,7 @@ from irgrad_numba.vector_math.floating import (
     INF,
     NAN,
     Pair,
+    chosen,
     exponent_and_mantissa,
     float_of,
     polynomial,
@@ -101,8 +102,9 @@ def log_of_ratio(x: Value, y: Value) -> Value:
     """log(x / y) for finite x, y > 0, accurate near 1."""
     n, a = exponent_and_mantissa(x)
     k, b = exponent_and_mantissa(y)
-    u, c = quotient_of((a, a.lift(0.0)), (b, b.lift(0.0)))
-    return (x == y).where(0.0, log_of_pair(u, c, n - k))
+    one = x.lift(1.0), x.lift(0.0)
+    ratio = quotient_of((a, a.lift(0.0)), (b, b.lift(0.0)))
+    return log_of_pair(*chosen(a == b, one, ratio), n - k)
 
 
 def log1p_of_pair(x: Value, low: Value) -> Value:
