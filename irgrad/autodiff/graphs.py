@@ -82,30 +82,11 @@ def _with_outputs(
     return Graph(graph.name, merged, builder.nodes, outputs, graph.captured)
 
 
-def beforehand(graph: Graph, joint: Graph) -> tuple[Graph, Graph]:
-    """Both, with all nodes of a pullback or pushforward that do not depend on the new inputs as
-    nodes of `graph`, so that they need not run again with other (co)tangents.
-    """
-    arguments = len(graph.inputs) - graph.captured
-    dependent = {v.node for v in joint.inputs[arguments : len(joint.inputs) - graph.captured]}
-    early, late = list(graph.nodes), list[Node]()
-    for node in joint.nodes[len(graph.nodes) :]:
-        if any(operand.node in dependent for operand in node.operands):
-            dependent.add(node)
-            late.append(node)
-        else:
-            early.append(node)
-    outputs = dict(zip(joint.output_names, joint.outputs, strict=True))
-    whole = Graph(joint.name, joint.inputs, [*early, *late], outputs, joint.captured)
-    return graph.replace(nodes=early), whole
-
-
 def partition(graph: Graph, joint: Graph) -> tuple[Graph, Graph]:
-    """Split a pullback (or pushforward) of `graph` in two: the forward part, and the linear part
-    that runs later.
+    """Split a pullback of `graph` in two: the forward part, and the backward part that runs later.
 
-    The forward graph has the outputs of `graph` and then the residuals: the values that the linear
-    part reads. The linear graph has the residuals as inputs, then the cotangents (tangents); its
+    The forward graph has the outputs of `graph` and then the residuals: the values that the
+    backward part reads. The backward graph has the residuals as inputs, then the cotangents; its
     outputs are those that the pullback added."""
     arguments = len(graph.inputs) - graph.captured
     cotangents = joint.inputs[arguments : len(joint.inputs) - graph.captured]

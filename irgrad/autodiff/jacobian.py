@@ -100,8 +100,10 @@ def _for_each_unit(
     walk = Batching(builder, {seed: units.value}, size)
     if size == 1:
         walk.batched = set()
-    for node in joint.nodes[len(graph.nodes) :]:
-        walk.visit(node)
+    present = set(builder.nodes)
+    for node in joint.nodes:
+        if node not in present:
+            walk.visit(node)
     found = [Tracer(builder, walk.values.get(value, value)) for value in wanted]
     with builder.emitting(location, start):
         return [

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from irgrad.autodiff.calls import settled, with_residuals
-from irgrad.autodiff.graphs import beforehand, partition, pullback, pushforward
+from irgrad.autodiff.graphs import partition, pullback, pushforward
+from irgrad.autodiff.linear import linearized
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.lower import Argument, Lowered, Signature, argument_place, signature_of
 from irgrad.frontend.promote import convert_to
@@ -123,11 +124,8 @@ class Split:
         out, *aux = with_aux(template, self.function) if self.has_aux else (template,)
         every = dict(zip(lowered.graph.output_names, lowered.graph.outputs, strict=True))
         count = sum(isinstance(leaf, Slot) for leaf in leaves_of(out))
-        graph = lowered.graph.replace(outputs=dict(islice(every.items(), count)))
-        first, second = self.halves(graph, differentiable_inputs(lowered))
-        residuals = dict(islice(zip(first.output_names, first.outputs, strict=True), count, None))
-        slots = [Slot(len(every) + i) for i in range(len(residuals))]
-        first = settled(first.replace(outputs=every | residuals))
+        first, second = self.halves(lowered.graph, differentiable_inputs(lowered), count)
+        slots = [Slot(i) for i in range(len(every), len(first.outputs))]
         forward = with_result(lowered, first, (out, slots, *aux))
         empty = lowered._replace(graph=second, captured=())
         return forward, with_result(empty, second, self.template(lowered, out))
@@ -136,8 +134,10 @@ class Split:
         """The graph of f as the mode needs it."""
         return graph
 
-    def halves(self, graph: Graph, wrt: Sequence[Value]) -> tuple[Graph, Graph]:
-        """The graphs of the two halves."""
+    def halves(self, graph: Graph, wrt: Sequence[Value], count: int) -> tuple[Graph, Graph]:
+        """The graphs of the two halves for the first `count` outputs: the first gives all outputs,
+        then residuals.
+        """
         raise NotImplementedError
 
     def template(self, lowered: Lowered, out: Any) -> Any:
@@ -160,9 +160,13 @@ class Pullback(Split):
         """With the residuals of custom rules."""
         return with_residuals(graph)[0]
 
-    def halves(self, graph: Graph, wrt: Sequence[Value]) -> tuple[Graph, Graph]:
+    def halves(self, graph: Graph, wrt: Sequence[Value], count: int) -> tuple[Graph, Graph]:
         """The adjoint nodes are the second half."""
-        return partition(graph, pullback(graph, wrt))
+        every = dict(zip(graph.output_names, graph.outputs, strict=True))
+        chosen = graph.replace(outputs=dict(islice(every.items(), count)))
+        first, second = partition(chosen, pullback(chosen, wrt))
+        residuals = dict(islice(zip(first.output_names, first.outputs, strict=True), count, None))
+        return settled(first.replace(outputs=every | residuals)), second
 
     def template(self, lowered: Lowered, out: Any) -> Any:
         """The arguments, None for those without a derivative."""
@@ -203,9 +207,9 @@ class Linearization(Split):
 
     kind = "linearization"
 
-    def halves(self, graph: Graph, wrt: Sequence[Value]) -> tuple[Graph, Graph]:
+    def halves(self, graph: Graph, wrt: Sequence[Value], count: int) -> tuple[Graph, Graph]:
         """What depends on tangents is the second half."""
-        return partition(*beforehand(graph, pushforward(graph, wrt)))
+        return linearized(graph, wrt, count)
 
     def template(self, lowered: Lowered, out: Any) -> Any:
         """The result, None for what is no array."""

@@ -96,6 +96,11 @@ def test_a_batch_is_a_stacked_loop(sample: Sample) -> None:
                 one, expected, rtol=1e-5 if one.dtype.itemsize == 4 else 1e-12, atol=1e-13
             )
 
+    empty, _ = batch(graph, [True] * len(sample.operands), 0)
+    nothing = [np.zeros((0, *x.shape), x.dtype) for x in sample.operands]
+    for one, type in zip(evaluate(empty, nothing), graph.output_types, strict=True):
+        assert not sample.operands or one.shape == (0, *type.shape)
+
 
 @pytest.mark.parametrize("sample", ALL, ids=str)
 def test_a_batch_of_batches(sample: Sample) -> None:
@@ -121,16 +126,6 @@ def test_a_batch_of_batches(sample: Sample) -> None:
                 np.testing.assert_allclose(
                     one, expected, rtol=1e-5 if one.dtype.itemsize == 4 else 1e-12, atol=1e-13
                 )
-
-
-@pytest.mark.parametrize("sample", ALL, ids=str)
-def test_an_empty_batch(sample: Sample) -> None:
-    graph = graph_of(sample)
-    for batched in which_are_batched(len(sample.operands))[-1:]:
-        many, _ = batch(graph, batched, 0)
-        operands = [np.zeros((0, *x.shape), x.dtype) for x in sample.operands]
-        for one, type in zip(evaluate(many, operands), graph.output_types, strict=True):
-            assert one.shape == (0, *type.shape)
 
 
 NARROW = (np.float32, np.complex64)
