@@ -17,9 +17,12 @@ from irgrad.ir.graph import Graph
 from irgrad.ir.op import Op
 from irgrad.ir.types import is_inexact, type_of
 from irgrad.ir.verify import verify
-from tests.ops.samples import Sample
+from irgrad.passes.pipeline import optimise
+from irgrad.runtime.backend import backends, get_backend
+from tests.ops.samples import Sample, samples_of
 from tests.ops.test_derivatives import (
     ALL,
+    NAMES,
     SMOOTH,
     close,
     difference,
@@ -176,3 +179,17 @@ def test_vmap_of_grad_of_jvp(sample: Sample) -> None:
     whole = pushforward(batched, [batched.inputs[k] for k in slots])
     after = pullback(whole, [batched.inputs[k] for k in slots])
     close(evaluate(after, stacked)[2 * count :], got)
+
+
+@pytest.mark.parametrize("backend", backends())
+@pytest.mark.parametrize("name", [name for name in NAMES if samples_of(name)[0].operands])
+def test_backends_on_batches(name: str, backend: str) -> None:
+    """The first sample of every op, all operands batched."""
+    sample = samples_of(name)[0]
+    flags = [True] * len(sample.operands)
+    many, _ = batch(graph_of(sample), flags, 3)
+    operands = batch_of(sample, flags, 3)
+    got = get_backend(backend).compile(optimise(many))(operands)
+    for one, expected in zip(got, evaluate(many, operands), strict=True):
+        assert type_of(one) == type_of(expected)
+        np.testing.assert_allclose(one, expected, rtol=1e-11, atol=1e-13)
