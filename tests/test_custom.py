@@ -315,6 +315,28 @@ def test_errors(call, error, message) -> None:
         call()
 
 
+def test_rules_inside_rules_and_checkpoints() -> None:
+    """A custom_jvp function in a custom_vjp function in a checkpoint, batched and differentiated
+    twice in all orders.
+    """
+    f = irgrad.custom_jvp(lambda x: np.sin(x))
+    f.defjvp(lambda p, t: (f(p[0]), np.cos(p[0]) * t[0]))
+    g = irgrad.custom_vjp(lambda x: f(x) * x)
+    g.defvjp(lambda x: (f(x) * x, x), lambda x, c: (c * (np.cos(x) * x + f(x)),))
+    block = irgrad.checkpoint(lambda x: g(f(x)) * x)
+    simple = lambda x: np.sin(np.sin(x)) * np.sin(x) * x  # noqa: E731 -- the same
+    stacked = np.stack([XS, XS + 1])
+    with irgrad.use_backend("numpy"):
+        for operator in (
+            lambda h: irgrad.vmap(irgrad.grad(lambda x: np.sum(irgrad.vmap(h)(x) ** 2)))(stacked),
+            lambda h: irgrad.hessian(lambda x: np.sum(irgrad.vmap(h)(x) ** 2))(XS),
+            lambda h: irgrad.vmap(irgrad.hessian(lambda x: np.sum(h(x) ** 2)))(XS),
+            lambda h: irgrad.vmap(irgrad.jacrev(irgrad.jacrev(h)))(XS),
+            lambda h: irgrad.hvp(lambda x: np.sum(h(x)))(X, X),
+        ):
+            close(operator(block), operator(simple))
+
+
 def test_stop_gradient() -> None:
     f = lambda x: x * irgrad.stop_gradient(x)  # noqa: E731 -- short
     assert irgrad.grad(f)(3.0) == irgrad.jvp(f, (3.0,), (1.0,))[1] == 3.0

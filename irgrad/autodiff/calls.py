@@ -21,30 +21,39 @@ from irgrad.ops.call import BARRIER, Call, Rule, apply, inlined, splice
 from irgrad.ops.linear import broadcast_to, zeros_like
 from irgrad.passes.dce import dce
 
+Change = Callable[[Node, tuple[Value, ...], list[Node]], Node | None]
+
 
 def with_residuals(graph: Graph) -> tuple[Graph, dict[Value, Value]]:
     """`graph` made ready for reverse mode, and where its values have gone: a call whose rule splits
     becomes the rule's forward program and a call that hands its results on. `settled` undoes the
     latter once adjoint nodes are there.
     """
+    return _changed(graph, _split)
+
+
+def settled(graph: Graph) -> Graph:
+    """`graph` without the calls that hand on the results of `with_residuals`. What was split inside
+    checkpoints, where they were differentiated, is split in them too.
+    """
+    graph = inlined(graph, lambda call: not call.body.nodes)
+    return _changed(graph, _settled_checkpoint)[0]
+
+
+def _changed(graph: Graph, change: Change) -> tuple[Graph, dict[Value, Value]]:
+    """`graph` with what `change` makes of each node, given its operands and the nodes so far (None
+    leaves it), and where its values have gone.
+    """
     nodes: list[Node] = []
     values: dict[Value, Value] = {}
     images: dict[Node, Node] = {}
     for node in graph.nodes:
         operands = tuple(values.get(operand, operand) for operand in node.operands)
-        split = node.op.rule.split(node.op) if isinstance(node.op, Call) and node.op.rule else None
-        if split is not None:
-            forward, rule = split
-            results = splice(forward, operands, nodes, node.location, node.origin)
-            count = len(node.types)
-            given = (*results[:count], *operands, *results[count:])
-            op = Call(_first(given, count), node.op.parameters["label"]).ruled(rule)
-            copy = Node(op, given, node.types, name=node.name, location=node.location)
-        elif operands != node.operands or (node.origin and node.origin.of in images):
-            copy = rebuilt(node, operands, images)
-        else:
+        copy = change(node, operands, nodes)
+        if copy is None and operands == node.operands and _origin(node) not in images:
             nodes.append(node)
             continue
+        copy = copy or rebuilt(node, operands, images)
         nodes.append(copy)
         images[node] = copy
         values.update(zip(node.outputs, copy.outputs, strict=True))
@@ -55,9 +64,33 @@ def with_residuals(graph: Graph) -> tuple[Graph, dict[Value, Value]]:
     return graph.replace(nodes=nodes, outputs=named), values
 
 
-def settled(graph: Graph) -> Graph:
-    """`graph` without the calls that hand on the results of `with_residuals`."""
-    return inlined(graph, lambda call: not call.body.nodes)
+def _origin(node: Node) -> Node | str | None:
+    return None if node.origin is None else node.origin.of
+
+
+def _split(node: Node, operands: tuple[Value, ...], nodes: list[Node]) -> Node | None:
+    op = node.op
+    found = op.rule.split(op) if isinstance(op, Call) and op.rule is not None else None
+    if found is None:
+        return None
+    forward, rule = found
+    results = splice(forward, operands, nodes, node.location, node.origin)
+    count = len(node.types)
+    given = (*results[:count], *operands, *results[count:])
+    call = Call(_first(given, count), node.op.parameters["label"]).ruled(rule)
+    return Node(call, given, node.types, name=node.name, location=node.location, origin=node.origin)
+
+
+def _settled_checkpoint(node: Node, operands: tuple[Value, ...], nodes: list[Node]) -> Node | None:
+    if not isinstance(node.op, Call) or node.op.rule is not CHECKPOINT:
+        return None
+    body = settled(with_residuals(node.op.body)[0])
+    if body is node.op.body:
+        return None
+    call = Call(body, node.op.label).ruled(CHECKPOINT)
+    return Node(
+        call, operands, node.types, name=node.name, location=node.location, origin=node.origin
+    )
 
 
 def _first(values: Sequence[Value], count: int) -> Graph:

@@ -23,7 +23,8 @@ from irgrad.frontend.site import call_site, defined_at
 from irgrad.ir.graph import Graph
 from irgrad.ops.base import bind
 from irgrad.ops.call import Call, Rule
-from irgrad.runtime.custom_rules import JvpRule, Site, VjpRule
+from irgrad.runtime.custom_reverse import VjpRule
+from irgrad.runtime.custom_rules import JvpRule, Site
 from irgrad.runtime.target import build_result, has_traced
 from irgrad.runtime.transforms import differentiable
 

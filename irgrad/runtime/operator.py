@@ -39,6 +39,10 @@ class Operator(Transformation):
         method = bound(self.function, instance, owner)
         return self if method is None else type(self)(method, *self.options)
 
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__name__", repr(self.function))
+        return f"<{type(self).__name__.lower()} of {name}>"
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Operator) and same(self, other)
 
