@@ -102,14 +102,13 @@ def _cost(arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         show.show_json({way: _plain(count) for way, count in found._asdict().items()})
         return 0
-    formulas = ["operations are"] if found.function.operations_formula is not None else []
-    made = show.table(arguments.target, "", "operations", "x function", "bytes", *formulas)
+    made = show.table(arguments.target, "", *found.titles())
     for column in made.columns[1:4]:
         column.justify = "right"
     for way, row in found.rows().items():
         made.add_row(WAYS[way], *map(Text, row))
     show.console().print(made)
-    if sizes and not formulas:
+    if sizes and len(found.titles()) == 3:
         show.console().print("The counts are no polynomials in these sizes.", style="dim")
     return 0
 

@@ -18,6 +18,7 @@ from irgrad.inspect.polynomial import Polynomial
 from irgrad.ir.graph import Graph, Node, regions
 from irgrad.ir.op import Op
 from irgrad.ir.types import ArrayType
+from irgrad.ops.call import Call
 from irgrad.ops.cast import Astype
 from irgrad.ops.contract import Contract, split_spec
 from irgrad.ops.create import Iota
@@ -110,6 +111,11 @@ def _contracts(op: Contract, operands: Types, results: Types) -> int:
 @operations.register(All)
 def _reduces(op: Op, operands: Types, results: Types) -> int:
     return max(0, operands[0].size - results[0].size)
+
+
+@operations.register(Call)
+def _runs_once(op: Call, operands: Types, results: Types) -> int:
+    return count(op.body).operations
 
 
 @operations.register(ScatterAdd)

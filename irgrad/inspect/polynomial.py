@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import prod
 
 Powers = tuple[int, ...]
-HIGHEST = 4
+HIGHEST = 7
 """The highest power of one size that is looked for."""
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -82,36 +82,38 @@ class Polynomial:
 
 def fit(
     counts: Callable[[Mapping[str, int]], Sequence[int]], sizes: Mapping[str, int]
-) -> list[Polynomial] | None:
-    """The polynomials that several counts follow near `sizes`; None where one of them is none of a
-    power up to `HIGHEST` in each size.
+) -> list[Polynomial | None]:
+    """The polynomials that several counts follow near `sizes`; None for one that is none of a power
+    up to `HIGHEST` in each size.
 
-    >>> found = fit(lambda s: [3 * s["d"] ** 2 + s["d"] * s["n"] - 1], {"d": 4, "n": 9})
+    >>> found = fit(
+    ...     lambda s: [3 * s["d"] ** 2 + s["d"] * s["n"] - 1, 2 ** s["n"]], {"d": 4, "n": 9}
+    ... )
     >>> [str(p) for p in found]
-    ['3 d² + d n − 1']
+    ['3 d² + d n − 1', 'None']
     """
     names = tuple(sizes)
-    degrees: list[int] = []
-    for name in names:
-        line = [counts({**sizes, name: sizes[name] + i}) for i in range(HIGHEST + 2)]
-        degree = max((_degree(column) for column in zip(*line, strict=True)), default=0)
-        if degree > HIGHEST:
-            return None
-        degrees.append(degree)
-    grid = list(itertools.product(*(range(degree + 1) for degree in degrees)))
-    sampled = [counts({n: sizes[n] + i for n, i in zip(names, at, strict=True)}) for at in grid]
-    found = [
-        _interpolated(
-            names, [sizes[n] for n in names], degrees, dict(zip(grid, column, strict=True))
-        )
-        for column in zip(*sampled, strict=True)
+    lines = [
+        [counts({**sizes, name: sizes[name] + i}) for i in range(HIGHEST + 2)] for name in names
     ]
-    for further in (
+    degrees = [[_degree(column) for column in zip(*line, strict=True)] for line in lines]
+    regular = [max(each) <= HIGHEST for each in zip(*degrees, strict=True)]
+    highest = [
+        max([d for d, r in zip(each, regular, strict=True) if r], default=0) for each in degrees
+    ]
+    grid = list(itertools.product(*(range(degree + 1) for degree in highest)))
+    sampled = [counts({n: sizes[n] + i for n, i in zip(names, at, strict=True)}) for at in grid]
+    further = (
         {n: s + HIGHEST + 3 + i for i, (n, s) in enumerate(sizes.items())},
         {n: 2 * s + 1 + i for i, (n, s) in enumerate(sizes.items())},
-    ):
-        if [p(**further) for p in found] != list(counts(further)):
-            return None
+    )
+    checks = [(at, counts(at)) for at in further]
+    found: list[Polynomial | None] = []
+    for i, column in enumerate(zip(*sampled, strict=True)):
+        values = dict(zip(grid, column, strict=True))
+        p = _interpolated(names, [sizes[n] for n in names], highest, values)
+        fits = regular[i] and all(p(**at) == numbers[i] for at, numbers in checks)
+        found.append(p if fits else None)
     return found
 
 
@@ -126,14 +128,14 @@ def _degree(values: Sequence[int]) -> int:
 
 
 def _interpolated(
-    names: Powers | tuple[str, ...],
+    names: Sequence[str],
     start: Sequence[int],
     degrees: Sequence[int],
     values: Mapping[Powers, int],
 ) -> Polynomial:
     """Newton's interpolation on a grid, one size after the other."""
     terms = {at: Fraction(value) for at, value in values.items()}
-    for axis, degree in enumerate(degrees):
+    for axis in range(len(degrees)):
         lines: dict[Powers, list[Fraction]] = {}
         for at in sorted(terms):
             lines.setdefault((*at[:axis], -1, *at[axis + 1 :]), []).append(terms[at])
@@ -142,8 +144,7 @@ def _interpolated(
             for line, column in lines.items()
             for power, factor in enumerate(_newton(start[axis], column))
         }
-        assert len(lines) * (degree + 1) == len(terms)
-    return Polynomial([str(name) for name in names], terms)
+    return Polynomial(names, terms)
 
 
 def _newton(start: int, values: Sequence[Fraction]) -> list[Fraction]:

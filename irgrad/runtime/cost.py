@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from irgrad.autodiff.graphs import pushforward
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.lower import Argument, Signature, signature_of
+from irgrad.inspect import linalg_cost  # noqa: F401 -- registers its rules
 from irgrad.inspect.cost import Count, count
 from irgrad.inspect.polynomial import fit
 from irgrad.ir.graph import Graph, Node, Value
@@ -35,7 +36,7 @@ class Cost(NamedTuple):
     differences: Count
 
     def __str__(self) -> str:
-        rows = [("", "operations", "x function", "bytes", *self._titles())]
+        rows = [("", *self.titles())]
         rows += [(WAYS[way], *row) for way, row in self.rows().items()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(
@@ -46,21 +47,25 @@ class Cost(NamedTuple):
             for row in rows
         )
 
-    def _titles(self) -> tuple[str, ...]:
-        return ("operations are",) if self.function.operations_formula is not None else ()
+    def titles(self) -> tuple[str, ...]:
+        """The heads of the table's columns, but that of the names."""
+        known = any(count.operations_formula is not None for count in self)
+        return ("operations", "x function", "bytes", *(["operations are"] if known else []))
 
     def rows(self) -> dict[str, tuple[str, ...]]:
-        """The cells of a table: operations, ratio to the function's, bytes, formula if any."""
+        """The cells of the table: operations, ratio to the function's, bytes, the formula."""
         base = self.function.operations
-        return {
-            way: (
+        table: dict[str, tuple[str, ...]] = {}
+        for way, counted in self._asdict().items():
+            formula = counted.operations_formula
+            cells = (
                 f"{counted.operations:,}",
                 f"{counted.operations / base:.1f}" if base else "",
                 f"{counted.bytes:,}",
-                *([str(counted.operations_formula)] if counted.operations_formula else []),
+                "no polynomial" if formula is None else str(formula),
             )
-            for way, counted in self._asdict().items()
-        }
+            table[way] = cells[: len(self.titles())]
+        return table
 
 
 def cost(
@@ -109,11 +114,7 @@ def cost(
         error.message = f"sizes {given}: at other sizes the function fails: {error.message}"
         error.hint = "pass every array that has these sizes as an argument"
         raise
-    pairs = (
-        [(None, None)] * 4
-        if formulas is None
-        else list(zip(formulas[::2], formulas[1::2], strict=True))
-    )
+    pairs = zip(formulas[::2], formulas[1::2], strict=True)
     return Cost(*(Count(*c[:2], *pair) for c, pair in zip(found, pairs, strict=True)))
 
 
