@@ -43,9 +43,12 @@ class Loop(NamedTuple):
 
 
 def ufunc_of(name: str) -> np.ufunc | None:
-    """The ufunc of an elementwise operation."""
+    """The ufunc of an elementwise operation; None where an op from outside has a function that only
+    stands for one.
+    """
     op = REGISTRY.get(name)
-    return op.ufunc if isinstance(op, Elementwise) else None
+    ufunc = op.ufunc if isinstance(op, Elementwise) else None
+    return ufunc if isinstance(ufunc, np.ufunc) else None
 
 
 @cache
