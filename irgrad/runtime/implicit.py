@@ -16,9 +16,10 @@ from irgrad.errors import ArgumentError, DTypeError, OptionError, ShapeError
 from irgrad.frontend.lower import Argument, classify, lower, signature_of
 from irgrad.frontend.promote import any_traced, convert_to, innermost, lift
 from irgrad.frontend.pytree import flatten, unflatten
-from irgrad.frontend.site import defined_at
+from irgrad.frontend.site import call_site, defined_at
 from irgrad.ir.builder import substitute
 from irgrad.ir.graph import Graph, constant_value
+from irgrad.ir.op import Op
 from irgrad.ir.types import ArrayType
 from irgrad.ops import solvers as _solvers
 from irgrad.ops.base import bind
@@ -113,6 +114,14 @@ def _problem(
     return _Problem(region, tuple(operands))
 
 
+def _solved(op: Op, problem: _Problem) -> Any:
+    """The solution: computed at once, or a node on the user's line where an operand is traced."""
+    if not any_traced(problem.operands):
+        return bind(op, *problem.operands)
+    with innermost(problem.operands).emitting(call_site().location, None):
+        return bind(op, *problem.operands)
+
+
 def _matching(name: str, f: Any, unknown: Unknown) -> Callable[[Any], Any]:
     """The result of f as a vector like the unknown's."""
 
@@ -188,9 +197,8 @@ def root(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "hybr") -
     function = differentiable(f)
     unknown = _real("root", unknown_of("root", x0))
     problem = _problem(function, unknown, _tuple(args), _matching("root", function, unknown))
-    return unknown.build(
-        bind(SolveRoot(problem.region, _named(solver, ROOT_SOLVERS)), *problem.operands)
-    )
+    op = SolveRoot(problem.region, _named(solver, ROOT_SOLVERS))
+    return unknown.build(_solved(op, problem))
 
 
 def fixed_point(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "iterate") -> Any:
@@ -213,7 +221,7 @@ def fixed_point(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "i
 
     problem = _problem(change, unknown, _tuple(args), lambda result: result)
     name = _named(solver, ("iterate", *ROOT_SOLVERS))
-    return unknown.build(bind(SolveRoot(problem.region, name), *problem.operands))
+    return unknown.build(_solved(SolveRoot(problem.region, name), problem))
 
 
 def minimize_argmin(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "BFGS") -> Any:
@@ -240,7 +248,7 @@ def minimize_argmin(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any 
     slope = _calculus.Regions().cotangent(problem.region, (0,))
     gradient = _of_one(slope, unknown.vector.dtype)
     op = SolveMinimum(problem.region, gradient, _named(solver, MINIMISERS))
-    return unknown.build(bind(op, *problem.operands))
+    return unknown.build(_solved(op, problem))
 
 
 def _of_one(slope: Graph, dtype: Any) -> Graph:
@@ -272,7 +280,7 @@ def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: str
     problem = _problem(
         function, unknown, _tuple(args), _matching("linear_solve", function, unknown)
     )
-    return unknown.build(bind(SolveLinear(problem.region, solver), *problem.operands))
+    return unknown.build(_solved(SolveLinear(problem.region, solver), problem))
 
 
 def _real(name: str, unknown: Unknown) -> Unknown:
