@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from irgrad.autodiff.batch import batch
+from irgrad.autodiff.calls import settled, with_residuals
 from irgrad.autodiff.colouring import Colouring, columns_apart, readable, star
 from irgrad.autodiff.graphs import pullback, pushforward
 from irgrad.frontend.tracer import Tracer
@@ -30,12 +31,12 @@ from irgrad.ops.index import gather
 from irgrad.ops.linear import broadcast_to, reshape
 from irgrad.ops.shape import Concatenate, slice_axis
 
-MODES = ("fwd", "rev")
+MODES = ("forward", "reverse")
 
 
 class Compression(NamedTuple):
-    """How a sparse matrix is evaluated: along the sums of columns ("fwd") or rows ("rev") of a
-    colour, and where in the flattened products its entries stand, in CSR order.
+    """How a sparse matrix is evaluated: along the sums of columns ("forward") or rows ("reverse")
+    of a colour, and where in the flattened products its entries stand, in CSR order.
     """
 
     mode: str
@@ -51,9 +52,9 @@ def compression(pattern: Any, mode: str | None, symmetric: bool) -> Compression:
     if symmetric:
         colouring = star(pattern)
         colours, at = readable(pattern, colouring)
-        return Compression("fwd", colouring, colours * pattern.shape[1] + at)
+        return Compression("forward", colouring, colours * pattern.shape[1] + at)
     mode, colouring = _chosen(pattern, mode)
-    if mode == "fwd":
+    if mode == "forward":
         places = colouring.colours[pattern.indices] * pattern.shape[0] + rows
     else:
         places = colouring.colours[rows] * pattern.shape[1] + pattern.indices
@@ -62,7 +63,7 @@ def compression(pattern: Any, mode: str | None, symmetric: bool) -> Compression:
 
 def _chosen(pattern: Any, mode: str | None) -> tuple[str, Colouring]:
     """The side with fewer colours; one that cannot win, by its fullest line, is not coloured."""
-    sides = {"fwd": pattern, "rev": sp.csr_array(pattern.T)}
+    sides = {"forward": pattern, "reverse": sp.csr_array(pattern.T)}
     if mode is not None:
         return mode, columns_apart(sides[mode])
     least = {key: int(np.diff(side.indptr).max(initial=0)) for key, side in sides.items()}
@@ -78,8 +79,8 @@ def _chosen(pattern: Any, mode: str | None) -> tuple[str, Colouring]:
 @paused_gc()
 def compressed(graph: Graph, wrt: Sequence[Value], how: Compression) -> Graph:
     """The graph of the entries of the Jacobian of all outputs of `graph` to `wrt`."""
-    forward = how.mode == "fwd"
-    joint = pushforward(graph, wrt) if forward else pullback(graph, wrt)
+    forward = how.mode == "forward"
+    joint = pushforward(graph, wrt) if forward else _pulled_back(graph, wrt)
     names = joint.output_names[len(graph.outputs) :]
     joint = joint.replace(
         outputs=dict(zip(names, joint.outputs[len(graph.outputs) :], strict=True))
@@ -104,6 +105,12 @@ def compressed(graph: Graph, wrt: Sequence[Value], how: Compression) -> Graph:
     entries = gather(reshape(flat, (flat.size,)), (0,), (places,))
     outputs = {"entries": builder.lift(entries)}
     return Graph(graph.name, builder.inputs, builder.nodes, outputs, graph.captured + 2)
+
+
+def _pulled_back(graph: Graph, wrt: Sequence[Value]) -> Graph:
+    """The pullback, by the rules of the calls in the graph."""
+    ready, places = with_residuals(graph)
+    return settled(pullback(ready, [places.get(value, value) for value in wrt]))
 
 
 def seeds_of(colours: Any, types: Sequence[ArrayType]) -> list[Any]:

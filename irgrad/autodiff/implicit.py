@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from irgrad.autodiff.batch import batch
+from irgrad.autodiff.calls import settled, with_residuals
 from irgrad.autodiff.graphs import pullback, pushforward
 from irgrad.ir.evaluate import evaluate
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.op import Array
 from irgrad.ops.implicit import CALCULUS
-from irgrad.passes.pipeline import optimise
+from irgrad.passes.pipeline import KEEPING_CALLS, optimise
 
 
 def _kept(region: Graph, key: Any, make: Callable[[], Graph]) -> Graph:
@@ -28,7 +29,15 @@ def _kept(region: Graph, key: Any, make: Callable[[], Graph]) -> Graph:
 def _graph(name: str, inputs: Sequence[Value], joint: Graph, first: int) -> Graph:
     """The later outputs of `joint`, as a region of its own with these inputs."""
     outputs = list(zip(joint.output_names, joint.outputs, strict=True))[first:]
-    return optimise(Graph(name, inputs, joint.nodes, dict(outputs)))
+    region = Graph(name, inputs, joint.nodes, dict(outputs))
+    return optimise(region, KEEPING_CALLS)
+
+
+def _pulled_back(region: Graph, slots: Sequence[int] = (0,)) -> Graph:
+    """The pullback to some inputs, by the rules of the calls in the region."""
+    ready, places = with_residuals(region)
+    wrt = [region.inputs[k] for k in slots]
+    return settled(pullback(ready, [places.get(value, value) for value in wrt]))
 
 
 class Regions:
@@ -47,7 +56,7 @@ class Regions:
         """(inputs, cotangent of the output) -> cotangents of those in `slots`."""
 
         def make() -> Graph:
-            joint = pullback(region, [region.inputs[k] for k in slots])
+            joint = _pulled_back(region, slots)
             return _graph(f"{region.name}_cotangent", joint.inputs, joint, 1)
 
         return _kept(region, ("cotangent", slots), make)
@@ -56,7 +65,7 @@ class Regions:
         """(v, inputs) -> J v or J^T v, with J the derivative to the first input."""
 
         def make() -> Graph:
-            joint = (pullback if transposed else pushforward)(region, [region.inputs[0]])
+            joint = _pulled_back(region) if transposed else pushforward(region, [region.inputs[0]])
             inputs = [joint.inputs[-1], *joint.inputs[:-1]]
             return _graph(f"{region.name}_{'vjp' if transposed else 'jvp'}", inputs, joint, 1)
 
@@ -66,7 +75,7 @@ class Regions:
         """(y, parameters) -> A^T y, for a product (x, parameters) -> A x."""
 
         def make() -> Graph:
-            joint = pullback(product, [product.inputs[0]])
+            joint = _pulled_back(product)
             inputs = [joint.inputs[-1], *joint.inputs[1:-1]]
             return _graph(f"{product.name}_transposed", inputs, joint, 1)
 

@@ -18,9 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from irgrad.autodiff.calls import Checkpoint
+from irgrad.ir.builder import substitute
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.op import Array, Op
 from irgrad.ir.types import Shape, is_inexact, keep_axes
+from irgrad.ops.call import Barrier, Call
 from irgrad.ops.cast import Astype, Conjugate, Imag, Real
 from irgrad.ops.contract import Contract, split_spec
 from irgrad.ops.elementwise import Elementwise
@@ -148,6 +151,9 @@ class _Walk:
         if all(pattern is None for pattern in context.patterns):
             self._evaluate(node)
             return
+        if isinstance(node.op, Call) and isinstance(node.op.rule, Checkpoint | None):
+            self._enter(node)
+            return
         smooth = [value for value in node.outputs if is_inexact(value.type.dtype)]
         found = _rule_of(type(node.op))
         if found is None or len(node.types) > 1:
@@ -158,6 +164,22 @@ class _Walk:
             pattern = found(context)
             if pattern is not None:
                 self.patterns[smooth[0]] = pattern
+
+    def _enter(self, node: Node) -> None:
+        """The patterns of what a call computes by its body."""
+        body: Graph = node.op.parameters["body"]
+        nodes: list[Node] = []
+        results = substitute(body, node.operands, nodes.append)
+        for inner in nodes:
+            self.visit(inner)
+        for value, result in zip(node.outputs, results, strict=True):
+            if result in self.patterns:
+                self.patterns[value] = self.patterns[result]
+            if result in self.numbers:
+                self.numbers[value], self.sources[value] = (
+                    self.numbers[result],
+                    self.sources[result],
+                )
 
     def _evaluate(self, node: Node) -> None:
         operands = [
@@ -229,7 +251,7 @@ def _elementwise(at: Context) -> Rows | None:
     )
 
 
-@rule(Reshape, Astype, Real, Imag, Conjugate)
+@rule(Reshape, Astype, Real, Imag, Conjugate, Barrier)
 def _same(at: Context) -> Rows | None:
     return at.patterns[0]
 

@@ -58,6 +58,9 @@ assert PIPELINE.index("cse") < PIPELINE.index("contract"), "single uses are know
 assert PIPELINE[0] == "inline", "no other pass looks into calls"
 assert PIPELINE[-1] == "dce", "rules leave dead nodes"
 
+KEEPING_CALLS: tuple[str, ...] = tuple(name for name in PIPELINE if name != "inline")
+"""For a graph that is yet to be differentiated: inlined, a call has lost its rule."""
+
 
 class Stage(NamedTuple):
     """What one pass did."""

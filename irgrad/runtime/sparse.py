@@ -24,7 +24,7 @@ from irgrad.frontend.pytree import LEAF
 from irgrad.inspect.pattern import pattern_svg, pattern_text
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.op import Array
-from irgrad.passes.pipeline import optimise
+from irgrad.passes.pipeline import KEEPING_CALLS, optimise
 from irgrad.runtime.backend import default_backend
 from irgrad.runtime.compiled import Program, flat_key
 from irgrad.runtime.remember import kept
@@ -42,9 +42,9 @@ class DenseWarning(UserWarning):
 class Sparsity:
     """The pattern of a Jacobian or Hessian, and how its entries are computed.
 
-    `matrix` is a boolean `scipy.sparse.csr_array`; `colours` gives each column (`mode` "fwd") or
-    row ("rev") a colour, `number` is how many there are: so many directional derivatives make
-    all entries. Printed, it is a picture; a notebook shows it as SVG."""
+    `matrix` is a boolean `scipy.sparse.csr_array`; `colours` gives each column (`mode` "forward")
+    or row ("reverse") a colour, `number` is how many there are: so many directional derivatives
+    make all entries. Printed, it is a picture; a notebook shows it as SVG."""
 
     def __init__(self, matrix: Any, how: Compression, symmetric: bool) -> None:
         self.matrix = matrix
@@ -70,12 +70,12 @@ class Sparsity:
 
     def to_svg(self) -> str:
         """A picture, each column (or row) in the hue of its colour."""
-        return pattern_svg(self.matrix, self.colours, by_row=self.mode == "rev")
+        return pattern_svg(self.matrix, self.colours, by_row=self.mode == "reverse")
 
     _repr_svg_ = to_svg
 
     def __repr__(self) -> str:
-        side = "rows" if self.mode == "rev" else "columns"
+        side = "rows" if self.mode == "reverse" else "columns"
         return (
             f"<Sparsity {self.shape[0]} x {self.shape[1]}, {self.nnz} entries, "
             f"{self.number} colours of {side}>"
@@ -211,7 +211,7 @@ class SparseDerivative:
         for argnum in argnums:
             arguments.check(argnum, False)
         lowered = lower_target(self._target, signature)
-        lowered = lowered._replace(graph=optimise(lowered.graph))
+        lowered = lowered._replace(graph=optimise(lowered.graph, KEEPING_CALLS))
         wrt = [value for argnum in argnums for value in arguments.select(argnum, lowered).values]
         if not lowered.graph.outputs:
             raise ArgumentError(f"{self._name} returns no array")
@@ -253,8 +253,8 @@ def sparse_jacobian(f: Any, argnums: Argnums = 0, *, mode: str | None = None) ->
     A row for each element of the result (all leaves flattened, one after the other), a column for
     each element of the arguments that `argnums` names. The pattern is read off the graph: it holds
     for all values of float arguments, entries that happen to be zero included. Columns that meet in
-    no row are evaluated together, in one compiled call; `mode` "fwd" colours columns, "rev" rows,
-    and None takes the side with fewer colours.
+    no row are evaluated together, in one compiled call; `mode` "forward" colours columns, "reverse"
+    rows, and None takes the side with fewer colours.
 
     `J.sparsity(*args)` shows pattern and colouring. A pattern that is nearly dense is computed as
     the dense matrix would be, with a `DenseWarning`.
@@ -274,7 +274,7 @@ def sparse_jacobian(f: Any, argnums: Argnums = 0, *, mode: str | None = None) ->
     +---+
     """
     if mode is not None and mode not in MODES:
-        raise ArgumentError(f"mode must be 'fwd', 'rev' or None, got {mode!r}")
+        raise ArgumentError(f"mode must be 'forward', 'reverse' or None, got {mode!r}")
     return SparseDerivative(differentiable(f), _checked(argnums), mode, False)
 
 

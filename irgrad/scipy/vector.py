@@ -13,11 +13,10 @@ from irgrad.errors import ArgumentError, DTypeError
 from irgrad.frontend.pytree import flatten, subtrees
 from irgrad.runtime.compiled import Compiled
 from irgrad.runtime.implicit import Unknown, raveled, unknown_of
-from irgrad.runtime.linearize import jvp, vjp
+from irgrad.runtime.jacobian import hessian, hvp, jacobian
 from irgrad.runtime.remember import kept
 from irgrad.runtime.sparse import SparseDerivative, sparse_hessian, sparse_jacobian
-from irgrad.runtime.transforms import differentiable, grad, value_and_grad
-from irgrad.runtime.vmap import vmap
+from irgrad.runtime.transforms import differentiable, value_and_grad
 
 SPARSE_FROM = 100
 """Unknowns from which a sparse matrix can be worth its overhead."""
@@ -41,32 +40,23 @@ class Vectorised:
         self.first = first
         self.value = Compiled(flat)
         self.value_and_gradient = Compiled(value_and_grad(flat, first))
-        self._slope = grad(flat, first)
+        self._product = Compiled(hvp(flat, first))
+        self.dense_hessian = Compiled(hessian(flat, first))
 
-        def along(v: Any, *args: Any) -> Any:
-            return _pushed(self._slope, args, first, v)
+        def several(*args: Any) -> Any:
+            return np.atleast_1d(flat(*args))
 
-        def columns(*args: Any) -> Any:
-            return _columns(flat, args, first)
+        def total(weights: Any, *args: Any) -> Any:
+            return np.sum(weights * several(*args))
 
-        def hessian(*args: Any) -> Any:
-            return _columns(self._slope, args, first)
-
-        def combined_hessian(weights: Any, *args: Any) -> Any:
-            def total(*inner: Any) -> Any:
-                return np.sum(weights * np.atleast_1d(flat(*inner)))
-
-            return _columns(grad(total, first), args, first)
-
-        self._along, self.dense_jacobian = Compiled(along), Compiled(columns)
-        self.dense_hessian = Compiled(hessian)
-        self.combined_hessian = Compiled(combined_hessian)
+        self.dense_jacobian = Compiled(jacobian(several, first))
+        self.combined_hessian = Compiled(hessian(total, first + 1))
         self.jacobian: SparseDerivative = sparse_jacobian(flat, first)
         self.hessian: SparseDerivative = sparse_hessian(flat, first)
 
     def product(self, x: Any, v: Any, *args: Any) -> Any:
         """The Hessian times v."""
-        return self._along(np.asarray(v, float).reshape(x.shape), x, *args)
+        return self._product(x, *args, np.asarray(v, float).reshape(x.shape))
 
     def jacobian_pays(self, args: tuple[Any, ...]) -> bool:
         """Whether a sparse Jacobian is worth it at these arguments."""
@@ -82,30 +72,6 @@ def _pays(derivative: SparseDerivative, args: tuple[Any, ...], first: int) -> bo
         return False
     found = derivative.sparsity(*args, quietly=True)
     return 4 * found.number <= min(found.shape)
-
-
-def _pushed(f: Any, args: tuple[Any, ...], first: int, v: Any) -> Any:
-    """The derivative of f along v in one argument."""
-
-    def of_one(x: Any) -> Any:
-        return f(*args[:first], x, *args[first + 1 :])
-
-    return jvp(of_one, (args[first],), (v,))[1]
-
-
-def _columns(f: Any, args: tuple[Any, ...], first: int) -> Any:
-    """The dense Jacobian: a pushforward along each unit vector, or a pullback, whichever are
-    fewer.
-    """
-
-    def of_one(x: Any) -> Any:
-        return np.atleast_1d(f(*args[:first], x, *args[first + 1 :]))
-
-    x = args[first]
-    y, pull = vjp(of_one, x)
-    if y.shape[0] < x.shape[0]:
-        return vmap(lambda u: pull(u)[0])(np.eye(y.shape[0]))
-    return np.transpose(vmap(lambda v: jvp(of_one, (x,), (v,))[1])(np.eye(x.shape[0])))
 
 
 def vectorised(name: str, f: Any, x0: Any, first: int = 0) -> tuple[Vectorised, Unknown]:

@@ -175,3 +175,15 @@ def test_errors() -> None:
         irgrad.root(lambda x: x, "here")
     with pytest.raises(np.linalg.LinAlgError):
         irgrad.grad(lambda a: irgrad.root(lambda x: x**3 - a, 0.0))(0.0)
+
+
+def test_a_custom_derivative_inside_an_equation() -> None:
+    @irgrad.custom_vjp
+    def cube(x: Any) -> Any:
+        return np.round(x, 30) ** 3
+
+    cube.defvjp(lambda x: (x**3, x), lambda x, y_bar: (3 * x**2 * y_bar,))
+    found = irgrad.grad(lambda a: irgrad.root(lambda x, a: x - a + 0 * a, a, (a,)) ** 2)(3.0)
+    assert found == 6.0
+    derivative = irgrad.grad(lambda a: irgrad.root(lambda x: x - cube(a), a, solver="lm"))(2.0)
+    np.testing.assert_allclose(derivative, 12.0)

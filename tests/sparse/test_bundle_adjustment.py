@@ -36,7 +36,7 @@ def test_pattern_and_values() -> None:
     assert got.shape == (3 * p, 11 * n + 3 * m + p)
     # the suite stores blocks of 31 entries; in each, a principal point moves one coordinate only
     assert got.nnz == pattern.nnz == 29 * p
-    assert pattern.mode == "fwd" and pattern.number == 14
+    assert pattern.mode == "forward" and pattern.number == 14
     for i in range(p):
         camera, point = 11 * (i % n), 11 * n + 3 * (i % m)
         columns = [*range(camera, camera + 11), *range(point, point + 3), 11 * n + 3 * m + i]

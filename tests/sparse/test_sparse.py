@@ -30,7 +30,7 @@ def energy(x: Any) -> Any:
 
 
 @pytest.mark.parametrize("backend", irgrad.backends())
-@pytest.mark.parametrize("mode", [None, "fwd", "rev"])
+@pytest.mark.parametrize("mode", [None, "forward", "reverse"])
 def test_jacobian(backend: str, mode: str | None) -> None:
     with irgrad.use_backend(backend):
         got = irgrad.sparse_jacobian(chain, mode=mode)(X)
@@ -51,7 +51,7 @@ def test_rows_are_coloured_where_they_are_fewer() -> None:
         return np.stack([np.sum(x[:6] ** 2), np.prod(x[6:])])
 
     jacobian = irgrad.sparse_jacobian(f)
-    assert jacobian.sparsity(X).mode == "rev" and jacobian.sparsity(X).number == 1
+    assert jacobian.sparsity(X).mode == "reverse" and jacobian.sparsity(X).number == 1
     np.testing.assert_allclose(jacobian(X).toarray(), dense(f, X))
 
 
@@ -161,3 +161,20 @@ def test_errors() -> None:
         irgrad.sparse_hessian(chain)(X)
     with pytest.raises(ArgumentError, match="no array"):
         irgrad.sparse_jacobian(lambda x: 3)(X)
+
+
+def test_rules_of_calls_are_kept_and_checkpoints_seen_through() -> None:
+    @irgrad.custom_jvp
+    def twisted(x: Any) -> Any:
+        return x * 1.0
+
+    @twisted.defjvp
+    def _(primals: Any, tangents: Any) -> Any:
+        return primals[0] * 1.0, 3 * tangents[0]
+
+    got = irgrad.sparse_jacobian(lambda x: twisted(x[:3]))(X).toarray()
+    np.testing.assert_allclose(got, 3 * np.eye(3, 12))
+    inside = irgrad.checkpoint(lambda x: np.sin(x) * x)
+    jacobian = irgrad.sparse_jacobian(lambda x: inside(x) + x[::-1])
+    assert jacobian.sparsity(X).nnz == 24
+    np.testing.assert_allclose(jacobian(X).toarray(), dense(lambda x: np.sin(x) * x + x[::-1], X))
