@@ -32,6 +32,7 @@ class Process:
         self.cache, self.log = folder / "cache" / system, folder / f"{system}.log"
         self.cache.mkdir(parents=True, exist_ok=True)
         self.child: int | None = None
+        self.serial = 0
         self.facts = self._start()
 
     def _start(self) -> dict[str, Any]:
@@ -45,7 +46,7 @@ class Process:
                 stderr=log,
                 bufsize=0,
             )
-        return self._answer(120)
+        return self._answer(120, None)
 
     def open(self, workload: str | None, size: str | None, fresh: bool) -> None:
         """Fork for one row, after emptying the cache if `fresh`."""
@@ -53,13 +54,20 @@ class Process:
             self._start()
         if fresh:
             forget(self.cache)
-        self._send({"workload": workload, "size": size})
-        self.child = self._answer(10)["pid"]
+        self.serial += 1
+        self._send({"open": self.serial, "workload": workload, "size": size})
+        answer = self._answer(30, self.serial)
+        if "pid" not in answer:
+            raise Trouble("crashed", "it died before it began")
+        self.child = answer["pid"]
 
     def ask(self, command: str, limit: float, **details: Any) -> dict[str, Any]:
         """The answer of the fork, or `Trouble`."""
+        if self.child is None:
+            raise Trouble("crashed", "it is not running")
         self._send({command: details})
-        answer = self._answer(limit)
+        answer = self._answer(limit, self.serial)
+        answer.pop("serial")
         for kind in ("none", "unsupported", "error"):
             if kind in answer:
                 raise Trouble(kind, answer[kind])
@@ -73,7 +81,7 @@ class Process:
         if self.child is not None:
             try:
                 self._send({"close": {}})
-                self._answer(10)
+                self._answer(30, self.serial)
             except Trouble:
                 self.stop()
             self.child = None
@@ -93,31 +101,30 @@ class Process:
         assert self.process.stdin
         try:
             self.process.stdin.write((json.dumps(message) + "\n").encode())
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ended, or stopped from here
             raise Trouble("crashed", str(error)) from error
 
-    def _answer(self, limit: float) -> dict[str, Any]:
+    def _answer(self, limit: float, serial: int | None) -> dict[str, Any]:
+        """The next answer with this serial number; older ones came too late for who asked."""
         output = self.process.stdout
         assert output
-        ready, _, _ = select.select([output], [], [], limit)
-        if not ready:
-            self._interrupt()
-            raise Trouble("overran", f"no result in {limit:.0f} s")
-        line = output.readline()
-        if not line:
-            raise Trouble("crashed", "the process ended")
-        return json.loads(line)
+        while select.select([output], [], [], limit)[0]:
+            line = output.readline()
+            if not line:
+                raise Trouble("crashed", "the process ended")
+            answer = json.loads(line)
+            if answer.get("serial") == serial:
+                return answer
+        self._interrupt()
+        raise Trouble("overran", f"no result in {limit:.0f} s")
 
     def _interrupt(self) -> None:
-        """Kill what does not answer; the worker itself lives on if only its fork hung."""
-        child, self.child = self.child, None
-        if child is not None:
-            _kill(child)
-            output = self.process.stdout
-            if output and select.select([output], [], [], 10)[0]:
-                output.readline()
-                return
-        self.stop()
+        """Kill what does not answer: the fork, after which the worker takes a next one."""
+        if self.child is None:
+            self.stop()
+        else:
+            _kill(self.child)
+            self.child = None
 
 
 def _kill(pid: int) -> None:

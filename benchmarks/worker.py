@@ -2,7 +2,8 @@
 
     python -m benchmarks.worker SYSTEM
 
-It reads a JSON object a line and answers each with one. The fork has just what a fresh process has
+It reads a JSON object a line and answers each with one, which repeats the serial number that came
+with "open". The fork has just what a fresh process has
 after its imports, so that the time to the first result is that of a new process without them; and
 what a workload leaves behind in memory goes with it. Between "open" and "close" the fork answers
 and its parent waits for it to end, in whatever way."""
@@ -40,12 +41,16 @@ def main(name: str) -> None:
     gc.collect()
     gc.freeze()  # so that the collector does not write to pages that forks share
     while line := requests.readline():
+        request = json.loads(line)
+        if "open" not in request:  # meant for a fork that died before it could read it
+            continue
         pid = os.fork()
         if pid == 0:
-            Case(system, json.loads(line)).serve(requests, answers)
+            Case(system, request, answers).serve(requests)
             os._exit(0)
         _, status = os.waitpid(pid, 0)
-        _say(answers, {"closed": os.waitstatus_to_exitcode(status)})
+        code = os.waitstatus_to_exitcode(status)
+        _say(answers, {"closed": code, "serial": request["open"]})
 
 
 def start(name: str) -> Any:
@@ -62,24 +67,24 @@ def start(name: str) -> Any:
 class Case:
     """A system at work on one size of one workload, in a process of its own."""
 
-    def __init__(self, system: Any, request: Message) -> None:
-        self.system, self.request = system, request
+    def __init__(self, system: Any, request: Message, answers: TextIO) -> None:
+        self.system, self.request, self.answers = system, request, answers
         self.calls: dict[str, Callable[[], Any]] = {}
         self.counts: dict[str, int] = {}
 
-    def serve(self, requests: TextIO, answers: TextIO) -> None:
+    def serve(self, requests: TextIO) -> None:
         """Answer until "close" or the end of the input."""
-        _say(answers, {"pid": os.getpid()})
+        self._say({"pid": os.getpid()})
         while line := requests.readline():
             request = json.loads(line)
             if "close" in request:
                 return
             (command, details), *_ = request.items()
             try:
-                _say(answers, getattr(self, command)(**details))
+                self._say(getattr(self, command)(**details))
             except Exception as error:
                 traceback.print_exc()
-                _say(answers, {self._kind(error): _summary(error)})
+                self._say({self._kind(error): _summary(error)})
 
     def first(self, save: str) -> Message:
         """Build the gradient and call it once; save what it gives."""
@@ -125,6 +130,9 @@ class Case:
             count = max(2 * count, int(count * seconds / max(taken, 1e-9)))
         self.counts[call] = max(1, int(count * seconds / taken))
         return {"seconds": taken / count}
+
+    def _say(self, message: Message) -> None:
+        _say(self.answers, {**message, "serial": self.request["open"]})
 
     def _kind(self, error: Exception) -> str:
         if type(error).__name__ == "NoProgram":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import xml.etree.ElementTree
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from benchmarks import workload
 from benchmarks.analysis import analysis
 from benchmarks.measure import Options, Run
 from benchmarks.picture import picture
+from benchmarks.process import Process, Trouble
 from benchmarks.reference import CLOSE, EQUAL, Reference
 from benchmarks.results import Outcome, Results, Row
 from benchmarks.systems import start
@@ -77,6 +80,28 @@ def test_a_run_with_a_system_that_fails(monkeypatch: pytest.MonkeyPatch) -> None
     assert "assignment" in outcomes["irgrad-numpy"].detail
     assert outcomes["numpy"].problem == "-" and outcomes["numpy"].function
     assert all(process.process.poll() is not None for process in run.processes.values())
+
+
+def test_a_worker_survives_what_takes_too_long_and_what_dies(tmp_path: Path) -> None:
+    process = Process("irgrad-numpy", tmp_path, threads=1)
+    try:
+        process.open("scan_3x3", "10,000 steps", fresh=True)
+        with pytest.raises(Trouble, match="no result"):
+            process.ask("first", 0.01, save="")
+        process.open("rosenbrock", "n = 2", fresh=True)
+        assert process.child is not None
+        os.kill(process.child, signal.SIGKILL)
+        with pytest.raises(Trouble, match="ended by signal 9"):
+            process.ask("first", 60, save="")
+        process.open("rosenbrock", "n = 2", fresh=True)
+        assert process.ask("first", 60, save="")["first"] > 0
+        process.close()
+        process.stop()
+        process.open("rosenbrock", "n = 2", fresh=True)
+        with pytest.raises(Trouble, match="KeyError"):  # in a new process nothing is prepared
+            process.ask("round", 60, call="gradient", seconds=0.001)
+    finally:
+        process.stop()
 
 
 @pytest.fixture
