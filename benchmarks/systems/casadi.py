@@ -41,6 +41,7 @@ class Casadi:
     def gradient(self, work: Workload, arguments: Arguments) -> Call:
         inputs, value = self._traced(work, arguments)
         gradients = [casadi.gradient(value, inputs[i]) for i in work.argnums]
+        self.shapes = [(), *(arguments[i].shape for i in work.argnums)]
         return self._call(inputs, [value, *gradients], arguments)
 
     def function(self, work: Workload, arguments: Arguments) -> Call:
@@ -58,8 +59,8 @@ class Casadi:
         return functools.partial(f.call, [casadi.DM(a) for a in arrays(arguments)])
 
     def arrays(self, result: Any) -> list[Any]:
-        value, *gradients = [matrix.full() for matrix in result]
-        return [value[0, 0], *(g[:, 0] if g.shape[1] == 1 else g for g in gradients)]
+        pairs = zip(result, self.shapes, strict=True)
+        return [matrix.full().reshape(shape) for matrix, shape in pairs]
 
 
 def start(name: str) -> Casadi:

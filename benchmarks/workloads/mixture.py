@@ -6,6 +6,7 @@ F = sum_i LSE_k beta_ik - n (d/2 log 2 pi + LSE alpha) + prior, Wishart's with g
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -44,7 +45,7 @@ def function(np: Any, alpha: Any, mu: Any, q: Any, lower: Any, x: Any) -> Any:
 
 def casadi(np: Any, alpha: Any, mu: Any, q: Any, lower: Any, x: Any) -> Any:
     """One component at a time; a triangle is a sparsity pattern."""
-    from casadi import DM, diag, horzcat, mmax, repmat, sparsify, sum2, sumsqr
+    from casadi import DM, diag, fmax, horzcat, mmax, repmat, sparsify, sum2, sumsqr
 
     (n, d), k = x.shape, alpha.shape[0]
     pattern = sparsify(DM(places(d))).sparsity()
@@ -54,8 +55,8 @@ def casadi(np: Any, alpha: Any, mu: Any, q: Any, lower: Any, x: Any) -> Any:
         scaled = (x - repmat(mu[i, :], n, 1)) @ Q.T
         columns.append(alpha[i] + np.sum(q[i, :]) - 0.5 * sum2(scaled**2))
     beta = horzcat(*columns)
-    top, high = mmax(beta), mmax(alpha)
-    likelihood = np.sum(np.log(sum2(np.exp(beta - top))) + top)
+    top, high = functools.reduce(fmax, columns), mmax(alpha)
+    likelihood = np.sum(np.log(sum2(np.exp(beta - repmat(top, 1, k)))) + top)
     likelihood -= n * (np.log(np.sum(np.exp(alpha - high))) + high)
     return likelihood - 0.5 * (sumsqr(np.exp(q)) + sumsqr(lower)) + constant(n, d, k)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
@@ -31,14 +32,15 @@ def torch(np: Any, W1: Any, b1: Any, W2: Any, b2: Any, W3: Any, b3: Any, X: Any,
 
 def casadi(np: Any, W1: Any, b1: Any, W2: Any, b2: Any, W3: Any, b3: Any, X: Any, Y: Any) -> Any:
     """Rows are repeated by hand: CasADi does not broadcast."""
-    from casadi import mmax, repmat, sum2
+    from casadi import fmax, horzsplit, repmat, sum2
 
     n = X.shape[0]
     h = np.relu(X @ W1 + repmat(b1.T, n, 1))
     h = np.relu(h @ W2 + repmat(b2.T, n, 1))
     scores = h @ W3 + repmat(b3.T, n, 1)
-    top = mmax(scores)
-    return np.sum(np.log(sum2(np.exp(scores - top))) + top - sum2(Y * scores)) / n
+    top = functools.reduce(fmax, horzsplit(scores))
+    shifted = np.exp(scores - repmat(top, 1, scores.shape[1]))
+    return np.sum(np.log(sum2(shifted)) + top - sum2(Y * scores)) / n
 
 
 def gradient(
