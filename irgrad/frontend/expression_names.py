@@ -30,7 +30,11 @@ CONSTANTS: dict[str, Any] = {
     "pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan,
     "euler_gamma": float(np.euler_gamma), "newaxis": None, "float32": np.dtype("f4"),
     "float64": np.dtype("f8"), "complex64": np.dtype("c8"), "complex128": np.dtype("c16"),
-    "int32": np.dtype("i4"), "int64": np.dtype("i8"),
+    "int8": np.dtype("i1"), "int16": np.dtype("i2"), "int32": np.dtype("i4"),
+    "int64": np.dtype("i8"), "uint8": np.dtype("u1"), "uint16": np.dtype("u2"),
+    "uint32": np.dtype("u4"), "uint64": np.dtype("u8"), "bool_": np.dtype(bool),
+    "bool": np.dtype(bool), "int": np.dtype(int), "float": np.dtype(float),
+    "complex": np.dtype(complex),
 }  # fmt: skip
 """Names that stand for a value wherever they are not called; no argument can have one."""
 

@@ -91,6 +91,11 @@ def lift_each(*operands: Any) -> list[Any]:
     return [x.builder.wrap(x.builder, x.value) if x.weak else x for x in lifted]
 
 
+def as_weak(result: Any, source: Any) -> Any:
+    """`result` as a Python number where it is made of one, such as `z.real` and `abs(x)`."""
+    return type(result)(result.builder, result.value, weak=True) if source.weak else result
+
+
 def common_dtype(operands: Iterable[Any]) -> DType:
     """NumPy's result type of the operands."""
     examples = [k(0) if isinstance(k, type) else k for k in map(kind, operands)]
@@ -110,6 +115,13 @@ def lift_together(*operands: Any, inexact: bool = False) -> list[Any]:
     if inexact and dtype.kind in "biu":
         dtype = np.dtype(np.float64)
     return [lift(builder, operand, dtype) for operand in operands]
+
+
+def lift_arrays(*operands: Any) -> list[Any]:
+    """The operands as traced arrays of their common dtype, where NumPy takes `np.asarray` of each
+    first: a Python number counts with its own dtype.
+    """
+    return lift_together(*lift_each(*operands))
 
 
 def convert_to(operand: Any, dtype: DType) -> Any:

@@ -13,11 +13,11 @@ import numpy as np
 
 from irgrad.errors import IrgradError, MissingAttribute, TraceError, UnsupportedError
 from irgrad.frontend.asker import asker
-from irgrad.frontend.promote import innermost, kind, lift
+from irgrad.frontend.promote import any_traced, as_weak, innermost, kind, lift
 from irgrad.frontend.site import call_site
 from irgrad.ir.builder import Builder, Traced
 from irgrad.ir.graph import Value
-from irgrad.ir.types import check_plain
+from irgrad.ir.types import check_plain, dtype_argument
 from irgrad.ops.elementwise import UFUNCS, Elementwise
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
@@ -104,6 +104,9 @@ def _inplace(ufunc: np.ufunc) -> Any:
     return entry(method)
 
 
+_power = _operator(np.power)
+
+
 class Tracer(Traced):
     """A traced array: dtype and shape are known, the numbers are not.
 
@@ -183,8 +186,7 @@ class Tracer(Traced):
     __truediv__, __rtruediv__ = _operator(np.divide), _operator(np.divide, True)
     __floordiv__, __rfloordiv__ = _operator(np.floor_divide), _operator(np.floor_divide, True)
     __mod__, __rmod__ = _operator(np.remainder), _operator(np.remainder, True)
-    __divmod__, __rdivmod__ = _operator(np.divmod), _operator(np.divmod, True)
-    __pow__, __rpow__ = _operator(np.power), _operator(np.power, True)
+    __rpow__ = _operator(np.power, True)
     __matmul__, __rmatmul__ = _operator(np.matmul), _operator(np.matmul, True)
     __and__, __rand__ = _operator(np.bitwise_and), _operator(np.bitwise_and, True)
     __or__, __ror__ = _operator(np.bitwise_or), _operator(np.bitwise_or, True)
@@ -203,12 +205,24 @@ class Tracer(Traced):
     __ilshift__, __irshift__ = _inplace(np.left_shift), _inplace(np.right_shift)
 
     @entry
+    def __pow__(self, other: Any) -> Any:
+        if self.dtype == bool and type(other) is int and other == 2 and self.ndim:
+            other = np.int8(2)  # NumPy squares, and of bools as int8
+        return _power(self, other)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
+    @entry
     def __neg__(self) -> Any:
         return call_elementwise(UFUNCS[np.negative], (self,), operator=True)
 
     @entry
     def __abs__(self) -> Any:
-        return call_ufunc(np.absolute, (self,))
+        return as_weak(call_ufunc(np.absolute, (self,)), self)
 
     @entry
     def __invert__(self) -> Any:
@@ -343,6 +357,8 @@ ATTRIBUTES: set[str] = set()
 def call_elementwise(op: Elementwise, operands: tuple[Any, ...], operator: bool = False) -> Tracer:
     """Emit an elementwise op on operands of any kind, promoted as its ufunc would."""
     builder = innermost(operands)
+    if any(isinstance(operand, (list, tuple)) and any_traced(operand) for operand in operands):
+        operands = tuple(lift(builder, x) if isinstance(x, (list, tuple)) else x for x in operands)
     try:
         loop = op.loop(tuple(map(kind, operands)))
     except IrgradError as error:
@@ -396,7 +412,7 @@ def call_ufunc(
     else:
         if dtype is not None:
             builder = innermost(inputs)
-            inputs = tuple(lift(builder, x, np.dtype(dtype)) for x in inputs)
+            inputs = tuple(lift(builder, x, dtype_argument(dtype)) for x in inputs)
         result = call_elementwise(op, inputs)
     return result.astype(dtype) if dtype is not None and result.dtype != dtype else result
 

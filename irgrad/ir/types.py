@@ -79,6 +79,16 @@ class ArrayType(NamedTuple):
         return ArrayType(DTYPES[match[1]], tuple(int(n) for n in match[2].split(",") if n.strip()))
 
 
+def dtype_argument(dtype: Any) -> DType:
+    """The dtype that a `dtype=` argument says; an array is refused, as NumPy refuses it."""
+    if hasattr(dtype, "dtype") and not isinstance(dtype, type):
+        raise DTypeError(
+            "a dtype is expected, got an array or a traced value",
+            hint="write y.dtype, or a dtype such as np.float64",
+        )
+    return check_dtype(np.dtype(dtype))
+
+
 def check_dtype(dtype: DType) -> DType:
     """`dtype` in native byte order if irgrad has it, as the object in `DTYPES`; else a `DTypeError`
     that lists what it has.

@@ -390,7 +390,8 @@ def test_an_order_is_obeyed_or_refused(read: Any, layout: Any) -> None:
 
 
 def test_an_order_of_memory_alone_does_not_matter() -> None:
-    for order in "CFAK":
+    orders: Any = "CFAK"  # NumPy types them as literals
+    for order in orders:
         for x in (array(4), array(1, 5, 1), array(0, 3), np.array(2.0)):
             same_as_numpy(lambda x, o=order: np.ravel(x, o), x)
         x = np.asfortranarray(array(2, 3))

@@ -12,7 +12,7 @@ from irgrad.frontend.numpy_api.shape import element_order, extents, moveaxis
 from irgrad.frontend.promote import lift_each, lift_together
 from irgrad.frontend.sharing import copied, copies
 from irgrad.frontend.tracer import implements, method
-from irgrad.ir.types import check_dtype
+from irgrad.ir.types import dtype_argument
 from irgrad.ops.base import bind
 from irgrad.ops.cast import Astype
 from irgrad.ops.cast import astype as converted
@@ -21,7 +21,7 @@ from irgrad.ops.linear import broadcast_to, full, reshape
 
 
 def _filled_like(a: Any, value: Any, dtype: Any, shape: Any) -> Any:
-    wanted = a.dtype if dtype is None else check_dtype(np.dtype(dtype))
+    wanted = a.dtype if dtype is None else dtype_argument(dtype)
     return full(a, a.shape if shape is None else extents(shape), np.asarray(value, wanted)[()])
 
 
@@ -82,7 +82,7 @@ def full_like(
 ) -> Any:
     """`np.full_like`; the value may be traced."""
     (like, value) = lift_each(a, fill_value)
-    wanted = like.dtype if dtype is None else check_dtype(np.dtype(dtype))
+    wanted = like.dtype if dtype is None else dtype_argument(dtype)
     return broadcast_to(converted(value, wanted), like.shape if shape is None else extents(shape))
 
 
@@ -105,10 +105,10 @@ def astype(
 ) -> Any:
     """`x.astype(dtype)`."""
     element_order(order)
-    wanted = np.dtype(dtype)
+    wanted = dtype_argument(dtype)
     if not np.can_cast(self.dtype, wanted, casting=casting):  # pyright: ignore[reportArgumentType]
         raise DTypeError(f"cannot cast from {self.dtype} to {wanted} by the rule '{casting}'")
-    return bind(Astype(check_dtype(wanted)), self) if copy or wanted != self.dtype else self
+    return bind(Astype(wanted), self) if copy or wanted != self.dtype else self
 
 
 @implements("astype")

@@ -11,10 +11,10 @@ import numpy as np
 from irgrad.errors import ArgumentError, ShapeError
 from irgrad.frontend.contraction import Operand, ordered, product, summed, without_repeats
 from irgrad.frontend.numpy_api.joining import refuse_out
-from irgrad.frontend.promote import common_dtype, innermost, lift
+from irgrad.frontend.promote import common_dtype, innermost, lift, lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
-from irgrad.ir.types import check_dtype
+from irgrad.ir.types import dtype_argument
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase
 
@@ -40,8 +40,8 @@ def einsum(
     spec, arrays = (
         (operands[0], operands[1:]) if isinstance(operands[0], str) else _from_lists(operands)
     )
-    builder = innermost(arrays)
-    wanted = common_dtype(arrays) if dtype is None else check_dtype(np.dtype(dtype))
+    builder, arrays = innermost(arrays), lift_each(*arrays)
+    wanted = common_dtype(arrays) if dtype is None else dtype_argument(dtype)
     lifted = [lift(builder, array, wanted) for array in arrays]
     request = parse(spec, [x.ndim for x in lifted])
     check_extents(request, lifted)

@@ -8,11 +8,12 @@ import numpy as np
 from scipy import special
 
 from irgrad.frontend.numpy_api.joining import refuse_out
-from irgrad.frontend.promote import innermost, lift, lift_together
+from irgrad.frontend.promote import as_weak, innermost, lift, lift_each, lift_together
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements, method
 from irgrad.ops.base import bind
 from irgrad.ops.cast import IMAG, REAL, astype, conjugate
+from irgrad.ops.linear import zeros_like
 
 
 @method("clip")
@@ -30,8 +31,10 @@ def clip(
     """`np.clip`: minimum(maximum(a, lower), upper), either of which may be None."""
     refuse_out("clip", out)
     lower, upper = (a_min if min is None else min), (a_max if max is None else max)
-    raised = a if lower is None else np.maximum(a, lower)
-    return raised if upper is None else np.minimum(raised, upper)
+    (a,) = lift_each(lift(innermost((a, lower, upper)), a))
+    a, *bounds = lift_together(a, *(bound for bound in (lower, upper) if bound is not None))
+    raised = a if lower is None else np.maximum(a, bounds[0])
+    return raised if upper is None else np.minimum(raised, bounds[-1])
 
 
 @method("round")
@@ -77,8 +80,8 @@ def modf(x: Any) -> tuple[Any, Any]:
 @implements(np.float_power)
 def float_power(x: Any, y: Any) -> Any:
     """`np.float_power`: `power` in at least float64."""
-    x, y = lift_together(x, y)
-    wide = np.dtype(np.complex128 if x.dtype.kind == "c" else np.float64)
+    x, y = lift_each(x, y)
+    wide = np.dtype(np.complex128 if "c" in x.dtype.kind + y.dtype.kind else np.float64)
     return astype(x, wide) ** astype(y, wide)
 
 
@@ -105,24 +108,30 @@ def i0(x: Any) -> Any:
 @method("real", attribute=True)
 @implements(np.real)
 def real(x: Any) -> Any:
-    """The real part; `x` itself where it is real."""
-    return bind(REAL, x) if x.dtype.kind == "c" else x
+    """The real part; `x` itself where it is real. That of a Python number is one too."""
+    return as_weak(bind(REAL, x), x) if x.dtype.kind == "c" else x
 
 
 @method("imag", attribute=True)
 @implements(np.imag)
 def imag(x: Any) -> Any:
     """The imaginary part; zeros where `x` is real."""
-    return bind(IMAG, x) if x.dtype.kind == "c" else np.zeros_like(x)
+    return as_weak(bind(IMAG, x) if x.dtype.kind == "c" else zeros_like(x), x)
+
+
+@implements(np.conjugate)
+@copies
+def conj(x: Any) -> Any:
+    """The complex conjugate, of bools as int8."""
+    (x,) = lift_each(x)
+    return conjugate(x) if x.dtype != bool else astype(x, np.int8)
 
 
 @method("conj")
 @method("conjugate")
-@implements(np.conjugate)
-@copies
-def conj(x: Any) -> Any:
-    """The complex conjugate."""
-    return conjugate(x)
+def conj_method(self: Any) -> Any:
+    """`x.conj()`: the array itself where it is not complex."""
+    return as_weak(conjugate(self), self)
 
 
 @implements(np.angle)
@@ -202,6 +211,8 @@ def nan_to_num(
     if x.dtype.kind != "f":
         return x
     limits = np.finfo(x.dtype)
-    x = np.where(np.isnan(x), nan, x)
-    x = np.where(isposinf(x), limits.max if posinf is None else posinf, x)
-    return np.where(isneginf(x), limits.min if neginf is None else neginf, x)
+    posinf = limits.max if posinf is None else posinf
+    neginf = limits.min if neginf is None else neginf
+    for test, fill in ((np.isnan, nan), (isposinf, posinf), (isneginf, neginf)):
+        x = np.where(test(x), lift(x.builder, fill, x.dtype), x)
+    return x

@@ -9,10 +9,10 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, IndexingError, ShapeError, UnsupportedError
 from irgrad.frontend.masked import Selection
-from irgrad.frontend.numpy_api.joining import refuse_out, same_dtype
+from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.shape import extents, ravel
 from irgrad.frontend.pick import gather_axis
-from irgrad.frontend.promote import any_traced, innermost, lift, lift_each
+from irgrad.frontend.promote import any_traced, common_dtype, innermost, lift, lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.subscript import (
     REMEDY,
@@ -259,7 +259,9 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """`np.choose`: at each place, the element of the choice that `a` says."""
     refuse_out("choose", out)
     which = lift(innermost((a, choices)), a)
-    listed = same_dtype([*lift_each(which, *choices)][1:])
+    (which, *listed) = lift_each(which, *choices)
+    dtype = common_dtype(choices)
+    listed = [astype(choice, dtype) for choice in listed]
     shape = broadcast_shapes(which.shape, *(choice.shape for choice in listed))
     stacked = np.stack([broadcast_to(choice, shape) for choice in listed])
     picked = take_along_axis(

@@ -23,7 +23,7 @@ from irgrad.frontend.numpy_api.shape import (
 from irgrad.frontend.promote import any_traced, common_dtype, innermost, lift, lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
-from irgrad.ir.types import drop_axes, normalize_axis
+from irgrad.ir.types import drop_axes, dtype_argument, normalize_axis
 from irgrad.ops.base import bind
 from irgrad.ops.linear import reshape
 from irgrad.ops.shape import Concatenate, slice_axis
@@ -42,7 +42,7 @@ def same_dtype(arrays: Sequence[Any], dtype: Any = None) -> list[Any]:
     """The operands as traced arrays of their common dtype, or of the one given."""
     if not len(arrays):
         raise ShapeError("need at least one array to join")
-    wanted = common_dtype(arrays) if dtype is None else np.dtype(dtype)
+    wanted = common_dtype(arrays) if dtype is None else dtype_argument(dtype)
     builder = innermost(arrays)
     return [lift(builder, array, wanted) for array in arrays]
 

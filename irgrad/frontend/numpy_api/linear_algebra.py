@@ -13,7 +13,7 @@ from irgrad.frontend.contraction import contracted
 from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.shape import axes_in_order, moveaxis, ravel
 from irgrad.frontend.pick import gather_axis
-from irgrad.frontend.promote import any_traced, lift_each, lift_together
+from irgrad.frontend.promote import any_traced, lift_arrays, lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import I64, broadcast_shapes
@@ -28,7 +28,7 @@ BATCH = LETTERS[3:]
 
 def _product(name: str, a: Any, left: str, b: Any, right: str, result: str) -> Any:
     """A product of cores `left` and `right`, with the axes before them broadcast."""
-    a, b = lift_together(a, b)
+    a, b = lift_arrays(a, b)
     for x, core in ((a, left), (b, right)):
         if x.ndim < len(core):
             raise ShapeError(
@@ -78,7 +78,7 @@ def matvec(a: Any, b: Any, /) -> Any:
 @copies
 def vecmat(a: Any, b: Any, /) -> Any:
     """`np.vecmat`: conjugated vectors times matrices."""
-    a, b = lift_together(a, b)
+    a, b = lift_arrays(a, b)
     return _product("vecmat", conjugate(a), "a", b, "ab", "b")
 
 
@@ -86,7 +86,7 @@ def vecmat(a: Any, b: Any, /) -> Any:
 @copies
 def vecdot(a: Any, b: Any, /) -> Any:
     """`np.vecdot`: the sum of conj(a) * b over the last axis."""
-    a, b = lift_together(a, b)
+    a, b = lift_arrays(a, b)
     return _product("vecdot", conjugate(a), "a", b, "a", "")
 
 
@@ -102,7 +102,7 @@ def linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """`np.dot`: over the last axis of a and the last but one of b."""
     refuse_out("dot", out)
-    a, b = lift_together(a, b)
+    a, b = lift_arrays(a, b)
     if not a.ndim or not b.ndim:
         return a * b
     axis = max(b.ndim - 2, 0)
@@ -119,7 +119,7 @@ def dot_method(self: Any, b: Any, out: Any = None) -> Any:
 @copies
 def inner(a: Any, b: Any, /) -> Any:
     """`np.inner`: over the last axes."""
-    a, b = lift_together(a, b)
+    a, b = lift_arrays(a, b)
     if not a.ndim or not b.ndim:
         return a * b
     return _along("inner", a, (a.ndim - 1,), b, (b.ndim - 1,))
@@ -129,7 +129,7 @@ def inner(a: Any, b: Any, /) -> Any:
 @copies
 def vdot(a: Any, b: Any, /) -> Any:
     """`np.vdot`: the sum of conj(a) * b over all elements."""
-    a, b = lift_together(a, b)
+    a, b = lift_arrays(a, b)
     return _along("vdot", ravel(conjugate(a)), (0,), ravel(b), (0,))
 
 
@@ -138,7 +138,7 @@ def vdot(a: Any, b: Any, /) -> Any:
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     """`np.outer`: all products of elements."""
     refuse_out("outer", out)
-    a, b = lift_together(a, b)
+    a, b = lift_arrays(a, b)
     return contracted(ravel(a), "i", ravel(b), "j", "ij")
 
 
@@ -155,7 +155,7 @@ def linalg_outer(x1: Any, x2: Any, /) -> Any:
 @copies
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """`np.tensordot`: over the last `axes` axes of a and the first of b, or over given pairs."""
-    a, b = lift_together(a, b)
+    a, b = lift_arrays(a, b)
     if isinstance(axes, (int, np.integer)):
         count = int(axes)
         if count > min(a.ndim, b.ndim):
@@ -188,7 +188,7 @@ def _along(name: str, a: Any, a_axes: Sequence[int], b: Any, b_axes: Sequence[in
 @copies
 def kron(a: Any, b: Any) -> Any:
     """`np.kron`: blocks a[i, j] * b."""
-    a, b = lift_together(a, b)
+    a, b = lift_arrays(a, b)
     ndim = max(a.ndim, b.ndim)
     one, other = ((1,) * (ndim - x.ndim) + x.shape for x in (a, b))
     left, right = LETTERS[:ndim], LETTERS[ndim : 2 * ndim]
@@ -204,7 +204,7 @@ def cross(
 ) -> Any:
     """`np.cross` of vectors of 3 components (or 2, whose third is zero)."""
     axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis, axis, axis)
-    a, b = lift_together(a, b)
+    a, b = lift_arrays(a, b)
     a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
     sizes = a.shape[-1], b.shape[-1]
     if not set(sizes) <= {2, 3}:
@@ -310,7 +310,7 @@ def _identity(like: Any, size: int) -> Any:
 @copies
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     """`np.convolve` of 1-D arrays."""
-    a, v = lift_together(a, v)
+    a, v = lift_arrays(a, v)
     _check_line(a, v, "convolve")
     if v.size > a.size:
         a, v = v, a
@@ -321,7 +321,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 @copies
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     """`np.correlate` of 1-D arrays: sums of a[n + k] * conj(v[n])."""
-    a, v = lift_together(a, v)
+    a, v = lift_arrays(a, v)
     _check_line(a, v, "correlate")
     if v.size > a.size:
         return np.flip(_sliding(conjugate(v), a, mode))

@@ -22,8 +22,8 @@ from irgrad.ir.types import (
     DTYPES,
     I64,
     broadcast_shapes,
-    check_dtype,
     drop_axes,
+    dtype_argument,
     keep_axes,
     normalize_axes,
     normalize_axis,
@@ -72,7 +72,7 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
 def added_up(a: Any, dtype: Any) -> Any:
     """`a` in the dtype in which NumPy adds and multiplies: at least 64 bits for integers."""
     if given(dtype):
-        return astype(a, check_dtype(np.dtype(dtype)))
+        return astype(a, dtype_argument(dtype))
     return astype(a, {"b": I64, "i": I64, "u": DTYPES["u64"]}.get(a.dtype.kind, a.dtype))
 
 

@@ -17,7 +17,7 @@ from irgrad.frontend.numpy_api.shape import moveaxis
 from irgrad.frontend.promote import lift, lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements, method
-from irgrad.ir.types import F64, check_dtype, normalize_axes
+from irgrad.ir.types import F64, dtype_argument, normalize_axes
 from irgrad.ops.cast import astype, conjugate
 from irgrad.ops.linear import broadcast_to, reshape
 from irgrad.ops.root import root
@@ -44,7 +44,7 @@ def divided(total: Any, count: Any) -> Any:
 def _summing_dtype(a: Any, dtype: Any) -> Any:
     """The dtype for sums of which a mean is taken: float64 for integers."""
     if given(dtype):
-        return check_dtype(np.dtype(dtype))
+        return dtype_argument(dtype)
     return F64 if a.dtype.kind in "biu" else a.dtype
 
 
@@ -178,7 +178,7 @@ def cov(
     """`np.cov`: the covariances of variables (rows) over observations (columns)."""
     given_arrays = lift_each(*(v for v in (m, y, aweights) if v is not None))
     wide = np.result_type(*(v.dtype for v in given_arrays[: 1 + (y is not None)]), F64)
-    wanted = check_dtype(np.dtype(dtype)) if given(dtype) else wide
+    wanted = dtype_argument(dtype) if given(dtype) else wide
     x, *others = (astype(v, wanted) for v in given_arrays)
     rows = _observations(x, rowvar, "m")
     if y is not None:

@@ -33,7 +33,7 @@ from irgrad.frontend.promote import lift, lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import FUNCTIONS, call_ufunc
 from irgrad.ir.op import Op
-from irgrad.ir.types import BOOL, F64, check_dtype, normalize_axis
+from irgrad.ir.types import BOOL, F64, dtype_argument, normalize_axis
 from irgrad.ops.base import bind
 from irgrad.ops.cast import astype
 from irgrad.ops.linear import full, reshape
@@ -44,7 +44,7 @@ Conversion = Callable[[Any, Any], Any]
 
 def as_is(a: Any, dtype: Any) -> Any:
     """`a`, in `dtype` where one is given."""
-    return astype(a, check_dtype(np.dtype(dtype))) if given(dtype) else a
+    return astype(a, dtype_argument(dtype)) if given(dtype) else a
 
 
 def as_truths(a: Any, dtype: Any) -> Any:
