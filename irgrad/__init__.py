@@ -10,13 +10,13 @@ can read.
 from irgrad import scipy
 from irgrad.frontend import functions
 from irgrad.frontend.expression import expression
+from irgrad.frontend.functions import stop_gradient
 from irgrad.frontend.lower import Spec as spec
 from irgrad.frontend.symbolic import from_sympy
 from irgrad.inspect import svg as _svg  # noqa: F401 -- gives graphs their pictures
 from irgrad.ir.graph import Graph
 from irgrad.ir.json_form import from_json
 from irgrad.ir.parser import parse
-from irgrad.ops.stop import stop_gradient
 from irgrad.runtime.backend import backends, use_backend
 from irgrad.runtime.check import check_grads
 from irgrad.runtime.compiled import Compiled, compile, trace

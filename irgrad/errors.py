@@ -70,6 +70,10 @@ class OptionError(IrgradError, ValueError):
     """An argument whose value is none of those that it may have."""
 
 
+class OutOfRange(IrgradError, OverflowError):
+    """A Python int that the dtype of the array beside it does not hold."""
+
+
 class TraceError(IrgradError):
     """Python code asked a traced value for something that only a number has.
 

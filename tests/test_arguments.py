@@ -61,7 +61,6 @@ NO_ARGUMENTS = {
 NO_FLOATS = {
     "int": 3,
     "bool": True,
-    "none": None,
     "str": "a",
     "ints": np.arange(3),
     "np": np.int8(1),

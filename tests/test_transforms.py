@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import namedtuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -376,3 +377,58 @@ def test_a_numpy_function_itself_is_placed_at_the_call_that_traces_it() -> None:
     assert node.location is not None
     assert node.location.file == __file__
     assert node.name is None
+
+
+def test_none_in_a_pytree_has_the_gradient_none() -> None:
+    tree = {"a": X, "n": None, "b": [None, 2.0, (None,)]}
+    f = lambda t: np.sum(t["a"] ** 2) * t["b"][1]  # noqa: E731 -- used in three ways
+    for got in (irgrad.grad(f)(tree), irgrad.vjp(f, tree)[1](1.0)[0]):
+        assert (got["n"], got["b"][0], got["b"][2]) == (None, None, (None,))
+        close(got["a"], 4 * X)
+        close(got["b"][1], np.sum(X**2))
+    x_bar, nothing = irgrad.grad(lambda x, t: np.sum(x), (0, 1))(X, None)
+    close(x_bar, np.ones(3))
+    assert nothing is None
+    assert irgrad.grad(lambda t: 1.0 * X[0])({"n": None, "e": ()}) == {"n": None, "e": ()}
+    second = irgrad.jvp(irgrad.grad(f), (tree,), (tree,))[1]
+    assert second["n"] is None
+    irgrad.check_grads(f, (tree,))
+
+
+def test_a_pullback_of_traced_cotangents() -> None:
+    """The pullback is linear: made inside or outside of the trace, to any nesting."""
+    _, outside = irgrad.vjp(lambda x: {"y": np.sin(x), "s": np.sum(x * x)}, X)
+
+    def through(pull: Any) -> Any:
+        return lambda c: pull({"y": c, "s": np.sum(c)})[0]
+
+    def inside(c: Any) -> Any:
+        return through(irgrad.vjp(lambda x: {"y": np.sin(x), "s": np.sum(x * x)}, X)[1])(c)
+
+    matrix = np.diag(np.cos(X)) + np.outer(2 * X, np.ones(3))
+    for f in (through(outside), inside):
+        close(irgrad.compile(f)(X), matrix @ X)
+        close(irgrad.grad(lambda c, f=f: np.sum(f(c)))(X), matrix.T @ np.ones(3))
+        quadratic = lambda c, f=f: np.sum(f(c) ** 2)  # noqa: E731 -- differentiated twice
+        close(irgrad.jvp(irgrad.grad(quadratic), (X,), (X,))[1], 2 * matrix.T @ matrix @ X)
+        nested = irgrad.grad(lambda c, f=f: np.sum(c * irgrad.grad(lambda d: np.sum(f(d * c)))(c)))
+        irgrad.check_grads(nested, (X,), order=1)
+
+
+def test_stop_gradient_of_a_pytree() -> None:
+    def f(x, y):
+        tree = irgrad.stop_gradient({"a": [x, (y, 2)], "n": None, "s": "text"})
+        return np.sum(x * tree["a"][0] + y * tree["a"][1][0] * tree["a"][1][1])
+
+    d_x, d_y = irgrad.grad(f, (0, 1))(X, X + 1)
+    close(d_x, X)
+    close(d_y, 2 * (X + 1))
+    assert irgrad.stop_gradient({"a": 1.0, "b": None}) == {"a": 1.0, "b": None}
+
+
+@pytest.mark.parametrize("order", [0, -1, 1.5, True, None, "2"])
+def test_check_grads_refuses_an_order_that_checks_nothing(order: Any) -> None:
+    with pytest.raises(irgrad.errors.ArgumentError, match="order must be an int of at least 1"):
+        irgrad.check_grads(np.sin, (0.5,), order=order)
+    with pytest.raises(irgrad.errors.ArgumentError, match="modes"):
+        irgrad.check_grads(np.sin, (0.5,), modes=())

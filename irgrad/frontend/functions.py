@@ -9,6 +9,9 @@ import numpy as np
 from scipy import special
 
 from irgrad.frontend.polygamma import polygamma
+from irgrad.frontend.pytree import map_leaves
+from irgrad.ir.builder import Traced
+from irgrad.ops.stop import stop_gradient as stopped
 
 
 def sigmoid(x: Any) -> Any:
@@ -100,10 +103,19 @@ def _finite_maximum(x: Any, axis: Any) -> Any:
     """The largest element, or 0 where it is infinite: a shift that cancels, so taken as a
     constant.
     """
-    from irgrad.ops.stop import stop_gradient
-
-    top = stop_gradient(np.max(x, axis=axis, keepdims=True))
+    top = stopped(np.max(x, axis=axis, keepdims=True))
     return np.where(np.isfinite(top), top, 0.0)
+
+
+def stop_gradient(tree: Any) -> Any:
+    """`tree`, an array or a pytree of arrays, taken as a constant by derivatives; what is no float
+    array stays as it is.
+
+    >>> import irgrad
+    >>> float(irgrad.grad(lambda x: x * irgrad.stop_gradient({"a": [x, 2]})["a"][0])(3.0))
+    3.0
+    """
+    return map_leaves(lambda leaf: stopped(leaf) if isinstance(leaf, Traced) else leaf, tree)
 
 
 __all__ = [
@@ -118,4 +130,5 @@ __all__ = [
     "softmax",
     "softplus",
     "solve_triangular",
+    "stop_gradient",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import DTypeError, UnsupportedError
+from irgrad.errors import DTypeError, OutOfRange, ShapeError, UnsupportedError
 from irgrad.ir.builder import Builder, Traced
 from irgrad.ir.types import DType, check_dtype, check_plain
 from irgrad.ops.base import bind
@@ -50,7 +50,9 @@ def kind(operand: Any) -> Any:
     if isinstance(operand, Traced):
         dtype = operand.value.type.dtype
         return _WEAK[dtype.kind] if operand.weak else dtype  # pyright: ignore[reportAttributeAccessIssue]
-    return type(operand) if type(operand) in _NUMBERS else check_dtype(np.asarray(operand).dtype)
+    if type(operand) in _NUMBERS:
+        return type(operand)
+    return check_dtype(_as_array(operand, None).dtype)
 
 
 def lift(builder: Builder, operand: Any, dtype: DType | None = None) -> Any:
@@ -69,12 +71,26 @@ def lift(builder: Builder, operand: Any, dtype: DType | None = None) -> Any:
             )
         traced = builder.wrap(builder, builder.lift(operand))
     else:
-        array = np.asarray(operand, dtype)
+        array = _as_array(operand, dtype)
         check_dtype(array.dtype)
         return builder.wrap(builder, builder.constant(array))
     if dtype is not None and traced.value.type.dtype != dtype:
         return bind(Astype(dtype), traced)
     return traced
+
+
+def _as_array(operand: Any, dtype: DType | None) -> Any:
+    try:
+        return np.asarray(operand, dtype)
+    except OverflowError as error:
+        raise OutOfRange(
+            str(error),
+            hint="write a float, such as 1e400"
+            if np.dtype(dtype).kind in "fc"
+            else "convert the array to a wider dtype first: x.astype(np.int64)",
+        ) from None
+    except ValueError as error:  # lists of different lengths
+        raise ShapeError(str(error)) from None
 
 
 def stacked(builder: Builder, items: Iterable[Any]) -> Any:
@@ -89,6 +105,20 @@ def lift_each(*operands: Any) -> list[Any]:
     builder = innermost(operands)
     lifted = [lift(builder, operand) for operand in operands]
     return [x.builder.wrap(x.builder, x.value) if x.weak else x for x in lifted]
+
+
+def comparable(operand: Any, other: Any) -> Any:
+    """A Python int beyond the range of the integers in `other`, which compares exactly in NumPy: an
+    infinity, since no integer lies between.
+    """
+    if type(operand) is not int or not isinstance(other, Traced):
+        return operand
+    dtype = other.value.type.dtype
+    if dtype.kind not in "iub":
+        return operand
+    limits = np.iinfo(np.int64 if dtype.kind == "b" else dtype)
+    inside = limits.min <= operand <= limits.max
+    return operand if inside else float("inf" if operand > 0 else "-inf")
 
 
 def as_weak(result: Any, source: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from irgrad.errors import IrgradError, MissingAttribute, TraceError, UnsupportedError
 from irgrad.frontend.asker import asker
-from irgrad.frontend.promote import any_traced, as_weak, innermost, kind, lift
+from irgrad.frontend.promote import any_traced, as_weak, comparable, innermost, kind, lift
 from irgrad.frontend.site import call_site
 from irgrad.ir.builder import Builder, Traced
 from irgrad.ir.graph import Value
@@ -77,12 +77,18 @@ def _is_foreign(kind: type) -> bool:
     )
 
 
+_NO_NUMBERS = (str, bytes, dict, set, frozenset, type(None))
+_EQUALITY = (np.equal, np.not_equal)
+
+
 def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
     op = UFUNCS.get(ufunc)
 
     def method(self: Tracer, other: Any) -> Any:
         operands = (other, self) if reflected else (self, other)
-        if isinstance(other, (str, bytes, dict, set)) or other is None or _is_foreign(type(other)):
+        if isinstance(other, _NO_NUMBERS) or _is_foreign(type(other)):
+            if ufunc in _EQUALITY and not _is_foreign(type(other)):
+                return np.full(self.shape, ufunc is np.not_equal)[()]  # equal to no number
             return NotImplemented
         if op is None:
             return call_ufunc(ufunc, operands)
@@ -350,6 +356,7 @@ class Tracer(Traced):
         return repr(self)
 
 
+COMPARISONS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
 METHODS: dict[str, Callable[..., Any]] = {}
 ATTRIBUTES: set[str] = set()
 
@@ -357,6 +364,8 @@ ATTRIBUTES: set[str] = set()
 def call_elementwise(op: Elementwise, operands: tuple[Any, ...], operator: bool = False) -> Tracer:
     """Emit an elementwise op on operands of any kind, promoted as its ufunc would."""
     builder = innermost(operands)
+    if op.ufunc in COMPARISONS and any(type(operand) is int for operand in operands):
+        operands = tuple(map(comparable, operands, operands[::-1]))
     if any(isinstance(operand, (list, tuple)) and any_traced(operand) for operand in operands):
         operands = tuple(lift(builder, x) if isinstance(x, (list, tuple)) else x for x in operands)
     try:

@@ -26,5 +26,5 @@ STOP_GRADIENT = register_instance(StopGradient())
 
 
 def stop_gradient(x: Any) -> Any:
-    """`x`, constant for derivatives."""
+    """The array `x`, constant for derivatives."""
     return bind(STOP_GRADIENT, x)

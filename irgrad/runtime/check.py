@@ -46,6 +46,10 @@ def check_grads(
     """
     if unknown := set(modes) - set(MODES):
         raise ArgumentError(f"check_grads: unknown modes {sorted(unknown)}; there are {MODES}")
+    if isinstance(order, bool) or not isinstance(order, (int, np.integer)) or order < 1:
+        raise ArgumentError(f"check_grads: order must be an int of at least 1, got {order!r}")
+    if not modes:
+        raise ArgumentError(f"check_grads: no modes; there are {MODES}")
     function = as_callable(f)
     args = tuple(args)
     if not _float_leaves(args):

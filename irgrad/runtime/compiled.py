@@ -78,6 +78,8 @@ def direct_call(lowered: Lowered, executable: Any) -> Callable[..., Any] | None:
         return None
     if not isinstance(executable, DirectExecutable):
         return None
+    if not all(array.dtype.isnative for array in lowered.captured):
+        return None  # each call converts them
     template = unflatten(lowered.result_tree, range(count))
     if _is_template(template):
         return executable.direct([a for a in arguments if a], template, lowered.captured)

@@ -9,7 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from irgrad.errors import ArgumentError, DTypeError, IrgradError
-from irgrad.frontend.lower import Argument, Lowered, Signature, argument_place, positional_names
+from irgrad.frontend.lower import (
+    Argument,
+    Lowered,
+    Signature,
+    Static,
+    argument_place,
+    positional_names,
+)
 from irgrad.frontend.pytree import LEAF, flatten, unflatten
 from irgrad.ir.graph import Value
 from irgrad.ir.types import is_inexact
@@ -18,15 +25,17 @@ from irgrad.runtime.target import arguments_of
 
 class Selection(NamedTuple):
     """One entry of argnums: the values to differentiate to, and the pytree that their gradients
-    form.
+    form, with None where the argument has None.
     """
 
     values: list[Value]
     tree: Any
+    present: Sequence[bool]
 
     def build(self, leaves: Sequence[Any]) -> Any:
         """The pytree with `leaves` in it."""
-        return unflatten(self.tree, leaves)
+        given = iter(leaves)
+        return unflatten(self.tree, [next(given) if here else None for here in self.present])
 
 
 class Arguments:
@@ -52,9 +61,10 @@ class Arguments:
         """The values that one entry of argnums names."""
         chosen, tree = flatten(self._argument(argnum))
         if isinstance(argnum, str) and not self._has(argnum):
-            return Selection([self._inner(argnum, lowered)], LEAF)
+            return Selection([self._inner(argnum, lowered)], LEAF, (True,))
         inputs = dict(zip(lowered.signature.traced, lowered.graph.inputs, strict=False))
-        return Selection([inputs[position] for position in chosen], tree)
+        values = [inputs[position] for position in chosen if position in inputs]
+        return Selection(values, tree, [position in inputs for position in chosen])
 
     def _has(self, name: str) -> bool:
         return name in self.kwargs or name in self.names
@@ -101,6 +111,8 @@ class Arguments:
 
     def _check_leaf(self, position: int, holomorphic: bool) -> None:
         leaf = self.signature.leaves[position]
+        if leaf == Static(None):
+            return  # nothing to differentiate to, as in JAX
         if isinstance(leaf, Argument) and is_inexact(leaf.type.dtype):
             if holomorphic and leaf.type.dtype.kind != "c":
                 place = argument_place(self.function, self.signature.tree, position)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import irgrad
-from irgrad.errors import IrgradError
+from irgrad.errors import IrgradError, ShapeError
 
 DTYPES = ["bool", "u1", "i8", "f4", "f8", "c8"]
 NUMBERS = {"float": 0.7, "complex": 0.7 + 0.2j, "float32": np.float32(0.7), "int": 2}
@@ -163,3 +163,48 @@ def test_names_of_dtypes_in_expressions(name: str) -> None:
     with pytest.raises(IrgradError, match="a dtype is expected") as raised:
         irgrad.compile("x.astype(y)")(x, x)
     assert "^" in str(raised.value)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "i1", "u1", "i8", "u8"])
+def test_comparisons_with_integers_of_any_size(dtype: str) -> None:
+    """Exact, as NumPy has them, and so are operators and ufuncs."""
+    x = np.array([0, 1, 1], dtype)
+    compare = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal)
+    for ufunc, n in itertools.product(compare, (-(10**30), -129, -1, 0, 1, 127, 128, 300, 10**30)):
+        expected = ufunc(x.astype(object), n).astype(bool)
+        swapped = ufunc(n, x.astype(object)).astype(bool)
+        symbol = {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">="}
+        f = irgrad.compile(lambda x, u=ufunc, n=n: (u(x, n), u(n, x)), backend="numpy")
+        for got, wanted in zip(f(x), (expected, swapped), strict=True):
+            np.testing.assert_array_equal(got, wanted)
+        if ufunc.__name__ in symbol and n >= 0:
+            text = f"x {symbol[ufunc.__name__]} {n}"
+            np.testing.assert_array_equal(irgrad.compile(text, backend="numpy")(x), expected)
+
+
+@pytest.mark.parametrize("other", [None, "a", b"a", {}, {1}, {"a": 1.0}], ids=repr)
+def test_what_is_no_number_equals_none(other: Any) -> None:
+    for x in (np.ones(2), np.float64(1), np.ones((0, 2)), np.arange(3)):
+        f = irgrad.compile(lambda x: (x == other, x != other, other == x))
+        for got, wanted in zip(f(x), (x == other, x != other, other == x), strict=True):
+            np.testing.assert_array_equal(got, wanted)
+    branch = irgrad.compile(lambda x: x if x == None else 2 * x)  # noqa: E711 -- NumPy's meaning
+    assert branch(3.0) == 6
+
+
+def test_integers_that_do_not_fit_are_an_error_with_the_line() -> None:
+    small = np.array([1, 2], np.int8)
+    for f, x in (
+        (lambda x: x + 300, small),
+        (lambda x: np.maximum(-200, x), small),
+        (lambda x: np.sum(x * 10**400), small * 1.0),
+        (lambda x: np.where(x > 0, x, 10**10), small),
+        (lambda x: np.power(x, 10**400), small * 1j),
+    ):
+        with pytest.raises(OverflowError) as raised:
+            irgrad.compile(f)(x)
+        assert isinstance(raised.value, IrgradError)
+        assert "test_promotion.py" in str(raised.value)
+        assert "hint" in str(raised.value)
+    with pytest.raises(ShapeError, match="test_promotion"):
+        irgrad.compile(lambda x: x * [1, [2, 3]])(small)
