@@ -94,18 +94,6 @@ def check_dtype(dtype: DType) -> DType:
     that lists what it has.
     """
     native = dtype if dtype.isnative else dtype.newbyteorder("=")
-<<<<<<< HEAD
-    if native in SHORT:
-        return DTYPES[SHORT[native]]
-    remedy = (
-        "use .astype(np.float32)"
-        if dtype == np.float16
-        else "use .astype(np.float64) or another of those"
-    )
-    raise DTypeError(
-        f"dtype {dtype} is not supported; supported: {', '.join(_NAMES.values())}", hint=remedy
-    )
-=======
     if native not in SHORT:
         remedy = (
             "use .astype(np.float32)"
@@ -116,7 +104,6 @@ def check_dtype(dtype: DType) -> DType:
             f"dtype {dtype} is not supported; supported: {', '.join(_NAMES.values())}", hint=remedy
         )
     return DTYPES[SHORT[native]]  # of equal dtype objects the one that backends may compare by `is`
->>>>>>> 9624c4f (None in a differentiated pytree, comparisons with None and with integers of any size, stop_gradient of pytrees)
 
 
 def check_plain(kind: Any) -> None:
@@ -141,13 +128,9 @@ def check_plain(kind: Any) -> None:
 def type_of(array: Any) -> ArrayType:
     """The type of a NumPy array or scalar."""
     check_plain(type(array))
-<<<<<<< HEAD
-    return ArrayType(check_dtype(array.dtype), array.shape)
-=======
     dtype = array.dtype
     name = SHORT.get(dtype)
     return ArrayType(check_dtype(dtype) if name is None else DTYPES[name], array.shape)
->>>>>>> 9624c4f (None in a differentiated pytree, comparisons with None and with integers of any size, stop_gradient of pytrees)
 
 
 def is_inexact(dtype: DType) -> bool:
