@@ -8,9 +8,12 @@ can read.
 """
 
 from irgrad import scipy
+from irgrad.autodiff.budget import tape_budget
 from irgrad.frontend import functions
+from irgrad.frontend.branches import cond, switch
 from irgrad.frontend.expression import expression
 from irgrad.frontend.functions import stop_gradient
+from irgrad.frontend.loops import fori_loop, map, scan, while_loop
 from irgrad.frontend.lower import Spec as spec
 from irgrad.frontend.symbolic import from_sympy
 from irgrad.inspect import svg as _svg  # noqa: F401 -- gives graphs their pictures
@@ -46,12 +49,14 @@ __all__ = [
     "check_grads",
     "checkpoint",
     "compile",
+    "cond",
     "cost",
     "custom_jvp",
     "custom_vjp",
     "descend",
     "expression",
     "fixed_point",
+    "fori_loop",
     "from_json",
     "from_sympy",
     "functions",
@@ -64,10 +69,12 @@ __all__ = [
     "jvp",
     "linear_solve",
     "linearize",
+    "map",
     "minimize_argmin",
     "parse",
     "register_solver",
     "root",
+    "scan",
     "scipy",
     "sensitivity",
     "sparse_hessian",
@@ -75,9 +82,12 @@ __all__ = [
     "sparsity",
     "spec",
     "stop_gradient",
+    "switch",
+    "tape_budget",
     "trace",
     "use_backend",
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from irgrad.ir.bulk import paused_gc
+from irgrad.ir.evaluate import planned
 from irgrad.ir.graph import Graph
+from irgrad.ir.op import Array
 from irgrad_numba.program import Program
 
 
@@ -13,6 +19,21 @@ class NumbaBackend:
     name = "numba"
 
     @paused_gc()
-    def compile(self, graph: Graph) -> Program:
+    def compile(self, graph: Graph) -> Program | Referenced:
         """A function from the arrays of all inputs to the arrays of all outputs."""
-        return Program(graph)
+        dynamic = any(type.is_dynamic for node in graph.nodes for type in node.types)
+        return Referenced(graph) if dynamic else Program(graph)
+
+
+class Referenced:
+    """A graph whose loops stack an unknown number of rows: memory is planned for known extents, so
+    the ops' references compute it.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.plan = planned(graph)
+
+    def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+        """The outputs: fresh, writeable arrays."""
+        with np.errstate(all="ignore"):
+            return [np.array(result) for result in self.plan(arrays)]

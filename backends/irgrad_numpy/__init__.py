@@ -2,6 +2,7 @@
 computes.
 """
 
+from irgrad_numpy import control
 from irgrad_numpy.interpreter import NumpyBackend
 
-__all__ = ["NumpyBackend"]
+__all__ = ["NumpyBackend", "control"]

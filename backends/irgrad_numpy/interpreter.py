@@ -57,22 +57,29 @@ class Interpreter:
         """The outputs: fresh, writeable arrays that share no memory with the inputs or each
         other.
         """
-        slots: list[Any] = [*arrays, *self.template]
         with np.errstate(all="ignore"):
-            for call, reads, writes, dies, reuse in self.steps:
-                operands = [slots[read] for read in reads]
-                result = call(*operands) if reuse is None else call(*operands, out=slots[reuse])
-                if len(writes) == 1:
-                    slots[writes[0]] = result
-                else:
-                    for write, part in zip(writes, result, strict=True):
-                        slots[write] = part
-                for dead in dies:
-                    slots[dead] = None
+            results = self.run(arrays)
         return [
-            np.array(slots[slot]) if copy else np.asarray(slots[slot])
-            for slot, copy in zip(self.outputs, self.copies, strict=True)
+            np.array(result) if copy else np.asarray(result)
+            for result, copy in zip(results, self.copies, strict=True)
         ]
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """The outputs, which may share memory with the inputs and each other; none is written
+        to.
+        """
+        slots: list[Any] = [*arrays, *self.template]
+        for call, reads, writes, dies, reuse in self.steps:
+            operands = [slots[read] for read in reads]
+            result = call(*operands) if reuse is None else call(*operands, out=slots[reuse])
+            if len(writes) == 1:
+                slots[writes[0]] = result
+            else:
+                for write, part in zip(writes, result, strict=True):
+                    slots[write] = part
+            for dead in dies:
+                slots[dead] = None
+        return [slots[slot] for slot in self.outputs]
 
 
 class Plan:

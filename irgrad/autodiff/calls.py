@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.autodiff.batch import batch
-from irgrad.autodiff.graphs import pullback, pushforward
+from irgrad.autodiff.graphs import pullback, pushforward, ready
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, rebuilt
 from irgrad.ir.graph import Graph, Node, Value, input_value
@@ -27,7 +27,7 @@ Change = Callable[[Node, tuple[Value, ...], list[Node]], Node | None]
 def with_residuals(graph: Graph) -> tuple[Graph, dict[Value, Value]]:
     """`graph` made ready for reverse mode, and where its values have gone: a call whose rule splits
     becomes the rule's forward program and a call that hands its results on. `settled` undoes the
-    latter once adjoint nodes are there.
+    latter once adjoint nodes are there. Loops and branches give what their adjoints keep.
     """
     return _changed(graph, _split)
 
@@ -57,11 +57,16 @@ def _changed(graph: Graph, change: Change) -> tuple[Graph, dict[Value, Value]]:
         nodes.append(copy)
         images[node] = copy
         values.update(zip(node.outputs, copy.outputs, strict=True))
-    if not values:
-        return graph, values
-    outputs = [values.get(value, value) for value in graph.outputs]
-    named = dict(zip(graph.output_names, outputs, strict=True))
-    return graph.replace(nodes=nodes, outputs=named), values
+    changed = graph
+    if values:
+        outputs = [values.get(value, value) for value in graph.outputs]
+        named = dict(zip(graph.output_names, outputs, strict=True))
+        changed = graph.replace(nodes=nodes, outputs=named)
+    prepared, moved = ready(changed)
+    if prepared is not changed:
+        every = [*graph.inputs, *(value for node in graph.nodes for value in node.outputs)]
+        values = {value: moved(values.get(value, value)) for value in every}
+    return prepared, values
 
 
 def _origin(node: Node) -> Node | str | None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from irgrad.autodiff.budget import within_budget
 from irgrad.autodiff.forward import push_forward
-from irgrad.autodiff.reverse import backpropagate
+from irgrad.autodiff.residuals import extracted, kept_static
+from irgrad.autodiff.reverse import Prepared, backpropagate, prepare, zero_of
 from irgrad.frontend.tracer import Tracer
-from irgrad.ir.builder import Builder, substitute
+from irgrad.ir.builder import Builder
 from irgrad.ir.bulk import paused_gc
-from irgrad.ir.graph import Graph, Node, Origin, Value, input_value
+from irgrad.ir.graph import Graph, Origin, Value
 from irgrad.ops.linear import full
+from irgrad.passes.hoist import hoisted
+from irgrad.passes.regions import has_regions
 
 
 @paused_gc()
@@ -21,25 +25,27 @@ def gradient(graph: Graph, output: int, wrt: Sequence[Value]) -> Graph:
     """`graph` with a further output `d_x` for the gradient of one scalar output to each value in
     `wrt`.
     """
+    names = [f"d_{graph.names[value]}" for value in wrt]
+    prepared, wrt = _prepared(graph, [output], wrt)
+    graph = prepared.graph
     builder = Builder.extending(graph, Tracer)
     target = graph.outputs[output]
     with builder.emitting(target.node.location, Origin("seed", target.node)):
         one = full(Tracer(builder, target), target.type.shape, np.ones((), target.type.dtype)[()])
-    cotangents = backpropagate(builder, graph, {target: one}, wrt)
-    return _with_outputs(
-        graph,
-        builder,
-        [(f"d_{graph.names[value]}", c) for value, c in zip(wrt, cotangents, strict=True)],
-    )
+    cotangents = backpropagate(builder, prepared, {target: one}, wrt)
+    return _with_outputs(graph, builder, names, _zeros_for_none(builder, wrt, cotangents))
 
 
 @paused_gc()
 def pullback(graph: Graph, wrt: Sequence[Value]) -> Graph:
     """`graph` with an input `out.bar` for the cotangent of each output, and an output `d_x` for
-    each value in `wrt`.
+    each value in `wrt`. Its first nodes are those of `graph` where that is `ready`.
 
     The new inputs stand between the arguments and the captured inputs.
     """
+    names = [f"d_{graph.names[value]}" for value in wrt]
+    prepared, wrt = _prepared(graph, range(len(graph.outputs)), wrt)
+    graph = prepared.graph
     builder = Builder.extending(graph, Tracer)
     seeds: dict[Value, Any] = {}
     new: list[Value] = []
@@ -48,30 +54,72 @@ def pullback(graph: Graph, wrt: Sequence[Value]) -> Graph:
         new.append(seed.value)
         with builder.emitting(output.node.location, Origin("adjoint", output.node)):
             seeds[output] = seeds[output] + seed if output in seeds else seed
-    cotangents = backpropagate(builder, graph, seeds, wrt)
-    outputs = [(f"d_{graph.names[value]}", c) for value, c in zip(wrt, cotangents, strict=True)]
-    return _with_outputs(graph, builder, outputs, new)
+    cotangents = backpropagate(builder, prepared, seeds, wrt)
+    filled = _zeros_for_none(builder, wrt, cotangents)
+    return _with_outputs(graph, builder, names, filled, new)
 
 
 @paused_gc()
-def pushforward(graph: Graph, along: Sequence[Value]) -> Graph:
+def ready(graph: Graph) -> tuple[Graph, Callable[[Value], Value]]:
+    """`graph` as reverse mode needs it, with what adjoints of loops and branches keep, and where
+    its values have gone.
+    """
+    if not has_regions(graph):
+        return graph, lambda value: value
+    graph, hoisting = hoisted(graph)
+    graph, cutting = within_budget(graph, graph.outputs, graph.inputs)
+    prepared = prepare(graph, graph.outputs, graph.inputs)
+    return prepared.graph, lambda value: prepared.moved(cutting(hoisting(value)))
+
+
+def _prepared(
+    graph: Graph, outputs: Iterable[int], wrt: Sequence[Value]
+) -> tuple[Prepared, list[Value]]:
+    """`graph` ready to be swept from some outputs, and where the values of `wrt` have gone.
+
+    What is the same in every step leaves the loops first: adjoints would keep it in every step."""
+    numbers = list(outputs)
+    graph, moved = hoisted(graph)
+    wrt = list(map(moved, wrt))
+    graph, moved = within_budget(graph, [graph.outputs[k] for k in numbers], wrt)
+    wrt = list(map(moved, wrt))
+    prepared = prepare(graph, [graph.outputs[k] for k in numbers], wrt)
+    return prepared, list(map(prepared.moved, wrt))
+
+
+@paused_gc()
+def pushforward(graph: Graph, along: Sequence[Value], beside: bool = False) -> Graph:
     """`graph` with an input `x.dot` for the tangent of each value in `along`, and an output
-    `out.dot` for each output.
+    `out.dot` for each output. With `beside`, its first nodes are those of `graph`.
 
     The new inputs stand between the arguments and the captured inputs.
     """
     builder = Builder.extending(graph, Tracer)
+    if not beside:
+        builder.nodes = []
     seeds = {value: builder.input(f"{graph.names[value]}.dot", value.type) for value in along}
-    tangents = push_forward(builder, graph, seeds, graph.outputs)
-    outputs = [(f"{name}.dot", t) for name, t in zip(graph.output_names, tangents, strict=True)]
-    return _with_outputs(graph, builder, outputs, [seed.value for seed in seeds.values()])
+    outputs, tangents = push_forward(builder, graph, seeds, beside)
+    names = [f"{name}.dot" for name in graph.output_names]
+    graph = graph.replace(outputs=dict(zip(graph.output_names, outputs, strict=True)))
+    filled = _zeros_for_none(builder, outputs, tangents)
+    return _with_outputs(graph, builder, names, filled, [seed.value for seed in seeds.values()])
+
+
+def _zeros_for_none(builder: Builder, like: Sequence[Value], given: Sequence[Any]) -> list[Any]:
+    return [
+        zero_of(builder, value) if x is None else x for value, x in zip(like, given, strict=True)
+    ]
 
 
 def _with_outputs(
-    graph: Graph, builder: Builder, more: Sequence[tuple[str, Any]], inputs: Sequence[Value] = ()
+    graph: Graph,
+    builder: Builder,
+    names: Sequence[str],
+    more: Sequence[Any],
+    inputs: Sequence[Value] = (),
 ) -> Graph:
     outputs = dict(zip(graph.output_names, graph.outputs, strict=True))
-    for name, traced in more:
+    for name, traced in zip(names, more, strict=True):
         key, count = name, 1
         while key in outputs:
             count += 1
@@ -83,24 +131,24 @@ def _with_outputs(
 
 
 def partition(graph: Graph, joint: Graph) -> tuple[Graph, Graph]:
-    """Split a pullback of `graph` in two: the forward part, and the backward part that runs later.
+    """Split a pullback (or pushforward) of `graph` in two: the forward part, and the linear part
+    that runs later. The first nodes of `joint` are those of `graph`.
 
-    The forward graph has the outputs of `graph` and then the residuals: the values that the
-    backward part reads. The backward graph has the residuals as inputs, then the cotangents; its
-    outputs are those that the pullback added."""
+    The forward graph has the outputs of `graph` and then the residuals: the values that the linear
+    part reads. The linear graph has the residuals as inputs, then the cotangents (tangents); its
+    outputs are those that the pullback added. What has a dynamic extent stays inside one of the
+    two: the linear part computes it again."""
     arguments = len(graph.inputs) - graph.captured
     cotangents = joint.inputs[arguments : len(joint.inputs) - graph.captured]
-    before = set(graph.nodes) | {value.node for value in graph.inputs}
-    backward = joint.nodes[len(graph.nodes) :]
+    linear = joint.nodes[len(graph.nodes) :]
     results = dict(list(zip(joint.output_names, joint.outputs, strict=True))[len(graph.outputs) :])
-    read = [operand for node in backward for operand in node.operands] + list(results.values())
-    residuals = list(dict.fromkeys(value for value in read if value.node in before))
+    own = set(graph.nodes) | {value.node for value in graph.inputs}
+    read = [operand for node in linear for operand in node.operands] + list(results.values())
+    needed = dict.fromkeys(value for value in read if value.node in own)
+    residuals, again = kept_static(graph.nodes, needed)
     saved = {f"residual_{i}": value for i, value in enumerate(residuals)}
-    forward = graph.replace(
-        outputs={**dict(zip(graph.output_names, graph.outputs, strict=True)), **saved}
-    )
-    body: list[Node] = []
-    inputs = [input_value(joint.names[value], value.type) for value in (*residuals, *cotangents)]
-    replaced = Graph(f"{graph.name}_pullback", [*residuals, *cotangents], backward, results)
-    outputs = substitute(replaced, inputs, body.append)
-    return forward, Graph(replaced.name, inputs, body, dict(zip(results, outputs, strict=True)))
+    named = dict(zip(graph.output_names, graph.outputs, strict=True))
+    forward = graph.replace(outputs={**named, **saved})
+    leaves = [*residuals, *cotangents]
+    name = f"{graph.name}_pullback"
+    return forward, extracted(name, joint, leaves, [*again, *linear], results)

@@ -53,7 +53,7 @@ def jacobian(graph: Graph, outputs: Sequence[int], wrt: Sequence[Value], forward
 def _columns(builder: Builder, graph: Graph, outputs: Sequence[int], value: Value) -> list[Any]:
     """The derivatives of `outputs` with respect to one value, by forward mode."""
     chosen = {graph.output_names[row]: graph.outputs[row] for row in outputs}
-    joint = pushforward(graph.replace(outputs=chosen), [value])
+    joint = pushforward(graph.replace(outputs=chosen), [value], beside=True)
     seed = joint.inputs[len(graph.inputs) - graph.captured]
     start = Origin("seed", value.node)
     tangents = _for_each_unit(builder, graph, joint, seed, joint.outputs[len(outputs) :], start)

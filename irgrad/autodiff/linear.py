@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from irgrad.autodiff.graphs import pushforward
-from irgrad.ir.builder import substitute
+from irgrad.autodiff.residuals import extracted, kept_static
 from irgrad.ir.bulk import paused_gc
-from irgrad.ir.graph import Graph, Node, Value, input_value
+from irgrad.ir.graph import Graph, Node, Value
 
 
 @paused_gc()
@@ -16,8 +16,8 @@ def linearized(graph: Graph, wrt: Sequence[Value], count: int) -> tuple[Graph, G
 
     The first has the outputs of `graph`, then the residuals: values that do not depend on tangents
     and that the second reads. The second takes residuals and tangents of `wrt` to tangents of the
-    outputs; every node in it depends on a tangent."""
-    joint = pushforward(graph, wrt)
+    outputs; what depends on no tangent is in it only where its extent is not known before."""
+    joint = pushforward(graph, wrt, beside=True)
     arguments = len(graph.inputs) - graph.captured
     tangents = joint.inputs[arguments : len(joint.inputs) - graph.captured]
     dependent = {value.node for value in tangents}
@@ -32,16 +32,9 @@ def linearized(graph: Graph, wrt: Sequence[Value], count: int) -> tuple[Graph, G
     named = list(zip(joint.output_names, joint.outputs, strict=True))
     own, results = dict(named[: len(graph.outputs)]), dict(named[len(graph.outputs) :][:count])
     read = [operand for node in late for operand in node.operands] + list(results.values())
-    residuals = [
-        value
-        for value in dict.fromkeys(read)
-        if value.node not in dependent and value.constant is None
-    ]
+    needed = [v for v in dict.fromkeys(read) if v.node not in dependent]
+    residuals, again = kept_static(early, needed)
     saved = {f"residual_{i}": value for i, value in enumerate(residuals)}
     first = Graph(graph.name, graph.inputs, early, own | saved, graph.captured)
     leaves = [*residuals, *tangents]
-    inputs = [input_value(joint.names[value], value.type) for value in leaves]
-    body: list[Node] = []
-    name = f"{graph.name}_linear"
-    outputs = substitute(Graph(name, leaves, late, results), inputs, body.append)
-    return first, Graph(name, inputs, body, dict(zip(results, outputs, strict=True)))
+    return first, extracted(f"{graph.name}_linear", joint, leaves, [*again, *late], results)

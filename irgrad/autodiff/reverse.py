@@ -3,40 +3,105 @@
 One sweep backwards over the nodes that the wanted values influence. Each node's rule turns the
 cotangents of its outputs into cotangents of its operands; a value's contributions are kept in a
 list and added up once, when the sweep reaches it. The result is an ordinary graph, to be
-differentiated again, dumped, or run."""
+differentiated again, dumped, or run.
+
+Before the sweep, each op with regions through which cotangents will flow is replaced by one that
+also gives what its adjoint needs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from irgrad.autodiff.structured import (
+    RULES,
+    Pull,
+    influenced,
+    receiving,
+    wanted_operands,
+)
 from irgrad.frontend.tracer import Tracer
-from irgrad.ir.builder import Builder
+from irgrad.ir.builder import Builder, rebuilt
 from irgrad.ir.graph import Graph, Node, Origin, Value
-from irgrad.ir.types import is_inexact
+from irgrad.ops.accumulate import add
 from irgrad.ops.linear import zeros_like
+from irgrad.ops.region import Structured
 
 
-def influenced(graph: Graph, sources: Sequence[Value]) -> set[Value]:
-    """The values that depend smoothly on any of `sources`, the sources included."""
-    active = {value for value in sources if is_inexact(value.type.dtype)}
+class Prepared(NamedTuple):
+    """A graph ready to be swept: node for node that of before, where old values have gone, and the
+    pullbacks of ops with regions.
+    """
+
+    graph: Graph
+    moved: Callable[[Value], Value]
+    pulls: Mapping[Node, Pull]
+
+
+def prepare(graph: Graph, seeded: Sequence[Value], wanted: Sequence[Value]) -> Prepared:
+    """`graph` with ops that give what their adjoints need, for a sweep from `seeded` to
+    `wanted`.
+    """
+    if not any(isinstance(node.op, Structured) for node in graph.nodes):
+        return Prepared(graph, lambda value: value, {})
+    active = influenced(graph, wanted)
+    reached = receiving(graph, active, seeded)
+    images: dict[Node, Node] = {}
+    pulls: dict[Node, Pull] = {}
+
+    def moved(value: Value) -> Value:
+        image = images.get(value.node)
+        return value if image is None else Value(image, value.index)
+
+    nodes: list[Node] = []
     for node in graph.nodes:
-        if any(
-            operand in active and node.op.differentiable(slot)
-            for slot, operand in enumerate(node.operands)
-        ):
-            active.update(value for value in node.outputs if is_inexact(value.type.dtype))
-    return active
+        operands = tuple(map(moved, node.operands))
+        receives = [value in reached for value in node.outputs]
+        wants = wanted_operands(node, active)
+        image = node
+        if isinstance(node.op, Structured) and any(receives) and any(wants):
+            known = _known(node.op, wants, receives)
+            if known is None:
+                op, pull = RULES[type(node.op)].plan(node.op, wants, receives)
+                vars(op)["_pull"] = len(node.types), wants, receives, pull
+                image = rebuilt(node, operands, images, op)
+            else:
+                pull = known
+                if operands != node.operands:
+                    image = rebuilt(node, operands, images)
+            pulls[image] = pull
+        elif operands != node.operands or (node.origin and node.origin.of in images):
+            image = rebuilt(node, operands, images)
+        if image is not node:
+            images[node] = image
+        nodes.append(image)
+    outputs = dict(zip(graph.output_names, map(moved, graph.outputs), strict=True))
+    return Prepared(graph.replace(nodes=nodes, outputs=outputs), moved, pulls)
+
+
+def _known(op: Structured, wants: Sequence[bool], receives: Sequence[bool]) -> Pull | None:
+    """The pullback of an op that has been prepared for this: nobody has read what it keeps."""
+    found = vars(op).get("_pull")
+    if found is None:
+        return None
+    count, planned, expected, pull = found
+    enough = all(b or not a for a, b in zip(wants, planned, strict=True))
+    enough &= all(b or not a for a, b in zip(receives[:count], expected, strict=True))
+    return pull if enough and not any(receives[count:]) else None
 
 
 def backpropagate(
-    builder: Builder, graph: Graph, seeds: Mapping[Value, Any], wanted: Sequence[Value]
+    builder: Builder,
+    prepared: Prepared,
+    seeds: Mapping[Value, Any],
+    wanted: Sequence[Value],
 ) -> list[Any]:
-    """The cotangents of `wanted`, given those of some outputs; zeros where nothing depends on them.
+    """The cotangents of `wanted`, given those of some outputs; None where nothing depends on them.
 
-    `builder` extends `graph`. The cotangent of a wanted value in the middle counts all that flows
-    through it, and is the derivative with respect to that value with everything before it held
-    fixed."""
+    `builder` extends the prepared graph. The cotangent of a wanted value in the middle counts all
+    that flows through it, and is the derivative with respect to that value with everything before
+    it held fixed."""
+    graph = prepared.graph
     active = influenced(graph, wanted)
     pending: dict[Value, list[Any]] = {
         value: [seed] for value, seed in seeds.items() if value in active
@@ -57,26 +122,31 @@ def backpropagate(
         if not any(value in pending for value in node.outputs):
             continue
         cotangents = [total(value) for value in node.outputs]
-        wants = [
-            operand in active and node.op.differentiable(slot)
-            for slot, operand in enumerate(node.operands)
-        ]
+        wants = wanted_operands(node, active)
         if any(wants):
-            for operand, cotangent in pull_back(builder, node, cotangents, wants):
+            pull = prepared.pulls.get(node)
+            for operand, cotangent in pull_back(builder, node, cotangents, wants, pull):
                 pending.setdefault(operand, []).append(cotangent)
     for value in graph.inputs:
         total(value)
-    return [finished[value] if value in finished else zero_of(builder, value) for value in wanted]
+    return [finished.get(value) for value in wanted]
 
 
 def pull_back(
-    builder: Builder, node: Node, cotangents: Sequence[Any], wants: Sequence[bool]
+    builder: Builder,
+    node: Node,
+    cotangents: Sequence[Any],
+    wants: Sequence[bool],
+    pull: Pull | None = None,
 ) -> list[tuple[Value, Any]]:
     """Run one node's reverse rule -> (operand, contribution) pairs."""
     primals = [Tracer(builder, operand) for operand in node.operands]
     outputs = [Tracer(builder, value) for value in node.outputs]
     with builder.emitting(node.location, Origin("vjp", node)):
-        contributions = node.op.vjp(primals, outputs, cotangents, wants)
+        if pull is None:
+            contributions = node.op.vjp(primals, outputs, cotangents, wants)
+        else:
+            contributions = pull(primals, outputs, cotangents)
     return [
         (operand, contribution)
         for operand, contribution, want in zip(node.operands, contributions, wants, strict=True)
@@ -90,7 +160,7 @@ def accumulate(builder: Builder, graph: Graph, value: Value, contributions: list
     location = value.node.location or cotangent.value.node.location
     with builder.emitting(location, Origin("adjoint", value.node)):
         for contribution in contributions[1:]:
-            cotangent = cotangent + contribution
+            cotangent = add(cotangent, contribution)
     name_after(cotangent, value, graph, "bar")
     return cotangent
 

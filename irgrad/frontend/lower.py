@@ -5,7 +5,6 @@ traced; Python ints, bools, strings and None are static: part of the program."""
 
 from __future__ import annotations
 
-import contextvars
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -27,20 +26,16 @@ from irgrad.frontend.pytree import (
 from irgrad.frontend.result import check_static
 from irgrad.frontend.site import defined_at
 from irgrad.frontend.tracer import Tracer
-from irgrad.ir.builder import Builder, Traced
+from irgrad.ir.builder import CURRENT, Builder, Traced
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.printer import clean_name
 from irgrad.ir.types import ArrayType, check_dtype, type_of
 
-_OUTER: contextvars.ContextVar[Builder | None] = contextvars.ContextVar(
-    "irgrad_outer", default=None
-)
-
 
 def is_lowering() -> bool:
     """Whether a function is being lowered, so that calls may close over traced values."""
-    return _OUTER.get() is not None
+    return CURRENT.get() is not None
 
 
 class Argument(NamedTuple):
@@ -170,9 +165,9 @@ def signature_of(
 
 
 @paused_gc()
-def lower(function: Callable[..., Any], signature: Signature) -> Lowered:
-    """Run `function` on tracers of the types in `signature`."""
-    builder = Builder(Tracer, _OUTER.get())
+def lower(function: Callable[..., Any], signature: Signature, contains: bool = False) -> Lowered:
+    """Run `function` on tracers of the types in `signature`; see `Builder` for `contains`."""
+    builder = Builder(Tracer, CURRENT.get(), contains)
     names = argument_names(function, signature)
     leaves: list[Any] = []
     for name, leaf in zip(names, signature.leaves, strict=True):
@@ -183,7 +178,7 @@ def lower(function: Callable[..., Any], signature: Signature) -> Lowered:
         else:
             leaves.append(leaf.value)
     args, kwargs = unflatten(signature.tree, leaves)
-    token = _OUTER.set(builder)
+    token = CURRENT.set(builder)
     try:
         with builder.emitting(None, None, busy=False):
             result = function(*args, **kwargs)
@@ -193,7 +188,7 @@ def lower(function: Callable[..., Any], signature: Signature) -> Lowered:
             raise error.__cause__ from None
         raise
     finally:
-        _OUTER.reset(token)
+        CURRENT.reset(token)
         builder.closed = True
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import DTypeError, OutOfRange, ShapeError, UnsupportedError
-from irgrad.ir.builder import Builder, Traced
+from irgrad.ir.builder import Builder, Traced, home
 from irgrad.ir.types import DType, check_dtype, check_plain
 from irgrad.ops.base import bind
 from irgrad.ops.cast import Astype
@@ -35,7 +35,7 @@ def innermost(operands: Iterable[Any]) -> Builder:
             found = builder
     if found is None:
         raise TypeError("no operand is traced")
-    return found
+    return home(found)
 
 
 def any_traced(operand: Any) -> bool:

@@ -249,6 +249,11 @@ class Tracer(Traced):
                 "in-place change of a traced array that shares memory with a view of it",
                 hint="write x = x + ... , or take a .copy() of the view",
             )
+        if result.builder is not self.builder:
+            raise UnsupportedError(
+                "in-place change of a traced value from outside of the function that is traced",
+                hint="return the new value: loops carry values, branches return them",
+            )
         self.value = result.value
         return self
 
@@ -298,8 +303,8 @@ class Tracer(Traced):
     def __bool__(self) -> bool:
         self._refuse(
             "Python's truth value (if, while, and, or, not, assert, a chained comparison)",
-            "use np.where(condition, a, b), np.logical_and, np.logical_or; the condition is not "
-            "known while the function is lowered",
+            "use np.where(condition, a, b), np.logical_and, np.logical_or, or irgrad.cond and "
+            "irgrad.while_loop; the condition is not known while the function is lowered",
         )
 
     def __float__(self) -> float:

@@ -7,6 +7,7 @@ copied, hashed or folded)."""
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -29,6 +30,28 @@ class Traced:
         self.value = value
 
 
+CURRENT: contextvars.ContextVar[Builder | None] = contextvars.ContextVar(
+    "irgrad_builder", default=None
+)
+"""The builder of the function that is being traced."""
+
+
+def home(found: Builder) -> Builder:
+    """Where an operation on values of `found` and builders around it belongs: there, or in the
+    branch inside it that is being traced.
+    """
+    current = CURRENT.get()
+    branch = None if current is None else current.branch
+    if branch is None or branch.level <= found.level:
+        return found
+    around = branch.outer
+    while around is not None:
+        if around is found:
+            return branch
+        around = around.outer
+    return found
+
+
 class Provenance:
     """Where the nodes emitted now come from: the user's line, and the rule that emits them.
 
@@ -49,11 +72,19 @@ class Builder:
 
     `wrap` makes the traced values that code computes with. A builder opened inside the trace of
     another, `outer`, has a higher `level`; an operation on values of several levels belongs to the
-    innermost, which captures the outer ones. `viewed` holds the values that share memory with
-    another, as array or as view, in NumPy's semantics."""
+    innermost, which captures the outer ones. A branch of a program `contains` what is computed
+    while it is traced, also from outer values alone. `viewed` holds the values that share memory
+    with another, as array or as view, in NumPy's semantics."""
 
-    def __init__(self, wrap: Callable[[Builder, Value], Any], outer: Builder | None = None) -> None:
+    def __init__(
+        self,
+        wrap: Callable[[Builder, Value], Any],
+        outer: Builder | None = None,
+        contains: bool = False,
+    ) -> None:
         self.wrap = wrap
+        self.outer = outer
+        self.branch: Builder | None = self if contains else None if outer is None else outer.branch
         self.level = 0 if outer is None else outer.level + 1
         self.inputs: list[Value] = []
         self.nodes: list[Node] = []
@@ -186,13 +217,16 @@ def substitute(
     return tuple(map(moved, graph.outputs))
 
 
-def rebuilt(node: Node, operands: tuple[Value, ...], image: Mapping[Node, Node]) -> Node:
-    """`node` on other operands, its provenance carried along (`image` maps old nodes to new
-    ones).
+def rebuilt(
+    node: Node, operands: tuple[Value, ...], image: Mapping[Node, Node], op: Op | None = None
+) -> Node:
+    """`node` on other operands, perhaps with another op in its place, its provenance carried along
+    (`image` maps old nodes to new ones).
     """
     origin = node.origin
     if origin is not None and not isinstance(origin.of, str) and origin.of in image:
         origin = Origin(origin.rule, image[origin.of])
+    types = node.types if op is None else op.result_types(*[value.type for value in operands])
     return Node(
-        node.op, operands, node.types, name=node.name, location=node.location, origin=origin
+        op or node.op, operands, types, name=node.name, location=node.location, origin=origin
     )

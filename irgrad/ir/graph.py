@@ -11,14 +11,15 @@ the passes together."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Any, NamedTuple
+from functools import cache, cached_property
+from typing import Any, NamedTuple, cast
 
 import networkx as nx
 
 from irgrad.errors import Location
-from irgrad.ir.op import Array, Op, register
+from irgrad.ir.op import Array, Op, parameter_types, register
 from irgrad.ir.types import ArrayType, type_of
 
 
@@ -305,6 +306,36 @@ class Graph:
         return f"<Graph @{self.name}({inputs}) -> ({outputs}), {len(self.nodes)} nodes>"
 
 
-def regions(op: Op) -> dict[str, Any]:
-    """The sub-graphs among an op's parameters, by name."""
-    return {key: value for key, value in op.parameters.items() if isinstance(value, Graph)}
+@cache
+def region_fields(kind: type[Op]) -> tuple[str, ...]:
+    """The parameters of a class of ops that hold regions."""
+    hints = parameter_types(kind) if dataclasses.is_dataclass(kind) else {}
+    return tuple(key for key, hint in hints.items() if hint in (Graph, tuple[Graph, ...]))
+
+
+def regions(op: Op) -> dict[str, Graph]:
+    """The sub-graphs among an op's parameters, by name: `body`, or `branches.0` in a tuple."""
+    found: dict[str, Graph] = {}
+    for key in region_fields(type(op)):
+        value: Any = getattr(op, key)
+        if isinstance(value, Graph):
+            found[key] = value
+        else:
+            found.update((f"{key}.{number}", region) for number, region in enumerate(value))
+    return found
+
+
+def with_regions(op: Op, change: Callable[[Graph], Graph]) -> Op:
+    """`op` with `change` applied to each region; `op` itself where that changes nothing."""
+    changed: dict[str, Any] = {}
+    for key in region_fields(type(op)):
+        old: Any = getattr(op, key)
+        if isinstance(old, Graph):
+            new: Any = change(old)
+            same = new is old
+        else:
+            new = tuple(map(change, old))
+            same = all(one is other for one, other in zip(new, old, strict=True))
+        if not same:
+            changed[key] = new
+    return dataclasses.replace(cast(Any, op), **changed) if changed else op

@@ -17,7 +17,7 @@ registry.
     return     := 'return' [name '=' operand {',' ...}]
 
 A `#` begins a comment that goes to the end of its line. A type is a dtype's short name and a shape:
-`f64[4,3]`."""
+`f64[4,3]`, `f64[?,3]` for what a loop with an unknown number of steps stacks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from irgrad.ir.types import BOOL, DTYPES, F64, I64, ArrayType
 _SPACE = re.compile(r"(?:\s+|#[^\n]*)*")
 _NAME = re.compile(r"[\w.]+")
 _VALUE = re.compile(r"%[\w.]+(?::\d+)?")
-_TYPE = re.compile(r"\w+\[[\d,\s]*\]")
+_TYPE = re.compile(r"\w+\[[\d,?\s]*\]")
 _NUMBER = re.compile(r"nan\(0x[0-9a-f]+\)|-?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|inf|nan)|True|False")
 _STRING = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
 _LOCATION = re.compile(r'@(?:"([^"\n]*)"|([\w.<>-]+)):(\d+)')

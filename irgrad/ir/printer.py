@@ -117,12 +117,13 @@ def parameters_text(op: Op, indent: str = "") -> str:
 def parameter_text(value: Any, indent: str = "") -> str:
     """One parameter: a Python literal, a dtype's short name, or a region."""
     if isinstance(value, Graph):
-        return to_text(value, indent + "  ").lstrip()
+        return "\n" + to_text(value, indent + "  ")
     if isinstance(value, np.dtype):
         return SHORT[value]
     if isinstance(value, tuple):
         items = [parameter_text(item, indent) for item in cast("tuple[Any, ...]", value)]
-        return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+        listed = ", ".join(items).replace(", \n", ",\n")
+        return f"({listed},)" if len(items) == 1 else f"({listed})"
     return repr(value)
 
 

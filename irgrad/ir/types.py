@@ -1,7 +1,9 @@
 """Types of values: a dtype and a shape, and every computation on extents.
 
-Invariants: a dtype is one of `DTYPES`; extents are non-negative ints. Ops compute shapes only
-through this module, so that symbolic extents can join later without touching them."""
+Invariants: a dtype is one of `DTYPES`; extents are non-negative ints, or `DYNAMIC` for the leading
+extent of what a loop with an unknown number of steps stacks: only loops take and give such values.
+Ops compute shapes only through this module, so that symbolic extents can join later without
+touching them."""
 
 from __future__ import annotations
 
@@ -37,6 +39,8 @@ _NAMES = {
 DTYPES: dict[str, DType] = {short: np.dtype(name) for short, name in _NAMES.items()}
 SHORT: dict[DType, str] = {dtype: short for short, dtype in DTYPES.items()}
 BOOL, I64, F64 = DTYPES["bool"], DTYPES["i64"], DTYPES["f64"]
+DYNAMIC = -1
+"""An extent that is known only when the program runs, written `?`."""
 
 
 class ArrayType(NamedTuple):
@@ -64,19 +68,26 @@ class ArrayType(NamedTuple):
         """Bytes of one contiguous array of this type."""
         return self.size * self.dtype.itemsize
 
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether the leading extent is known only when the program runs."""
+        return DYNAMIC in self.shape
+
     def __str__(self) -> str:
-        return f"{SHORT[self.dtype]}[{','.join(map(str, self.shape))}]"
+        extents = ["?" if extent == DYNAMIC else str(extent) for extent in self.shape]
+        return f"{SHORT[self.dtype]}[{','.join(extents)}]"
 
     @staticmethod
     def parse(text: str) -> ArrayType:
         """The type written as `text`; a ValueError when it is not one."""
-        match = re.fullmatch(r"\s*(\w+)\s*\[([\d,\s]*)\]\s*", text)
+        match = re.fullmatch(r"\s*(\w+)\s*\[([\d,?\s]*)\]\s*", text)
         if match is None or match[1] not in DTYPES:
             known = ", ".join(DTYPES)
             raise ValueError(
                 f"{text!r} is not a type: write dtype[shape] such as f64[4,3]; dtypes: {known}"
             )
-        return ArrayType(DTYPES[match[1]], tuple(int(n) for n in match[2].split(",") if n.strip()))
+        extents = [n.strip() for n in match[2].split(",") if n.strip()]
+        return ArrayType(DTYPES[match[1]], tuple(DYNAMIC if n == "?" else int(n) for n in extents))
 
 
 def dtype_argument(dtype: Any) -> DType:

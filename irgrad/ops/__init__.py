@@ -7,6 +7,7 @@ from irgrad.ops import (
     arithmetic,
     call,
     cast,
+    cond,
     contract,
     create,
     distributions,
@@ -17,6 +18,7 @@ from irgrad.ops import (
     index,
     linalg,
     logic,
+    loop,
     reduction,
     root,
     scan,
@@ -27,12 +29,14 @@ from irgrad.ops import (
     special,
     stop,
     trigonometric,
+    while_loop,
 )
 
 __all__ = [
     "arithmetic",
     "call",
     "cast",
+    "cond",
     "contract",
     "create",
     "distributions",
@@ -43,6 +47,7 @@ __all__ = [
     "index",
     "linalg",
     "logic",
+    "loop",
     "reduction",
     "root",
     "scan",
@@ -53,4 +58,5 @@ __all__ = [
     "special",
     "stop",
     "trigonometric",
+    "while_loop",
 ]

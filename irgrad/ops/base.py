@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.ir.builder import Traced
+from irgrad.ir.builder import Traced, home
 from irgrad.ir.op import Op
 
 
@@ -32,9 +32,9 @@ def bind(op: Op, *operands: Any) -> Any:
             builder is None or operand.builder.level > builder.level
         ):
             builder = operand.builder
-    return (
-        op.reference(*map(np.asarray, operands)) if builder is None else builder.bind(op, operands)
-    )
+    if builder is None:
+        return op.reference(*map(np.asarray, operands))
+    return home(builder).bind(op, operands)
 
 
 class Bilinear(Op):

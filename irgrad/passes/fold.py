@@ -12,6 +12,7 @@ from irgrad.ir.builder import rebuilt
 from irgrad.ir.graph import Graph, Node, Value, constant_value
 from irgrad.ir.op import Array
 from irgrad.ops.linear import BroadcastTo
+from irgrad.ops.region import Structured
 
 SMALL = 64
 
@@ -44,6 +45,8 @@ def folded(node: Node, operands: tuple[Value, ...]) -> Array | None:
     arrays = [array for operand in operands if (array := operand.constant) is not None]
     if not arrays or len(node.types) != 1 or len(arrays) < len(operands):
         return None
+    if isinstance(node.op, Structured) or node.types[0].is_dynamic:
+        return None  # a loop may take any time
     size, largest = node.types[0].size, max(array.size for array in arrays)
     if size > largest and (size > SMALL or isinstance(node.op, BroadcastTo)):
         return None

@@ -2,8 +2,8 @@
 what passes do.
 
 Order constraints, asserted below: `fold` before `simplify`, whose rules look at constants; `cse`
-before `contract`, which must know what has a single use; `dce` last, since rules leave nodes
-without readers behind."""
+before `contract`, which must know what has a single use, and before `hoist`; `dce` last, since
+rules leave nodes without readers behind."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ from irgrad.ir.verify import verify
 from irgrad.passes.contract_rules import CONTRACTIONS
 from irgrad.passes.cse import cse
 from irgrad.passes.dce import dce
+from irgrad.passes.decide import decide
 from irgrad.passes.fold import fold
+from irgrad.passes.hoist import hoist
 from irgrad.passes.inline import inline
+from irgrad.passes.prune import prune
+from irgrad.passes.regions import everywhere
 from irgrad.passes.rewrite import rewrite
 from irgrad.passes.simplify import simplify
 
@@ -34,28 +38,38 @@ def contract(graph: Graph) -> Graph:
 
 PASSES: dict[str, Callable[[Graph], Graph]] = {
     "inline": inline,
-    "dce": dce,
-    "cse": cse,
-    "fold": fold,
-    "simplify": simplify,
-    "contract": contract,
+    "dce": everywhere(dce),
+    "cse": everywhere(cse),
+    "fold": everywhere(fold),
+    "simplify": everywhere(simplify),
+    "contract": everywhere(contract),
+    "decide": everywhere(decide),
+    "prune": everywhere(prune),
+    "hoist": everywhere(hoist),
 }
 
 PIPELINE: tuple[str, ...] = (
     "inline",  # the other passes, and backends, know no calls
     "dce",  # what the user computed and did not return needs no further work
+    "prune",  # nor do what loops keep for adjoints that nobody wants, and what they never change
     "fold",  # derivative rules leave arithmetic on constants (p - 1, 1 * c)
+    "decide",  # selectors and trip counts that are constants now
     "simplify",  # unit factors, broadcasts and reshapes of the reverse pass
     "cse",  # adjoint rules recompute what the primal has
+    "hoist",  # each thing once: what is the same in every step leaves the loop
+    "cse",  # and may stand outside already
     "contract",  # now single uses are known
     "simplify",  # what the contractions uncovered
     "cse",  # and made equal
+    "prune",  # loops whose operands and rows the rules made needless
     "dce",  # rules leave nodes that nothing reads any more
 )
 
 assert PIPELINE.index("fold") < PIPELINE.index("simplify"), "rules look at constants"
 assert PIPELINE.index("cse") < PIPELINE.index("contract"), "single uses are known only after cse"
 assert PIPELINE[0] == "inline", "no other pass looks into calls"
+assert PIPELINE.index("fold") < PIPELINE.index("decide"), "selectors are constants after folding"
+assert PIPELINE.index("cse") < PIPELINE.index("hoist"), "what is equal leaves the loop once"
 assert PIPELINE[-1] == "dce", "rules leave dead nodes"
 
 KEEPING_CALLS: tuple[str, ...] = tuple(name for name in PIPELINE if name != "inline")

@@ -23,6 +23,7 @@ from irgrad.ops.linear import Linear
 from irgrad.passes.pipeline import optimise
 from irgrad.runtime.backend import backends, get_backend
 from tests.ops import (  # noqa: F401 -- they fill SAMPLES
+    control_samples,
     implicit_samples,
     linalg_samples,
     reduction_samples,

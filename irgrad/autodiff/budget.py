@@ -1,0 +1,100 @@
+"""The memory that adjoints of loops may keep, and loops in segments where they would keep more."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from irgrad.autodiff.structured import RULES, influenced, receiving, wanted_operands
+from irgrad.errors import OptionError
+from irgrad.ir.graph import Graph, Node, Value
+from irgrad.ops.loop import Loop
+from irgrad.ops.segments import best_segment, segmented
+from irgrad.passes.regions import Exchange
+
+_BUDGET: contextvars.ContextVar[int] = contextvars.ContextVar("irgrad_tape_budget", default=2**30)
+
+
+@contextmanager
+def tape_budget(bytes: int) -> Iterator[None]:
+    """Let the adjoint of each loop keep at most about so many bytes, for what is compiled inside a
+    with block; 1 GiB elsewhere.
+
+    A loop with a known number of steps that would keep more becomes a loop over segments: its
+    carried values are kept before each segment, and the steps of a segment (`replay=True` in the
+    dump) run again when the adjoint reaches them, so that it takes one more run of the loop and
+    about the square root of the memory.
+
+    >>> import numpy as np, irgrad
+    >>> with tape_budget(1000):
+    ...     f = irgrad.grad(lambda x: irgrad.fori_loop(0, 10_000, lambda i, c: np.sin(c), x))
+    ...     text = irgrad.compile(f).dump(1.0)
+    >>> "replay=True" in text
+    True
+    """
+    if bytes < 0:
+        raise OptionError(f"tape_budget: a number of bytes, got {bytes}")
+    token = _BUDGET.set(int(bytes))
+    try:
+        yield
+    finally:
+        _BUDGET.reset(token)
+
+
+def within_budget(
+    graph: Graph, seeded: Sequence[Value], wanted: Sequence[Value]
+) -> tuple[Graph, Any]:
+    """`graph` with loops in segments where their tapes would exceed the budget, and where values
+    have gone.
+    """
+    budget = _BUDGET.get()
+    large = {node for node in graph.nodes if _most(node) > budget}
+    if not large:
+        return graph, lambda value: value
+    active = influenced(graph, wanted)
+    reached = receiving(graph, active, seeded)
+    walk = Exchange(graph)
+    for node in graph.nodes:
+        every = _segment(node, active, reached, budget) if node in large else None
+        if every is None:
+            walk.keep(node)
+            continue
+        found = walk.inline(segmented(node, every), list(map(walk.moved, node.operands)))
+        walk.values.update(zip(node.outputs, found, strict=True))
+        walk.images[node] = found[0].node
+    return walk.result(), walk.moved
+
+
+def _most(node: Node) -> int:
+    """No less than the tape of a loop takes, in bytes."""
+    op: Any = node.op
+    if not isinstance(op, Loop) or op.length is None or op.replay or op.length < 4:
+        return 0
+    return op.length * _size(op.body)
+
+
+def _size(graph: Graph) -> int:
+    total = sum(value.type.nbytes for value in graph.inputs)
+    for node in graph.nodes:
+        total += sum(max(0, type.nbytes) for type in node.types)
+        op: Any = node.op
+        if isinstance(op, Loop) and op.length is not None:
+            total += op.length * _size(op.body)
+    return total
+
+
+def _segment(node: Node, active: set[Value], reached: set[Value], budget: int) -> int | None:
+    """The number of steps in a segment, where the tape is too large and segments keep less."""
+    op: Any = node.op
+    wants, receives = wanted_operands(node, active), [v in reached for v in node.outputs]
+    if not any(wants) or not any(receives):
+        return None
+    kept, _ = RULES[Loop].plan(op, wants, receives)
+    types = kept.result_types(*[v.type for v in node.operands])[len(node.types) :]
+    tape = sum(type.nbytes for type in types)
+    state = sum(v.type.nbytes for v in op.groups(node.operands).carried)
+    every = best_segment(op.length, state, tape // op.length)
+    smaller = state * (op.length // every) + (tape // op.length) * every
+    return every if tape > budget and smaller < tape else None

@@ -1,0 +1,151 @@
+"""The derivative of a region: its nodes with adjoint or tangent nodes, and cutting pieces out of
+that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from irgrad.autodiff.forward import push_forward
+from irgrad.autodiff.residuals import residuals_of
+from irgrad.autodiff.reverse import backpropagate, prepare, zero_of
+from irgrad.frontend.tracer import Tracer
+from irgrad.ir.builder import Builder, substitute
+from irgrad.ir.graph import Graph, Node, Origin, Value, constant_value, input_value
+from irgrad.ir.printer import clean_name
+from irgrad.ops.linear import BroadcastTo
+
+
+class RegionPullback:
+    """A region with adjoint nodes from the outputs in `seeded` to the inputs in `wrt` (numbers)."""
+
+    def __init__(self, region: Graph, wrt: Sequence[int], seeded: Sequence[int]) -> None:
+        outputs = [region.outputs[k] for k in seeded]
+        wanted = [region.inputs[k] for k in wrt]
+        prepared = prepare(region, outputs, wanted)
+        self.region = prepared.graph
+        self.builder = Builder.extending(self.region, Tracer)
+        self.seeds: dict[int, Value] = {}
+        incoming: dict[Value, Any] = {}
+        for k in seeded:
+            output = self.region.outputs[k]
+            seed = self.builder.input(f"{region.output_names[k]}.bar", output.type)
+            self.seeds[k] = seed.value
+            incoming[output] = incoming[output] + seed if output in incoming else seed
+        found = backpropagate(self.builder, prepared, incoming, wanted)
+        self.cotangents = {
+            k: None if x is None else x.value for k, x in zip(wrt, found, strict=True)
+        }
+
+    @property
+    def backward(self) -> list[Node]:
+        """The adjoint nodes."""
+        return self.builder.nodes[len(self.region.nodes) :]
+
+    def zeros(self, like: Value) -> Value:
+        """Zeros of a value's type, by an adjoint node."""
+        return zero_of(self.builder, like).value
+
+    def sum(self, of: Value, value: Value) -> tuple[Value, Value]:
+        """A further input for the adjoint of a value so far, and its sum with what is new."""
+        total = self.builder.input(f"{self.region.names[of]}.sum", value.type)
+        with self.builder.emitting(value.node.location, Origin("adjoint", of.node)):
+            return total.value, (total + Tracer(self.builder, value)).value
+
+    def residuals(
+        self, free: Sequence[Value], results: Sequence[Value]
+    ) -> tuple[list[Value], list[Node]]:
+        """What must be kept of the region for the adjoint nodes and the results, and which of its
+        nodes run again.
+        """
+        seeds = set(self.builder.inputs[len(self.region.inputs) :])
+        own = set(self.region.nodes) | {value.node for value in self.region.inputs}
+        read = [v for node in self.backward for v in node.operands] + list(results)
+        needed = [value for value in read if value.node in own and value not in seeds]
+        return residuals_of(self.region.nodes, free, needed)
+
+
+def with_more_outputs(region: Graph, more: Sequence[Value], suffix: str) -> Graph:
+    """`region` with further outputs, named after their values."""
+    pairs = [*zip(region.output_names, region.outputs, strict=True)]
+    pairs += [(f"{region.names.get(v, 'x')}.{suffix}", v) for v in more]
+    return region.replace(outputs=distinct(pairs))
+
+
+def distinct(pairs: Sequence[tuple[str, Value]]) -> dict[str, Value]:
+    """Values by names as they print, with numbers behind those that stand twice."""
+    found: dict[str, Value] = {}
+    for given, value in pairs:
+        base = clean_name(given)
+        name, count = base, 1
+        while name in found:
+            count += 1
+            name = f"{base}_{count}"
+        found[name] = value
+    return found
+
+
+def piece(
+    name: str,
+    names: Mapping[Value, str],
+    leaves: Sequence[Value],
+    nodes: Sequence[Node],
+    results: Sequence[tuple[str, Value]],
+    absent: Sequence[Value] = (),
+) -> Graph:
+    """A region of some nodes of another graph: `leaves` become its inputs, `absent` ones zeros."""
+    inputs = [input_value(names.get(value, "x"), value.type) for value in leaves]
+    body: list[Node] = []
+    zeros = [zeros_in(body, value) for value in absent]
+    named = distinct(results)
+    whole = Graph(name, [*leaves, *absent], nodes, named)
+    outputs = substitute(whole, [*inputs, *zeros], body.append)
+    return Graph(name, inputs, body, dict(zip(named, outputs, strict=True)))
+
+
+def zeros_in(nodes: list[Node], like: Value) -> Value:
+    """Zeros of a value's type, as a node appended to `nodes` where they are no scalar."""
+    zero = constant_value(np.zeros((), like.type.dtype))
+    if not like.type.shape:
+        return zero
+    node = Node(BroadcastTo(like.type.shape), (zero,), (like.type,), location=like.node.location)
+    nodes.append(node)
+    return Value(node, 0)
+
+
+def used_by(nodes: Sequence[Node], results: Sequence[Value]) -> set[Value]:
+    """The values that nodes or results read."""
+    return {value for node in nodes for value in node.operands} | set(results)
+
+
+class RegionPush:
+    """A region with tangent nodes for its active inputs."""
+
+    def __init__(self, region: Graph, active: Sequence[bool]) -> None:
+        self.region = region
+        self.builder = Builder.extending(region, Tracer)
+        self.builder.nodes = []
+        seeds = {
+            value: self.builder.input(f"{region.names[value]}.dot", value.type)
+            for value, yes in zip(region.inputs, active, strict=True)
+            if yes
+        }
+        self.dots = [seeds[value].value if value in seeds else None for value in region.inputs]
+        self.outputs, tangents = push_forward(self.builder, region, seeds)
+        self.tangents = [None if x is None else x.value for x in tangents]
+
+    def tangent(self, output: int) -> Value:
+        """The tangent of an output, perhaps zeros."""
+        found = self.tangents[output]
+        return zero_of(self.builder, self.outputs[output]).value if found is None else found
+
+    def graph(self, inputs: Sequence[Value], outputs: Sequence[tuple[str, Value]]) -> Graph:
+        """The nodes as a region with these inputs and outputs."""
+        return Graph(self.region.name, inputs, self.builder.nodes, distinct(outputs))
+
+
+def present(values: Sequence[Value | None]) -> list[Value]:
+    """Those that are not None."""
+    return [value for value in values if value is not None]

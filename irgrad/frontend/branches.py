@@ -1,0 +1,177 @@
+"""`cond` and `switch`: branches that are chosen when the program runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import ArgumentError, DTypeError, ShapeError
+from irgrad.frontend.lower import Argument, classify
+from irgrad.frontend.promote import lift
+from irgrad.frontend.pytree import flatten, unflatten, written_path
+from irgrad.frontend.region import (
+    Region,
+    apply,
+    described,
+    joined,
+    operand_types,
+    trace_region,
+    with_inputs,
+)
+from irgrad.frontend.site import call_site, defined_at
+from irgrad.ir.builder import Traced
+from irgrad.ir.graph import Value, input_value
+from irgrad.ir.types import BOOL, I64, ArrayType
+from irgrad.ops.cond import Cond
+
+Branch = Callable[..., Any]
+
+
+def cond(pred: Any, true_fun: Branch, false_fun: Branch, *operands: Any) -> Any:
+    """`true_fun(*operands)` where `pred` holds, else `false_fun(*operands)`; only one of them runs.
+
+    `pred` is a scalar; a number means true where it is not 0. Where it is not traced the choice is
+    made at once. Else both functions must return the same structure of the same types, integers
+    and Python numbers taking the type of the other branch; `DTypeError`, `ShapeError` or
+    `ArgumentError` otherwise.
+
+    >>> float(cond(True, lambda x: x + 1.0, lambda x: -x, 2.0))
+    3.0
+    """
+    _check_selector("cond", "pred", pred)
+    if not isinstance(pred, Traced):
+        return (true_fun if pred else false_fun)(*operands)
+    if pred.value.type.dtype != BOOL:
+        with pred.builder.emitting(call_site().location, None):
+            pred = pred != 0
+    return _chosen("cond", pred, (false_fun, true_fun), operands)
+
+
+def switch(index: Any, branches: Sequence[Branch], *operands: Any) -> Any:
+    """`branches[index](*operands)`, the index clamped to 0 ... len(branches) - 1; only that branch
+    runs.
+
+    The branches must agree as those of `cond` do.
+
+    >>> float(switch(1, [lambda x: x, lambda x: x * 10.0], 2.0))
+    20.0
+    """
+    branches = tuple(branches)
+    if not branches:
+        raise ArgumentError("switch: there are no branches", location=call_site().location)
+    _check_selector("switch", "index", index)
+    if not isinstance(index, Traced):
+        if np.asarray(index).dtype.kind not in "iu":
+            raise DTypeError(
+                f"switch: index must be an integer, got {np.asarray(index).dtype}",
+                location=call_site().location,
+            )
+        return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
+    if index.value.type.dtype.kind not in "iu":
+        raise DTypeError(
+            f"switch: index must be an integer, got {index.value.type}",
+            location=call_site().location,
+            hint="convert with .astype(np.int64)",
+        )
+    with index.builder.emitting(call_site().location, None):
+        index = lift(index.builder, index, I64)
+    return _chosen("switch", index, branches, operands)
+
+
+def _check_selector(what: str, name: str, selector: Any) -> None:
+    shape = selector.value.type.shape if isinstance(selector, Traced) else np.shape(selector)
+    if shape:
+        raise ShapeError(
+            f"{what}: {name} must be a scalar, got shape {shape}",
+            location=call_site().location,
+            hint="np.where chooses element by element; np.any and np.all make one condition",
+        )
+
+
+def _chosen(
+    what: str, selector: Any, functions: tuple[Branch, ...], operands: tuple[Any, ...]
+) -> Any:
+    leaves, _ = flatten((operands, {}))
+    kinds = [classify(leaf) for leaf in leaves]
+    wanted: list[ArrayType | None] = []
+    while True:
+        regions = [trace_region(f, operands, kinds, wanted, contains=True) for f in functions]
+        agreed = _agreed(what, functions, regions)
+        if agreed == wanted:
+            break
+        wanted = agreed
+    given = [x for x, k in zip(leaves, kinds, strict=True) if isinstance(k, Argument)]
+    captured = [x for region in regions for x in region.captured]
+    op = Cond(tuple(_with_all(region, regions) for region in regions))
+    every = [selector, *given, *captured]
+    types = operand_types([selector], given, captured)
+    results = [kind for kind in regions[0].kinds if kind is not None]
+    found = iter(apply(op, every, types) if results else [])
+    filled = [None if kind is None else next(found) for kind in regions[0].kinds]
+    return unflatten(regions[0].tree, filled)
+
+
+def _with_all(region: Region, regions: Sequence[Region]) -> Any:
+    """A branch with inputs for what any of the branches closes over."""
+    inputs: list[Value] = list(region.graph.inputs[: region.free])
+    for other in regions:
+        captured = other.graph.inputs[other.free :]
+        fresh = [input_value(v.node.name or "x", v.type) for v in captured]
+        inputs += captured if other is region else fresh
+    return with_inputs(region.graph, inputs)
+
+
+def _agreed(
+    what: str, functions: Sequence[Branch], regions: Sequence[Region]
+) -> list[ArrayType | None]:
+    """The types that all branches give, converted where nothing is lost."""
+    first = regions[0]
+    for function, region in zip(functions, regions, strict=True):
+        if region.tree != first.tree:
+            raise ArgumentError(
+                f"{what}: the branches return different structures: {described(first.tree)} and "
+                f"{described(region.tree)}",
+                location=defined_at(function),
+                hint="return the same tuples, lists and dicts from every branch",
+            )
+    agreed: list[ArrayType | None] = []
+    for place in range(len(first.kinds)):
+        kind = first.kinds[place]
+        for region in regions[1:]:
+            kind = _both(what, place, first, region, kind, region.kinds[place])
+        agreed.append(None if kind is None else kind.type)
+    return agreed
+
+
+def _both(
+    what: str,
+    place: int,
+    first: Region,
+    region: Region,
+    one: Argument | None,
+    other: Argument | None,
+) -> Argument | None:
+    if one is None and other is None:
+        return None
+    name = written_path(first.tree, place, "the result")
+    line = region.lines[place] or first.lines[place]
+    if one is None or other is None or one.type.shape != other.type.shape:
+        types = " and ".join("None" if kind is None else str(kind.type) for kind in (one, other))
+        raise ShapeError(
+            f"{what}: {name} differs between the branches: {types}",
+            location=line or call_site().location,
+            hint="return arrays of one shape from every branch",
+        )
+    dtype = joined(one, other)
+    if dtype is None:
+        raise DTypeError(
+            f"{what}: {name} differs between the branches: {one.type} and {other.type}",
+            location=line or call_site().location,
+            hint=f"convert one of them, with .astype(np.{one.type.dtype})",
+        )
+    return Argument(ArrayType(dtype, one.type.shape), one.weak and other.weak)
+
+
+__all__ = ["cond", "switch"]

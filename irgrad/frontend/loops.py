@@ -1,0 +1,258 @@
+"""`scan`, `fori_loop`, `map` and `while_loop`: loops whose body is traced once."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import ArgumentError, DTypeError, ShapeError
+from irgrad.frontend.lower import Argument
+from irgrad.frontend.promote import innermost, lift
+from irgrad.frontend.pytree import flatten, unflatten, written_path
+from irgrad.frontend.region import (
+    Region,
+    apply,
+    index_input,
+    leaf_kinds,
+    operand_types,
+    settled_carry,
+    trace_region,
+    with_inputs,
+)
+from irgrad.frontend.site import call_site, defined_at
+from irgrad.frontend.tracer import Tracer
+from irgrad.ir.builder import Traced
+from irgrad.ir.graph import Graph, input_value
+from irgrad.ir.types import BOOL, I64, ArrayType
+from irgrad.ops.loop import Loop
+from irgrad.ops.while_loop import While
+
+
+def scan(
+    f: Callable[..., Any],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """(carry, ys) of carry, y = f(carry, x) for each x along the first axis of `xs`, from `init`.
+
+    `init` and `xs` are pytrees of arrays; all arrays of `xs` have the same extent along their first
+    axis, `length` if it is given (which it must be where `xs` is None). `ys` has each y at the
+    place of its x. With `reverse` the steps go from the last x to the first. The carried value
+    keeps its structure, shapes and dtypes in every step, but for integers that become floats.
+
+    Raises `ShapeError`, `DTypeError` or `ArgumentError` where these do not fit.
+
+    >>> import numpy as np
+    >>> carry, ys = scan(lambda s, x: (s + x, s), 0.0, np.array([1.0, 2.0, 3.0]))
+    >>> float(carry), ys.tolist()
+    (6.0, [0.0, 1.0, 3.0])
+    """
+    leaves, _ = flatten(init)
+    name = functools.partial(written_path, flatten(init)[1], root="init")
+    kinds = leaf_kinds(leaves, lambda k: f"scan: {name(k)}")
+    rows, _ = flatten(xs)
+    steps = _length(xs, rows, length)
+    slices = _slices(xs, rows)
+
+    def trace(state: Any) -> Region:
+        wanted = [k.type if isinstance(k, Argument) else None for k in state]
+        return trace_region(f, (init, xs), [*state, *slices], wanted)
+
+    def carried_of(result: Any) -> Any:
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise ArgumentError(
+                "scan: the function must return a pair, (carried value, y)",
+                location=defined_at(f),
+                hint="return (carry, None) where there is no y",
+            )
+        return result[0]
+
+    region, kinds = settled_carry("scan", f, trace, init, kinds, carried_of)
+    state = [(x, k) for x, k in zip(leaves, kinds, strict=True) if isinstance(k, Argument)]
+    arrays = [x for x, k in zip(rows, slices, strict=True) if isinstance(k, Argument)]
+    body = with_inputs(region.graph, [index_input(), *region.graph.inputs])
+    op = Loop(len(state), len(arrays), steps, reverse, False, body)
+    operands = [*(x for x, _ in state), *arrays, *region.captured]
+    types = operand_types([k for _, k in state], arrays, region.captured)
+    found = iter(apply(op, operands, types))
+    filled = [None if kind is None else next(found) for kind in region.kinds]
+    return unflatten(region.tree, filled)
+
+
+def _length(xs: Any, rows: list[Any], length: int | None) -> int:
+    """The number of steps, which all arrays of `xs` agree on."""
+    known = {}
+    for k, row in enumerate(rows):
+        if row is None:
+            continue
+        shape = np.shape(row) if not isinstance(row, Traced) else row.value.type.shape
+        name = written_path(flatten(xs)[1], k, "xs")
+        if not shape:
+            raise ShapeError(
+                f"scan: {name} has no axis to go along",
+                location=call_site().location,
+                hint="pass what is the same in every step by closing over it",
+            )
+        known[name] = shape[0]
+    if length is not None:
+        known["length"] = operator.index(length)
+    if not known:
+        raise ArgumentError(
+            "scan: without xs the number of steps is not known",
+            location=call_site().location,
+            hint="pass length=",
+        )
+    if len(set(known.values())) > 1:
+        listed = ", ".join(f"{name}: {extent}" for name, extent in known.items())
+        raise ShapeError(
+            f"scan: the arrays of xs differ in their first extent: {listed}",
+            location=call_site().location,
+            hint="scan over arrays with one row for each step",
+        )
+    return next(iter(known.values()))
+
+
+def _slices(xs: Any, rows: list[Any]) -> list[Any]:
+    name = functools.partial(written_path, flatten(xs)[1], root="xs")
+    kinds = leaf_kinds(rows, lambda k: f"scan: {name(k)}")
+    return [
+        Argument(ArrayType(k.type.dtype, k.type.shape[1:])) if isinstance(k, Argument) else k
+        for k in kinds
+    ]
+
+
+def map(f: Callable[[Any], Any], xs: Any) -> Any:
+    """f(x) for each x along the first axis of `xs`, stacked.
+
+    >>> import numpy as np
+    >>> map(lambda x: x @ x, np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [5.0, 25.0]
+    """
+
+    @functools.wraps(f)
+    def step(carry: Any, x: Any) -> Any:
+        return carry, f(x)
+
+    del step.__wrapped__
+    return scan(step, None, xs)[1]
+
+
+def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any) -> Any:
+    """The value after `value = body(i, value)` for i = lower, ..., upper - 1, from `init`.
+
+    The bounds are integers, also traced ones; where upper <= lower the result is `init`. The value
+    is a pytree of arrays that keeps its structure, shapes and dtypes.
+
+    >>> float(fori_loop(0, 4, lambda i, x: x * 2 + i, 1.0))
+    27.0
+    """
+    leaves, tree = flatten(init)
+    name = functools.partial(written_path, tree, root="init")
+    kinds = leaf_kinds(leaves, lambda k: f"fori_loop: {name(k)}")
+    first, count = _bounds(lower, upper)
+
+    @functools.wraps(body)
+    def step(i: Any, value: Any) -> Any:
+        at = i if isinstance(first, int) and not first else first + i
+        return body(Tracer(at.builder, at.value, weak=True), value)
+
+    def trace(state: Any) -> Region:
+        wanted = [k.type if isinstance(k, Argument) else None for k in state]
+        index = Argument(ArrayType(I64, ()), weak=True)
+        contains = not isinstance(count, int)  # there may be no step
+        return trace_region(step, (0, init), [index, *state], wanted, contains)
+
+    region, kinds = settled_carry("fori_loop", body, trace, init, kinds, lambda result: result)
+    state = [(x, k) for x, k in zip(leaves, kinds, strict=True) if isinstance(k, Argument)]
+    steps = count if isinstance(count, int) else None
+    op = Loop(len(state), 0, steps, False, False, region.graph)
+    counted = [] if steps is not None else [count]
+    operands = [*counted, *(x for x, _ in state), *region.captured]
+    types = operand_types(counted, [k for _, k in state], region.captured)
+    found = iter(apply(op, operands, types) if state else [])
+    return unflatten(tree, [next(found) if isinstance(k, Argument) else None for k in kinds])
+
+
+def _bounds(lower: Any, upper: Any) -> tuple[Any, Any]:
+    """The first index and the number of steps: ints, or traced int64."""
+    found = []
+    for name, bound in (("lower", lower), ("upper", upper)):
+        dtype = bound.dtype if isinstance(bound, Traced) else np.asarray(bound).dtype  # pyright: ignore[reportAttributeAccessIssue]
+        shape = bound.shape if isinstance(bound, Traced) else np.shape(bound)  # pyright: ignore[reportAttributeAccessIssue]
+        if dtype.kind not in "iu" or shape:
+            raise DTypeError(
+                f"fori_loop: {name} must be an integer, got {dtype} of shape {shape}",
+                location=call_site().location,
+                hint="convert with int(...), or .astype(np.int64) where it is traced",
+            )
+        found.append(bound if isinstance(bound, Traced) else int(bound))
+    first, last = found
+    if isinstance(first, int) and isinstance(last, int):
+        return first, max(0, last - first)
+    builder = innermost(found)
+    with builder.emitting(call_site().location, None):
+        last = lift(builder, last, I64)
+        if isinstance(first, int) and not first:
+            return 0, last
+        first = lift(builder, first, I64)
+        return first, last - first
+
+
+def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init: Any) -> Any:
+    """The value after `value = body_fun(value)` for as long as `cond_fun(value)` holds, from
+    `init`.
+
+    The value is a pytree of arrays that keeps its structure, shapes and dtypes; the condition is a
+    scalar bool. Derivatives go through it in both modes, whatever the number of steps; it does not
+    end where the condition never fails.
+
+    >>> float(while_loop(lambda x: x < 100, lambda x: x * x, 3.0))
+    6561.0
+    """
+    leaves, tree = flatten(init)
+    name = functools.partial(written_path, tree, root="init")
+    kinds = leaf_kinds(leaves, lambda k: f"while_loop: {name(k)}")
+
+    def trace(state: Any) -> Region:
+        wanted = [k.type if isinstance(k, Argument) else None for k in state]
+        return trace_region(body_fun, (init,), state, wanted, contains=True)
+
+    region, kinds = settled_carry("while_loop", body_fun, trace, init, kinds, lambda r: r)
+    test = trace_region(cond_fun, (init,), kinds, contains=True)
+    if [k and k.type for k in test.kinds] != [ArrayType(BOOL, ())]:
+        got = ", ".join(str(k.type) if k else "None" for k in test.kinds)
+        raise DTypeError(
+            f"while_loop: the condition must be a scalar bool, got {got}",
+            location=test.lines[0] if test.lines else defined_at(cond_fun),
+            hint="compare, or reduce with np.any(...) or np.all(...)",
+        )
+    state = [(x, k) for x, k in zip(leaves, kinds, strict=True) if isinstance(k, Argument)]
+    condition, body, captured = _together(test, region)
+    op = While(len(state), condition, body)
+    operands = [*(x for x, _ in state), *captured]
+    types = operand_types([k for _, k in state], captured)
+    found = iter(apply(op, operands, types))
+    return unflatten(tree, [next(found) if isinstance(k, Argument) else None for k in kinds])
+
+
+def _together(one: Region, other: Region) -> tuple[Graph, Graph, list[Any]]:
+    """Two regions on the same arguments, with inputs for all that either closes over."""
+    inputs = []
+    for own, foreign in ((one, other), (other, one)):
+        more = [
+            input_value(v.node.name or "x", v.type) for v in foreign.graph.inputs[foreign.free :]
+        ]
+        captured = own.graph.inputs[own.free :]
+        both = [*captured, *more] if own is one else [*more, *captured]
+        inputs.append([*own.graph.inputs[: own.free], *both])
+    first, second = with_inputs(one.graph, inputs[0]), with_inputs(other.graph, inputs[1])
+    return first, second, [*one.captured, *other.captured]
+
+
+__all__ = ["fori_loop", "map", "scan", "while_loop"]

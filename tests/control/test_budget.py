@@ -1,0 +1,92 @@
+"""Loops whose tapes would be too large run in segments: less memory, the same derivatives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.errors import OptionError
+from irgrad.ir.graph import Graph, regions
+from irgrad.ops.loop import Loop
+from irgrad.ops.segments import best_segment
+
+
+@pytest.fixture(params=irgrad.backends(), autouse=True)
+def _backend(request):
+    with irgrad.use_backend(request.param):
+        yield
+
+
+def kept(graph: Graph) -> int:
+    """The bytes that the loops of a gradient stack."""
+    return sum(
+        type.nbytes
+        for node in graph.nodes
+        if isinstance(node.op, Loop) and node.origin is None
+        for name, type in zip(node.op.body.output_names, node.types, strict=True)
+        if ".tape" in name
+    )
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("steps", [4, 9, 23, 24])
+def test_segments_give_the_same(steps: int, reverse: bool) -> None:
+    rng = np.random.default_rng(steps)
+    x, w, xs = rng.uniform(0.5, 1, 3), rng.uniform(0.5, 1, 3), rng.uniform(0.5, 1, (steps, 3))
+
+    def run(x, w, xs):
+        step = lambda c, t: ((np.sin(c[0]) * t * w, c[1] + 1), (c[0] * t, c[1]))  # noqa: E731
+        (c, n), (ys, _) = irgrad.scan(step, (x, 0), xs, reverse=reverse)
+        return np.sum(c) * n + np.sum(ys**2)
+
+    expected = irgrad.grad(run, (0, 1, 2))(x, w, xs)
+    with irgrad.tape_budget(0):
+        small = irgrad.grad(lambda x, w, xs: run(x, w, xs), (0, 1, 2))
+        for got, wanted in zip(small(x, w, xs), expected, strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=1e-12)
+        if steps == 9:
+            irgrad.check_grads(run, (x, w, xs))
+        assert "replay=True" in irgrad.compile(small).dump(x, w, xs)
+
+
+def test_the_index_counts_through_the_segments() -> None:
+    run = lambda x: irgrad.fori_loop(3, 40, lambda i, c: np.sin(c * i) + x, x)  # noqa: E731
+    with irgrad.tape_budget(64):
+        slope = irgrad.grad(lambda x: run(x))(0.3)
+    np.testing.assert_allclose(slope, irgrad.grad(run)(0.3), rtol=1e-12)
+
+
+def test_memory_grows_with_the_square_root() -> None:
+    def gradient(steps: int):
+        return irgrad.grad(lambda x: np.sum(irgrad.fori_loop(0, steps, lambda i, c: np.sin(c), x)))
+
+    x = np.ones(8)
+    whole = kept(irgrad.compile(gradient(10_000)).graph(x))
+    with irgrad.tape_budget(10_000):
+        small = irgrad.compile(gradient(10_000)).graph(x)
+    assert whole == 10_000 * x.nbytes
+    assert kept(small) <= 2 * 100 * x.nbytes
+    segments = [n for n in small.nodes if isinstance(n.op, Loop) and n.origin is not None]
+    assert any(
+        inner.op.name == "loop" and inner.op.parameters["replay"]
+        for node in segments
+        for inner in regions(node.op)["body"].nodes
+    )
+
+
+def test_what_fits_is_kept() -> None:
+    f = irgrad.grad(lambda x: irgrad.fori_loop(0, 100, lambda i, c: np.sin(c), x))
+    assert "replay=True" not in irgrad.compile(f).dump(0.5)
+    with irgrad.tape_budget(10):
+        linear = irgrad.grad(lambda x: irgrad.fori_loop(0, 100, lambda i, c: c * 0.5, x))
+        assert "replay=True" not in irgrad.compile(linear).dump(0.5), "a linear body has no tape"
+    with pytest.raises(OptionError), irgrad.tape_budget(-1):
+        pass
+
+
+def test_the_best_segment() -> None:
+    for steps, state, tape in [(100, 8, 8), (1000, 80, 8), (50, 8, 800), (4, 8, 8)]:
+        best = best_segment(steps, state, tape)
+        cost = lambda k: state * steps / k + tape * k  # noqa: E731, B023 -- used at once
+        assert cost(best) <= 1.3 * min(cost(k) for k in range(2, steps // 2 + 1))

@@ -1,0 +1,162 @@
+"""What the control-flow functions refuse: which value, the user's line, expected, got, remedy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.errors import ArgumentError, DTypeError, IrgradError, ShapeError
+
+ONES = np.ones(3)
+
+
+def refused(function, *args) -> str:
+    with pytest.raises(IrgradError) as caught:
+        irgrad.compile(function)(*args)
+    message = str(caught.value)
+    assert "test_errors.py:" in message, f"no line of the user's:\n{message}"
+    return message
+
+
+def test_a_carried_value_that_changes_shape() -> None:
+    def run(x):
+        def step(c, t):
+            grown = np.stack([c, t])
+            return grown, None
+
+        return irgrad.scan(step, 0.0, x)
+
+    message = refused(run, ONES)
+    assert "scan: the carried value changes its shape: expected f64[], got f64[2]" in message
+    assert "grown = np.stack([c, t])" in message
+    assert "start with an array of shape (2,)" in message
+
+
+def test_a_carried_value_that_changes_dtype() -> None:
+    def run(x):
+        def step(i, c):
+            return {"a": c["a"] + 1, "b": c["b"] * x}
+
+        return irgrad.fori_loop(0, 3, step, {"a": 0, "b": np.float32(1)})
+
+    message = refused(run, np.float64(2))
+    assert (
+        "fori_loop: the carried value['b'] changes its dtype: expected f32[], got f64[]" in message
+    )
+    assert "start with .astype(np.float64)" in message
+    message = refused(
+        lambda x: irgrad.while_loop(lambda c: c.real < 3, lambda c: c * 1j, x), 2.0 * np.ones(())
+    )
+    assert "expected f64[], got c128[]" in message
+
+
+def test_carried_values_that_are_no_arrays() -> None:
+    message = refused(lambda x: irgrad.scan(lambda c, t: (c, t), {"name": "sum"}, x), ONES)
+    assert "scan: init['name']: a str is not an array" in message
+    assert "close over it" in message
+    message = refused(lambda x: irgrad.scan(lambda c, t: (object(), t), 0.0, x), ONES)
+    assert "the result[0]: a object is not an array" in message
+    message = refused(lambda x: irgrad.fori_loop(0, 2, lambda i, c: None, x), ONES)
+    assert "is f64[3] before the step and None after" in message
+
+
+def test_carried_values_of_another_structure() -> None:
+    message = refused(lambda x: irgrad.scan(lambda c, t: ((c, c), t), 0.0, x), ONES)
+    assert "expected *, got (*, *)" in message
+    message = refused(lambda x: irgrad.scan(lambda c, t: c, 0.0, x), ONES)
+    assert "must return a pair" in message
+
+
+def test_what_is_scanned() -> None:
+    message = refused(
+        lambda x: irgrad.scan(lambda c, t: (c, None), 0.0, {"a": x, "b": x[:2]}), ONES
+    )
+    assert "differ in their first extent: xs['a']: 3, xs['b']: 2" in message
+    message = refused(lambda x: irgrad.scan(lambda c, t: (c, None), 0.0, x, length=4), ONES)
+    assert "xs: 3, length: 4" in message
+    message = refused(lambda x: irgrad.scan(lambda c, t: (c, None), 0.0, x), 1.0)
+    assert "xs has no axis to go along" in message
+    message = refused(lambda x: irgrad.scan(lambda c, t: (c, None), x, None), 1.0)
+    assert "pass length=" in message
+
+
+def test_bounds_and_conditions() -> None:
+    message = refused(lambda x: irgrad.fori_loop(0, x, lambda i, c: c, x), 2.5)
+    assert "upper must be an integer, got float64" in message
+    message = refused(lambda x: irgrad.while_loop(lambda c: c < 1, lambda c: c, x), ONES)
+    assert "the condition must be a scalar bool, got bool[3]" in message
+    assert "np.any" in message
+
+
+def test_branches_that_differ() -> None:
+    message = refused(lambda x: irgrad.cond(x > 0, lambda: x, lambda: np.stack([x, x])), 1.0)
+    assert "cond: the result differs between the branches: f64[2] and f64[]" in message
+    message = refused(
+        lambda x: irgrad.cond(x > 0, lambda: x, lambda: x.astype(np.float32)), np.float64(1)
+    )
+    assert "f32[] and f64[]" in message
+    message = refused(lambda x: irgrad.cond(x > 0, lambda: x, lambda: (x, x)), 1.0)
+    assert "different structures: (*, *) and *" in message
+    message = refused(lambda x: irgrad.cond(x > 0, lambda: 1, lambda: 2), ONES)
+    assert "pred must be a scalar, got shape (3,)" in message
+    assert "np.where" in message
+    message = refused(lambda x: irgrad.switch(x, [lambda: 1]), 1.0)
+    assert "index must be an integer, got f64[]" in message
+    assert "no branches" in refused(lambda x: irgrad.switch(x, []), 1.0)
+
+
+def test_regions_that_do_not_fit_are_refused_by_the_verifier() -> None:
+    text = """
+    graph @f(%x: f64[]) -> (y: f64[]) {
+      %y: f64[] = loop(%x) {carried=1, scanned=0, length=2, backward=False, replay=False, body=
+        graph @step(%i: i64[], %c: f32[]) -> (c: f32[]) { return c=%c }}
+      return y=%y
+    }"""
+    with pytest.raises(
+        IrgradError, match=r"the body @step takes f32\[\] as value 1, expected f64\[\]"
+    ):
+        irgrad.parse(text)
+    shorter = text.replace("%c: f32[]) -> (c: f32[])", "%c: f64[]) -> (c: i64[])").replace(
+        "c=%c", "c=%i"
+    )
+    with pytest.raises(IrgradError, match=r"gives i64\[\] as value 0, expected f64\[\]"):
+        irgrad.parse(shorter)
+
+
+def test_the_kinds_of_errors() -> None:
+    with pytest.raises(ShapeError):
+        irgrad.scan(lambda c, t: (c, None), 0.0, (ONES, ONES[:1]))
+    with pytest.raises(DTypeError):
+        irgrad.fori_loop(0, 2, lambda i, c: c * 1j, np.float64(1))
+    with pytest.raises(ArgumentError):
+        irgrad.scan(lambda c, t: c, 0.0, ONES)
+
+
+def test_in_place_changes_of_values_from_outside() -> None:
+    def run(x):
+        total = x * 1.0
+
+        def step(i, c):
+            nonlocal total
+            total += c
+            return c * 2
+
+        return irgrad.fori_loop(0, 3, step, x) + total
+
+    message = refused(run, ONES)
+    assert "in-place change of a traced value from outside" in message
+    assert "total += c" in message
+
+
+def test_values_that_leave_their_loop() -> None:
+    def run(x):
+        kept = []
+
+        def step(i, c):
+            kept.append(c)
+            return c * 2
+
+        return irgrad.fori_loop(0, 3, step, x) + kept[0]
+
+    assert "used after the function that was traced had returned" in refused(run, ONES)
