@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.errors import UnsupportedError
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, rebuilt
 from irgrad.ir.bulk import paused_gc
@@ -110,6 +111,12 @@ def one_by_one(
     """The outputs of a node for each example apart, stacked: right for any op, and as long as the
     batch.
     """
+    if any(type.is_dynamic for type in node.types):
+        raise UnsupportedError(
+            f"vmap of what a {node.op.name} with an unknown number of steps keeps for its adjoint",
+            location=node.location,
+            hint="differentiate the batched function instead: grad of a sum of vmap(f)",
+        )
     if not size:
         zeros = [np.zeros((), type.dtype) for type in node.types]
         builder = operands[0].builder

@@ -139,6 +139,11 @@ def test_vmap_of_grad_of_jvp(sample: Sample) -> None:
     """The gradient of <c, J(x) v>, for two examples at once, against differences; and the same by
     differentiating the batched op.
     """
+    op = sample.op
+    if op.name == "while" or (op.name == "loop" and op.parameters["length"] is None):
+        pytest.skip(
+            "the adjoint of a loop with an unknown number of steps has no batching rule yet"
+        )
     graph, slots = graph_of(sample), smooth_operands(sample)
     types = [*map(type_of, sample.operands), *graph.output_types]
     if not slots or sample.order < 2 or any(type.dtype in NARROW for type in types):
