@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.cli.users_code import users_code
-from irgrad.errors import ArgumentError, IrgradError
+from irgrad.errors import ArgumentError, IrgradError, pointer
 from irgrad.frontend.expression import expression
 from irgrad.frontend.lower import Spec, positional_names
 from irgrad.runtime.compiled import as_callable
@@ -124,7 +124,18 @@ def types(text: str) -> tuple[list[Any], dict[str, Any]]:
     """
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
-    for match in _PIECE.finditer(text):
+    end = 0
+    for match in [*_PIECE.finditer(text), None]:
+        start = len(text) if match is None else match.start()
+        stray = text[end:start].replace(",", " ").strip()
+        if stray:
+            raise ArgumentError(
+                f"--args: unbalanced {stray[0]!r}\n{pointer(text, text.index(stray[0], end))}",
+                hint="write types such as f64[4,3] or f64[], and literals such as 3, True, None",
+            )
+        if match is None:
+            break
+        end = match.end()
         piece = match[0].strip()
         if not piece:
             continue

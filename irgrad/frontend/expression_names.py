@@ -51,6 +51,7 @@ _ELEMENTWISE = """
     logaddexp logaddexp2 copysign isnan isinf isfinite signbit logical_and logical_or logical_not
     logical_xor equal not_equal less less_equal greater greater_equal bitwise_and bitwise_or
     bitwise_xor invert left_shift right_shift conjugate conj matmul"""
+ELEMENTWISE = frozenset((*_ELEMENTWISE.split(), "where", "clip", "isclose")) - {"matmul"}
 _GENERAL = """
     real imag angle sinc nan_to_num clip where round around sum prod mean std var max min amax amin
     any all argmax argmin ptp median average count_nonzero cumsum cumprod diff trapezoid dot vdot
@@ -218,12 +219,35 @@ def check_size(name: str, positional: Sequence[Any], keywords: dict[str, Any]) -
         )
 
 
+def check_broadcast(name: str, operands: Sequence[Any]) -> None:
+    """An `ExpressionError` where arrays that the expression made would broadcast to more than
+    `MOST_ELEMENTS`, and to more than any of them has.
+    """
+    arrays = [operand for operand in operands if isinstance(operand, np.ndarray)]
+    if len(arrays) < 2:
+        return
+    try:
+        elements = math.prod(np.broadcast_shapes(*(array.shape for array in arrays)))
+    except ValueError:  # shapes that do not fit: the operator itself says so
+        return
+    if elements > max(MOST_ELEMENTS, *(array.size for array in arrays)):
+        raise ExpressionError(
+            f"{name} would make an array of more than {MOST_ELEMENTS:,} elements",
+            hint="pass large arrays as arguments",
+        )
+
+
 def _extent(shape: Any) -> int:
     extents = shape if isinstance(shape, (tuple, list)) else (shape,)
     return math.prod(operator.index(extent) for extent in extents)
 
 
 def _steps(start: Any, stop: Any = None, step: Any = 1, *_: Any, **__: Any) -> float:
+    if any_traced([start, stop, step]):
+        raise ExpressionError(
+            "the length of arange depends on an argument",
+            hint="sizes must be numbers in the expression, or x.shape[0]; linspace takes arguments",
+        )
     first, last = (0, start) if stop is None else (start, stop)
     return (last - first) / step if step else 0
 

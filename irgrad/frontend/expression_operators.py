@@ -8,6 +8,7 @@ stays a Python number, so that it promotes like one; integers stay exact, but be
 from __future__ import annotations
 
 import ast
+import itertools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import ExpressionError
-from irgrad.frontend.expression_names import Function, check_size
+from irgrad.frontend.expression_names import ELEMENTWISE, Function, check_broadcast, check_size
 from irgrad.frontend.promote import any_traced, innermost, stacked
 from irgrad.ir.builder import Traced
 
@@ -55,6 +56,12 @@ def binary(kind: type[ast.operator]) -> Callable[[Any, Any], Any]:
 
     def apply(left: Any, right: Any) -> Any:
         left, right = _no_sequences(symbol, left, right)
+        if kind is ast.BitXor and not (_is_whole(left) and _is_whole(right)):
+            raise ExpressionError(
+                "'^' is the exclusive or of integers", hint="write x**2 for a power"
+            )
+        if kind is not ast.MatMult:
+            check_broadcast(f"'{symbol}'", (left, right))
         if type(left) in (bool, int) and type(right) in (bool, int):
             return _integers(kind, left, right)
         if type(left) in (bool, *_NUMBERS) and type(right) in (bool, *_NUMBERS):
@@ -62,6 +69,10 @@ def binary(kind: type[ast.operator]) -> Callable[[Any, Any], Any]:
         return python(left, right)
 
     return apply
+
+
+def _is_whole(x: Any) -> bool:
+    return np.dtype(getattr(x, "dtype", type(x))).kind in "biu"
 
 
 def _no_sequences(symbol: str, left: Any, right: Any) -> tuple[Any, Any]:
@@ -178,6 +189,8 @@ def comparison(kinds: list[type[ast.cmpop]]) -> Callable[..., Any]:
     compare = [COMPARISONS[kind] for kind in kinds]
 
     def apply(*operands: Any) -> Any:
+        for pair in itertools.pairwise(operands):
+            check_broadcast("a comparison", pair)
         parts = [
             each(*_no_sequences("a comparison", left, right))
             for each, left, right in zip(compare, operands, operands[1:], strict=False)
@@ -236,6 +249,8 @@ def call(function: Function, keywords: tuple[str, ...]) -> Callable[..., Any]:
             ]
         named = dict(zip(keywords, values[count:], strict=True))
         check_size(function.name, positional, named)
+        if function.name in ELEMENTWISE:
+            check_broadcast(function.name, positional)
         return function.call(*positional, **named)
 
     return apply

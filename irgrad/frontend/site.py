@@ -25,7 +25,8 @@ class Site(NamedTuple):
     """One place in the user's code."""
 
     location: Location | None
-    variable: str | None
+    variable: str | tuple[str | None, ...] | None
+    """The variable that the result is bound to; of a result that is unpacked, one for each part."""
     stores_item: bool = False
 
 
@@ -76,16 +77,43 @@ def _site(code: CodeType, offset: int) -> Site:
         (at for start, end, at in code.co_lines() if start <= offset < end and at),
         code.co_firstlineno,
     )
-    variable = None
-    if (
-        following is not None
-        and following.opname.startswith("STORE_")
-        and following.opname != "STORE_SUBSCR"
-    ):
-        name = following.argval
-        variable = name[0] if isinstance(name, tuple) else name
+    variable = _bound_to(code, following)
     stores_item = here is not None and here.opname == "STORE_SUBSCR"
     return Site(Location(code.co_filename, line), variable, stores_item)
+
+
+def _bound_to(
+    code: CodeType, following: dis.Instruction | None
+) -> str | tuple[str | None, ...] | None:
+    """What the instruction after a call stores to: `u = f()`, `u = v = f()`, `(u := f())` and `u, v
+    = f()`.
+    """
+    instructions = _instructions(code)
+    while following is not None and following.opname == "COPY":
+        following = instructions[following.offset][1]
+    if following is None:
+        return None
+    if following.opname != "UNPACK_SEQUENCE":
+        names = _stored(following)
+        return names[0] if names else None
+    count, found = following.argval, []
+    while len(found) < count:
+        following = instructions[following.offset][1]
+        names = [] if following is None else _stored(following)
+        if following is None or not names:
+            return None  # nested, starred, or into items
+        found += names
+    return tuple(found[:count])
+
+
+def _stored(instruction: dis.Instruction) -> list[str]:
+    """The variables that an instruction stores to; Python 3.13 joins two, or a store and a load."""
+    name, kind = instruction.argval, instruction.opname
+    if not kind.startswith("STORE_") or kind in ("STORE_SUBSCR", "STORE_SLICE"):
+        return []
+    if not isinstance(name, tuple):
+        return [name]
+    return list(name) if kind == "STORE_FAST_STORE_FAST" else [name[0]]
 
 
 @lru_cache(maxsize=1024)

@@ -40,6 +40,17 @@ def implements(*functions: Any) -> Callable[[F], F]:
     return decorate
 
 
+def _name(result: Any, variable: str | tuple[str | None, ...] | None) -> None:
+    """Call unnamed values after the variables that they are bound to."""
+    if isinstance(result, Tracer):
+        node = result.value.node
+        if isinstance(variable, str) and node.name is None and len(node.types) == 1:
+            node.name = variable
+    elif isinstance(result, (tuple, list)) and isinstance(variable, tuple):
+        for part, name in zip(result, variable, strict=False):
+            _name(part, name)
+
+
 def entry(method: F) -> F:
     """Decorator of the methods that user code calls: puts the user's line on nodes and errors, and
     the name of the user's variable on the result."""
@@ -57,12 +68,8 @@ def entry(method: F) -> F:
             raise error.at(site.location) from None
         finally:
             now.busy, now.location = False, None
-        if (
-            site.variable is not None
-            and isinstance(result, Tracer)
-            and result.value.node.name is None
-        ):
-            result.value.node.name = site.variable
+        if site.variable is not None:
+            _name(result, site.variable)
         return result
 
     return wrapper  # pyright: ignore[reportReturnType]
@@ -344,6 +351,14 @@ class Tracer(Traced):
         elif not remedy:
             remedy = "leave the value as it is; np.stack([a, b]) makes an array of traced values"
         self._refuse(what, f"the numbers are not known while the function is lowered; {remedy}")
+
+    @entry
+    def __round__(self, ndigits: int | None = None) -> Any:
+        if self.ndim:
+            self._refuse("round() of an array", "use np.round(x, decimals)")
+        if ndigits is None:
+            self._refuse("round(), which gives a Python int,", "use np.round(x) or np.rint(x)")
+        return as_weak(np.round(self, ndigits), self)
 
     def __copy__(self) -> Any:
         return self.copy()

@@ -243,6 +243,18 @@ class Graph:
     def _by_name(self) -> dict[str, Value]:
         return {name: value for value, name in self.names.items()}
 
+    def __reduce__(self) -> Any:
+        """Pickled as JSON text: loading runs no code of the graph's."""
+        from irgrad.ir.json_form import from_json
+
+        return from_json, (self.to_json(),)
+
+    def __copy__(self) -> Graph:
+        return self  # nothing of a graph ever changes
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Graph:
+        return self
+
     def to_json(self) -> str:
         """The graph as JSON text; `irgrad.ir.json_form.from_json` reads it back."""
         from irgrad.ir.json_form import to_json

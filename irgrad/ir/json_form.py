@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from irgrad.errors import IrgradError, IRTextError, Location
+from irgrad.errors import ArgumentError, IrgradError, IRTextError, Location
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Origin, Value, constant_value, input_value
 from irgrad.ir.op import make_op
@@ -35,6 +35,8 @@ def from_json(text: str) -> Graph:
     >>> from_json(graph.to_json()) == graph
     True
     """
+    if not isinstance(text, (str, bytes, bytearray)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ArgumentError(f"from_json takes a JSON text, got a {type(text).__name__}")
     try:
         data = json.loads(text)
     except ValueError as error:
@@ -124,12 +126,16 @@ def _decode_graph(data: dict[str, Any]) -> Graph:
         return Graph(data["name"], inputs, nodes, outputs, data["captured"])
     except IrgradError as error:
         raise IRTextError(f"{where}: {error.message}", hint=error.hint) from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except KeyError as error:
+        raise IRTextError(f"{where}: the field {error} is missing") from None
+    except (TypeError, ValueError, AttributeError) as error:
         raise IRTextError(f"{where}: {type(error).__name__}: {error}") from None
 
 
 def _operand(text: str, values: dict[str, Value]) -> Value:
     if text.startswith("%"):
+        if text[1:] not in values:
+            raise IRTextError(f"no value {text}")
         return values[text[1:]]
     return constant_value(parse_literal(text))
 

@@ -28,7 +28,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from irgrad.errors import IrgradError, IRTextError, Location, pointer
+from irgrad.errors import ArgumentError, IrgradError, IRTextError, Location, pointer
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Origin, Value, constant_value, input_value
 from irgrad.ir.literal import C128, element_value
@@ -56,6 +56,8 @@ def parse(text: str) -> Graph:
     >>> parse(str(graph)) == graph
     True
     """
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ArgumentError(f"parse takes the text of a graph, got a {type(text).__name__}")
     scanner = _Scanner(text)
     try:
         graph = scanner.graph()

@@ -86,8 +86,15 @@ class ArrayType(NamedTuple):
             raise ValueError(
                 f"{text!r} is not a type: write dtype[shape] such as f64[4,3]; dtypes: {known}"
             )
+        dtype = DTYPES[match[1]]
         extents = [n.strip() for n in match[2].split(",") if n.strip()]
-        return ArrayType(DTYPES[match[1]], tuple(DYNAMIC if n == "?" else int(n) for n in extents))
+        try:
+            shape = tuple(DYNAMIC if n == "?" else int(n) for n in extents)
+        except ValueError:
+            raise ValueError(f"{text!r} is not a type: its shape has no commas") from None
+        if math.prod(n for n in shape if n > 0) * dtype.itemsize > np.iinfo(np.intp).max:
+            raise ValueError(f"{text!r} is larger than memory can be")
+        return ArrayType(dtype, shape)
 
 
 def dtype_argument(dtype: Any) -> DType:

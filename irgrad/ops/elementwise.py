@@ -6,6 +6,7 @@ for every op.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Any
@@ -20,6 +21,7 @@ from irgrad.ops.batching import aligned
 from irgrad.ops.linear import broadcast_to, sum_to
 
 Partial = Callable[..., Any] | int | None
+_NAME = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
 UFUNCS: dict[np.ufunc, Elementwise] = {}
 
 
@@ -30,6 +32,11 @@ class Elementwise(Op):
     written in NumPy; or the number 1 or -1; or None where the op is flat in that operand."""
 
     def __init__(self, name: str, ufunc: np.ufunc, *partials: Partial) -> None:
+        if not _NAME.fullmatch(name):
+            raise ValueError(
+                f"{name!r} cannot be the name of an op: the text form writes it as a word of "
+                "letters, digits, '_' and '.'"
+            )
         if len(partials) != ufunc.nin:
             raise ValueError(
                 f"{name} takes {ufunc.nin} operands, got {len(partials)} partial derivatives"

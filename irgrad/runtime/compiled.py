@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -201,6 +202,22 @@ class Compiled:
         """The compiled method of an object, where a method was decorated."""
         method = bound(self.target, instance, owner)
         return self if method is None else Compiled(method, self.backend, kept(method, Programs))
+
+    def __reduce__(self) -> Any:
+        """Pickled by reference where it is a module's own (a decorated function), else as its
+        target, to be compiled anew.
+        """
+        name = getattr(self, "__qualname__", "")
+        found: Any = sys.modules.get(getattr(self, "__module__", ""))
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        return name if found is self else (type(self), (self.target, self.backend))
+
+    def __copy__(self) -> Compiled:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        return self
 
     def graph(self, *args: Any, stage: str = "optimised", **kwargs: Any) -> Graph:
         """The graph for these arguments, at a stage: "lowered", "differentiated" or "optimised".

@@ -84,6 +84,10 @@ class Arguments:
         return self.args[argnum]
 
     def _inner(self, name: str, lowered: Lowered) -> Value:
+        """The inner value that has the name; of several the last, which it means in the end."""
+        for node in reversed(lowered.graph.nodes):
+            if node.name == name and len(node.types) == 1:
+                return Value(node, 0)
         try:
             return lowered.graph.value(name)
         except KeyError as error:
