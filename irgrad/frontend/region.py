@@ -253,7 +253,7 @@ def apply(op: Op, operands: Sequence[Any], types: Sequence[Any]) -> list[Any]:
     site = call_site()
     with builder.emitting(site.location, None):
         node = builder.emit(op, values)
-    node.name = site.variable
+    node.name = site.variable if isinstance(site.variable, str) else None
     return [Tracer(builder, value) for value in node.outputs]
 
 

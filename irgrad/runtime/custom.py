@@ -120,7 +120,7 @@ def emit_call(lowered: Lowered, leaves: Sequence[Any], label: str, rule: Rule) -
     with innermost(operands).emitting(now.location or site.location, now.origin):
         results = bind(op, *operands)
     results = results if isinstance(results, tuple) else (results,)
-    if site.variable is not None and not now.busy:
+    if isinstance(site.variable, str) and not now.busy:
         results[0].value.node.name = site.variable
     return build_result(lowered, results)
 

