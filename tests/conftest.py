@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +16,8 @@ from irgrad.ir.op import REGISTRY
 from irgrad.ir.verify import verify
 from irgrad.passes import pipeline
 
+_CACHE = tempfile.TemporaryDirectory(prefix="irgrad-test-cache-")
+os.environ["IRGRAD_CACHE_DIR"] = _CACHE.name  # a user's own cache stays out of the tests
 pipeline.VERIFY = True
 LARGEST, MOST = 300, 8
 """Graphs of more nodes are left to the tests of scale; of many graphs in a test, the last count."""

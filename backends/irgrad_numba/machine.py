@@ -10,12 +10,16 @@ import threading
 from functools import cache
 from typing import Any
 
+import llvmlite
 import llvmlite.binding as llvm
 
 from irgrad.errors import BackendError
+from irgrad.runtime import disk_cache
 
 _LOCK = threading.Lock()  # LLVM contexts are shared: one compilation at a time
 _COUNT = itertools.count()
+OPTIONS = "speed 2, code 3, no vectorisers, no unrolling"
+"""What `optimised` and `target_machine` ask of LLVM: code from other options is other code."""
 
 
 @cache
@@ -65,9 +69,19 @@ def optimised(text: str) -> Any:
 
 
 def object_code(text: str) -> bytes:
-    """LLVM text -> object code for this machine."""
+    """LLVM text -> object code for this machine, kept on disk.
+
+    The text decides all that the code depends on (structure, dtypes, shapes) but the processor and
+    the versions of the compiler."""
+    compiler = ["numba", llvmlite.__version__, str(llvm.llvm_version_info), OPTIONS]
+    key = disk_cache.key_of(*compiler, llvm.get_host_cpu_name(), host_features(), text)
+    found = disk_cache.get(key)
+    if found is not None:
+        return found
     with _LOCK:
-        return target_machine().emit_object(optimised(text))
+        code = target_machine().emit_object(optimised(text))
+    disk_cache.put(key, code)
+    return code
 
 
 def assembly(text: str) -> str:

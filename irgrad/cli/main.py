@@ -1,4 +1,5 @@
-"""The command line: `irgrad grad`, `dump`, `run`, `cost`, `sensitivity`, `demo`, `backends`.
+"""The command line: `irgrad grad`, `dump`, `run`, `cost`, `sensitivity`, `demo`, `backends`,
+`cache`.
 
 Exit status: 0 done, 1 the input was wrong (a message in a panel on standard error, no traceback),
 2 wrong usage.
@@ -27,6 +28,7 @@ from irgrad.inspect.differences import gradient_error
 from irgrad.inspect.dot import to_dot
 from irgrad.inspect.svg import to_svg
 from irgrad.ir.graph import Graph
+from irgrad.runtime import disk_cache
 from irgrad.runtime.backend import backends, default_backend, get_backend
 from irgrad.runtime.compiled import STAGES
 from irgrad.runtime.graph_function import graph_function
@@ -45,6 +47,13 @@ examples:
   irgrad cost "sum((W @ x)**2)" --at 'W=ones((16, 16))' --at 'x=ones(16)' --size d=16
   irgrad sensitivity "exp(a) * sin(b)" --at a=1 --at b=0.5 --differences
   irgrad demo
+"""
+_CACHE = """
+Compiled code is kept in the user's cache folder: the next process need not compile it again.
+
+`irgrad cache` shows the folder and what it holds, `irgrad cache clear` empties it. Of the
+environment variables, IRGRAD_CACHE=0 turns it off, IRGRAD_CACHE_DIR moves it, and
+IRGRAD_CACHE_BYTES limits it.
 """
 _GRAD = """
 The value and the gradients of an expression.
@@ -141,6 +150,8 @@ def parser() -> argparse.ArgumentParser:
     analysis.add_commands(commands, _command, _add_values, _add_wrt)
     _command(commands, "demo", _demo, "a loss, its graph before and after, its gradients, a check")
     _command(commands, "backends", _backends, "the installed backends")
+    cache = _command(commands, "cache", _cache, "compiled code kept on disk", _CACHE)
+    cache.add_argument("action", nargs="?", choices=("show", "clear"), default="show")
     return top
 
 
@@ -301,6 +312,21 @@ def _demo(arguments: argparse.Namespace) -> int:
     from irgrad.cli.demo import demo
 
     return demo(show.console())
+
+
+def _cache(arguments: argparse.Namespace) -> int:
+    if arguments.action == "clear":
+        removed = disk_cache.clear()
+        show.console().print(f"removed {removed} file{'s' * (removed != 1)}")
+        return 0
+    usage = disk_cache.usage()
+    made = show.table("compiled code on disk", "", "")
+    made.add_row("folder", Text(str(usage.folder)))
+    made.add_row("in use", "yes" if usage.enabled else "no: IRGRAD_CACHE=0")
+    made.add_row("files", str(usage.files))
+    made.add_row("size", f"{usage.nbytes / 2**20:.1f} of {usage.limit / 2**20:.0f} MiB")
+    show.console().print(made)
+    return 0
 
 
 def _backends(arguments: argparse.Namespace) -> int:

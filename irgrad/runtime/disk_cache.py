@@ -1,0 +1,169 @@
+"""Results of compilation kept on disk between processes, for any backend.
+
+Files lie in the user's cache folder, which nobody else may enter (mode 0700). A file is read only
+where it is a regular file of the user's own that nobody else may write, and holds what its checksum
+says; anything else counts as absent, and is made anew. Contents are bytes that a backend gives
+meaning: nothing is unpickled.
+
+Files are written under another name and moved into place, so that processes may share the folder.
+When all files are larger than a limit, those used longest ago go."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+MAGIC = b"irgrad cache 1\n"
+SUFFIX = ".bin"
+LIMIT = 256 * 2**20
+"""Bytes of all files; `IRGRAD_CACHE_BYTES` sets another limit."""
+SHARE_CHECKED = 32
+"""One write in so many looks whether the limit is passed."""
+
+
+class Usage(NamedTuple):
+    """What the cache holds."""
+
+    folder: Path
+    files: int
+    nbytes: int
+    limit: int
+    enabled: bool
+
+
+def folder() -> Path:
+    """The cache folder: `IRGRAD_CACHE_DIR`, else irgrad's own in the user's cache folder."""
+    chosen = os.environ.get("IRGRAD_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "irgrad"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "irgrad"
+
+
+def enabled() -> bool:
+    """Whether the cache is in use: `IRGRAD_CACHE=0` turns it off."""
+    return os.environ.get("IRGRAD_CACHE", "1") != "0"
+
+
+def limit() -> int:
+    """Bytes that all files may take."""
+    given = os.environ.get("IRGRAD_CACHE_BYTES", "")
+    return int(given) if given.isdigit() else LIMIT
+
+
+def key_of(*parts: str) -> str:
+    """A name for what `parts` determine.
+
+    >>> key_of("a", "bc") == key_of("ab", "c")
+    False
+    """
+    hasher = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        hasher.update(b"%d:" % len(data) + data)
+    return hasher.hexdigest()
+
+
+def get(key: str) -> bytes | None:
+    """What was put under `key`; None where there is nothing, or nothing to be trusted."""
+    if not enabled():
+        return None
+    path = folder() / f"{key}{SUFFIX}"
+    try:
+        data = _read_own(path)
+    except OSError:
+        return None
+    head = len(MAGIC) + 32
+    if data is None or data[: len(MAGIC)] != MAGIC:
+        return None
+    content = data[head:]
+    if hashlib.sha256(key.encode() + content).digest() != data[len(MAGIC) : head]:
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # used now
+    return content
+
+
+def put(key: str, content: bytes) -> None:
+    """Keep `content` under `key`, where the folder is the user's own; else do nothing."""
+    if not enabled():
+        return
+    where = folder()
+    checksum = hashlib.sha256(key.encode() + content).digest()
+    temporary = where / f"{key}.{secrets.token_hex(8)}.tmp"
+    try:
+        where.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _is_own_folder(where):
+            return
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(MAGIC + checksum + content)
+        temporary.replace(where / f"{key}{SUFFIX}")
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        return
+    if secrets.randbelow(SHARE_CHECKED) == 0:
+        shrink()
+
+
+def shrink() -> None:
+    """Remove files until all fit into the limit, those used longest ago first."""
+    found = sorted(_files(), key=lambda item: item[1].st_mtime)
+    total = sum(status.st_size for _, status in found)
+    for path, status in found:
+        if total <= limit():
+            return
+        with contextlib.suppress(OSError):
+            path.unlink()
+        total -= status.st_size
+
+
+def clear() -> int:
+    """Remove all files -> how many there were."""
+    count = 0
+    for path, _ in list(_files()):
+        with contextlib.suppress(OSError):
+            path.unlink()
+            count += 1
+    return count
+
+
+def usage() -> Usage:
+    """What the cache holds now."""
+    sizes = [status.st_size for _, status in _files()]
+    return Usage(folder(), len(sizes), sum(sizes), limit(), enabled())
+
+
+def _files() -> Iterator[tuple[Path, os.stat_result]]:
+    """The cache's own files, those that a stopped process left behind too."""
+    try:
+        found = list(folder().iterdir())
+    except OSError:
+        return
+    for path in found:
+        if path.suffix in (SUFFIX, ".tmp"):
+            with contextlib.suppress(OSError):
+                yield path, path.lstat()
+
+
+def _read_own(path: Path) -> bytes | None:
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        own = status.st_uid == os.geteuid() and not status.st_mode & 0o022
+        return file.read() if own and stat.S_ISREG(status.st_mode) else None
+
+
+def _is_own_folder(path: Path) -> bool:
+    status = path.lstat()
+    own = status.st_uid == os.geteuid() and not status.st_mode & 0o077
+    return own and stat.S_ISDIR(status.st_mode)
