@@ -20,6 +20,7 @@ from irgrad_numba.calls import Callback, Group
 from irgrad_numba.emit import IDENTITY, emit_kernel
 from irgrad_numba.expression import Reduce
 from irgrad_numba.gateway import ENTRY, emit_entry
+from irgrad_numba.listing import Listing
 from irgrad_numba.llvm import BITS, Module
 from irgrad_numba.memory import Memory, arrange
 from irgrad_numba.native import load
@@ -70,6 +71,22 @@ class Program:
         with self._lock:
             self._direct = Entry(self.schedule, arguments, result, captured)
         return self._direct.call
+
+    def kernels(self) -> str:
+        """The steps of the program as loops that read like Python."""
+        return str(Listing(self.schedule))
+
+    def llvm(self) -> str:
+        """The program as LLVM's code, optimised."""
+        return machine.llvm_text(self._text())
+
+    def asm(self) -> str:
+        """The program as the assembly of this processor."""
+        return machine.assembly(self._text())
+
+    def _text(self) -> str:
+        entry = self._direct or self._all_inputs()
+        return str(Emitted(self.schedule, entry.arguments, entry.result).module)
 
     def _all_inputs(self) -> Entry:
         with self._lock:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, IrgradError
+from irgrad.errors import ArgumentError, BackendError, IrgradError
 from irgrad.frontend.lower import Lowered, Signature, Static, signature_of
 from irgrad.frontend.pytree import LEAF, flatten, unflatten
 from irgrad.frontend.symbolic import from_sympy, is_sympy
@@ -235,6 +235,40 @@ class Compiled:
     def dump(self, *args: Any, stage: str = "optimised", **kwargs: Any) -> str:
         """The text of `graph(*args, stage=stage)`."""
         return str(self.graph(*args, stage=stage, **kwargs))
+
+    def kernels(self, *args: Any, **kwargs: Any) -> str:
+        """What the backend does for these arguments, step by step, as loops that read like Python.
+
+        >>> import numpy as np
+        >>> f = compile(lambda x: np.sum(x * x + 1.0), backend="numba")
+        >>> print(f.kernels(np.ones(3)))
+        # 1: loops over 3
+        #    %2 = sum, kept: a reduction
+        for i0 in range(0, 3):
+            v3 = square(x[i0])
+            v4 = v3 + 1.0
+            t2[0] += v4
+        """
+        return self._listing("kernels", args, kwargs)
+
+    def llvm(self, *args: Any, **kwargs: Any) -> str:
+        """The program for these arguments as LLVM's code, optimised."""
+        return self._listing("llvm", args, kwargs)
+
+    def asm(self, *args: Any, **kwargs: Any) -> str:
+        """The program for these arguments as assembly."""
+        return self._listing("asm", args, kwargs)
+
+    def _listing(self, form: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        backend = self.backend or default_backend()
+        signature, _ = signature_of(args, kwargs, self.target)
+        executable = self._program((backend, signature), lower_target(self.target, signature))
+        make = getattr(executable.executable, form, None)
+        if make is None:
+            raise BackendError(
+                f"the backend '{backend}' has no {form}", hint="compile with backend='numba'"
+            )
+        return make()
 
     def __repr__(self) -> str:
         name = getattr(self, "__name__", self.target)

@@ -1,0 +1,130 @@
+"""What a program does, step by step, as loops that read like Python: which nodes became which loop,
+what each reads and writes, and why a value has memory of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from irgrad.ir.graph import Value
+from irgrad_numba.calls import Group
+from irgrad_numba.expression import Expr, Reduce, Statement
+from irgrad_numba.index import Index
+from irgrad_numba.pieces import Piece, pieces
+from irgrad_numba.products import Gemm
+from irgrad_numba.schedule import Kernel, Schedule
+
+INFIX = {
+    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "less_equal": "<=",
+    "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
+}  # fmt: skip
+FOLDS = {"add": "+=", "multiply": "*=", "logical_or": "|=", "logical_and": "&="}
+
+
+class Listing:
+    """The text of a schedule; buffers are called by the names of the values that own them."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        names = schedule.graph.names
+        self.buffers = [
+            f"constant{k}" if value.constant is not None else names[value].replace(".", "_")
+            for k, value in enumerate(schedule.buffers)
+        ]
+        self.buffers = [f"t{name}" if name.isdigit() else name for name in self.buffers]
+
+    def __str__(self) -> str:
+        return "\n\n".join("\n".join(lines) for lines in self.steps())
+
+    def steps(self) -> Iterator[list[str]]:
+        """The lines of each step."""
+        for number, step in enumerate(self.schedule.steps, 1):
+            if isinstance(step, Kernel):
+                yield [*self._head(number, step), *self._loops(step)]
+            elif isinstance(step, Gemm):
+                yield [f"# {number}: matrix product, by BLAS", self._product(step)]
+            else:
+                yield [f"# {number}: in Python, no kernel for it", *self._calls(step)]
+
+    def _name(self, value: Value) -> str:
+        return f"%{self.schedule.graph.names[value]}"
+
+    def _head(self, number: int, kernel: Kernel) -> list[str]:
+        extents = " x ".join(map(str, kernel.space)) or "a single point"
+        lines = [f"# {number}: loops over {extents}"]
+        for node in kernel.roots:
+            value = Value(node, 0)
+            why = self.schedule.why.get(value, "")
+            lines.append(f"#    {self._name(value)} = {node.op.name}, kept: {why}")
+        return lines
+
+    def _loops(self, kernel: Kernel) -> Iterator[str]:
+        for piece in pieces(self.schedule, kernel):
+            yield from self._piece(piece)
+
+    def _piece(self, piece: Piece) -> Iterator[str]:
+        names: dict[Expr, str] = {}
+        depth = len(piece.ranges)
+        for level in range(depth + 1):
+            margin = "    " * level
+            for e in piece.expressions:
+                if e.level == level:
+                    names[e] = self._expression(e, names)
+                    if e.kind in ("apply", "cast", "load") and e.args:
+                        name = f"v{len(names)}"
+                        yield f"{margin}{name} = {names[e]}"
+                        names[e] = name
+            if level < depth:
+                low, high = piece.ranges[level]
+                yield f"{margin}for i{level} in range({low}, {high}):"
+        for statement in piece.statements:
+            yield "    " * depth + self._statement(statement, names)
+
+    def _expression(self, e: Expr, names: dict[Expr, str]) -> str:
+        args = [names[x] for x in e.args]
+        if e.kind == "number":
+            return str(float.fromhex(e.data) if isinstance(e.data, str) else e.data)
+        if e.kind == "load":
+            return f"{self.buffers[e.data[0]]}[{_index(e.data[1], names)}]"
+        if e.kind == "index":
+            return f"({_index(e.data, names)})"
+        if e.kind == "inside":
+            index, low, high = e.data
+            return f"({low} <= {_index(index, names)} < {high})"
+        if e.kind == "cast":
+            return f"{e.type}({args[0]})"
+        if e.data in INFIX:
+            return f"{args[0]} {INFIX[e.data]} {args[1]}"
+        return f"{e.data}({', '.join(args)})"
+
+    def _statement(self, statement: Statement, names: dict[Expr, str]) -> str:
+        target = f"{self.buffers[statement.buffer]}[{_index(statement.index, names)}]"
+        value = names[statement.value]
+        if not isinstance(statement, Reduce):
+            return f"{target} = {value}"
+        if statement.op in FOLDS:
+            return f"{target} {FOLDS[statement.op]} {value}"
+        return f"{target} = {statement.op}({target}, {value})"
+
+    def _product(self, gemm: Gemm) -> str:
+        left, right, result = (self.buffers[b] for b in gemm.buffers)
+        batch = f" for each of {gemm.batch}" if gemm.batch else ""
+        sizes = f"{gemm.rows} x {gemm.inner} by {gemm.inner} x {gemm.columns}"
+        return f"{result} = {left} @ {right}  # {sizes}{batch}"
+
+    def _calls(self, group: Group) -> Iterator[str]:
+        for node in group.nodes:
+            results = ", ".join(map(self._name, node.outputs))
+            operands = ", ".join(
+                self._name(v) if v.constant is None else "constant" for v in node.operands
+            )
+            yield f"{results} = {node.op.name}({operands})"
+
+
+def _index(index: Index, names: dict[Expr, str]) -> str:
+    terms = [(f"i{v}", by) for v, by in index.terms]
+    terms += [(names[e], by) for e, by in index.dynamic]
+    signs = {1: "", -1: "-"}
+    parts = [f"{signs.get(by, f'{by}*')}{name}" for name, by in terms]
+    if index.constant or not parts:
+        parts.append(str(index.constant))
+    return " + ".join(parts).replace("+ -", "- ")
