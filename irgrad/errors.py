@@ -54,6 +54,10 @@ class DTypeError(IrgradError, TypeError):
     """A dtype that an operation, a derivative or a backend does not take."""
 
 
+class ReadOnly(IrgradError, ValueError):
+    """A write into an array that NumPy makes read-only."""
+
+
 class IndexingError(IrgradError, IndexError):
     """An index that does not fit the array: of a wrong type or shape, or with too many axes."""
 

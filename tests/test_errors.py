@@ -167,25 +167,6 @@ def test_accumulation_into_a_constant_array() -> None:
     shows(text, "in-place write into a constant NumPy array", "total += x", "a = a + x")
 
 
-def test_assignment_into_a_traced_array() -> None:
-    def f(x):
-        x[0] = 1.0
-        return x
-
-    text = message(errors.UnsupportedError, lambda: irgrad.trace(f, X))
-    shows(text, "assignment into a traced array", "x[0] = 1.0", "np.where")
-
-
-def test_in_place_operator_on_shared_memory() -> None:
-    def f(x):
-        y = x[1:]
-        x += 1.0
-        return y
-
-    text = message(errors.UnsupportedError, lambda: irgrad.trace(f, X))
-    shows(text, "shares memory", "x += 1.0")
-
-
 def test_in_place_operators_follow_every_name() -> None:
     def f(x):
         y = x * 1.0

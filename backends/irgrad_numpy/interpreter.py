@@ -2,7 +2,8 @@
 it may write into.
 
 A buffer is reused through `out=` where the op is a ufunc, the operand dies there, no view of it
-lives on, its memory is the interpreter's own, and dtype and shape are the result's."""
+lives on, its memory is the interpreter's own, and dtype and shape are the result's. Updates happen
+in the array itself under the same conditions, and copy it first elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.op import Array
 from irgrad.ops.elementwise import Elementwise
-from irgrad_numpy.kernels import kernel
+from irgrad_numpy.kernels import UPDATES, kernel
 
 
 class Step(NamedTuple):
@@ -144,7 +145,9 @@ class Plan:
         return Step(kernel(node), reads, writes, dies, None if reuse is None else self.slot[reuse])
 
     def _reusable(self, index: int, node: Node, dying: list[Value]) -> Value | None:
-        if not isinstance(node.op, Elementwise) or not node.types[0].shape:
+        if isinstance(node.op, UPDATES):
+            dying = [v for v in dying if v == node.operands[0] and v not in node.operands[1:]]
+        elif not isinstance(node.op, Elementwise) or not node.types[0].shape:
             return None
         for value in dying:
             if (

@@ -14,8 +14,9 @@ import numpy as np
 from irgrad.ir.graph import Node
 from irgrad.ops.contract import Contract, plan, split_spec
 from irgrad.ops.elementwise import Elementwise
+from irgrad.ops.index import UpdateAt
 from irgrad.ops.linear import Reshape, Sum
-from irgrad.ops.shape import Concatenate, Transpose
+from irgrad.ops.shape import Concatenate, Transpose, UpdateSlice
 
 Kernel = Callable[..., Any]
 
@@ -115,9 +116,24 @@ def summation(node: Node) -> Kernel:
     return lambda x: np.add.reduce(x, axes, dtype)
 
 
+def update(node: Node) -> Kernel:
+    """A write into a copy of the first operand, or with `out=` into that operand itself."""
+    op = node.op
+    assert isinstance(op, UPDATES)
+    write = op.write
+
+    def run(x: Any, *rest: Any, out: Any = None) -> Any:
+        return write(x.copy() if out is None else out, *rest)
+
+    return run
+
+
+UPDATES = (UpdateSlice, UpdateAt)
 KERNELS: dict[type, Callable[[Node], Kernel]] = {
     Contract: contraction,
     Sum: summation,
+    UpdateSlice: update,
+    UpdateAt: update,
     Reshape: lambda node: lambda x, shape=node.types[0].shape: x.reshape(shape),
     Transpose: lambda node: lambda x, axes=node.op.parameters["axes"]: x.transpose(axes),
     Concatenate: lambda node: lambda *xs, axis=node.op.parameters["axis"]: np.concatenate(xs, axis),

@@ -1,18 +1,14 @@
-"""Which results share memory with their operands in NumPy.
+"""Results that share no memory with operands.
 
-Ops that may be views mark their operand and their result as sharing (`Builder.viewed`), and an
-in-place operator refuses such a value. A function whose result is a copy in NumPy, though views
-make it up here, takes the marks back."""
+What is made of windows (slices, reshapes, ...) is a view, unless it says that it copies."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from irgrad.ir.builder import Traced
-from irgrad.ops.base import bind
-from irgrad.ops.cast import Astype
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,36 +18,15 @@ def copies(function: F) -> F:
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        operands = list(traced_in((*args, *kwargs.values())))
-        unshared = [x for x in operands if x.value not in x.builder.viewed]
-        result = function(*args, **kwargs)
-        for operand in unshared:
-            operand.builder.viewed.discard(operand.value)
-        return _fresh(result, {operand.value for operand in operands})
+        return copied(function(*args, **kwargs))
 
     return wrapper  # pyright: ignore[reportReturnType]
 
 
 def copied(x: Any) -> Any:
-    """A copy of a traced array: the same numbers, another value."""
-    return bind(Astype(x.dtype), x)
-
-
-def traced_in(operands: Iterable[Any]) -> Iterator[Any]:
-    """The traced values among operands and in their lists and tuples."""
-    for operand in operands:
-        if isinstance(operand, Traced):
-            yield operand
-        elif isinstance(operand, (list, tuple)):
-            yield from traced_in(operand)
-
-
-def _fresh(result: Any, taken: set[Any]) -> Any:
-    if isinstance(result, (list, tuple)):
-        return type(result)(_fresh(item, taken) for item in result)
-    if not isinstance(result, Traced):
-        return result
-    if result.value in taken:
-        return copied(result)
-    result.builder.viewed.discard(result.value)
-    return result
+    """A handle of its own on the current version of a traced array, or of each in a list."""
+    if isinstance(x, Traced):
+        copy = x.builder.wrap(x.builder, x.value)
+        copy.weak = x.weak  # pyright: ignore[reportAttributeAccessIssue]
+        return copy
+    return type(x)(map(copied, x)) if isinstance(x, (list, tuple)) else x

@@ -11,12 +11,15 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from irgrad.errors import IrgradError, MissingAttribute, TraceError, UnsupportedError
+from irgrad.errors import DTypeError, IrgradError, MissingAttribute, TraceError, UnsupportedError
 from irgrad.frontend.asker import asker
+from irgrad.frontend.out import check_out, writes_out
 from irgrad.frontend.promote import any_traced, as_weak, comparable, innermost, kind, lift
 from irgrad.frontend.site import call_site
+from irgrad.frontend.view import View, refreshed, write_result
 from irgrad.ir.builder import Builder, Traced
 from irgrad.ir.graph import Value
+from irgrad.ir.op import Op
 from irgrad.ir.types import check_plain, dtype_argument
 from irgrad.ops.elementwise import UFUNCS, Elementwise
 
@@ -32,9 +35,8 @@ def implements(*functions: Any) -> Callable[[F], F]:
 
     def decorate(implementation: F) -> F:
         for function in functions:
-            FUNCTIONS[getattr(np, function, None) if isinstance(function, str) else function] = (
-                implementation
-            )
+            known = getattr(np, function, None) if isinstance(function, str) else function
+            FUNCTIONS[known] = writes_out(implementation, known)
         return implementation
 
     return decorate
@@ -106,13 +108,13 @@ def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
 
 
 def _inplace(ufunc: np.ufunc) -> Any:
+    operator = _operator(ufunc).__wrapped__
+
     def method(self: Tracer, other: Any) -> Any:
-        op = UFUNCS.get(ufunc)
-        if op is None:
-            result = call_ufunc(ufunc, (self, other))
-        else:
-            result = call_elementwise(op, (self, other), operator=True)
-        return self._overwrite(result) if self.ndim else result
+        result = operator(self, other)
+        if result is NotImplemented or not (self.ndim or self.view):  # scalars are immutable
+            return result
+        return write_result(ufunc.__name__, self, result)
 
     return entry(method)
 
@@ -120,51 +122,79 @@ def _inplace(ufunc: np.ufunc) -> Any:
 _power = _operator(np.power)
 
 
+def _assignable(name: str) -> Any:
+    """An attribute of ndarray to which one may assign: `x.real = y`."""
+
+    def read(self: Tracer) -> Any:
+        return METHODS[name](self)
+
+    def change(self: Tracer, new: Any) -> None:
+        if name == "imag" and self.dtype.kind != "c":
+            raise DTypeError(f"assignment to the imaginary part of an array of {self.dtype}")
+        read(self)[...] = new
+
+    return property(entry(read), entry(change))
+
+
 class Tracer(Traced):
     """A traced array: dtype and shape are known, the numbers are not.
 
-    `weak` marks a Python float or complex argument, which promotes as NumPy promotes a Python
-    number."""
+    It is a handle on the current version of the array; `view` is there where it shows part of
+    another. `weak` marks a Python float or complex argument, which promotes as NumPy promotes a
+    Python number."""
 
-    __slots__ = ("weak",)
+    __slots__ = ("view", "weak")
     __array_priority__ = 1000
     __hash__ = None  # pyright: ignore[reportAssignmentType] -- equality is elementwise, as ndarray's
 
     def __init__(self, builder: Builder, value: Value, weak: bool = False) -> None:
-        super().__init__(builder, value)
+        self.builder = builder
+        self.version = value
+        self.view: View | None = None
         self.weak = weak
 
-    # attributes
+    @property
+    def value(self) -> Value:
+        """The current version."""
+        return self.version if self.view is None else refreshed(self)
+
+    def show(self, parent: Any, op: Op) -> None:
+        """Be a view of `parent` through `op`."""
+        self.view = View(parent, op)
+
+    # attributes: no version has another type
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Extents of the axes."""
-        return self.value.type.shape
+        return self.version.type.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Element type."""
-        return self.value.type.dtype
+        return self.version.type.dtype
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return len(self.value.type.shape)
+        return len(self.version.type.shape)
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return self.value.type.size
+        return self.version.type.size
 
     @property
     def nbytes(self) -> int:
         """Bytes of the elements."""
-        return self.value.type.nbytes
+        return self.version.type.nbytes
 
     @property
     def itemsize(self) -> int:
         """Bytes of one element."""
         return self.dtype.itemsize
+
+    real, imag, flat = _assignable("real"), _assignable("imag"), _assignable("flat")
 
     # NumPy's protocols
 
@@ -241,28 +271,9 @@ class Tracer(Traced):
     def __invert__(self) -> Any:
         return call_ufunc(np.invert, (self,))
 
+    @entry
     def __pos__(self) -> Any:
-        return self
-
-    def _overwrite(self, result: Tracer) -> Tracer:
-        """An in-place operator: this handle, and every name bound to it, sees the new value."""
-        if result.value.type != self.value.type:
-            raise TraceError(
-                f"in-place result {result.value.type} does not fit into {self.value.type}",
-                hint="write x = x + ... instead of x += ...",
-            )
-        if self.value in self.builder.viewed:
-            raise UnsupportedError(
-                "in-place change of a traced array that shares memory with a view of it",
-                hint="write x = x + ... , or take a .copy() of the view",
-            )
-        if result.builder is not self.builder:
-            raise UnsupportedError(
-                "in-place change of a traced value from outside of the function that is traced",
-                hint="return the new value: loops carry values, branches return them",
-            )
-        self.value = result.value
-        return self
+        return as_weak(call_ufunc(np.positive, (self,)), self)
 
     # indexing and iteration
 
@@ -271,11 +282,8 @@ class Tracer(Traced):
         return FUNCTIONS["getitem"](self, index)
 
     @entry
-    def __setitem__(self, index: Any, new: Any) -> NoReturn:
-        raise UnsupportedError(
-            "assignment into a traced array is not supported yet",
-            hint="build the result with np.where, np.concatenate, np.stack or np.pad",
-        )
+    def __setitem__(self, index: Any, new: Any) -> None:
+        FUNCTIONS["setitem"](self, index, new)
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -418,20 +426,43 @@ def call_ufunc(
         implementation = FUNCTIONS.get((ufunc, method)) or FUNCTIONS.get(method)
         if implementation is None:
             raise UnsupportedError(f"{ufunc.__name__}.{method} is not supported on traced values")
-        return implementation(ufunc, *inputs, **(kwargs or {}))
-    options = dict(kwargs or {})
-    dtype = options.pop("dtype", None)
-    if any(isinstance(out, np.ndarray) for out in options.get("out") or ()):
-        raise UnsupportedError(
-            f"np.{ufunc.__name__}: out= is not supported on traced values: an in-place write into "
-            "a constant NumPy array",
-            hint="write a = a + x instead of a += x, and leave out= away; it holds only numbers",
+        options = dict(kwargs or {})
+        (out,) = options.pop("out", None) or (None,)
+        if out is None:
+            return implementation(ufunc, *inputs, **options)
+        check_out(f"np.{ufunc.__name__}.{method}", out)
+        traced = any(map(any_traced, inputs))
+        result = (
+            implementation(ufunc, *inputs, **options)
+            if traced
+            else getattr(ufunc, method)(*inputs, **options)
         )
-    if any(option is not None for option in options.values()):
+        return write_result(f"np.{ufunc.__name__}.{method}", out, result)
+    options = {key: option for key, option in (kwargs or {}).items() if option is not None}
+    outs, where = options.pop("out", ()), options.pop("where", True)
+    dtype, casting = options.pop("dtype", None), options.pop("casting", "same_kind")
+    if options or (where is not True and not any(out is not None for out in outs)):
         raise UnsupportedError(
-            f"np.{ufunc.__name__}: {', '.join(options)}= is not supported on traced values",
-            hint="use np.where for where=, assignment for out=",
+            f"np.{ufunc.__name__}: {', '.join(options) or 'where'}= is not supported on traced "
+            "values",
+            hint="use np.where for where=, or give out= too",
         )
+    if len(inputs) > ufunc.nin:
+        inputs, outs = inputs[: ufunc.nin], inputs[ufunc.nin :]
+    result = _ufunc_result(ufunc, inputs, dtype)
+    if not outs:
+        return result
+    results = result if isinstance(result, tuple) else (result,)
+    written = tuple(
+        each if out is None else _into(f"np.{ufunc.__name__}", out, each, where, casting)
+        for out, each in zip(outs, results, strict=True)
+    )
+    return written if isinstance(result, tuple) else written[0]
+
+
+def _ufunc_result(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Any) -> Any:
+    if not any(map(any_traced, inputs)):
+        return ufunc(*inputs, dtype=dtype)
     op = UFUNCS.get(ufunc)
     if op is None:
         implementation = FUNCTIONS.get(ufunc)
@@ -446,11 +477,19 @@ def call_ufunc(
     return result.astype(dtype) if dtype is not None and result.dtype != dtype else result
 
 
+def _into(name: str, out: Any, result: Any, where: Any, casting: Any) -> Any:
+    """`out` with the result in it, at the places `where` alone."""
+    check_out(name, out)
+    if where is not True:
+        result = np.where(where, result, out)
+    return write_result(name, out, result, casting)
+
+
 def method(name: str, attribute: bool = False) -> Callable[[F], F]:
     """Decorator: this is ndarray's method (or attribute) `name` on traced values."""
 
     def decorate(implementation: F) -> F:
-        METHODS[name] = implementation
+        METHODS[name] = writes_out(implementation)
         if attribute:
             ATTRIBUTES.add(name)
         return implementation

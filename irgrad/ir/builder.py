@@ -23,11 +23,19 @@ from irgrad.ir.types import ArrayType, type_of
 class Traced:
     """A value under construction: the builder that it belongs to and the value in its graph."""
 
-    __slots__ = ("builder", "value")
+    __slots__ = ("builder", "version")
 
     def __init__(self, builder: Builder, value: Value) -> None:
         self.builder = builder
-        self.value = value
+        self.version = value
+
+    @property
+    def value(self) -> Value:
+        """The value that it stands for now."""
+        return self.version
+
+    def show(self, parent: Any, op: Op) -> None:
+        """Called where this is `op`, a window, of `parent`."""
 
 
 CURRENT: contextvars.ContextVar[Builder | None] = contextvars.ContextVar(
@@ -73,8 +81,7 @@ class Builder:
     `wrap` makes the traced values that code computes with. A builder opened inside the trace of
     another, `outer`, has a higher `level`; an operation on values of several levels belongs to the
     innermost, which captures the outer ones. A branch of a program `contains` what is computed
-    while it is traced, also from outer values alone. `viewed` holds the values that share memory
-    with another, as array or as view, in NumPy's semantics."""
+    while it is traced, also from outer values alone."""
 
     def __init__(
         self,
@@ -90,7 +97,6 @@ class Builder:
         self.nodes: list[Node] = []
         self.captures: dict[Value | int, tuple[Any, Value]] = {}
         self.constants: dict[tuple[Any, ...], Value] = {}
-        self.viewed: set[Value] = set()
         self.provenance = Provenance() if outer is None else outer.provenance
         self.closed = False
 
@@ -136,15 +142,16 @@ class Builder:
             origin=self.provenance.origin,
         )
         self.nodes.append(node)
-        if op.is_view:
-            self.viewed.update((node.operands[0], Value(node, 0)))
         return node
 
     def bind(self, op: Op, operands: Sequence[Any]) -> Any:
         """Emit `op` on traced values, arrays and scalars -> a traced value, or a tuple of them."""
         node = self.emit(op, [self.lift(operand) for operand in operands])
         if len(node.types) == 1:
-            return self.wrap(self, Value(node, 0))
+            result = self.wrap(self, Value(node, 0))
+            if op.is_window and isinstance(operands[0], Traced) and operands[0].builder is self:
+                result.show(operands[0], op)
+            return result
         return tuple(self.wrap(self, value) for value in node.outputs)
 
     def lift(self, operand: Any) -> Value:
@@ -166,6 +173,8 @@ class Builder:
     def _capture(self, what: Any, type: ArrayType) -> Value:
         key = what.value if isinstance(what, Traced) else id(what)
         if key not in self.captures:
+            if isinstance(what, Traced):
+                what = what.builder.wrap(what.builder, what.value)  # as it is now
             self.captures[key] = (what, input_value(f"captured_{len(self.captures)}", type))
         return self.captures[key][1]
 

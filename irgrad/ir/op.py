@@ -35,6 +35,9 @@ class Op:
     name: ClassVar[str]
     is_view: ClassVar[bool] = False
     """Whether the reference may return a view of its first operand."""
+    is_window: ClassVar[bool] = False
+    """Whether NumPy code can write through the result into the first operand: `overwrite` says
+    what becomes of it."""
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -81,6 +84,10 @@ class Op:
         gives are batched, in front too, the others again the same for all. None, as here, says that
         the op has no rule: it is applied to one example after the other."""
         return None
+
+    def overwrite(self, x: Any, y: Any) -> Any:
+        """The operand `x` after `y` was written into the result, for a window."""
+        raise NotImplementedError
 
     def differentiable(self, operand: int) -> bool:
         """Whether the outputs depend on this operand smoothly; False stops derivatives, by

@@ -55,7 +55,7 @@ class Real(_Part):
     """The real part."""
 
     name = "real"
-    is_view = True
+    is_view = is_window = True
 
     def reference(self, *operands: Array) -> Array:
         return np.real(operands[0])
@@ -63,18 +63,24 @@ class Real(_Part):
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return astype(cotangent, primals[0].dtype)
 
+    def overwrite(self, x: Any, y: Any) -> Any:
+        return _complex(y, bind(IMAG, x), x.dtype)
+
 
 class Imag(_Part):
     """The imaginary part: Im x = Re(-i x), hence the transpose."""
 
     name = "imag"
-    is_view = True
+    is_view = is_window = True
 
     def reference(self, *operands: Array) -> Array:
         return np.imag(operands[0])
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return astype(cotangent, primals[0].dtype) * primals[0].dtype.type(-1j)
+
+    def overwrite(self, x: Any, y: Any) -> Any:
+        return _complex(bind(REAL, x), y, x.dtype)
 
 
 class Conjugate(Pointwise, Linear):
@@ -93,6 +99,11 @@ class Conjugate(Pointwise, Linear):
 
 
 REAL, IMAG, CONJUGATE = map(register_instance, (Real(), Imag(), Conjugate()))
+
+
+def _complex(real: Any, imag: Any, dtype: Any) -> Any:
+    """The complex array of these parts."""
+    return astype(real, dtype) + astype(imag, dtype) * dtype.type(1j)
 
 
 def astype(x: Any, dtype: Any) -> Any:

@@ -1,11 +1,12 @@
-"""Indexing by arrays of integers: `gather` and `scatter_add` are each other's transpose; `nonzero`
-turns masks into indices.
+"""Indexing by arrays of integers: `gather` and `scatter_add` are each other's transpose,
+`update_at` replaces elements; `nonzero` turns masks into indices.
 
 Negative indices count from the end; an index outside its axis is an `IndexOutOfBounds` when the
 program runs, never a silent clamp. All index arrays of one op have the same shape S."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,9 @@ from irgrad.ir.op import Array, register
 from irgrad.ir.types import BOOL, I64, ArrayType, Shape, drop_axes
 from irgrad.ops.base import Flat, after, bind
 from irgrad.ops.batching import example_index, spread
-from irgrad.ops.linear import Linear
+from irgrad.ops.create import iota
+from irgrad.ops.linear import Linear, full, reshape, zeros_like
+from irgrad.ops.select import WHERE
 
 
 def check_indices(
@@ -132,6 +135,74 @@ class ScatterAdd(Linear):
         return gather(cotangent, self.axes, primals[1:])
 
 
+@register("update_at")
+class UpdateAt(Linear):
+    """`x` after `x[..., i1[s], ..., ik[s], ...] = y[s, rest]`, as a new version of `x`.
+
+    Where a place stands twice among the indices, the later element stays, and it alone has a
+    cotangent; `distinct` says that none does. The cotangent of `x` has zeros in all the places."""
+
+    axes: tuple[int, ...]
+    distinct: bool
+
+    def differentiable(self, operand: int) -> bool:
+        return operand < 2
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        x, y, *indices = operands
+        shape = check_indices("update_at", self.axes, x.shape, indices)
+        if x.dtype != y.dtype:
+            raise DTypeError(f"update_at: {x} and {y} differ in dtype", hint="insert astype")
+        expected = shape + drop_axes(x.shape, self.axes)
+        if y.shape != expected:
+            raise ShapeError(f"update_at: elements of shape {expected} fit, got {y}")
+        return (x,)
+
+    def reference(self, *operands: Array) -> Array:
+        x, *rest = operands
+        return self.write(x.copy(), *rest)
+
+    def write(self, x: Array, y: Array, *indices: Array) -> Array:
+        """`x` itself, changed."""
+        try:
+            x.transpose(in_front(self.axes, x.ndim))[indices] = y
+        except IndexError:
+            check_bounds("update_at", self.axes, x.shape, indices)
+            raise
+        return x
+
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        x, y, *indices = operands
+        if any(batched[2:]):
+            x, y, *indices = spread(operands, batched)
+            op = UpdateAt((0, *after(self.axes)), self.distinct)
+            return [bind(op, x, y, example_index(indices[0]), *indices)]
+        x, y = spread([x, y], batched[:2])
+        y = np.moveaxis(y, 0, indices[0].ndim)
+        return [bind(UpdateAt(after(self.axes), self.distinct), x, y, *indices)]
+
+    def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
+        x, y, *indices = primals
+        if operand == 0:
+            return bind(self, cotangent, zeros_like(y), *indices)
+        there = gather(cotangent, self.axes, indices)
+        if self.distinct:
+            return there
+        stays = last_at(indices, [x.shape[axis] for axis in self.axes])
+        beside = reshape(stays, stays.shape + (1,) * (y.ndim - stays.ndim))
+        return bind(WHERE, beside, there, zeros_like(y))
+
+
+def last_at(indices: Sequence[Any], shape: Sequence[int]) -> Any:
+    """Where no later element of the index arrays names the same place."""
+    places = indices[0].shape
+    order = reshape(iota(indices[0], I64, (math.prod(places),), 0), places)
+    unwritten = full(indices[0], tuple(shape), np.int64(-1))
+    axes = tuple(range(len(shape)))
+    board = bind(UpdateAt(axes, False), unwritten, order, *indices)
+    return gather(board, axes, indices) == order
+
+
 @register("nonzero")
 class Nonzero(Flat):
     """The flat (C order) indices of the true places of a mask that has exactly `count` of them."""
@@ -167,3 +238,10 @@ def scatter_add(
 ) -> Any:
     """`updates` accumulated into zeros of `shape`."""
     return bind(ScatterAdd(tuple(axes), tuple(shape)), updates, *indices)
+
+
+def update_at(
+    x: Any, y: Any, axes: Sequence[int], indices: Sequence[Any], distinct: bool = False
+) -> Any:
+    """`x` with `y` at places of `axes` given by integer arrays of one shape."""
+    return bind(UpdateAt(tuple(axes), distinct), x, y, *indices)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ShapeError
+from irgrad.errors import ReadOnly, ShapeError
 from irgrad.ir.builder import Traced
 from irgrad.ir.op import Array, Op, register
 from irgrad.ir.types import ArrayType, broadcast_axes, broadcast_shapes, drop_axes, keep_axes
@@ -60,7 +60,7 @@ class Linear(Op):
 class Reshape(Linear):
     """The same elements in C order with another shape."""
 
-    is_view = True
+    is_view = is_window = True
     shape: tuple[int, ...]
 
     def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
@@ -82,12 +82,15 @@ class Reshape(Linear):
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return reshape(cotangent, primals[0].shape)
 
+    def overwrite(self, x: Any, y: Any) -> Any:
+        return reshape(y, x.shape)
+
 
 @register("broadcast_to")
 class BroadcastTo(Linear):
     """NumPy's broadcasting to `shape`; transposed by the sum over the repeated axes."""
 
-    is_view = True
+    is_view = is_window = True
     shape: tuple[int, ...]
 
     def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
@@ -108,6 +111,12 @@ class BroadcastTo(Linear):
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return sum_to(cotangent, primals[0].shape)
+
+    def overwrite(self, x: Any, y: Any) -> Any:
+        raise ReadOnly(
+            "an in-place write into a broadcast array: several of its elements are one in memory",
+            hint="write into a .copy() of it",
+        )
 
 
 def check_axes(name: str, axes: tuple[int, ...], x: ArrayType) -> None:

@@ -1,4 +1,4 @@
-"""Moving elements about: reshape, transpose, broadcast, slice and pad, flip, concatenate.
+"""Moving elements about: transpose, slice and pad, update_slice, flip, concatenate.
 
 All are linear, and each stands beside its transpose.
 """
@@ -15,7 +15,7 @@ from irgrad.ir.op import Array, register
 from irgrad.ir.types import ArrayType, slice_extent
 from irgrad.ops.base import AlongAxes, after, bind
 from irgrad.ops.batching import spread
-from irgrad.ops.linear import Linear
+from irgrad.ops.linear import Linear, zeros_like
 
 
 @register("transpose")
@@ -24,7 +24,7 @@ class Transpose(Linear):
     permutation.
     """
 
-    is_view = True
+    is_view = is_window = True
     axes: tuple[int, ...]
 
     def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
@@ -42,7 +42,10 @@ class Transpose(Linear):
         return [bind(Transpose((0, *after(self.axes))), *operands)]
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
-        return transpose(cotangent, tuple(self.axes.index(axis) for axis in range(len(self.axes))))
+        return self.overwrite(primals[0], cotangent)
+
+    def overwrite(self, x: Any, y: Any) -> Any:
+        return transpose(y, tuple(self.axes.index(axis) for axis in range(len(self.axes))))
 
 
 @register("slice")
@@ -51,7 +54,7 @@ class Slice(Linear):
     `pad`.
     """
 
-    is_view = True
+    is_view = is_window = True
     start: tuple[int, ...]
     stop: tuple[int, ...]
     step: tuple[int, ...]
@@ -81,6 +84,9 @@ class Slice(Linear):
             )
         )
         return pad(cotangent, self.start, high, tuple(step - 1 for step in self.step))
+
+    def overwrite(self, x: Any, y: Any) -> Any:
+        return update_slice(x, y, self.start, self.step)
 
 
 @register("pad")
@@ -127,11 +133,60 @@ class Pad(Linear):
         return bind(Slice(*self._window(primals[0].shape)), cotangent)
 
 
+@register("update_slice")
+class UpdateSlice(Linear):
+    """`x` after `x[start::step, ...] = y`, in as many places along each axis as `y` has elements.
+
+    Nothing is written, the result is a new version of `x`. The cotangent of `y` is what stands in
+    its places, that of `x` has zeros there."""
+
+    start: tuple[int, ...]
+    step: tuple[int, ...]
+
+    def window(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        """start, stop and step of the places where the elements of a `y` of `shape` go."""
+        stop = tuple(
+            start + (extent - 1) * step + 1 if extent else start
+            for start, extent, step in zip(self.start, shape, self.step, strict=True)
+        )
+        return self.start, stop, self.step
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        x, y = operands
+        if x.dtype != y.dtype:
+            raise DTypeError(f"update_slice: {x} and {y} differ in dtype", hint="insert astype")
+        if not len(self.start) == len(self.step) == x.ndim == y.ndim:
+            raise ShapeError(f"update_slice: {y} at {self.start} does not fit into {x}")
+        for start, stop, step, extent in zip(*self.window(y.shape), x.shape, strict=True):
+            if not (0 <= start <= extent and stop <= extent and step > 0):
+                raise ShapeError(
+                    f"update_slice: {y} at {self.start} by {self.step} does not fit into {x}"
+                )
+        return (x,)
+
+    def reference(self, *operands: Array) -> Array:
+        x, y = operands
+        return self.write(x.copy(), y)
+
+    def write(self, x: Array, y: Array) -> Array:
+        """`x` itself, changed."""
+        x[tuple(map(slice, *self.window(y.shape)))] = y
+        return x
+
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+        return [bind(UpdateSlice((0, *self.start), (1, *self.step)), *spread(operands, batched))]
+
+    def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
+        if operand == 0:
+            return bind(self, cotangent, zeros_like(primals[1]))
+        return bind(Slice(*self.window(primals[1].shape)), cotangent)
+
+
 @register("flip")
 class Flip(AlongAxes, Linear):
     """The order of elements reversed along `axes`; its own transpose."""
 
-    is_view = True
+    is_view = is_window = True
     axes: tuple[int, ...]
 
     def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
@@ -144,6 +199,9 @@ class Flip(AlongAxes, Linear):
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return bind(self, cotangent)
+
+    def overwrite(self, x: Any, y: Any) -> Any:
+        return bind(self, y)
 
 
 @register("concatenate")
@@ -196,6 +254,13 @@ def pad(
     """`x` with zeros around and between; `x` itself where there are none."""
     widths = (tuple(low), tuple(high), (0,) * x.ndim if inside is None else tuple(inside))
     return bind(Pad(*widths), x) if any(map(any, widths)) else x
+
+
+def update_slice(x: Any, y: Any, start: Sequence[int], step: Sequence[int]) -> Any:
+    """`x` with `y` at `start`, its elements `step` apart; `y` itself where that is all of `x`."""
+    if y.shape == x.shape:
+        return y
+    return bind(UpdateSlice(tuple(start), tuple(step)), x, y)
 
 
 def slice_axis(x: Any, axis: int, start: int, stop: int, step: int = 1) -> Any:

@@ -145,7 +145,7 @@ def test_in_place_changes_of_values_from_outside() -> None:
         return irgrad.fori_loop(0, 3, step, x) + total
 
     message = refused(run, ONES)
-    assert "in-place change of a traced value from outside" in message
+    assert "an in-place write into an array from outside" in message
     assert "total += c" in message
 
 

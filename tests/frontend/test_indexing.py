@@ -239,7 +239,6 @@ REFUSALS: dict[str, tuple[Any, type[Exception], str]] = {
     "nonzero": (lambda x, i: np.nonzero(x), UnsupportedError, "np.where"),
     "argwhere": (lambda x, i: np.argwhere(x > 0), UnsupportedError, "np.where"),
     "where": (lambda x, i: np.where(x > 0), UnsupportedError, "np.where"),
-    "assign": (lambda x, i: x.__setitem__(0, 1.0), UnsupportedError, "np.where"),
     "python_list": (lambda x, i: [1, 2, 3][i], TraceError, r"np.choose\(i, list\)"),
     "constant_array": (lambda x, i: V[i], TraceError, "pass the array as an argument"),
     "constant_array_by_array": (

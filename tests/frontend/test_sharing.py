@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import irgrad
-from irgrad.errors import TraceError, UnsupportedError
+from irgrad.errors import ReadOnly, TraceError, UnsupportedError
 from tests.frontend.against_numpy import array, same_as_numpy
 
 M = array(3, 4)
@@ -35,6 +35,13 @@ class TestMemory:
         lambda x: x @ np.ones((4, 2)),
         lambda x: np.pad(x, 0),
         lambda x: np.diagflat(x),
+        lambda x: x.T.ravel(),
+        lambda x: x.T.reshape(-1),
+        lambda x: x[:, 1:].ravel(),
+        lambda x: x[:, 1:].reshape(-1, order="F"),
+        lambda x: x[::2].reshape(-1),
+        lambda x: x.flat[2:5],
+        lambda x: +x,
     )
 
     @pytest.mark.parametrize("copied", COPIES)
@@ -64,27 +71,42 @@ class TestMemory:
         lambda x: x.reshape(-1),
         lambda x: np.flip(x),
         lambda x: np.split(x, 3)[0],
-        lambda x: np.diagonal(x),
+        lambda x: x[:, ::-2].T,
+        lambda x: x.ravel(),
+        lambda x: x[1:].reshape(2, 2, 2)[:, 0],
+        lambda x: np.atleast_3d(x),
         lambda x: x[None],
         lambda x: np.moveaxis(x, 0, 1),
     )
 
     @pytest.mark.parametrize("view", VIEWS)
     def test_views_do(self, view: Any) -> None:
-        def change_the_array(x: Any) -> Any:
+        def function(x: Any) -> Any:
             x = x * 2
             y = view(x)
             x += 1
+            first = y.copy()
+            y += 2
+            y[0] = 5
+            return x, y, first
+
+        same_as_numpy(function, M)
+
+    def test_diagonals_are_read_only_views(self) -> None:
+        def function(x: Any) -> Any:
+            x = x * 2
+            y = np.diagonal(x)
+            x += 1
             return y
 
-        def change_the_view(x: Any) -> Any:
-            y = view(x * 2)
-            y += 1
-            return y
-
-        for function in (change_the_array, change_the_view):
-            with pytest.raises(UnsupportedError, match="shares memory"):
-                irgrad.trace(function, M)
+        same_as_numpy(function, M)
+        for view in (
+            np.diagonal,
+            lambda x: x.diagonal()[1:],
+            lambda x: np.broadcast_to(x[:1], M.shape),
+        ):
+            with pytest.raises(ReadOnly, match="in-place write into a"):
+                irgrad.trace(lambda x, view=view: view(x).fill(1.0), M)
 
     def test_every_in_place_operator_is_seen_through_other_names(self) -> None:
         def function(x: Any, i: Any, m: Any) -> Any:

@@ -4,12 +4,14 @@
 
 from irgrad.frontend.numpy_api import (
     along,
+    assignment,
     creation,
     decompositions,
     diagonals,
     differences,
     einsum,
     elementwise,
+    flat,
     indexing,
     interpolation,
     joining,
@@ -33,12 +35,14 @@ from irgrad.frontend.numpy_api import (
 
 __all__ = [
     "along",
+    "assignment",
     "creation",
     "decompositions",
     "diagonals",
     "differences",
     "einsum",
     "elementwise",
+    "flat",
     "indexing",
     "interpolation",
     "joining",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, DTypeError, ShapeError, TraceError, UnsupportedError
+from irgrad.errors import ArgumentError, DTypeError, ShapeError, TraceError
 from irgrad.frontend.numpy_api.shape import element_order, extents, moveaxis
 from irgrad.frontend.promote import lift_each, lift_together
 from irgrad.frontend.sharing import copied, copies
@@ -108,7 +108,9 @@ def astype(
     wanted = dtype_argument(dtype)
     if not np.can_cast(self.dtype, wanted, casting=casting):  # pyright: ignore[reportArgumentType]
         raise DTypeError(f"cannot cast from {self.dtype} to {wanted} by the rule '{casting}'")
-    return bind(Astype(wanted), self) if copy or wanted != self.dtype else self
+    if wanted == self.dtype:
+        return copied(self) if copy else self
+    return bind(Astype(wanted), self)
 
 
 @implements("astype")
@@ -207,15 +209,6 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     return np.stack(powers[:count] if increasing else powers[:count][::-1], axis=1)
 
 
-@implements(np.copyto, np.place, np.putmask, np.put, np.put_along_axis, np.fill_diagonal)
-def refuse_in_place(*args: Any, **kwargs: Any) -> Any:
-    """Functions that write into an array."""
-    raise UnsupportedError(
-        "a function that writes into an array, with a traced value, is not supported",
-        hint="build the result with np.where, np.stack or np.concatenate",
-    )
-
-
 def _no_number(name: str) -> None:
     def refuse(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise TraceError(
@@ -226,22 +219,5 @@ def _no_number(name: str) -> None:
     method(name)(refuse)
 
 
-def _in_place(name: str, remedy: str) -> None:
-    def refuse(self: Any, *args: Any, **kwargs: Any) -> Any:
-        raise UnsupportedError(f"ndarray.{name} changes the array in place", hint=remedy)
-
-    method(name)(refuse)
-
-
 for _name in ("item", "tolist", "tobytes", "tofile", "dump", "dumps"):
     _no_number(_name)
-for _name, _remedy in {
-    "fill": "use np.full_like(x, value)",
-    "sort": "use np.sort(x), which returns a sorted copy",
-    "partition": "use np.partition(x, k), which returns a copy",
-    "put": "use np.where, np.stack or np.concatenate",
-    "itemset": "use np.where, np.stack or np.concatenate",
-    "setfield": "use np.where, np.stack or np.concatenate",
-    "resize": "use np.resize(x, shape), which returns a new array",
-}.items():
-    _in_place(_name, _remedy)

@@ -8,7 +8,6 @@ import numpy as np
 
 from irgrad.errors import ShapeError
 from irgrad.frontend.contraction import diagonal as diagonal_of
-from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.shape import axes_in_order, ravel
 from irgrad.frontend.promote import lift_each
 from irgrad.frontend.sharing import copies
@@ -28,7 +27,10 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     if a.ndim < 2:
         raise ShapeError(f"diagonal needs an array with two axes or more, got {a.value!r}")
     first, second = axes_in_order((axis1, axis2), a.ndim)
-    return diagonal_of(a, first, second, offset)
+    result = diagonal_of(a, first, second, offset)
+    if result.view is not None:
+        result.view.writable = False
+    return result
 
 
 @implements(np.linalg.diagonal)
@@ -44,7 +46,6 @@ def trace(
     a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
 ) -> Any:
     """`np.trace`: the sum of a diagonal."""
-    refuse_out("trace", out)
     return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, ShapeError
 from irgrad.frontend.contraction import Operand, ordered, product, summed, without_repeats
-from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.promote import common_dtype, innermost, lift, lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.tracer import implements
@@ -36,7 +35,6 @@ def einsum(
     casting: str = "safe",
 ) -> Any:
     """`np.einsum`; more than two operands are contracted pair by pair in a greedy order."""
-    refuse_out("einsum", out)
     spec, arrays = (
         (operands[0], operands[1:]) if isinstance(operands[0], str) else _from_lists(operands)
     )

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from irgrad.errors import ArgumentError, IndexingError, ShapeError, UnsupportedError
 from irgrad.frontend.masked import Selection
-from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.shape import extents, ravel
 from irgrad.frontend.pick import gather_axis
 from irgrad.frontend.promote import any_traced, common_dtype, innermost, lift, lift_each
-from irgrad.frontend.sharing import copies
+from irgrad.frontend.sharing import copied, copies
 from irgrad.frontend.subscript import (
     REMEDY,
     Item,
@@ -28,79 +27,112 @@ from irgrad.frontend.subscript import (
 )
 from irgrad.frontend.tracer import FUNCTIONS, implements, method
 from irgrad.ir.builder import Traced
-from irgrad.ir.types import I64, Shape, broadcast_shapes, normalize_axis
+from irgrad.ir.op import Op
+from irgrad.ir.types import I64, Shape, broadcast_shapes, drop_axes, normalize_axis, slice_extent
 from irgrad.ops.base import bind
 from irgrad.ops.cast import astype
 from irgrad.ops.create import iota
 from irgrad.ops.index import gather
-from irgrad.ops.linear import broadcast_to, reshape
-from irgrad.ops.shape import Flip, Slice, transpose
+from irgrad.ops.linear import Reshape, broadcast_to, reshape
+from irgrad.ops.shape import Flip, Slice, Transpose
 
 
 def getitem(x: Any, index: Any) -> Any:
     """`x[index]`."""
-    mask = _lone_mask(index)
-    if mask is not None:
+    mask = lone_mask(index)
+    if isinstance(mask, Traced):
         return Selection.of(x, mask)
-    items = read(innermost((x, *index) if isinstance(index, tuple) else (x, index)), index, x.shape)
+    items = read_items(x, index)
     if any(isinstance(item, Selected) for item in items):
-        return advanced(x, items, separated(index))
-    if items and all(isinstance(item, Position) for item in items):
-        return element(x, items)
-    return basic(x, items)
+        return Advanced.of(x, items, separated(index)).read(x)
+    for step in basic_steps(items, x.shape):
+        x = bind(step, x)
+    return copied(x) if is_element(index, items) else x
 
 
 FUNCTIONS["getitem"] = getitem
 
 
-def basic(x: Any, items: list[Item]) -> Any:
-    """Slices, ints and new axes: a view."""
-    sliced = sliced_by(x, items)
-    return reshape(sliced, kept_shape(items, sliced.shape))
+def read_items(x: Any, index: Any) -> list[Item]:
+    """The items of a subscript of `x`."""
+    return read(innermost((x, *index) if isinstance(index, tuple) else (x, index)), index, x.shape)
 
 
-@copies
-def element(x: Any, items: list[Item]) -> Any:
-    """One element: a scalar, no view."""
-    return basic(x, items)
-
-
-@copies
-def advanced(x: Any, items: list[Item], apart: bool) -> Any:
-    """Arrays, masks and the other indices; `apart` says that a slice stands between them."""
-    x = reshape(x, tuple(merged_shape(items, x.shape)))
-    sliced = sliced_by(x, items)
-    consuming = [item for item in items if not isinstance(item, NewAxis)]
-    left = [item for item in consuming if not isinstance(item, Position)]
-    sliced = reshape(
-        sliced,
-        [
-            n
-            for n, item in zip(sliced.shape, consuming, strict=True)
-            if not isinstance(item, Position)
-        ],
+def is_element(index: Any, items: list[Item]) -> bool:
+    """Whether ints alone are subscripts, so that NumPy gives a scalar, which is no view."""
+    entries = index if isinstance(index, tuple) else (index,)
+    return all(isinstance(item, Position) for item in items) and not any(
+        entry is Ellipsis for entry in entries
     )
-    axes = [axis for axis, item in enumerate(left) if isinstance(item, Selected)]
-    indices = together([item.indices for item in left if isinstance(item, Selected)])
-    picked = gather(sliced, axes, indices)
-    return _placed(picked, items, indices[0].ndim, apart)
 
 
-def _placed(picked: Any, items: list[Item], count: int, apart: bool) -> Any:
-    """The `count` leading axes moved to where NumPy has them, and new axes put in."""
+def basic_steps(items: list[Item], shape: Shape) -> list[Op]:
+    """The ops that take the slices, ints and new axes of a subscript: a view."""
+    steps, extents = cuts(items, shape)
+    wanted = tuple(kept_extents(items, extents))
+    return steps if wanted == extents else [*steps, Reshape(wanted)]
+
+
+class Advanced(NamedTuple):
+    """A subscript with arrays in it: what comes before their gather, and after it.
+
+    `before` makes one axis of those that a mask spans, cuts the others and drops those of ints;
+    `after` brings the axes of the index arrays to where NumPy has them, and puts new axes in. A
+    single place is taken out first: `after` then cuts what is left."""
+
+    before: list[Op]
+    axes: tuple[int, ...]
+    indices: list[Any]
+    after: list[Op]
+
+    @classmethod
+    def of(cls, x: Any, items: list[Item], apart: bool) -> Advanced:
+        """The subscript; `apart` says that a slice stands between the arrays."""
+        consuming = [item for item in items if not isinstance(item, NewAxis)]
+        indices = together([item.indices for item in consuming if isinstance(item, Selected)])
+        merged = tuple(merged_shape(items, x.shape))
+        before: list[Op] = [] if merged == x.shape else [Reshape(merged)]
+        if not indices[0].ndim:
+            axes = [axis for axis, item in enumerate(consuming) if isinstance(item, Selected)]
+            rest: list[Item] = [item for item in items if not isinstance(item, Selected)]
+            after = basic_steps(rest, drop_axes(merged, axes))
+            return cls(before, tuple(axes), indices, after)
+        steps, extents = cuts(items, merged)
+        left = [item for item in consuming if not isinstance(item, Position)]
+        kept = tuple(
+            n for n, item in zip(extents, consuming, strict=True) if not isinstance(item, Position)
+        )
+        before += steps if kept == extents else [*steps, Reshape(kept)]
+        axes = [axis for axis, item in enumerate(left) if isinstance(item, Selected)]
+        gathered = indices[0].shape + drop_axes(kept, axes)
+        return cls(before, tuple(axes), indices, _placing(gathered, items, indices[0].ndim, apart))
+
+    def read(self, x: Any) -> Any:
+        """The elements, as a copy."""
+        for step in self.before:
+            x = bind(step, x)
+        x = gather(x, self.axes, self.indices)
+        for step in self.after:
+            x = bind(step, x)
+        return copied(x)
+
+
+def _placing(shape: Shape, items: list[Item], count: int, apart: bool) -> list[Op]:
+    """Ops that move the `count` leading axes to where NumPy has them, and put new axes in."""
     first = next(i for i, item in enumerate(items) if isinstance(item, (Selected, Position)))
     before, after = ([], items) if apart else (items[:first], items[first:])
     before = [item for item in before if not isinstance(item, Position)]
     after = [item for item in after if isinstance(item, (Whole, NewAxis))]
     lead = sum(isinstance(item, Whole) for item in before)
-    order = [*range(count, count + lead), *range(count), *range(count + lead, picked.ndim)]
-    moved = transpose(picked, order)
-    shape = [
-        *_with_new(before, moved.shape[:lead]),
-        *moved.shape[lead : lead + count],
-        *_with_new(after, moved.shape[lead + count :]),
-    ]
-    return reshape(moved, shape)
+    order = (*range(count, count + lead), *range(count), *range(count + lead, len(shape)))
+    moved = tuple(shape[axis] for axis in order)
+    wanted = (
+        *_with_new(before, moved[:lead]),
+        *moved[lead : lead + count],
+        *_with_new(after, moved[lead + count :]),
+    )
+    steps: list[Op] = [] if order == tuple(range(len(shape))) else [Transpose(order)]
+    return steps if wanted == moved else [*steps, Reshape(wanted)]
 
 
 def _with_new(items: Sequence[Item], extents: Shape) -> list[int]:
@@ -108,8 +140,10 @@ def _with_new(items: Sequence[Item], extents: Shape) -> list[int]:
     return [1 if isinstance(item, NewAxis) else next(remaining) for item in items]
 
 
-def sliced_by(x: Any, items: list[Item]) -> Any:
-    """`x` cut along each axis by its item; ints leave an axis of extent 1."""
+def cuts(items: list[Item], shape: Shape) -> tuple[list[Op], Shape]:
+    """The ops that cut each axis by its item, and the shape then; ints leave an axis of extent
+    1.
+    """
     bounds: list[tuple[int, int, int]] = []
     flips: list[int] = []
     for item in items:
@@ -119,14 +153,15 @@ def sliced_by(x: Any, items: list[Item]) -> Any:
         elif isinstance(item, Position):
             bounds.append((item.place, item.place + 1, 1))
         elif isinstance(item, Selected):
-            bounds.append((0, x.shape[len(bounds)], 1))
-    if bounds != [(0, extent, 1) for extent in x.shape]:
-        start, stop, step = zip(*bounds, strict=True)
-        x = bind(Slice(start, stop, step), x)
-    return bind(Flip(tuple(flips)), x) if flips else x
+            bounds.append((0, shape[len(bounds)], 1))
+    steps: list[Op] = []
+    if bounds != [(0, extent, 1) for extent in shape]:
+        steps.append(Slice(*zip(*bounds, strict=True)))
+        shape = tuple(slice_extent(*bound) for bound in bounds)
+    return [*steps, Flip(tuple(flips))] if flips else steps, shape
 
 
-def kept_shape(items: list[Item], shape: Shape) -> list[int]:
+def kept_extents(items: list[Item], shape: Shape) -> list[int]:
     """The shape of the result of basic indexing."""
     consuming = iter(shape)
     extents = [1 if isinstance(item, NewAxis) else next(consuming) for item in items]
@@ -149,13 +184,13 @@ def together(indices: list[Any]) -> list[Any]:
     return [broadcast_to(index, shape) for index in indices]
 
 
-def _lone_mask(index: Any) -> Any:
-    """The traced mask that is the whole subscript, beside full slices after it; else None."""
+def lone_mask(index: Any) -> Any:
+    """The mask that is the whole subscript, beside full slices after it; else None."""
     first, *rest = index if isinstance(index, tuple) and index else (index,)
     alone = all(
         entry is Ellipsis or (isinstance(entry, slice) and entry == slice(None)) for entry in rest
     )
-    return first if isinstance(first, Traced) and is_mask(first) and alone else None
+    return first if isinstance(first, (Traced, np.ndarray)) and is_mask(first) and alone else None
 
 
 @method("take")
@@ -165,7 +200,6 @@ def take(
     a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
 ) -> Any:
     """`np.take`: an index outside the axis raises, is clipped, or wraps around."""
-    refuse_out("take", out)
     builder = innermost((a, indices))
     (a,) = lift_each(lift(builder, a))
     if axis is None:
@@ -177,10 +211,11 @@ def take(
     if places.dtype.kind not in "biu":
         raise IndexingError(f"take: indices must be integers, got {places.value!r}")
     places = astype(places, I64) if places.dtype == bool else places
-    return gather_axis(a, axis, _in_mode(places, a.shape[axis], mode))
+    return gather_axis(a, axis, in_mode(places, a.shape[axis], mode))
 
 
-def _in_mode(places: Any, extent: int, mode: str) -> Any:
+def in_mode(places: Any, extent: int, mode: str) -> Any:
+    """Indices brought inside an axis as `mode` says."""
     if mode == "raise":
         return places
     if not extent:
@@ -199,7 +234,12 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     arr, indices = lift_each(arr, indices)
     if axis is None:
         arr, axis = ravel(arr), 0
-    axis = normalize_axis(axis, arr.ndim)
+    places = along_axis(arr, indices, normalize_axis(axis, arr.ndim))
+    return gather(arr, range(arr.ndim), places)
+
+
+def along_axis(arr: Any, indices: Any, axis: int) -> list[Any]:
+    """An index array for each axis: `indices` along one, in step along the others."""
     if indices.ndim != arr.ndim:
         raise ShapeError(
             f"take_along_axis: indices of {indices.ndim} axes do not fit an array of {arr.ndim}"
@@ -210,7 +250,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     shape = broadcast_shapes(beside, indices.shape)
     places = [_in_step(arr, indices, shape, a) for a in range(arr.ndim)]
     places[axis] = broadcast_to(indices, shape)
-    return gather(arr, range(arr.ndim), places)
+    return places
 
 
 def _in_step(arr: Any, indices: Any, shape: Shape, axis: int) -> Any:
@@ -231,7 +271,6 @@ def compress_method(self: Any, condition: Any, axis: int | None = None, out: Any
 @copies
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
     """`np.compress`: the slices along an axis where a concrete condition holds."""
-    refuse_out("compress", out)
     if any_traced(condition):
         raise UnsupportedError(
             "compress by a traced condition: the size of the result is not known", hint=REMEDY
@@ -257,7 +296,6 @@ def extract(condition: Any, arr: Any) -> Any:
 @copies
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """`np.choose`: at each place, the element of the choice that `a` says."""
-    refuse_out("choose", out)
     which = lift(innermost((a, choices)), a)
     (which, *listed) = lift_each(which, *choices)
     dtype = common_dtype(choices)
@@ -265,7 +303,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     shape = broadcast_shapes(which.shape, *(choice.shape for choice in listed))
     stacked = np.stack([broadcast_to(choice, shape) for choice in listed])
     picked = take_along_axis(
-        stacked, broadcast_to(_in_mode(which, len(listed), mode), shape)[None], 0
+        stacked, broadcast_to(in_mode(which, len(listed), mode), shape)[None], 0
     )
     return reshape(picked, shape)
 
@@ -291,7 +329,7 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: s
     axes = list(zip(places, shape, modes, strict=True))[:: 1 if order == "C" else -1]
     flat: Any = 0
     for place, extent, how in axes:
-        flat = flat * extent + _in_mode(place, extent, how)
+        flat = flat * extent + in_mode(place, extent, how)
     return flat
 
 

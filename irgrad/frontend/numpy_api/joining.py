@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ShapeError, UnsupportedError
+from irgrad.errors import ShapeError
 from irgrad.frontend.numpy_api.shape import (
     atleast_1d,
     atleast_2d,
@@ -27,15 +27,6 @@ from irgrad.ir.types import drop_axes, dtype_argument, normalize_axis
 from irgrad.ops.base import bind
 from irgrad.ops.linear import reshape
 from irgrad.ops.shape import Concatenate, slice_axis
-
-
-def refuse_out(name: str, out: Any) -> None:
-    """An error where an `out=` array is given."""
-    if out is not None:
-        raise UnsupportedError(
-            f"{name}: out= is not supported on traced values",
-            hint="use the result that is returned",
-        )
 
 
 def same_dtype(arrays: Sequence[Any], dtype: Any = None) -> list[Any]:
@@ -59,7 +50,6 @@ def concatenate(
     casting: str = "same_kind",
 ) -> Any:
     """`np.concatenate`."""
-    refuse_out("concatenate", out)
     listed = [_as_array(x) for x in arrays]
     parts = same_dtype(listed, dtype)
     if axis is None:
@@ -89,7 +79,6 @@ def stack(
     arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Any:
     """`np.stack`: joined along a new axis."""
-    refuse_out("stack", out)
     parts = same_dtype([_as_array(x, strong=True) for x in arrays], dtype)
     if any(part.shape != parts[0].shape for part in parts):
         listed = ", ".join(str(part.shape) for part in parts)

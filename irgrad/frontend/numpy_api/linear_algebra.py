@@ -10,7 +10,6 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, ShapeError, TraceError
 from irgrad.frontend.contraction import contracted
-from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.shape import axes_in_order, moveaxis, ravel
 from irgrad.frontend.pick import gather_axis
 from irgrad.frontend.promote import any_traced, lift_arrays, lift_each
@@ -101,7 +100,6 @@ def linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 @copies
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """`np.dot`: over the last axis of a and the last but one of b."""
-    refuse_out("dot", out)
     a, b = lift_arrays(a, b)
     if not a.ndim or not b.ndim:
         return a * b
@@ -137,7 +135,6 @@ def vdot(a: Any, b: Any, /) -> Any:
 @copies
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     """`np.outer`: all products of elements."""
-    refuse_out("outer", out)
     a, b = lift_arrays(a, b)
     return contracted(ravel(a), "i", ravel(b), "j", "ij")
 
@@ -238,7 +235,6 @@ def _components(x: Any) -> list[Any]:
 @copies
 def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     """`np.linalg.multi_dot`: a chain of products in the order that multiplies least."""
-    refuse_out("multi_dot", out)
     chain = lift_each(*arrays)
     if len(chain) < 2:
         raise ShapeError("multi_dot needs at least two arrays")

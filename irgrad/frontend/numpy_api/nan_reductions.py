@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import DTypeError
-from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.reductions import (
     MAX,
     MIN,
@@ -156,7 +155,6 @@ def nanmean(
     where: Any = True,
 ) -> Any:
     """`np.nanmean`."""
-    refuse_out("nanmean", out)
     a = array_of(a, where)
     mask = _numbers(a, where, dtype) if a.dtype.kind in "fc" else where
     return mean(a, axis, dtype, None, keepdims, where=mask)
@@ -177,7 +175,6 @@ def nanvar(
     correction: Any = None,
 ) -> Any:
     """`np.nanvar`; nan where no degree of freedom is left."""
-    refuse_out("nanvar", out)
     a = array_of(a, where, mean)
     options: Any = {"mean": mean, "correction": correction}
     if a.dtype.kind not in "fc":
@@ -203,6 +200,5 @@ def nanstd(
     correction: Any = None,
 ) -> Any:
     """`np.nanstd`: the square root of `nanvar`."""
-    refuse_out("nanstd", out)
     options: Any = {"where": where, "mean": mean, "correction": correction}
     return root(nanvar(a, axis, dtype, None, ddof, keepdims, **options))

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irgrad.errors import OptionError, UnsupportedError
-from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.reductions import any_, array_of, given, sum_
 from irgrad.frontend.numpy_api.statistics import mean
 from irgrad.frontend.pick import pick
@@ -90,7 +89,6 @@ def median(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
 ) -> Any:
     """`np.median`: the mean of the two in the middle, which are one for an odd number."""
-    refuse_out("median", out)
     a = array_of(a)
     lead, axes = _lead(a, axis)
     count = lead.shape[0]
@@ -115,7 +113,6 @@ def nanmedian(
     a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
 ) -> Any:
     """`np.nanmedian`."""
-    refuse_out("nanmedian", out)
     a = array_of(a)
     if a.dtype.kind not in "fc":
         return median(a, axis, keepdims=keepdims)
@@ -215,7 +212,6 @@ def _define(function: Any, scale: int, skip: bool) -> None:
         *,
         weights: Any = None,
     ) -> Any:
-        refuse_out(name, out)
         if weights is not None:
             raise UnsupportedError(
                 f"{name} with weights= is not supported on traced values",

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irgrad.errors import DTypeError, ShapeError
-from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.shape import ravel
 from irgrad.frontend.promote import any_traced, lift, lift_each
 from irgrad.frontend.sharing import copies
@@ -104,7 +103,6 @@ def reduce(
     where: Any = True,
 ) -> Any:
     """The reduction of `a`, which has the dtype of the result."""
-    refuse_out(kind.name, out)
     axes = axes_of(axis, a.ndim)
     start = lift(a.builder, initial, a.dtype) if given(initial) else None
     if given(where) and where is not True:
@@ -231,7 +229,6 @@ def position(op: Callable[[int], Op], a: Any, axis: Any, keepdims: Any) -> Any:
 @copies
 def argmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
     """`np.argmax`: the index of the first largest element."""
-    refuse_out("argmax", out)
     return position(Argmax, array_of(a), axis, keepdims)
 
 
@@ -240,7 +237,6 @@ def argmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) 
 @copies
 def argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
     """`np.argmin`: the index of the first smallest element."""
-    refuse_out("argmin", out)
     return position(Argmin, array_of(a), axis, keepdims)
 
 
@@ -248,7 +244,6 @@ def argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) 
 @copies
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
     """`np.ptp`: the largest minus the smallest element."""
-    refuse_out("ptp", out)
     return max_(a, axis, keepdims=keepdims) - min_(a, axis, keepdims=keepdims)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from irgrad.errors import OptionError
 from irgrad.frontend.numpy_api.differences import diff
-from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.reductions import added_up, array_of, sum_
 from irgrad.frontend.numpy_api.shape import ravel
 from irgrad.frontend.promote import lift_each
@@ -33,7 +32,6 @@ def _along(a: Any, axis: Any) -> tuple[Any, int]:
 @copies
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """`np.cumsum`; small integers and bools are added up as 64-bit integers."""
-    refuse_out("cumsum", out)
     a, along = _along(added_up(array_of(a), dtype), axis)
     return bind(Cumsum(along, False), a)
 
@@ -43,7 +41,6 @@ def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
 @copies
 def cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """`np.cumprod`; small integers and bools are multiplied as 64-bit integers."""
-    refuse_out("cumprod", out)
     a, along = _along(added_up(array_of(a), dtype), axis)
     return bind(Cumprod(along, False), a)
 
@@ -73,7 +70,6 @@ def cumulative_sum(
     include_initial: bool = False,
 ) -> Any:
     """`np.cumulative_sum`."""
-    refuse_out("cumulative_sum", out)
     x = added_up(array_of(x), dtype)
     return _from_start("cumulative_sum", x, cumsum, axis, include_initial, 0)
 
@@ -90,7 +86,6 @@ def cumulative_prod(
     include_initial: bool = False,
 ) -> Any:
     """`np.cumulative_prod`."""
-    refuse_out("cumulative_prod", out)
     x = added_up(array_of(x), dtype)
     return _from_start("cumulative_prod", x, cumprod, axis, include_initial, 1)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import OptionError, ShapeError, UnsupportedError
+from irgrad.frontend.memory import is_contiguous, reshapes_in_place
 from irgrad.frontend.promote import lift_each
 from irgrad.frontend.sharing import copied, copies
 from irgrad.frontend.tracer import implements, method
@@ -81,8 +82,12 @@ def reshape(a: Any, shape: Any, order: str = "C", *, copy: bool | None = None) -
     (a,) = lift_each(a)
     if element_order(order) == "K":
         raise OptionError("order 'K' is not permitted for reshaping", hint="say 'C' or 'F'")
-    result = reshaped(a, resolve_shape(shape, a.size), order)
-    return copied(result) if copy else result
+    wanted = resolve_shape(shape, a.size)
+    result = reshaped(a, wanted, order)
+    shares = reshapes_in_place(a, wanted, element_order(order))
+    if copy is False and not shares:
+        raise ShapeError("reshape: unable to avoid creating a copy while reshaping")
+    return copied(result) if copy or not shares else result
 
 
 @method("reshape")
@@ -96,7 +101,8 @@ def reshape_method(self: Any, *shape: Any, order: str = "C", copy: bool | None =
 def ravel(a: Any, order: str = "C") -> Any:
     """`np.ravel`: one axis."""
     (a,) = lift_each(a)
-    return reshaped(a, (a.size,), order)
+    flat = reshaped(a, (a.size,), order)
+    return flat if is_contiguous(a, element_order(order)) else copied(flat)
 
 
 @method("flatten")
@@ -232,9 +238,3 @@ def atleast_3d(*arys: Any) -> Any:
 def _each(arrays: Sequence[Any], shape_of: Any) -> Any:
     results = tuple(linear.reshape(x, shape_of(x.shape)) for x in lift_each(*arrays))
     return results[0] if len(results) == 1 else results
-
-
-@method("flat", attribute=True)
-def flat(self: Any) -> Any:
-    """`x.flat`, as the array that it runs over."""
-    return ravel(self)

@@ -11,7 +11,6 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, OptionError, ShapeError
 from irgrad.frontend.numpy_api.elementwise import imag, real
-from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.reductions import array_of, given, sum_
 from irgrad.frontend.numpy_api.shape import moveaxis
 from irgrad.frontend.promote import lift, lift_each
@@ -61,7 +60,6 @@ def mean(
     where: Any = True,
 ) -> Any:
     """`np.mean`; nan of nothing."""
-    refuse_out("mean", out)
     a = array_of(a, where)
     count = counted(a, axis, where, keepdims)
     return divided(sum_(a, axis, _summing_dtype(a, dtype), None, keepdims, None, where), count)
@@ -83,7 +81,6 @@ def var(
     correction: Any = None,
 ) -> Any:
     """`np.var`: sum(|x - mean|^2) / max(count - ddof, 0)."""
-    refuse_out("var", out)
     a = array_of(a, where, mean)
     wanted = _summing_dtype(a, dtype)
     if given(mean):
@@ -123,7 +120,6 @@ def std(
     correction: Any = None,
 ) -> Any:
     """`np.std`: the square root of the variance, with derivative 0 where that is 0."""
-    refuse_out("std", out)
     options: Any = {"where": where, "mean": mean, "correction": correction}
     return root(var(a, axis, dtype, None, ddof, keepdims, **options))
 

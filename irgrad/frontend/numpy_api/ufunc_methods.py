@@ -11,7 +11,6 @@ import numpy as np
 
 from irgrad.errors import DTypeError, ShapeError, UnsupportedError
 from irgrad.frontend.functions import logsumexp
-from irgrad.frontend.numpy_api.joining import refuse_out
 from irgrad.frontend.numpy_api.nan_reductions import nanmax, nanmin
 from irgrad.frontend.numpy_api.reductions import (
     ALL,
@@ -79,7 +78,6 @@ def _accumulate(ufunc: np.ufunc, op: Callable[[int], Op], convert: Conversion) -
     def accumulated(
         ufunc: np.ufunc, array: Any, axis: int = 0, dtype: Any = None, out: Any = None
     ) -> Any:
-        refuse_out(f"{ufunc.__name__}.accumulate", out)
         a = convert(array_of(array), dtype)
         if not a.ndim:
             raise DTypeError("cannot accumulate on a scalar")
@@ -114,7 +112,6 @@ def log_of_sum(
     where: Any = True,
 ) -> Any:
     """`np.logaddexp.reduce`: log(sum(e^x)); `np.logaddexp2.reduce` in base 2."""
-    refuse_out(f"{ufunc.__name__}.reduce", out)
     a = as_is(array_of(array, initial, where), dtype)
     a = astype(a, F64) if a.dtype.kind in "biu" else a
     if given(where) and where is not True:
@@ -172,7 +169,6 @@ def fold(
     where: Any = True,
 ) -> Any:
     """`ufunc.reduce` of a ufunc that has no op of its own: one node for each element."""
-    refuse_out(f"{ufunc.__name__}.reduce", out)
     if given(where) and where is not True:
         raise UnsupportedError(
             f"np.{ufunc.__name__}.reduce with where= is not supported on traced values",
@@ -195,7 +191,6 @@ def fold(
 @copies
 def unrolled(ufunc: np.ufunc, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
     """`ufunc.accumulate` of a ufunc that has no op of its own."""
-    refuse_out(f"{ufunc.__name__}.accumulate", out)
     a = array_of(array)
     results = list(itertools.accumulate(_rows(a, axis, dtype), ufunc))
     return np.stack(results, axis) if results else a
@@ -224,4 +219,3 @@ def _refuse(method: str, remedy: str) -> None:
 
 
 _refuse("reduceat", "reduce slices, and np.stack the results")
-_refuse("at", "it changes the array in place; build the result with np.where or np.concatenate")

@@ -1,0 +1,112 @@
+"""Handles that share memory: what NumPy's views mean while values are immutable.
+
+A traced array is a handle, a name for the current version of what it holds: writing gives it a new
+version. A view is a handle that has its numbers from another, its parent, through a window: an op
+of which `overwrite` says what becomes of the operand when the result is written to. Reading a view
+after its root got a new version reads that; writing to a view writes to its parents up to the root.
+So no other part of irgrad knows of aliases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import DTypeError, ReadOnly, ShapeError, TraceError
+from irgrad.frontend.promote import lift
+from irgrad.ir.builder import CURRENT
+from irgrad.ir.graph import Value
+from irgrad.ir.op import Op
+from irgrad.ops.cast import astype
+
+
+class View:
+    """How a handle shows part of another: `op` of `parent`; `seen` is the root's version then."""
+
+    __slots__ = ("op", "parent", "root", "seen", "writable")
+
+    def __init__(self, parent: Any, op: Op) -> None:
+        self.parent = parent
+        self.op = op
+        self.root = root_of(parent)
+        self.seen = self.root.version
+        self.writable = True
+
+
+def root_of(handle: Any) -> Any:
+    """The handle at the bottom of a chain of views."""
+    return handle if handle.view is None else handle.view.root
+
+
+def refreshed(handle: Any) -> Value:
+    """The value of a view of the root's current version."""
+    current = handle.view.root.version
+    stale: list[Any] = []
+    while handle.view is not None and handle.view.seen is not current:
+        stale.append(handle)
+        handle = handle.view.parent
+    for each in reversed(stale):
+        view = each.view
+        each.version = Value(each.builder.emit(view.op, [view.parent.version]), 0)
+        view.seen = current
+    return (stale[0] if stale else handle).version
+
+
+def write(handle: Any, new: Any) -> None:
+    """Give `handle` a new version, traced and of its type; its parents and their views see it."""
+    within_reach(handle, new)
+    written = [(handle, new)]
+    while handle.view is not None:
+        view = handle.view
+        if not view.writable:
+            raise ReadOnly(
+                "an in-place write into a read-only view (NumPy makes diagonals read-only)",
+                hint="use np.fill_diagonal(x, v), or write into a .copy()",
+            )
+        handle, new = view.parent, view.op.overwrite(view.parent, new)
+        written.append((handle, new))
+    current = handle.builder.lift(new)
+    for each, value in written:
+        each.version = each.builder.lift(value)
+        if each.view is not None:
+            each.view.seen = current
+    handle.version = current
+
+
+def within_reach(handle: Any, new: Any) -> None:
+    """Refuse to write into an array from outside the function that is traced."""
+    current = CURRENT.get()
+    if handle.builder.level < max(new.builder.level, 0 if current is None else current.level):
+        raise TraceError(
+            f"an in-place write into an array from outside ({handle!r}) in a function that is "
+            "traced by itself (differentiated, or the body of a loop or branch)",
+            hint="pass the array as an argument and return it, or return the value to write",
+        )
+
+
+def steps_between(handle: Any, ancestor: Any) -> list[Op] | None:
+    """The windows through which an up-to-date handle shows `ancestor`, the first on it first."""
+    steps: list[Op] = []
+    while handle is not ancestor:
+        if handle.view is None or handle.view.seen is not handle.view.root.version:
+            return None
+        steps.append(handle.view.op)
+        handle = handle.view.parent
+    return steps[::-1]
+
+
+def write_result(name: str, out: Any, result: Any, casting: Any = "same_kind") -> Any:
+    """`out` after the result of `name` was written into it, by the rules of `out=`."""
+    result = lift(out.builder, result)
+    if result.shape != out.shape:
+        raise ShapeError(
+            f"{name}: an array of shape {out.shape} cannot hold a result of shape {result.shape}"
+        )
+    if not np.can_cast(result.dtype, out.dtype, casting=casting):
+        raise DTypeError(
+            f"{name}: cannot cast the result from {result.dtype} to {out.dtype} with casting rule "
+            f"'{casting}'",
+            hint=f"write x = x + ... for x += ..., or make the array one of {result.dtype}",
+        )
+    write(out, astype(result, out.dtype))
+    return out
