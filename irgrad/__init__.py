@@ -11,6 +11,7 @@ from irgrad import scipy
 from irgrad.autodiff.budget import tape_budget
 from irgrad.frontend import functions
 from irgrad.frontend.branches import cond, switch
+from irgrad.frontend.capture import without_capture
 from irgrad.frontend.expression import expression
 from irgrad.frontend.functions import stop_gradient
 from irgrad.frontend.loops import fori_loop, map, scan, while_loop
@@ -90,4 +91,5 @@ __all__ = [
     "vjp",
     "vmap",
     "while_loop",
+    "without_capture",
 ]

@@ -136,7 +136,8 @@ def test_python_if_on_a_traced_value() -> None:
 
 @pytest.mark.parametrize("convert", [float, int, complex, np.asarray])
 def test_asking_a_tracer_for_its_number(convert) -> None:
-    text = message(errors.TraceError, lambda: irgrad.trace(lambda x: convert(x) * 2, 1.5))
+    with irgrad.without_capture():
+        text = message(errors.TraceError, lambda: irgrad.trace(lambda x: convert(x) * 2, 1.5))
     shows(text, "traced value", "convert(x)", "test_errors.py", "hint:")
 
 
@@ -153,7 +154,8 @@ def test_in_place_write_into_a_constant_array() -> None:
         out[0] = x
         return out
 
-    text = message(errors.TraceError, lambda: irgrad.trace(f, 1.5))
+    with irgrad.without_capture():
+        text = message(errors.TraceError, lambda: irgrad.trace(f, 1.5))
     shows(text, "in-place write into a constant NumPy array", "out[0] = x", "np.stack")
 
 
@@ -163,7 +165,8 @@ def test_accumulation_into_a_constant_array() -> None:
         total += x
         return total
 
-    text = message(errors.UnsupportedError, lambda: irgrad.trace(f, X))
+    with irgrad.without_capture():
+        text = message(errors.UnsupportedError, lambda: irgrad.trace(f, X))
     shows(text, "in-place write into a constant NumPy array", "total += x", "a = a + x")
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irgrad.errors import ArgumentError, IrgradError
+from irgrad.frontend.capture import captured
 from irgrad.frontend.distinct import distinct
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.pytree import (
@@ -181,7 +182,7 @@ def lower(function: Callable[..., Any], signature: Signature, contains: bool = F
     token = CURRENT.set(builder)
     try:
         with builder.emitting(None, None, busy=False):
-            result = function(*args, **kwargs)
+            result = captured(function)(*args, **kwargs)
         return finish(builder, result, signature, names, function)
     except (TypeError, ValueError) as error:
         if isinstance(error.__cause__, IrgradError):  # NumPy put one of its own in front of ours

@@ -72,7 +72,10 @@ def is_library(code: CodeType) -> bool:
 @lru_cache(maxsize=65536)
 def _site(code: CodeType, offset: int) -> Site:
     instructions = _instructions(code)
-    here, following = instructions.get(offset, (None, None))
+    place = offset
+    while place > 0 and place not in instructions:  # in the inline cache of a call
+        place -= 2
+    here, following = instructions.get(place, (None, None))
     line = next(
         (at for start, end, at in code.co_lines() if start <= offset < end and at),
         code.co_firstlineno,

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irgrad.errors import IndexingError, IndexOutOfBounds, UnsupportedError
+from irgrad.frontend.known import known
 from irgrad.frontend.promote import any_traced, lift
 from irgrad.ir.builder import Traced
 from irgrad.ir.types import Shape
@@ -72,6 +73,21 @@ def read(builder: Any, index: Any, shape: Shape) -> list[Item]:
             items.append(_item(builder, entry, shape, axis))
             axis += _consumed(entry)
     return items
+
+
+def settled(index: Any) -> Any:
+    """A subscript with the masks and scalars in it that depend on no argument as numbers."""
+    return tuple(map(_settled, index)) if isinstance(index, tuple) else _settled(index)
+
+
+def _settled(entry: Any) -> Any:
+    if not isinstance(entry, Traced):
+        return entry
+    mask, shape = entry.value.type.dtype.kind == "b", entry.value.type.shape
+    numbers = known(entry) if mask or not shape else None
+    if numbers is None:
+        return entry
+    return numbers if mask else numbers[()]
 
 
 def separated(index: Any) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from irgrad.errors import DTypeError, IrgradError, MissingAttribute, TraceError, UnsupportedError
 from irgrad.frontend.asker import asker
+from irgrad.frontend.known import known
 from irgrad.frontend.out import check_out, writes_out
 from irgrad.frontend.promote import any_traced, as_weak, comparable, innermost, kind, lift
 from irgrad.frontend.site import call_site
@@ -316,30 +317,42 @@ class Tracer(Traced):
         )
 
     def __bool__(self) -> bool:
-        self._refuse(
+        numbers = known(self)
+        if numbers is not None:
+            return bool(numbers)
+        return self._refuse(
             "Python's truth value (if, while, and, or, not, assert, a chained comparison)",
             "use np.where(condition, a, b), np.logical_and, np.logical_or, or irgrad.cond and "
             "irgrad.while_loop; the condition is not known while the function is lowered",
         )
 
     def __float__(self) -> float:
-        self._no_number("float()")
+        numbers = known(self)
+        return float(self._no_number("float()") if numbers is None else numbers)
 
     def __int__(self) -> int:
-        self._no_number("int()")
+        numbers = known(self)
+        return int(self._no_number("int()") if numbers is None else numbers)
 
     def __complex__(self) -> complex:
-        self._no_number("complex()")
+        numbers = known(self)
+        return complex(self._no_number("complex()") if numbers is None else numbers)
 
     def __index__(self) -> int:
-        self._refuse(
+        numbers = known(self)
+        if numbers is not None:
+            return numbers.__index__()
+        return self._refuse(
             "use as a Python index or a size",
             "sizes and slice bounds must be Python ints; to index a constant array by a traced "
             "integer, pass the array as an argument; for a list, use np.choose(i, list)",
         )
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        self._no_number("conversion to an ordinary NumPy array")
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        numbers = known(self)
+        if numbers is None:
+            self._no_number("conversion to an ordinary NumPy array")
+        return np.array(numbers, dtype)
 
     def _no_number(self, what: str) -> NoReturn:
         if call_site(2).stores_item:

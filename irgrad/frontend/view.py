@@ -47,7 +47,8 @@ def refreshed(handle: Any) -> Value:
         handle = handle.view.parent
     for each in reversed(stale):
         view = each.view
-        each.version = Value(each.builder.emit(view.op, [view.parent.version]), 0)
+        operand = each.builder.lift(view.parent)
+        each.version = Value(each.builder.emit(view.op, [operand]), 0)
         view.seen = current
     return (stale[0] if stale else handle).version
 

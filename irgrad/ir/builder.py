@@ -81,7 +81,8 @@ class Builder:
     `wrap` makes the traced values that code computes with. A builder opened inside the trace of
     another, `outer`, has a higher `level`; an operation on values of several levels belongs to the
     innermost, which captures the outer ones. A branch of a program `contains` what is computed
-    while it is traced, also from outer values alone."""
+    while it is traced, also from outer values alone. `numbers` holds what is known of values that
+    depend on no argument."""
 
     def __init__(
         self,
@@ -97,6 +98,7 @@ class Builder:
         self.nodes: list[Node] = []
         self.captures: dict[Value | int, tuple[Any, Value]] = {}
         self.constants: dict[tuple[Any, ...], Value] = {}
+        self.numbers: dict[Value, Array | None] = {}
         self.provenance = Provenance() if outer is None else outer.provenance
         self.closed = False
 
@@ -149,7 +151,7 @@ class Builder:
         node = self.emit(op, [self.lift(operand) for operand in operands])
         if len(node.types) == 1:
             result = self.wrap(self, Value(node, 0))
-            if op.is_window and isinstance(operands[0], Traced) and operands[0].builder is self:
+            if op.is_window and isinstance(operands[0], Traced):
                 result.show(operands[0], op)
             return result
         return tuple(self.wrap(self, value) for value in node.outputs)

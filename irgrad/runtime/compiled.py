@@ -6,11 +6,13 @@ import functools
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from irgrad.errors import ArgumentError, BackendError, IrgradError
+from irgrad.frontend.capture import without_capture
 from irgrad.frontend.lower import Lowered, Signature, Static, signature_of
 from irgrad.frontend.pytree import LEAF, flatten, unflatten
 from irgrad.frontend.symbolic import from_sympy, is_sympy
@@ -147,6 +149,7 @@ class Compiled:
         target: Callable[..., Any],
         backend: str | None = None,
         programs: Programs | None = None,
+        capture: bool = True,
     ) -> None:
         if not callable(target):
             raise ArgumentError(
@@ -157,6 +160,7 @@ class Compiled:
             get_backend(backend)
         self.target = target
         self.backend = backend
+        self.capture = capture
         self._programs = Programs() if programs is None else programs
         self._direct: tuple[str, Callable[..., Any]] | None = None
         """The last program's direct call, and its backend."""
@@ -177,7 +181,7 @@ class Compiled:
         signature, leaves = signature_of(args, kwargs, self.target)
         program = None if has_traced(leaves) else programs.by_signature.get((backend, signature))
         if program is None:
-            lowered = lower_target(self.target, signature)
+            lowered = self._lowered(self.target, signature)
             if has_traced(leaves) or has_traced(lowered.captured):
                 return inline(lowered, leaves)
             program = self._program((backend, signature), lowered)
@@ -191,6 +195,10 @@ class Compiled:
             self._direct = backend, program.direct
         return program(leaves)
 
+    def _lowered(self, target: Any, signature: Signature) -> Lowered:
+        with nullcontext() if self.capture else without_capture():
+            return lower_target(target, signature)
+
     def _program(self, key: tuple[str, Signature], lowered: Lowered) -> Program:
         programs = self._programs
         with programs.lock:
@@ -201,7 +209,11 @@ class Compiled:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """The compiled method of an object, where a method was decorated."""
         method = bound(self.target, instance, owner)
-        return self if method is None else Compiled(method, self.backend, kept(method, Programs))
+        return (
+            self
+            if method is None
+            else Compiled(method, self.backend, kept(method, Programs), self.capture)
+        )
 
     def __reduce__(self) -> Any:
         """Pickled by reference where it is a module's own (a decorated function), else as its
@@ -211,7 +223,9 @@ class Compiled:
         found: Any = sys.modules.get(getattr(self, "__module__", ""))
         for part in name.split("."):
             found = getattr(found, part, None)
-        return name if found is self else (type(self), (self.target, self.backend))
+        if found is self:
+            return name
+        return type(self), (self.target, self.backend, None, self.capture)
 
     def __copy__(self) -> Compiled:
         return self
@@ -228,8 +242,8 @@ class Compiled:
         if stage not in STAGES:
             raise ArgumentError(f"no stage '{stage}'; there are {', '.join(STAGES)}")
         if stage == "lowered":
-            return lower_target(innermost_function(self.target), signature).graph
-        graph = lower_target(self.target, signature).graph
+            return self._lowered(innermost_function(self.target), signature).graph
+        graph = self._lowered(self.target, signature).graph
         return optimise(graph) if stage == "optimised" else graph
 
     def dump(self, *args: Any, stage: str = "optimised", **kwargs: Any) -> str:
@@ -275,15 +289,17 @@ class Compiled:
         return f"<compiled {name}, {len(self._programs.by_signature)} programs>"
 
 
-def compile(target: Any, backend: str | None = None) -> Compiled:
+def compile(target: Any, backend: str | None = None, *, capture: bool = True) -> Compiled:
     """Compile a function, a transformed function, an expression string or a Graph.
+
+    With `capture=False` functions are traced as they are, and not rewritten from their source.
 
     >>> import numpy as np
     >>> f = compile(lambda x: np.sin(x) ** 2)
     >>> float(f(0.0))
     0.0
     """
-    return Compiled(as_callable(target), backend)
+    return Compiled(as_callable(target), backend, capture=capture)
 
 
 def as_callable(target: Any) -> Any:

@@ -21,7 +21,7 @@ from irgrad.frontend.numpy_api.indexing import (
 )
 from irgrad.frontend.numpy_api.joining import resize
 from irgrad.frontend.promote import any_traced, innermost, lift
-from irgrad.frontend.subscript import Selected, separated
+from irgrad.frontend.subscript import Selected, separated, settled
 from irgrad.frontend.tracer import FUNCTIONS, Tracer, implements, method
 from irgrad.frontend.view import steps_between, within_reach, write, write_result
 from irgrad.ir.builder import Traced
@@ -37,6 +37,7 @@ from irgrad.ops.shape import Slice
 
 def setitem(x: Any, index: Any, new: Any) -> None:
     """`x[index] = new`."""
+    index = settled(index)
     mask = lone_mask(index)
     scalar = not isinstance(new, (list, tuple, Selection)) and np.ndim(new) == 0
     if mask is not None and (scalar or isinstance(mask, Traced) or isinstance(new, Selection)):

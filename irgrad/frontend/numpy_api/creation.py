@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import ArgumentError, DTypeError, ShapeError, TraceError
+from irgrad.frontend.known import known
 from irgrad.frontend.numpy_api.shape import element_order, extents, moveaxis
 from irgrad.frontend.promote import lift_each, lift_together
 from irgrad.frontend.sharing import copied, copies
@@ -22,7 +23,8 @@ from irgrad.ops.linear import broadcast_to, full, reshape
 
 def _filled_like(a: Any, value: Any, dtype: Any, shape: Any) -> Any:
     wanted = a.dtype if dtype is None else dtype_argument(dtype)
-    return full(a, a.shape if shape is None else extents(shape), np.asarray(value, wanted)[()])
+    extent = a.shape if shape is None else extents(shape)
+    return copied(full(a, extent, np.asarray(value, wanted)[()]))
 
 
 @implements(np.zeros_like)
@@ -211,6 +213,9 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
 
 def _no_number(name: str) -> None:
     def refuse(self: Any, *args: Any, **kwargs: Any) -> Any:
+        numbers = known(self)
+        if numbers is not None:
+            return getattr(numbers, name)(*args, **kwargs)
         raise TraceError(
             f"ndarray.{name} of a traced value ({self.value!r})",
             hint="the numbers are not known while the function is lowered; keep the value as it is",

@@ -24,6 +24,7 @@ from irgrad.frontend.subscript import (
     merged_shape,
     read,
     separated,
+    settled,
 )
 from irgrad.frontend.tracer import FUNCTIONS, implements, method
 from irgrad.ir.builder import Traced
@@ -39,6 +40,7 @@ from irgrad.ops.shape import Flip, Slice, Transpose
 
 def getitem(x: Any, index: Any) -> Any:
     """`x[index]`."""
+    index = settled(index)
     mask = lone_mask(index)
     if isinstance(mask, Traced):
         return Selection.of(x, mask)

@@ -1,0 +1,68 @@
+"""What rewritten code reaches as `__irgrad__`: the function to call in place of the one written."""
+
+from __future__ import annotations
+
+import functools
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+
+from irgrad.frontend.capture.doors import DOORS, METHODS
+from irgrad.frontend.capture.function import captured
+from irgrad.frontend.capture.lists import JOINING, stacking
+from irgrad.frontend.capture.scalars import scalar_type
+from irgrad.frontend.tracer import FUNCTIONS
+from irgrad.ir.builder import CURRENT
+
+_NUMPY_FUNCTION = type(np.mean)
+
+
+def call(function: Any) -> Any:
+    """What to call where the user's code calls `function`, while something is traced."""
+    if CURRENT.get() is None:
+        return function
+    kind: Any = type(function)
+    if kind is FunctionType:
+        door = DOORS.get(function)
+        return captured(function) if door is None else door
+    if kind is MethodType:
+        return captured(function)
+    if kind is BuiltinFunctionType and isinstance(function.__self__, np.ndarray):
+        door = METHODS.get(function.__name__)
+        return function if door is None else functools.partial(door, function.__self__)
+    try:
+        door = DOORS.get(function)
+    except TypeError:  # not hashable
+        door = None
+    if door is not None:
+        return door
+    if kind is _NUMPY_FUNCTION or kind is np.ufunc:
+        return stacking(function) if function in FUNCTIONS or kind is np.ufunc else function
+    if kind is functools.partial:
+        return functools.partial(call(function.func), *function.args, **function.keywords)
+    if isinstance(function, type):
+        return _instance_of(function)
+    if id(function) in JOINING:
+        return JOINING[id(function)]
+    method = next((vars(c)["__call__"] for c in kind.__mro__ if "__call__" in vars(c)), None)
+    if type(method) is FunctionType and captured(method) is not method:
+        return MethodType(captured(method), function)
+    return function
+
+
+def _instance_of(kind: type) -> Any:
+    """The class itself, or what makes an instance of it by its rewritten `__init__`."""
+    if issubclass(kind, np.generic):
+        return scalar_type(kind)
+    found: Any = vars(kind).get("__init__")
+    plain = type(kind) is type and kind.__new__ is object.__new__
+    if not plain or type(found) is not FunctionType or captured(found) is found:
+        return kind
+
+    def make(*args: Any, **kwargs: Any) -> Any:
+        instance = object.__new__(kind)
+        captured(found)(instance, *args, **kwargs)
+        return instance
+
+    return make

@@ -1,0 +1,149 @@
+"""Constructors of arrays: they give handles, to which traced values can be assigned, and take
+traced values where NumPy gives them no way to.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from irgrad.frontend.capture.doors import METHODS, at_home, door
+from irgrad.frontend.capture.handles import builder, handle_on, is_supported, repeated
+from irgrad.frontend.numpy_api.shape import extents
+from irgrad.frontend.promote import any_traced, innermost, lift
+from irgrad.frontend.sharing import copied
+from irgrad.frontend.tracer import FUNCTIONS
+from irgrad.ir.builder import Traced
+from irgrad.ops.cast import astype
+from irgrad.ops.linear import broadcast_to, reshape
+
+# arrays of one number
+
+
+def _constructor(function: Any, number: Any) -> None:
+    @door(function)
+    @at_home
+    def make(shape: Any, dtype: Any = float, order: str = "C", **rest: Any) -> Any:
+        if rest or not is_supported(dtype):
+            return function(shape, dtype, order, **rest)
+        return repeated(np.asarray(number, dtype), extents(shape))
+
+
+for _made, _value in ((np.zeros, 0), (np.empty, 0), (np.ones, 1)):
+    _constructor(_made, _value)
+
+
+def _full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **rest: Any) -> Any:
+    """`np.full`; the value may be traced."""
+    if rest or not (any_traced(fill_value) or is_supported(np.asarray(fill_value, dtype).dtype)):
+        return np.full(shape, fill_value, dtype, order, **rest)
+    value = _array(fill_value, dtype)
+    return copied(broadcast_to(value, extents(shape)))
+
+
+door(np.full)(at_home(_full))
+
+
+def _like(function: Any, number: Any) -> None:
+    parameters = inspect.signature(function)
+
+    @door(function)
+    @at_home
+    def make(*args: Any, **kwargs: Any) -> Any:
+        given = parameters.bind(*args, **kwargs).arguments
+        like = next(iter(given.values()))
+        value = given.get("fill_value", number)
+        if any_traced(like):
+            return function(*args, **kwargs)
+        like = np.asarray(like)
+        dtype = like.dtype if given.get("dtype") is None else np.dtype(given["dtype"])
+        shape = like.shape if given.get("shape") is None else given["shape"]
+        if not is_supported(dtype):
+            return function(*args, **kwargs)
+        return _full(shape, value, dtype)
+
+
+for _made, _value in (
+    (np.zeros_like, 0), (np.empty_like, 0), (np.ones_like, 1), (np.full_like, None)
+):  # fmt: skip
+    _like(_made, _value)
+
+
+# arrays from numbers
+
+
+def _plain(function: Any) -> None:
+    @door(function)
+    @at_home
+    def make(*args: Any, **kwargs: Any) -> Any:
+        if any_traced(args) and function in FUNCTIONS:
+            return FUNCTIONS[function](*args, **kwargs)
+        return handle_on(function(*args, **kwargs))
+
+
+for _made in (np.eye, np.identity, np.arange, np.tri, np.linspace):
+    _plain(_made)
+
+
+def _array(
+    object: Any,
+    dtype: Any = None,
+    *,
+    copy: Any = True,
+    order: Any = "K",
+    subok: bool = False,
+    ndmin: int = 0,
+    like: Any = None,
+) -> Any:
+    """`np.array`, of traced values too."""
+    made: Any
+    if not any_traced(object):
+        if isinstance(object, np.ndarray) and dtype is None and is_supported(object.dtype):
+            made = copied(_by_reference(object))
+        else:
+            made = handle_on(np.array(object, dtype))
+    else:
+        made = copied(
+            lift(innermost((object,)), object, None if dtype is None else np.dtype(dtype))
+        )
+        made.weak = False
+    if isinstance(made, np.ndarray):
+        return np.array(object, dtype, copy=copy, ndmin=ndmin)
+    return made if made.ndim >= ndmin else reshape(made, (1,) * (ndmin - made.ndim) + made.shape)
+
+
+array = at_home(_array)
+"""`np.array`, of traced values too."""
+door(np.array)(array)
+
+
+def _by_reference(held: Any) -> Any:
+    here = builder()
+    value = here.lift(held)
+    here.numbers[value] = held
+    return here.wrap(here, value)
+
+
+@door(np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray)
+@at_home
+def asarray(a: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
+    """`np.asarray` and kin: arrays, traced or not, are passed through."""
+    if isinstance(a, Traced):
+        wanted = a.value.type.dtype if dtype is None else np.dtype(dtype)
+        strong = a if not a.weak else _array(a)  # pyright: ignore[reportAttributeAccessIssue]
+        return astype(strong, wanted)
+    if isinstance(a, np.ndarray):
+        return np.asarray(a, dtype)
+    return _array(a, dtype)
+
+
+@door(np.copy)
+def copy(a: Any, *args: Any, **kwargs: Any) -> Any:
+    """`np.copy`."""
+    return array(a)
+
+
+METHODS["copy"] = lambda a, *args, **kwargs: array(a)
+METHODS["astype"] = lambda a, dtype, *args, **kwargs: array(a, dtype)

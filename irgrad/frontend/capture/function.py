@@ -1,0 +1,127 @@
+"""Functions rewritten: the same name, defaults, globals and closure cells, another code.
+
+The code is made once for each code object; where a function has no source, it stays as it is."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from types import CellType, CodeType, FunctionType, MethodType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from irgrad.frontend.capture.rewrite import HELPER, rewritten
+from irgrad.frontend.capture.source import source_of
+from irgrad.frontend.site import is_library
+
+_ENABLED: ContextVar[bool] = ContextVar("irgrad_capture", default=True)
+_lock = threading.RLock()
+_codes: dict[tuple[CodeType, str], CodeType | None] = {}
+_rewritten: set[CodeType] = set()
+_functions: WeakKeyDictionary[FunctionType, FunctionType] = WeakKeyDictionary()
+_PLACES = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib"))
+_SITE = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib"))
+
+
+@contextmanager
+def without_capture() -> Generator[None]:
+    """Inside, functions are traced as they are: no source is read, nothing is rewritten.
+
+    The environment variable IRGRAD_CAPTURE=0 does the same for a whole process."""
+    token = _ENABLED.set(False)
+    try:
+        yield
+    finally:
+        _ENABLED.reset(token)
+
+
+def is_enabled() -> bool:
+    """Whether functions are rewritten here."""
+    return _ENABLED.get() and os.environ.get("IRGRAD_CAPTURE", "1") != "0"
+
+
+def captured(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function or method rewritten; itself where it is not the user's, or has no source."""
+    if isinstance(function, MethodType) and isinstance(function.__func__, FunctionType):
+        inner = captured(function.__func__)
+        return function if inner is function.__func__ else MethodType(inner, function.__self__)
+    if not isinstance(function, FunctionType) or not is_enabled():
+        return function
+    known = _functions.get(function)
+    if known is not None and known.__defaults__ == function.__defaults__:
+        return known
+    if function.__code__ in _rewritten or not is_users(function.__code__):
+        return function
+    code = _code_of(function)
+    if code is None:
+        return function
+    made = _with_code(function, code)
+    _functions[function] = made
+    return made
+
+
+@cache
+def is_users(code: CodeType) -> bool:
+    """Whether code is neither a library's that irgrad knows the functions of, nor Python's own."""
+    file = code.co_filename
+    if is_library(code):
+        return False
+    return file.startswith(_SITE) or not file.startswith((*_PLACES, "<frozen"))
+
+
+def _code_of(function: FunctionType) -> CodeType | None:
+    key = function.__code__, function.__code__.co_filename
+    with _lock:
+        if key not in _codes:
+            _codes[key] = _compiled(function)
+        return _codes[key]
+
+
+def _compiled(function: FunctionType) -> CodeType | None:
+    source = source_of(function)
+    if source is None:
+        return None
+    code = function.__code__
+    module = rewritten(source, code.co_freevars)
+    flags = code.co_flags & _FUTURE
+    compiled = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
+    for inner in _nested(compiled):
+        _rewritten.add(inner)
+    holder = next(c for c in compiled.co_consts if isinstance(c, CodeType))
+    inner = next(c for c in holder.co_consts if isinstance(c, CodeType))
+    return inner if set(inner.co_freevars) <= {HELPER, *code.co_freevars} else None
+
+
+_FUTURE = 0x1000000  # from __future__ import annotations
+
+
+def _nested(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _nested(constant)
+
+
+def _with_code(function: FunctionType, code: CodeType) -> FunctionType:
+    from irgrad.frontend.capture import call
+
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    cells[HELPER] = CellType(call)
+    made = FunctionType(
+        code,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        tuple(cells[name] for name in code.co_freevars),
+    )
+    made.__kwdefaults__ = function.__kwdefaults__
+    made.__dict__.update(function.__dict__)
+    made.__qualname__, made.__module__ = function.__qualname__, function.__module__
+    made.__doc__ = function.__doc__
+    made.__annotations__ = function.__annotations__
+    return made

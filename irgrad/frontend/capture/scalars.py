@@ -1,0 +1,117 @@
+"""Conversions to numbers, and the functions of Python on numbers, of traced values."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from irgrad.frontend.capture.constructors import array
+from irgrad.frontend.capture.doors import at_home, door
+from irgrad.frontend.capture.handles import is_supported
+from irgrad.frontend.known import known
+from irgrad.frontend.promote import any_traced
+from irgrad.frontend.sharing import copied
+from irgrad.frontend.tracer import Tracer
+from irgrad.ir.builder import Traced
+from irgrad.ops.cast import astype
+from irgrad.ops.linear import reshape
+
+
+def scalar_type(kind: Any) -> Any:
+    """`np.float64(x)` and kin."""
+
+    def make(*args: Any, **kwargs: Any) -> Any:
+        if len(args) != 1 or not isinstance(args[0], Traced) or not is_supported(kind):
+            return kind(*args, **kwargs)
+        return array(args[0], kind)
+
+    return make
+
+
+def _number(kind: Any, dtype: Any) -> None:
+    @door(kind)
+    def make(*args: Any, **kwargs: Any) -> Any:
+        x = args[0] if len(args) == 1 else None
+        if not isinstance(x, Traced) or x.value.type.size != 1 or known(x) is not None:
+            return kind(*args, **kwargs)
+        return _weak(x, dtype)
+
+
+@at_home
+def _weak(x: Any, dtype: Any) -> Any:
+    number = copied(astype(reshape(x, ()), np.dtype(dtype)))
+    number.weak = True
+    return number
+
+
+for _kind, _dtype in ((float, np.float64), (complex, np.complex128), (int, np.int64)):
+    _number(_kind, _dtype)
+
+
+@door(builtins.isinstance)
+def is_instance(value: Any, kinds: Any) -> bool:
+    """Traced arrays are arrays where user code asks."""
+    if isinstance(value, Tracer):
+        listed = kinds if isinstance(kinds, tuple) else (kinds,)
+        if value.ndim:
+            return np.ndarray in listed or isinstance(value, kinds)
+        wanted = type(value.dtype.type(0).item())
+        return any(
+            kind in (np.ndarray, np.generic, wanted, value.dtype.type) for kind in listed
+        ) or isinstance(value, kinds)
+    return isinstance(value, kinds)
+
+
+def _extreme(function: Any, better: Any) -> None:
+    @door(function)
+    def choose(*args: Any, **kwargs: Any) -> Any:
+        items = list(args[0]) if len(args) == 1 else list(args)
+        if kwargs or not any_traced(items) or all(known(x) is not None for x in items):
+            return function(items, **kwargs)
+        best = items[0]
+        for item in items[1:]:
+            best = np.where(better(item, best), item, best)
+        return best
+
+
+_extreme(builtins.max, np.greater)
+_extreme(builtins.min, np.less)
+
+
+def _truth(function: Any, combine: Any) -> None:
+    @door(function)
+    def over(items: Any) -> Any:
+        if isinstance(items, Traced):
+            return combine.reduce(items)
+        listed = list(items)
+        if not any_traced(listed) or all(known(x) is not None for x in listed):
+            return function(listed)
+        return functools.reduce(combine, listed)
+
+
+_truth(builtins.any, np.logical_or)
+_truth(builtins.all, np.logical_and)
+
+_SAME = """exp expm1 log log1p log2 log10 sqrt cbrt sin cos tan sinh cosh tanh hypot copysign
+    radians degrees isnan isinf isfinite fmod"""
+_MATH = {
+    **{name: name for name in _SAME.split()}, "fabs": "abs", "pow": "power", "atan2": "arctan2",
+    **{f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+}  # fmt: skip
+"""Functions of `math`, and what they are called in NumPy."""
+
+
+def _math(name: str) -> None:
+    function, equal = getattr(math, name), getattr(np, _MATH[name])
+
+    @door(function)
+    def apply(*args: Any) -> Any:
+        return equal(*args) if any_traced(args) else function(*args)
+
+
+for _name in _MATH:
+    _math(_name)

@@ -1,0 +1,42 @@
+"""The numbers of traced values that depend on no argument."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irgrad.ir.builder import Builder, Traced
+from irgrad.ir.graph import Value
+from irgrad.ir.op import Array
+
+
+def known(x: Any) -> Array | None:
+    """The numbers of `x`; None where they are not known while a function is lowered."""
+    return numbers_of(x.builder, x.value) if isinstance(x, Traced) else np.asarray(x)
+
+
+def numbers_of(builder: Builder, value: Value) -> Array | None:
+    """The numbers of a value in the graph of `builder`, each computed once."""
+    numbers: dict[Value, Any] = builder.numbers
+    work = [value]
+    while work:
+        at = work[-1]
+        if at in numbers:
+            work.pop()
+            continue
+        if at.constant is not None or at.node.is_input:
+            numbers[at] = at.constant
+            continue
+        missing = [operand for operand in at.node.operands if operand not in numbers]
+        if missing:
+            work += missing
+            continue
+        operands = [numbers[operand] for operand in at.node.operands]
+        found: Any = (None,) * len(at.node.types)
+        if all(operand is not None for operand in operands):
+            with np.errstate(all="ignore"):
+                found = at.node.op.reference(*operands)
+        results = found if isinstance(found, tuple) else (found,)
+        numbers.update(zip(at.node.outputs, results, strict=True))
+    return numbers[value]
