@@ -61,7 +61,7 @@ def _beside(owner: Any) -> dict[Any, Any]:
     entry = _KEPT.get(number)
     if entry is None:
         try:
-            reference = weakref.ref(owner, lambda _: _KEPT.pop(number, None))
+            reference = weakref.ref(owner, lambda _, forget=_KEPT.pop: forget(number, None))
         except TypeError:
             reference = owner
             _HELD.append(number)
