@@ -130,7 +130,8 @@ def test_python_if_on_a_traced_value() -> None:
             return x
         return -x
 
-    text = message(errors.TraceError, lambda: irgrad.grad(f)(1.0))
+    with irgrad.without_capture():
+        text = message(errors.TraceError, lambda: irgrad.grad(f)(1.0))
     shows(text, "truth value", "if x > 0:", "np.where", "test_errors.py")
 
 

@@ -17,7 +17,7 @@ from irgrad.frontend.known import known
 from irgrad.frontend.out import check_out, writes_out
 from irgrad.frontend.promote import any_traced, as_weak, comparable, innermost, kind, lift
 from irgrad.frontend.site import call_site
-from irgrad.frontend.view import View, refreshed, write_result
+from irgrad.frontend.view import View, owner_of, refreshed, write_result
 from irgrad.ir.builder import Builder, Traced
 from irgrad.ir.graph import Value
 from irgrad.ir.op import Op
@@ -149,10 +149,15 @@ class Tracer(Traced):
     __hash__ = None  # pyright: ignore[reportAssignmentType] -- equality is elementwise, as ndarray's
 
     def __init__(self, builder: Builder, value: Value, weak: bool = False) -> None:
-        self.builder = builder
+        self.owner = builder
         self.version = value
         self.view: View | None = None
         self.weak = weak
+
+    @property
+    def builder(self) -> Builder:
+        """The builder of the graph that the current version is in."""
+        return self.owner if self.view is None else owner_of(self)
 
     @property
     def value(self) -> Value:

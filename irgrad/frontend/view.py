@@ -14,7 +14,7 @@ import numpy as np
 
 from irgrad.errors import DTypeError, ReadOnly, ShapeError, TraceError
 from irgrad.frontend.promote import lift
-from irgrad.ir.builder import CURRENT
+from irgrad.ir.builder import CURRENT, Builder
 from irgrad.ir.graph import Value
 from irgrad.ir.op import Op
 from irgrad.ops.cast import astype
@@ -38,17 +38,27 @@ def root_of(handle: Any) -> Any:
     return handle if handle.view is None else handle.view.root
 
 
+def owner_of(handle: Any) -> Builder:
+    """The builder of a view's value: the root's, or a deeper one that it was read in."""
+    own, held = handle.owner, handle.view.root.owner
+    return own if own.level > held.level and not own.closed else held
+
+
 def refreshed(handle: Any) -> Value:
     """The value of a view of the root's current version."""
-    current = handle.view.root.version
+    root = handle.view.root
+    current = root.version
     stale: list[Any] = []
-    while handle.view is not None and handle.view.seen is not current:
+    while handle.view is not None and (
+        handle.view.seen is not current or handle.owner is not owner_of(handle)
+    ):
         stale.append(handle)
         handle = handle.view.parent
     for each in reversed(stale):
         view = each.view
-        operand = each.builder.lift(view.parent)
-        each.version = Value(each.builder.emit(view.op, [operand]), 0)
+        each.owner = view.parent.builder
+        operand = each.owner.lift(view.parent)
+        each.version = Value(each.owner.emit(view.op, [operand]), 0)
         view.seen = current
     return (stale[0] if stale else handle).version
 
@@ -66,9 +76,9 @@ def write(handle: Any, new: Any) -> None:
             )
         handle, new = view.parent, view.op.overwrite(view.parent, new)
         written.append((handle, new))
-    current = handle.builder.lift(new)
+    current = handle.owner.lift(new)
     for each, value in written:
-        each.version = each.builder.lift(value)
+        each.owner, each.version = handle.owner, handle.owner.lift(value)
         if each.view is not None:
             each.view.seen = current
     handle.version = current
@@ -76,13 +86,22 @@ def write(handle: Any, new: Any) -> None:
 
 def within_reach(handle: Any, new: Any) -> None:
     """Refuse to write into an array from outside the function that is traced."""
-    current = CURRENT.get()
-    if handle.builder.level < max(new.builder.level, 0 if current is None else current.level):
-        raise TraceError(
+    root, current = root_of(handle), CURRENT.get()
+    if root.builder.level < max(new.builder.level, 0 if current is None else current.level):
+        raise OuterWrite(
+            root,
             f"an in-place write into an array from outside ({handle!r}) in a function that is "
             "traced by itself (differentiated, or the body of a loop or branch)",
-            hint="pass the array as an argument and return it, or return the value to write",
+            "pass the array as an argument and return it, or return the value to write",
         )
+
+
+class OuterWrite(TraceError):
+    """A write into an array, `root`, that does not belong to what is traced."""
+
+    def __init__(self, root: Any, message: str, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.root = root
 
 
 def steps_between(handle: Any, ancestor: Any) -> list[Op] | None:

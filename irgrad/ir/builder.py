@@ -23,11 +23,16 @@ from irgrad.ir.types import ArrayType, type_of
 class Traced:
     """A value under construction: the builder that it belongs to and the value in its graph."""
 
-    __slots__ = ("builder", "version")
+    __slots__ = ("owner", "version")
 
     def __init__(self, builder: Builder, value: Value) -> None:
-        self.builder = builder
+        self.owner = builder
         self.version = value
+
+    @property
+    def builder(self) -> Builder:
+        """The builder of the graph that the value is in."""
+        return self.owner
 
     @property
     def value(self) -> Value:

@@ -9,6 +9,18 @@ from typing import Any
 import numpy as np
 
 from irgrad.frontend.capture.doors import DOORS, METHODS
+from irgrad.frontend.capture.flow import (
+    UNBOUND,
+    both,
+    chained,
+    choose,
+    either,
+    for_,
+    if_,
+    negated,
+    value,
+    while_,
+)
 from irgrad.frontend.capture.function import captured
 from irgrad.frontend.capture.lists import JOINING, stacking
 from irgrad.frontend.capture.scalars import scalar_type
@@ -66,3 +78,18 @@ def _instance_of(kind: type) -> Any:
         return instance
 
     return make
+
+
+__all__ = [
+    "UNBOUND",
+    "both",
+    "call",
+    "chained",
+    "choose",
+    "either",
+    "for_",
+    "if_",
+    "negated",
+    "value",
+    "while_",
+]

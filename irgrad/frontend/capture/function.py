@@ -15,7 +15,8 @@ from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from irgrad.frontend.capture.rewrite import HELPER, rewritten
+from irgrad.frontend.capture.module import rewritten
+from irgrad.frontend.capture.rewrite import HELPER
 from irgrad.frontend.capture.source import source_of
 from irgrad.frontend.site import is_library
 

@@ -11,7 +11,10 @@ import numpy as np
 from irgrad.errors import UnsupportedError
 from irgrad.frontend.capture.constructors import array
 from irgrad.frontend.capture.doors import door
+from irgrad.frontend.capture.flow import TracedRange
+from irgrad.frontend.known import known
 from irgrad.frontend.promote import any_traced
+from irgrad.ir.builder import Traced
 
 # functions that take functions
 
@@ -26,6 +29,13 @@ def _with_function(function: Any) -> None:
 
 for _function in (builtins.map, builtins.filter, functools.reduce):
     _with_function(_function)
+
+
+@door(builtins.range)
+def range_(*bounds: Any) -> Any:
+    """`range`, of bounds that are traced too."""
+    unknown = any(isinstance(x, Traced) and known(x) is None for x in bounds)
+    return TracedRange(*bounds) if unknown else range(*bounds)
 
 
 # lists of traced values where NumPy wants an array

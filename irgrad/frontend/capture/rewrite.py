@@ -8,35 +8,24 @@ import ast
 import copy
 from typing import Any
 
-from irgrad.frontend.capture.source import Definition, Source
+from irgrad.frontend.capture.source import Definition
 
 HELPER = "__irgrad__"
 """The name under which rewritten code reaches `irgrad.frontend.capture.call`."""
 
 
-def rewritten(source: Source, free: tuple[str, ...]) -> ast.Module:
-    """A module in which a function, whose parameters are the free variables of the definition,
-    holds the definition rewritten. Decorators and defaults are left out: the function has them.
+class Expressions(ast.NodeTransformer):
+    """Rewrites calls, choices and truth; `in_class` says that the statements at hand are those of a
+    class body, whose names inner functions do not see.
     """
-    node = Rewriter(source.owner).definition(source.definition)
-    parameters = [ast.arg(name) for name in (HELPER, *free)]
-    holder = ast.FunctionDef(
-        name="__holder__",
-        args=ast.arguments(
-            posonlyargs=[], args=parameters, kwonlyargs=[], kw_defaults=[], defaults=[]
-        ),
-        body=[node if isinstance(node, ast.stmt) else ast.Expr(node)],
-        decorator_list=[],
-    )
-    ast.copy_location(holder, node)
-    return ast.fix_missing_locations(ast.Module(body=[holder], type_ignores=[]))
-
-
-class Rewriter(ast.NodeTransformer):
-    """Rewrites the inside of one definition, nested ones included."""
 
     def __init__(self, owner: str | None) -> None:
         self.owner = owner
+        self.in_class = False
+
+    def body_of(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        """The statements of a function, rewritten."""
+        raise NotImplementedError
 
     def definition(self, node: Definition) -> Any:
         """The outermost definition, without decorators and defaults."""
@@ -51,8 +40,70 @@ class Rewriter(ast.NodeTransformer):
             node.body = self.visit(node.body)
         else:
             node.decorator_list, node.returns = [], None
-            node.body = [self.visit(statement) for statement in node.body]
+            node.body = self.body_of(node.body)
         return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """A nested definition."""
+        node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
+        node.args = self.visit(node.args)
+        node.body = self.body_of(node.body)
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        """A class, whose own statements stay statements."""
+        kept = self.owner, self.in_class
+        self.owner, self.in_class = node.name, True
+        self.generic_visit(node)
+        self.owner, self.in_class = kept
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        """A function again, also in a class."""
+        kept, self.in_class = self.in_class, False
+        self.generic_visit(node)
+        self.in_class = kept
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        """`a if c else b`."""
+        lazy = self._can_wait(node.body, node.orelse)
+        self.generic_visit(node)
+        if not lazy:
+            return node
+        return self._helped("choose", node.test, _later(node.body), _later(node.orelse))
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        """`a and b`, `a or b`."""
+        lazy = self._can_wait(*node.values[1:])
+        self.generic_visit(node)
+        if not lazy:
+            return node
+        what = "both" if isinstance(node.op, ast.And) else "either"
+        return self._helped(what, node.values[0], *map(_later, node.values[1:]))
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        """`not a`."""
+        self.generic_visit(node)
+        return self._helped("negated", node.operand) if isinstance(node.op, ast.Not) else node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        """`a < b < c`."""
+        lazy = len(node.ops) > 1 and self._can_wait(*node.comparators[1:])
+        self.generic_visit(node)
+        if not lazy:
+            return node
+        steps: list[ast.expr] = []
+        for op, operand in zip(node.ops, node.comparators, strict=True):
+            pair = ast.Compare(ast.Name("__a__", ast.Load()), [op], [ast.Name("__b__", ast.Load())])
+            steps += [_later(pair, "__a__", "__b__", at=operand), _later(operand)]
+        return self._helped("chained", node.left, *steps)
+
+    def _can_wait(self, *operands: ast.expr) -> bool:
+        """Whether operands mean the same inside a lambda."""
+        binding = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)
+        nodes = (inner for operand in operands for inner in ast.walk(operand))
+        return not self.in_class and not any(isinstance(inner, binding) for inner in nodes)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """`g(x)`; `super()` stays, since it reads its caller's frame."""
@@ -100,3 +151,19 @@ class Rewriter(ast.NodeTransformer):
         for made in (helper.value, helper, call):
             ast.copy_location(made, operands[0])
         return call
+
+
+def _later(body: ast.expr, *parameters: str, at: ast.expr | None = None) -> ast.expr:
+    """`lambda parameters: body`."""
+    arguments = ast.arguments(
+        posonlyargs=[],
+        args=[ast.arg(name) for name in parameters],
+        kwonlyargs=[],
+        kw_defaults=[],
+        defaults=[],
+    )
+    made = ast.copy_location(ast.Lambda(arguments, body), at or body)
+    for node in ast.walk(made):
+        if "lineno" in node._attributes and not hasattr(node, "lineno"):
+            ast.copy_location(node, at or body)
+    return made

@@ -1,0 +1,104 @@
+"""What statements do to the variables around them, and whether they leave by a jump."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_LOOPS = (ast.For, ast.While, ast.AsyncFor)
+
+
+def stored(statements: Sequence[ast.AST]) -> list[str]:
+    """The variables that statements bind or delete, in order; scopes inside keep their own."""
+    found: dict[str, None] = {}
+    for node in _inside(statements):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found[node.id] = None
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found[node.name] = None
+        elif isinstance(node, ast.alias):
+            found[(node.asname or node.name).split(".")[0]] = None
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+            found[node.name] = None
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            found[node.rest] = None
+    return list(found)
+
+
+def loaded(statements: Sequence[ast.AST]) -> list[str]:
+    """The names that statements read, those in scopes inside included."""
+    names = (
+        node.id
+        for statement in statements
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    )
+    return list(dict.fromkeys(names))
+
+
+def declared_global(statements: Sequence[ast.AST]) -> set[str]:
+    """The names that a function declares global."""
+    return {
+        name for node in _inside(statements) if isinstance(node, ast.Global) for name in node.names
+    }
+
+
+def is_plain(statements: Sequence[ast.AST], returns: bool = False) -> bool:
+    """Whether statements can become the body of a function: none of them jumps out (`returns` lets
+    return), suspends, raises, or declares names.
+    """
+    kinds: tuple[type, ...] = (
+        ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal, ast.Raise, ast.AsyncFor,
+        ast.AsyncWith,
+    )  # fmt: skip
+    if not returns:
+        kinds += (ast.Return,)
+    return not any(isinstance(node, kinds) for node in _inside(statements)) and not _breaks(
+        statements
+    )
+
+
+def always_returns(statements: Sequence[ast.stmt]) -> bool:
+    """Whether control cannot reach the end of statements, by what their last one is."""
+    last = statements[-1] if statements else None
+    if isinstance(last, ast.If):
+        return always_returns(last.body) and always_returns(last.orelse)
+    return isinstance(last, ast.Return)
+
+
+def returns_in_loops(statements: Sequence[ast.stmt]) -> bool:
+    """Whether a return stands in a loop, a with or a try block."""
+    return any(
+        isinstance(inner, ast.Return)
+        for node in _inside(statements)
+        if isinstance(node, (*_LOOPS, ast.With, ast.Try))
+        for inner in _inside([node])
+    )
+
+
+def _breaks(nodes: Sequence[ast.AST]) -> bool:
+    for node in nodes:
+        if isinstance(node, (ast.Break, ast.Continue)):
+            return True
+        if isinstance(node, (*_SCOPES, *_LOOPS)):
+            continue
+        if _breaks(list(ast.iter_child_nodes(node))):
+            return True
+    return False
+
+
+def _inside(nodes: Sequence[ast.AST]) -> Iterator[ast.AST]:
+    """All nodes but those in scopes inside, whose own node comes too."""
+    work = list(nodes)[::-1]
+    while work:
+        node = work.pop()
+        yield node
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            work += [*node.decorator_list, *node.args.defaults]
+        elif isinstance(node, _COMPREHENSIONS):
+            work += [inner for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)]
+            work += [g.iter for g in node.generators]
+        elif not isinstance(node, _SCOPES):
+            work += list(ast.iter_child_nodes(node))[::-1]

@@ -1,0 +1,177 @@
+"""`if`, `while` and `for` as calls: bodies become functions that share the variables around
+them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+from irgrad.frontend.capture.names import (
+    always_returns,
+    declared_global,
+    is_plain,
+    loaded,
+    returns_in_loops,
+    stored,
+)
+from irgrad.frontend.capture.rewrite import HELPER, Expressions
+
+Statement = ast.stmt | list[ast.stmt]
+
+
+class Statements(Expressions):
+    """Rewrites statements; `names` are the variables of the function at hand that inner functions
+    bind, `number` counts those functions.
+    """
+
+    def __init__(self, owner: str | None) -> None:
+        super().__init__(owner)
+        self.names: dict[str, None] = {}
+        self.globals: set[str] = set()
+        self.number = 0
+
+    def body_of(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        """The statements of a function, rewritten."""
+        kept = self.names, self.globals, self.in_class
+        self.names, self.globals, self.in_class = {}, declared_global(statements), False
+        if is_plain(statements, returns=True):
+            statements = in_tail_form(statements)
+        documented = statements[:1] if ast.get_docstring(_function(statements)) else []
+        body: list[ast.stmt] = []
+        for statement in statements[len(documented) :]:
+            result: Any = self.visit(statement)
+            body += result if isinstance(result, list) else [result]
+        bound = [name for name in self.names if name not in self.globals]
+        if bound:  # never run: it makes them variables of this function
+            text = f"if 0:\n    {' = '.join(bound)} = None"
+            body = [*_placed(ast.parse(text).body, statements[0]), *body]
+        self.names, self.globals, self.in_class = kept
+        return [*documented, *body]
+
+    def visit_If(self, node: ast.If) -> Any:
+        """An `if` whose branches end where it ends, or return both."""
+        both = [*node.body, *node.orelse]
+        returning = always_returns(node.body) and always_returns(node.orelse)
+        if self.in_class or not is_plain(both, returning) or returns_in_loops(both):
+            return self.generic_visit(node)
+        names = stored(both)
+        test = self.visit(node.test)
+        arms = [("then", self._block(node.body)), ("other", self._block(node.orelse))]
+        what = "return if_" if returning else "if_"
+        return self._called(node, what, names, loaded(both), arms, [test])
+
+    def visit_While(self, node: ast.While) -> Any:
+        """A `while` that ends by its condition."""
+        if self.in_class or node.orelse or not is_plain(node.body):
+            return self.generic_visit(node)
+        names, seen = stored([*node.body, node.test]), loaded([*node.body, node.test])
+        test = ast.copy_location(ast.Return(self.visit(node.test)), node.test)
+        arms = [("test", [test]), ("body", self._block(node.body))]
+        return self._called(node, "while_", names, seen, arms, [])
+
+    def visit_For(self, node: ast.For) -> Any:
+        """A `for` that ends with what it runs over."""
+        if self.in_class or node.orelse or not is_plain(node.body):
+            return self.generic_visit(node)
+        names, seen = stored([node.target, *node.body]), loaded(node.body)
+        items = self.visit(node.iter)
+        item = ast.copy_location(ast.Name("__item__", ast.Load()), node.target)
+        bind = ast.Assign([self.visit(node.target)], item)
+        ast.copy_location(bind, node.target)
+        arms = [("bind", [bind]), ("body", self._block(node.body))]
+        return self._called(node, "for_", names, seen, arms, [items])
+
+    def _block(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
+        body: list[ast.stmt] = []
+        for statement in statements:
+            result: Any = self.visit(statement)
+            body += result if isinstance(result, list) else [result]
+        return body
+
+    def _called(
+        self,
+        node: ast.stmt,
+        what: str,
+        names: list[str],
+        seen: list[str],
+        arms: list[tuple[str, list[ast.stmt]]],
+        operands: list[ast.expr],
+    ) -> list[ast.stmt]:
+        """The functions, and the call that runs them."""
+        self.number += 1
+        self.names.update(dict.fromkeys(names))
+        mark = f"{self.number}__"
+        text = [
+            f"def __{arm}{mark}({'__item__' if arm == 'bind' else ''}):\n{self._shared(names)}"
+            "    pass"
+            for arm, _ in arms
+        ]
+        values = "".join(f"{HELPER}.value(lambda: {name}), " for name in names)
+        text.append(f"def __get{mark}():\n    return ({values})")
+        unpacked = "".join(
+            f"    {name} = __new__[{i}]\n    if {name} is {HELPER}.UNBOUND: del {name}\n"
+            for i, name in enumerate(names)
+        )
+        text.append(f"def __set{mark}(__new__):\n{self._shared(names)}{unpacked}    pass")
+        reached = "".join(f"{HELPER}.value(lambda: {name}), " for name in seen if name != HELPER)
+        text.append(f"def __seen{mark}():\n    return ({reached})")
+        result, _, call = what.rpartition(" ")
+        functions = ", ".join(f"__{arm}{mark}" for arm in (*dict(arms), "get", "set", "seen"))
+        text.append(f"{result} {HELPER}.{call}({functions}, {tuple(names)!r})".lstrip())
+        made = _placed(ast.parse("\n".join(text)).body, node)
+        for function, (_, body) in zip(made, arms, strict=False):
+            assert isinstance(function, ast.FunctionDef)
+            function.body[-1:] = body or function.body[-1:]
+        last: Any = made[-1]
+        last.value.args = [*operands, *last.value.args]
+        return made
+
+    def _shared(self, names: list[str]) -> str:
+        outer = [name for name in names if name in self.globals]
+        inner = [name for name in names if name not in self.globals]
+        lines = [
+            f"    {kind} {', '.join(n)}\n"
+            for kind, n in (("global", outer), ("nonlocal", inner))
+            if n
+        ]
+        return "".join(lines)
+
+
+def in_tail_form(statements: list[ast.stmt]) -> list[ast.stmt]:
+    """Statements in which an `if` that returns on one side has what follows it on the other, and
+    then returns on both.
+    """
+    for place, node in enumerate(statements):
+        if not isinstance(node, ast.If) or returns_in_loops([node]):
+            continue
+        rest = statements[place + 1 :]
+        body, orelse = node.body, node.orelse
+        if always_returns(body):
+            orelse = [*orelse, *rest] if not always_returns(orelse) else orelse
+        elif orelse and always_returns(orelse):
+            body = [*body, *rest]
+        else:
+            continue
+        arms = [in_tail_form(arm) for arm in (body, orelse)]
+        ends = [arm if always_returns(arm) else [*arm, _nothing(node)] for arm in arms]
+        chosen = ast.copy_location(ast.If(node.test, ends[0], ends[1]), node)
+        return [*statements[:place], chosen]
+    return statements
+
+
+def _nothing(node: ast.stmt) -> ast.stmt:
+    return _placed([ast.Return(ast.Constant(None))], node)[0]
+
+
+def _function(statements: list[ast.stmt]) -> Any:
+    return ast.FunctionDef("f", None, statements, [])  # pyright: ignore[reportArgumentType]
+
+
+def _placed(made: list[ast.stmt], where: ast.AST) -> list[ast.stmt]:
+    """New statements, at the place of one that is there."""
+    for statement in made:
+        for node in ast.walk(statement):
+            ast.copy_location(node, where)
+    return made

@@ -1,0 +1,396 @@
+"""Loops and branches of Python on traced values mean what they mean in Python."""
+
+from __future__ import annotations
+
+import linecache
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import irgrad
+from irgrad.errors import IrgradError, TraceError
+from tests.frontend.against_numpy import assert_same
+
+POINTS = (0.5, 3.0, -1.5, 0.25)
+
+
+def first_bound_in_branches(x: Any) -> Any:
+    if x > 0:
+        y = np.log(x)
+        k = 1
+    else:
+        y, k = 0.0, 2
+    return y * k
+
+
+def early_returns(x: Any) -> Any:
+    if x > 1:
+        return x * 2
+    if x > 0:
+        return x + 1
+    z = x * x
+    if z > 2:
+        z -= 1
+        return z
+    return -z
+
+
+def arrays_in_branches(x: Any) -> Any:
+    a = np.zeros(3)
+    view = a[1:]
+    if x > 0:
+        a[0] = x
+        view += 1
+    else:
+        view[:] = 2 * x
+    if not (0 < x < 1 and x != 0.25):
+        a[:2] += view
+    return a, view
+
+
+def expressions(x: Any) -> Any:
+    y = x if x > 1 else -x
+    both = x > 0 and x < 2
+    either = x > 2 or x < 0
+    return y, np.where(both, 1, 0), np.where(either, 1, 0), (1.0 if not x > 0 else x)
+
+
+def callee_with_branches(x: Any) -> Any:
+    def clipped(v: Any) -> Any:
+        if v > 1.1:
+            return 1.1
+        return v
+
+    class Unit:
+        def __init__(self) -> None:
+            self.total = np.zeros(())
+
+        def add(self, v: Any) -> None:
+            self.total[...] += clipped(v)
+
+    unit = Unit()
+    for scale in (1, 2):
+        unit.add(x * scale)
+    return unit.total, [clipped(v) for v in (x, -x)][1]
+
+
+def squares(x: Any) -> Any:
+    x = abs(x) + 1.5
+    n = 0
+    while x < 100:
+        x = x * x
+        n += 1
+    return x, n
+
+
+def buffer_in_while(x: Any) -> Any:
+    a = np.ones(4)
+    view, steps = a[1:], 0
+    while np.sum(a) < 50 and steps < 20:
+        view *= 1.5
+        a[0] += abs(x)
+        steps += 1
+    return a, view, steps
+
+
+def long_range(x: Any) -> Any:
+    a = np.zeros(100)
+    total = 0
+    for i in range(1, 100):
+        t = np.sin(x * i)
+        a[i] = a[i - 1] + t
+        total += t
+    return total, a, t, i
+
+
+def long_reversed(x: Any) -> Any:
+    a = np.ones((90, 2))
+    for i in range(88, -1, -1):
+        a[i] = a[i + 1] * 0.9
+        a[i, 1] += x
+    return a
+
+
+def needs_its_index(x: Any) -> Any:
+    a = np.zeros(80)
+    rows = []
+    for i in range(80):
+        a[i] = np.sum(a[:i]) * 0.01 + x
+        rows.append(a[i])
+    return a, sum(rows)
+
+
+def branch_in_loop(x: Any) -> Any:
+    a = np.linspace(-1, 1, 100) + 0 * x
+    count = 0
+    for i in range(100):
+        if a[i] < 0:
+            a[i] = -a[i] * x
+            count += 1
+    return a, count
+
+
+def jumps(x: Any) -> Any:
+    s = 0.0
+    for i in range(10):
+        for j in range(i):
+            if j == 3:
+                continue
+            if j > 5:
+                break
+            s += x * j
+    else:
+        s += 1
+    while True:
+        s *= 0.5
+        if len(str(i)) == 1:
+            break
+    return s
+
+
+def swapped(x: Any) -> Any:
+    a, b = np.ones(4) * x, np.zeros(4)
+    first = a
+    for _ in range(70):
+        b[1:-1] = 0.5 * (a[:-2] + a[2:])
+        a, b = b, a
+    return a, b, first
+
+
+def mutated_argument(x: Any) -> Any:
+    def relax(v: Any, n: int) -> None:
+        for _ in range(n):
+            v += 1
+            v[0] *= 0.5
+
+    v = np.zeros(3)
+    relax(v, 70)
+    relax(v, 2)
+    return v * x
+
+
+def deleted(x: Any) -> Any:
+    if x > 0:
+        temporary = x * 2
+        y = temporary
+        del temporary
+    else:
+        y = x
+    return y
+
+
+def unpacked(x: Any) -> Any:
+    if x > 1:
+        (a, *rest), c = [x, 1.0, 2.0], x
+    else:
+        (a, *rest), c = [1.0, x, x], 2.0
+    a += c
+    return a, *rest
+
+
+def newton(x: Any) -> Any:
+    y, error = abs(x) + 1.0, 1.0
+    while error > 1e-12:
+        new = 0.5 * (y + (abs(x) + 1.0) / y)
+        error = abs(new - y)
+        y = new
+    return y
+
+
+FUNCTIONS = (
+    first_bound_in_branches, early_returns, arrays_in_branches, expressions, callee_with_branches,
+    squares, buffer_in_while, long_range, long_reversed, needs_its_index, branch_in_loop, jumps,
+    swapped, mutated_argument, deleted, unpacked, newton,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
+def test_as_python_means_it(function: Any) -> None:
+    with irgrad.use_backend("numpy"):
+        compiled = irgrad.compile(function)
+        for x in POINTS:
+            wanted, got = function(x), compiled(x)
+            for one, other in zip(np.atleast_1d(*_listed(wanted)), np.atleast_1d(*_listed(got)),
+                                  strict=True):  # fmt: skip
+                np.testing.assert_allclose(other, one, rtol=1e-12)
+
+
+def _listed(result: Any) -> tuple[Any, ...]:
+    listed = result if isinstance(result, tuple) else (result,)
+    return listed if len(listed) > 1 else (*listed, 0.0)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
+def test_derivatives(function: Any) -> None:
+    def total(x: Any) -> Any:
+        return sum([np.sum(part * 1.0) for part in _listed(function(x))])
+
+    with irgrad.use_backend("numpy"):
+        slope = irgrad.grad(total)
+        for x in POINTS:
+            difference = (total(x + 1e-6) - total(x - 1e-6)) / 2e-6
+            np.testing.assert_allclose(slope(x), difference, rtol=1e-5, atol=1e-7)
+
+
+def test_the_branch_not_taken_makes_no_nan() -> None:
+    slope = irgrad.grad(first_bound_in_branches)
+    assert slope(0.0) == 0.0
+    assert slope(-1.0) == 0.0
+
+
+def test_long_loops_are_loop_ops() -> None:
+    names = [node.op.name for node in irgrad.trace(long_range, 0.5)]
+    assert "loop" in names
+    assert len(names) < 20
+
+
+def test_traced_bounds() -> None:
+    def power(x: Any, n: Any) -> Any:
+        y = 1.0
+        for i in range(n):
+            y = y * x + i
+        return y
+
+    compiled = irgrad.compile(power, backend="numpy")
+    for n in (0, 1, 5):
+        assert_same(compiled(2.0, np.int64(n)), np.float64(power(2.0, n)))
+    slope = irgrad.grad(power)(2.0, np.int64(3))
+    np.testing.assert_allclose(slope, (power(2.0 + 1e-6, 3) - power(2.0 - 1e-6, 3)) / 2e-6, 1e-6)
+
+
+def appends(x: Any) -> Any:
+    items: list[Any] = []
+    if x > 0:
+        items.append(x)
+    return sum(items)
+
+
+def breaks(x: Any) -> Any:
+    for i in range(3):
+        if x > i:
+            break
+    return x
+
+
+def differs(x: Any) -> Any:
+    y = np.zeros(3) if x > 0 else np.zeros(2)
+    return np.sum(y) * x
+
+
+def grows(x: Any) -> Any:
+    a = np.ones(2)
+    while np.sum(a) < x:
+        a = np.append(a, 1.0)
+    return np.sum(a)
+
+
+def raises(x: Any) -> Any:
+    if x < 0:
+        raise ValueError("negative")
+    return x
+
+
+def asserts(x: Any) -> Any:
+    assert x > 0
+    return x
+
+
+def unbound(x: Any) -> Any:
+    if x > 0:
+        y = x
+    return y
+
+
+def exchanges(x: Any) -> Any:
+    a, b = np.ones(2), np.zeros(2)
+    while x < 10:
+        a, b = b, a
+        x = x * 2
+    return a * x
+
+
+REFUSALS = (
+    (appends, TraceError, "a list from outside is changed"),
+    (breaks, TraceError, "truth value"),
+    (differs, ValueError, "differs between the branches"),
+    (grows, ValueError, "changes its shape"),
+    (raises, TraceError, "truth value"),
+    (asserts, TraceError, "truth value"),
+    (unbound, NameError, "y"),
+    (exchanges, TraceError, "another name of an array"),
+)
+
+
+@pytest.mark.parametrize(("function", "kind", "match"), REFUSALS)
+def test_refusals(function: Any, kind: Any, match: str) -> None:
+    with pytest.raises(kind, match=match) as error:
+        irgrad.trace(function, 0.5)
+    if isinstance(error.value, IrgradError):
+        assert "test_flow.py:" in str(error.value)
+
+
+# random programs
+
+
+@st.composite
+def blocks(draw: Any, depth: int = 0, loop: bool = False) -> list[str]:
+    """Statements on x, y (floats), a (an array of 4) and n (an int)."""
+    simple = [
+        "x = x * 0.5 + y", "y = np.sin(x) - y", "a[0] += x", "a[1:] *= 0.9", "a = a + y",
+        "n += 1", "x -= a[n % 4]", "a[n % 4] = y", "b = a[:2]; b += x", "a[::-1] += 0.1 * a",
+        "x, y = y, x", "y = x if x > y else 0.5 * y", "a[a > 1] = y",
+    ]  # fmt: skip
+    lines: list[str] = []
+    for _ in range(draw(st.integers(1, 3))):
+        kinds = ["simple"] * 3 + (["if", "known", "for", "while"] if depth < 2 else [])
+        kind = draw(st.sampled_from(kinds + (["jump"] if loop else [])))
+        if kind == "simple":
+            lines.append(draw(st.sampled_from(simple)))
+            continue
+        if kind == "jump":
+            lines.append(f"if i % 3 == {draw(st.integers(0, 2))}: "
+                         f"{draw(st.sampled_from(['break', 'continue']))}")  # fmt: skip
+            continue
+        inner = draw(blocks(depth + 1, loop=kind == "for"))
+        if kind == "if":
+            test = draw(st.sampled_from(["x > y", "a[1] < 0.5", "0 < x < 2", "not x > 1 or y < 0"]))
+            lines += [f"if {test}:", *_indented(draw(blocks(depth + 1)))]
+            lines += ["else:", *_indented(draw(blocks(depth + 1)))]
+        elif kind == "known":
+            lines += ["if len(a) == 4:", *_indented(inner)]
+        elif kind == "for":
+            lines += [f"for i in range({draw(st.sampled_from([0, 2, 70]))}):", *_indented(inner)]
+        else:
+            lines += ["m = 0", "while np.sum(a) < 9 and m < 4:", *_indented([*inner, "m += 1"])]
+    return lines
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return ["    " + line for line in lines]
+
+
+@given(blocks(), st.integers(0, 2))
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_random_programs(lines: list[str], point: int) -> None:
+    text = "\n".join(
+        ["def program(x, a):", "    y, n, m, i, b = 0.75, 1, 0, 0, a[:2]", *_indented(lines),
+         "    return x + y + np.sum(a) + n * 0.1"]
+    )  # fmt: skip
+    name = f"<program {abs(hash(text))}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    scope: dict[str, Any] = {"np": np}
+    exec(compile(text, name, "exec"), scope)
+    program, x, a = scope["program"], POINTS[point], np.array([0.3, 1.2, -0.7, 0.1])
+    with np.errstate(all="ignore"):
+        wanted = float(program(x, a.copy()))
+    try:
+        got = irgrad.compile(program, backend="numpy")(x, a)
+    except TraceError as error:
+        if "another name" in str(error):
+            return
+        raise
+    if abs(wanted) < 1e6:
+        np.testing.assert_allclose(got, wanted, rtol=1e-6)
