@@ -6,13 +6,12 @@ import functools
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from irgrad.errors import ArgumentError, BackendError, IrgradError
-from irgrad.frontend.capture import without_capture
+from irgrad.frontend.capture import capturing
 from irgrad.frontend.lower import Lowered, Signature, Static, signature_of
 from irgrad.frontend.pytree import LEAF, flatten, unflatten
 from irgrad.frontend.symbolic import from_sympy, is_sympy
@@ -150,6 +149,7 @@ class Compiled:
         backend: str | None = None,
         programs: Programs | None = None,
         capture: bool = True,
+        unroll: int | None = None,
     ) -> None:
         if not callable(target):
             raise ArgumentError(
@@ -161,6 +161,7 @@ class Compiled:
         self.target = target
         self.backend = backend
         self.capture = capture
+        self.unroll = unroll
         self._programs = Programs() if programs is None else programs
         self._direct: tuple[str, Callable[..., Any]] | None = None
         """The last program's direct call, and its backend."""
@@ -196,7 +197,7 @@ class Compiled:
         return program(leaves)
 
     def _lowered(self, target: Any, signature: Signature) -> Lowered:
-        with nullcontext() if self.capture else without_capture():
+        with capturing(self.capture, self.unroll):
             return lower_target(target, signature)
 
     def _program(self, key: tuple[str, Signature], lowered: Lowered) -> Program:
@@ -212,7 +213,7 @@ class Compiled:
         return (
             self
             if method is None
-            else Compiled(method, self.backend, kept(method, Programs), self.capture)
+            else Compiled(method, self.backend, kept(method, Programs), self.capture, self.unroll)
         )
 
     def __reduce__(self) -> Any:
@@ -225,7 +226,7 @@ class Compiled:
             found = getattr(found, part, None)
         if found is self:
             return name
-        return type(self), (self.target, self.backend, None, self.capture)
+        return type(self), (self.target, self.backend, None, self.capture, self.unroll)
 
     def __copy__(self) -> Compiled:
         return self
@@ -289,17 +290,24 @@ class Compiled:
         return f"<compiled {name}, {len(self._programs.by_signature)} programs>"
 
 
-def compile(target: Any, backend: str | None = None, *, capture: bool = True) -> Compiled:
+def compile(
+    target: Any,
+    backend: str | None = None,
+    *,
+    capture: bool = True,
+    unroll: int | None = None,
+) -> Compiled:
     """Compile a function, a transformed function, an expression string or a Graph.
 
     With `capture=False` functions are traced as they are, and not rewritten from their source.
+    A `for` over a range longer than `unroll` (64) becomes a loop in the graph, if its body allows.
 
     >>> import numpy as np
     >>> f = compile(lambda x: np.sin(x) ** 2)
     >>> float(f(0.0))
     0.0
     """
-    return Compiled(as_callable(target), backend, capture=capture)
+    return Compiled(as_callable(target), backend, capture=capture, unroll=unroll)
 
 
 def as_callable(target: Any) -> Any:

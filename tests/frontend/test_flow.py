@@ -245,6 +245,8 @@ def test_long_loops_are_loop_ops() -> None:
     names = [node.op.name for node in irgrad.trace(long_range, 0.5)]
     assert "loop" in names
     assert len(names) < 20
+    compiled = irgrad.compile(long_range, unroll=100)
+    assert "loop" not in [node.op.name for node in compiled.graph(0.5)]
 
 
 def test_traced_bounds() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from irgrad.errors import IrgradError, TraceError
 from irgrad.frontend.branches import cond
+from irgrad.frontend.capture.settings import unrolled
 from irgrad.frontend.capture.state import (
     UNBOUND,
     Trial,
@@ -25,9 +26,6 @@ from irgrad.frontend.pytree import map_leaves
 from irgrad.frontend.region import trace_region
 from irgrad.frontend.site import call_site
 from irgrad.ir.builder import CURRENT, Traced
-
-UNROLL = 64
-"""Loops over longer ranges become loop ops where they can."""
 
 Body = Callable[[], Any]
 
@@ -192,7 +190,7 @@ def for_(
     if isinstance(items, TracedRange):
         _loop(Trial(variables), items.start, items.step, items.count, bind, body)
         return
-    if isinstance(items, range) and len(items) > UNROLL and CURRENT.get() is not None:
+    if isinstance(items, range) and len(items) > unrolled() and CURRENT.get() is not None:
         bind(items[0])
         body()
         items = items[1:]

@@ -7,9 +7,7 @@ from __future__ import annotations
 import os
 import sysconfig
 import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator
 from functools import cache
 from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any
@@ -17,33 +15,16 @@ from weakref import WeakKeyDictionary
 
 from irgrad.frontend.capture.module import rewritten
 from irgrad.frontend.capture.rewrite import HELPER
+from irgrad.frontend.capture.settings import is_enabled
 from irgrad.frontend.capture.source import source_of
 from irgrad.frontend.site import is_library
 
-_ENABLED: ContextVar[bool] = ContextVar("irgrad_capture", default=True)
 _lock = threading.RLock()
 _codes: dict[tuple[CodeType, str], CodeType | None] = {}
 _rewritten: set[CodeType] = set()
 _functions: WeakKeyDictionary[FunctionType, FunctionType] = WeakKeyDictionary()
 _PLACES = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib"))
 _SITE = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib"))
-
-
-@contextmanager
-def without_capture() -> Generator[None]:
-    """Inside, functions are traced as they are: no source is read, nothing is rewritten.
-
-    The environment variable IRGRAD_CAPTURE=0 does the same for a whole process."""
-    token = _ENABLED.set(False)
-    try:
-        yield
-    finally:
-        _ENABLED.reset(token)
-
-
-def is_enabled() -> bool:
-    """Whether functions are rewritten here."""
-    return _ENABLED.get() and os.environ.get("IRGRAD_CAPTURE", "1") != "0"
 
 
 def captured(function: Callable[..., Any]) -> Callable[..., Any]:

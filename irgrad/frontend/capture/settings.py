@@ -1,0 +1,48 @@
+"""Whether functions are rewritten, and which loops unroll."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_ENABLED: ContextVar[bool] = ContextVar("irgrad_capture", default=True)
+_UNROLL: ContextVar[int] = ContextVar("irgrad_unroll", default=64)
+
+
+@contextmanager
+def capturing(enabled: bool, unroll: int | None = None) -> Generator[None]:
+    """Inside, functions are rewritten or not, and loops over at most `unroll` numbers unroll."""
+    token = _ENABLED.set(_ENABLED.get() and enabled)
+    limit = _UNROLL.set(_UNROLL.get() if unroll is None else unroll)
+    try:
+        yield
+    finally:
+        _UNROLL.reset(limit)
+        _ENABLED.reset(token)
+
+
+@contextmanager
+def without_capture() -> Generator[None]:
+    """Inside, functions are traced as they are: no source is read, nothing is rewritten.
+
+    The environment variable IRGRAD_CAPTURE=0 does the same for a whole process.
+
+    >>> import irgrad
+    >>> with irgrad.without_capture():
+    ...     float(irgrad.grad(lambda x: x * x)(3.0))
+    6.0
+    """
+    with capturing(False):
+        yield
+
+
+def is_enabled() -> bool:
+    """Whether functions are rewritten here."""
+    return _ENABLED.get() and os.environ.get("IRGRAD_CAPTURE", "1") != "0"
+
+
+def unrolled() -> int:
+    """The length of the longest range over which a loop always unrolls."""
+    return _UNROLL.get()
