@@ -210,11 +210,11 @@ class Compiled:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """The compiled method of an object, where a method was decorated."""
         method = bound(self.target, instance, owner)
-        return (
-            self
-            if method is None
-            else Compiled(method, self.backend, kept(method, Programs), self.capture, self.unroll)
-        )
+        if method is None:
+            return self
+        what = f"programs, capture={self.capture}, unroll={self.unroll}"
+        programs = kept(method, Programs, what)
+        return Compiled(method, self.backend, programs, self.capture, self.unroll)
 
     def __reduce__(self) -> Any:
         """Pickled by reference where it is a module's own (a decorated function), else as its

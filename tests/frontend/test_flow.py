@@ -249,6 +249,23 @@ def test_long_loops_are_loop_ops() -> None:
     assert "loop" not in [node.op.name for node in compiled.graph(0.5)]
 
 
+def test_methods_compiled_in_two_ways_share_no_programs() -> None:
+    def run(self: Any, x: Any) -> Any:
+        for _ in range(80):
+            x = 0.9 * x
+        return x
+
+    class Model:
+        unrolled = irgrad.compile(run, unroll=100)
+        looped = irgrad.compile(run)
+
+    model = Model()
+    assert_same(model.unrolled(1.0), model.looped(1.0))
+    assert model.unrolled._programs is model.unrolled._programs
+    assert model.unrolled._programs is not model.looped._programs
+    assert model.looped.graph(1.0) != model.unrolled.graph(1.0)
+
+
 def test_traced_bounds() -> None:
     def power(x: Any, n: Any) -> Any:
         y = 1.0
