@@ -14,7 +14,8 @@ FLOORS = {
     "errors": 0, "ir": 0, "ops": 1, "frontend": 2, "autodiff": 2, "passes": 2, "inspect": 2,
     "runtime": 3, "scipy": 3, "__init__": 4, "cli": 5, "__main__": 6,
 }  # fmt: skip
-PROTOCOL = ("irgrad.errors", "irgrad.ir", "irgrad.ops", "irgrad.runtime.backend")
+RUNTIME = ("irgrad.runtime.backend", "irgrad.runtime.disk_cache")
+PROTOCOL = ("irgrad.errors", "irgrad.ir", "irgrad.ops", *RUNTIME)
 
 
 def imports(file: Path, root: Path) -> Iterator[tuple[int, str]]:

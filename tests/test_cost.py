@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -140,15 +141,13 @@ def test_refusals() -> None:
 
 
 def test_a_region_without_a_rule_is_refused() -> None:
+    @dataclass(frozen=True)
     class Holder(Op):
         name = "holder"
-
-        @property
-        def parameters(self):
-            return {"body": Graph("b", [], [], {})}
+        body: Graph
 
     with pytest.raises(UnsupportedError, match="region of a 'holder'"):
-        operations(Holder(), (), ())
+        operations(Holder(Graph("b", [], [], {})), (), ())
 
 
 def test_the_command(capsys, monkeypatch) -> None:

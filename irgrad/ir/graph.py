@@ -350,4 +350,4 @@ def with_regions(op: Op, change: Callable[[Graph], Graph]) -> Op:
             same = all(one is other for one, other in zip(new, old, strict=True))
         if not same:
             changed[key] = new
-    return dataclasses.replace(cast(Any, op), **changed) if changed else op
+    return op.replaced(**changed) if changed else op

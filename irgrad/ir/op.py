@@ -95,6 +95,10 @@ class Op:
         """
         return True
 
+    def replaced(self, **parameters: Any) -> Op:
+        """The op with other values of some parameters."""
+        return dataclasses.replace(typing.cast(Any, self), **parameters)
+
     def __repr__(self) -> str:
         parameters = ", ".join(f"{k}={v!r}" for k, v in self.parameters.items())
         return f"{self.name}({parameters})"

@@ -71,6 +71,10 @@ class Call(Op):
         vars(call)["_rule"] = rule  # beside the parameters: it neither prints nor reads back
         return call
 
+    def replaced(self, **parameters: Any) -> Op:
+        call = super().replaced(**parameters)
+        return call.ruled(self.rule) if isinstance(call, Call) and self.rule is not None else call
+
     @property
     def rule(self) -> Rule | None:
         """How it is differentiated; None where it was read from text."""

@@ -277,7 +277,7 @@ class Compiled:
     def _listing(self, form: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         backend = self.backend or default_backend()
         signature, _ = signature_of(args, kwargs, self.target)
-        executable = self._program((backend, signature), lower_target(self.target, signature))
+        executable = self._program((backend, signature), self._lowered(self.target, signature))
         make = getattr(executable.executable, form, None)
         if make is None:
             raise BackendError(

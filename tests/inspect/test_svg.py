@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import xml.etree.ElementTree as ET
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -155,15 +156,13 @@ def test_notebooks_show_the_picture_and_the_text() -> None:
 
 
 def test_a_region_is_a_panel_of_its_own() -> None:
+    @dataclass(frozen=True)
     class Twice(Op):
         name = "twice"
-
-        @property
-        def parameters(self):
-            return {"body": irgrad.trace("sin(x)", 0.5)}
+        body: Graph
 
     x = input_value("x", ArrayType.parse("f64[]"))
-    node = Node(Twice(), (x,), (x.type,), name="y")
+    node = Node(Twice(irgrad.trace("sin(x)", 0.5)), (x,), (x.type,), name="y")
     text = Graph("outer", [x], [node], {"out": Value(node, 0)}).svg()
     assert "body of %y" in text and "sin(%x)" in text
     ET.fromstring(text)
