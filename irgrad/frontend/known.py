@@ -16,6 +16,12 @@ def known(x: Any) -> Array | None:
     return numbers_of(x.builder, x.value) if isinstance(x, Traced) else np.asarray(x)
 
 
+def settled(x: Any) -> Any:
+    """The numbers of `x` where it is traced and they are known; else `x`."""
+    numbers = known(x) if isinstance(x, Traced) else None
+    return x if numbers is None else numbers
+
+
 def numbers_of(builder: Builder, value: Value) -> Array | None:
     """The numbers of a value in the graph of `builder`, each computed once."""
     numbers: dict[Value, Any] = builder.numbers

@@ -12,7 +12,7 @@ import pytest
 from scipy import special
 
 import irgrad
-from irgrad.errors import DTypeError, TraceError, UnsupportedError
+from irgrad.errors import DTypeError, UnsupportedError
 from irgrad.ops.elementwise import UFUNCS
 from tests.frontend.against_numpy import Case, array, check, same_as_numpy
 
@@ -280,11 +280,12 @@ def test_scalars_stay_scalars() -> None:
     assert type(irgrad.compile(lambda z: abs(z))(1j)) is np.float64
 
 
+HELD = np.zeros((2, 3))
 UNSUPPORTED: dict[str, tuple[Callable[..., Any], str]] = {
-    "out": (lambda x: np.sin(x, out=np.zeros((2, 3))), "out= is not supported"),
+    "out": (lambda x: np.sin(x, out=HELD), "out= is not supported"),
     "where": (lambda x: np.sin(x, where=TRUTHS), r"where= is not supported[\s\S]*np\.where"),
-    "clip out": (lambda x: np.clip(x, 0, 1, out=np.zeros((2, 3))), "out= is not supported"),
-    "round out": (lambda x: np.round(x, 1, np.zeros((2, 3))), "out= is not supported"),
+    "clip out": (lambda x: np.clip(x, 0, 1, out=HELD), "out= is not supported"),
+    "round out": (lambda x: np.round(x, 1, HELD), "out= is not supported"),
     "frexp": (lambda x: np.frexp(x), "frexp is not supported"),
     "unknown function": (lambda x: np.histogram(x), "histogram is not supported"),
 }
@@ -305,7 +306,6 @@ def test_dtypes_that_do_not_fit() -> None:
         irgrad.compile(lambda x: x - x)(TRUTHS)
     with pytest.raises(DTypeError, match="float16"):
         irgrad.compile(np.sin)(TRUTHS)
-    with pytest.raises(TraceError, match="truth value"):
-        irgrad.compile(lambda x: 0 < x < 1)(0.5)
+    assert irgrad.compile(lambda x: 0 < x < 1)(0.5)
     with pytest.raises(TypeError, match="unsupported operand"):
         irgrad.compile(lambda x: x + "1")(FLOATS)

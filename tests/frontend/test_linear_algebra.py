@@ -270,5 +270,6 @@ def test_messages() -> None:
     assert "hint: a @ b needs a.shape[-1] == b.shape[-2]" in text
     with pytest.raises(TraceError, match="exponent must be a Python int"):
         irgrad.trace(lambda q: np.linalg.matrix_power(q, q[0, 0].astype(int)), Q)
+    held = np.zeros((3, 2))
     with pytest.raises(UnsupportedError, match="out="):
-        irgrad.trace(lambda a, b: np.dot(a, b, out=np.zeros((3, 2))), A, B)
+        irgrad.trace(lambda a, b: np.dot(a, b, out=held), A, B)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import IndexingError, IndexOutOfBounds, ShapeError, TraceError, UnsupportedError
+from irgrad.frontend.known import settled
 from irgrad.frontend.numpy_api.joining import joined
 from irgrad.frontend.numpy_api.shape import axes_in_order, extents, moveaxis, ravel, swapaxes
 from irgrad.frontend.pick import gather_axis, pick
@@ -139,6 +140,7 @@ def _repeated(extent: int, counts: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]
 @copies
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """`np.delete` with static indices: an int, a slice, a list or a mask."""
+    obj = settled(obj)
     arr, axis = _along(arr, obj, axis, "delete")
     extent = arr.shape[axis]
     try:
@@ -154,6 +156,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
 @copies
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """`np.insert` with static indices, before whose elements the values go."""
+    obj = settled(obj)
     arr, axis = _along(arr, obj, axis, "insert")
     arr, values = lift_each(arr, values)
     extent = arr.shape[axis]
