@@ -260,17 +260,18 @@ def test_errors_are_of_numpys_kind(name: str) -> None:
     fails_as_numpy(function, x, match=match)
 
 
+HELD = np.zeros((6, 4))
 REFUSALS: dict[str, tuple[Any, type[Exception], str]] = {
     "shape": (lambda x: x.reshape(x[0, 0].astype(int)), TraceError, "must be Python ints"),
     "repeat": (lambda x: np.repeat(x, x.astype(int)), TraceError, "static counts"),
     "roll": (lambda x: np.roll(x, x[0, 0].astype(int)), TraceError, "np.take"),
     "delete": (lambda x: np.delete(x, x[0, 0].astype(int)), TraceError, "concrete arrays"),
-    "out": (lambda x: np.concatenate((x, x), out=np.zeros((6, 4))), UnsupportedError, "out="),
+    "out": (lambda x: np.concatenate((x, x), out=HELD), UnsupportedError, "out="),
     "item": (lambda x: x.item(), TraceError, "not known while the function is lowered"),
     "tolist": (lambda x: x.tolist(), TraceError, "not known while the function is lowered"),
     "resize": (lambda x: x.resize((2, 6)), UnsupportedError, "np.resize"),
     "complex": (lambda x: (x + 1j).astype(float), TypeError, "use .real"),
-    "put": (lambda x: np.put(np.zeros(4), [0], x), UnsupportedError, "np.where"),
+    "put": (lambda x: np.put(HELD, [0], x), UnsupportedError, "np.where"),
     "odd": (lambda x: np.pad(x, 1, mode="reflect", reflect_type="odd"), UnsupportedError, "odd"),
     "function": (lambda x: np.pad(x, 1, mode=lambda *_: None), UnsupportedError, "function"),
 }
