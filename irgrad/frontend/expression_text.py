@@ -166,14 +166,17 @@ def parse(source: Source) -> Parsed:
 
 
 def _standing_for(text: str, name: str) -> str:
-    """`name` and blanks, as long as `text` and with as many lines, the last one as long."""
+    """`name` and blanks, as long as `text` and with as many lines, the last one as long.
+
+    The name stands where the text begins: an operator before it is looked for from there back."""
     body, newline, tail = text.rpartition("\n")
     if not newline:
         return name.ljust(len(text))
-    if len(tail) >= len(name):
-        return re.sub(r"[^\n]", " ", body) + newline + name.ljust(len(tail))
     rows = text.count("\n")
-    return name.ljust(len(text) - rows - len(tail)) + newline * rows + " " * len(tail)
+    first = len(text) - rows - len(tail)
+    if len(name) <= first:
+        return name.ljust(first) + newline * rows + " " * len(tail)
+    return re.sub(r"[^\n]", " ", body) + newline + name.ljust(len(tail))
 
 
 def _parse(source: Source, piece: Piece) -> Tree:
