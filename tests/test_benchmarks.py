@@ -66,7 +66,7 @@ def test_labels_of_sizes_are_unique() -> None:
         assert len(set(labels)) == len(labels)
 
 
-def test_a_run_with_a_system_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_with_a_system_that_has_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.measure.confine", lambda threads: None)
     monkeypatch.setattr(Run, "_machine", lambda self: None)
     monkeypatch.setattr(Run, "_limits", lambda self, row: [])
@@ -76,8 +76,7 @@ def test_a_run_with_a_system_that_fails(monkeypatch: pytest.MonkeyPatch) -> None
     results = run()
     assert [row.name for row in results.rows] == ["cholesky, n = 40"]
     outcomes = results.rows[0].outcomes
-    assert outcomes["irgrad-numpy"].problem == "not yet"
-    assert "assignment" in outcomes["irgrad-numpy"].detail
+    assert outcomes["irgrad-numpy"].problem == ""  # loops and assignments, unmodified
     assert outcomes["numpy"].problem == "-" and outcomes["numpy"].function
     assert all(process.process.poll() is not None for process in run.processes.values())
 
