@@ -1,83 +1,157 @@
-"""Matrix products by BLAS: `gemm` of SciPy's library, called from machine code."""
+"""Matrix products by BLAS: `gemm` of SciPy's library, called from machine code.
+
+BLAS shares a large product among threads of its own. Of many small ones our threads take chunks of
+the axis along which the result's rows are farthest apart: what two threads write must not lie on
+one line of the cache."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from irgrad_numba.emit import loop
 from irgrad_numba.llvm import Code, Module, Type, Value
 from irgrad_numba.products import Gemm, Matrix
 
 ROUTINES = {"f32": "sgemm", "f64": "dgemm"}
+BLAS_THREADS = 262_144
+"""Multiplications beyond which BLAS uses threads of its own, and is not called from several."""
+LEAST_WORK = 400_000
+"""Multiplications that are worth several threads."""
+MOST_CHUNKS = 16
+
+
+class Share(NamedTuple):
+    """How threads share a batch of products: the axis (batch, rows or columns) and its chunks."""
+
+    axis: str
+    extent: int
+    chunks: int
+
+
+def share_of(gemm: Gemm) -> Share | None:
+    """The cut of a batch of products; None where it is not cut."""
+    one = gemm.rows * gemm.inner * gemm.columns
+    if not gemm.batch or math.prod(gemm.batch) * one < LEAST_WORK or one > BLAS_THREADS:
+        return None
+    axes = [
+        (gemm.result.batch[0], gemm.batch[0], "batch"),
+        (gemm.result.row, gemm.rows, "rows"),
+        (gemm.result.column, gemm.columns, "columns"),
+    ]
+    _, extent, axis = max(axes)
+    return Share(axis, extent, min(extent, MOST_CHUNKS))
 
 
 def emit_gemm(module: Module, gemm: Gemm) -> str:
-    """Define a function of pointers to the buffers (left, right, result) and of the state -> its
-    name.
+    """Define a function of pointers to the buffers (left, right, result) and of the state, and of
+    the number of a chunk where threads share the work -> its name.
     """
-    code = Code(module)
-    if gemm.result.column == 1:  # row by row: BLAS, which counts by columns, sees the transposes
-        first, second = ("%right", gemm.right, True), ("%left", gemm.left, True)
-        m, n, leading = gemm.columns, gemm.rows, gemm.result.row
-    else:
-        first, second = ("%left", gemm.left, False), ("%right", gemm.right, False)
-        m, n, leading = gemm.rows, gemm.columns, gemm.result.column
-    at = code.name()
-    code.emit(
-        f"{at} = getelementptr ptr, ptr %state, i64 {module.slot('blas', ROUTINES[gemm.type])}"
-    )
-    routine = code.name()
-    code.emit(f"{routine} = load ptr, ptr {at}")
+    return Products(module, gemm).define()
 
-    def call(batch: Sequence[Value]) -> None:
-        operands: list[str] = []
+
+class Products:
+    """The function that computes one batch of products."""
+
+    def __init__(self, module: Module, gemm: Gemm) -> None:
+        self.module = module
+        self.gemm = gemm
+        self.code = Code(module)
+        self.share = share_of(gemm)
+        self.start: dict[str, Value] = {}
+        """Where the chunk begins on the axis that is shared."""
+        self.sizes: dict[str, str] = {
+            axis: self._constant("i32", extent)
+            for axis, extent in (
+                ("rows", gemm.rows),
+                ("inner", gemm.inner),
+                ("columns", gemm.columns),
+            )
+        }
+        """Addresses of the extents."""
+
+    def define(self) -> str:
+        """Define the function -> its name."""
+        batch = [(0, extent) for extent in self.gemm.batch]
+        if self.share is None:
+            self._batched(batch, [])
+        else:
+            axis, extent, chunks = self.share
+            chunk = Value(self.code, Type("i64"), "%chunk")
+            low, high = ((k * extent).integer_division(chunks) for k in (chunk, chunk + 1))
+            if axis == "batch":
+                self._batched([(low, high), *batch[1:]], [])
+            else:
+                self.start[axis] = low
+                self.sizes[axis] = self.code.alloca(Type("i32"))
+                self.code.put(self.sizes[axis], (high - low).cast("i32"))
+                self._batched(batch, [])
+        self.code.emit("ret void")
+        chunk = ", i64 %chunk" if self.share else ""
+        head = f"(ptr %left, ptr %right, ptr %result, ptr %state{chunk}) nounwind noinline {{"
+        lines = [head, "entry:", *self.code.allocas, *self.code.lines, "}"]
+        return self.module.shared("gemm", "\n".join(lines))
+
+    def _batched(
+        self, ranges: Sequence[tuple[int | Value, int | Value]], places: list[Value]
+    ) -> None:
+        """Loops over the batch."""
+        if not ranges:
+            self._call(places)
+            return
+        with loop(self.code, *ranges[0], 1) as i:
+            self._batched(ranges[1:], [*places, i])
+
+    def _call(self, batch: Sequence[Value]) -> None:
+        gemm = self.gemm
+        left = ("%left", gemm.left, "rows", "inner")
+        right = ("%right", gemm.right, "inner", "columns")
+        if gemm.result.column == 1:  # row by row: BLAS, which counts by columns, sees transposes
+            operands, turned, leading = (right, left), True, gemm.result.row
+            sizes = ("columns", "rows", "inner")
+        else:
+            operands, turned, leading = (left, right), False, gemm.result.column
+            sizes = ("rows", "columns", "inner")
         modes: list[str] = []
-        for pointer, matrix, transposed in (first, second):
-            row, column = (matrix.column, matrix.row) if transposed else (matrix.row, matrix.column)
-            modes.append(_constant(module, "i8", ord("N" if row == 1 else "T")))
-            operands.append(_address(code, gemm, matrix, pointer, batch))
-            operands.append(_constant(module, "i32", column if row == 1 else row))
-        result = _address(code, gemm, gemm.result, "%result", batch)
+        matrices: list[str] = []
+        for pointer, matrix, rows, columns in operands:
+            row, column = (matrix.column, matrix.row) if turned else (matrix.row, matrix.column)
+            modes.append(self._constant("i8", ord("N" if row == 1 else "T")))
+            matrices.append(self._address(matrix, pointer, batch, rows, columns))
+            matrices.append(self._constant("i32", column if row == 1 else row))
         kind = Type(gemm.type).text
         arguments = [
             *modes,
-            *[_constant(module, "i32", size) for size in (m, n, gemm.inner)],
-            _constant(module, kind, "1.0"),
-            *operands,
-            _constant(module, kind, "0.0"),
-            result,
-            _constant(module, "i32", leading),
+            *[self.sizes[axis] for axis in sizes],
+            self._constant(kind, "1.0"),
+            *matrices,
+            self._constant(kind, "0.0"),
+            self._address(gemm.result, "%result", batch, "rows", "columns"),
+            self._constant("i32", leading),
         ]
-        code.emit(f"call void {routine}({', '.join(f'ptr {a}' for a in arguments)})")
+        slot = self.module.slot("blas", ROUTINES[gemm.type])
+        at, routine = self.code.name(), self.code.name()
+        self.code.emit(f"{at} = getelementptr ptr, ptr %state, i64 {slot}")
+        self.code.emit(f"{routine} = load ptr, ptr {at}")
+        self.code.emit(f"call void {routine}({', '.join(f'ptr {a}' for a in arguments)})")
 
-    _batched(code, gemm.batch, [], call)
-    code.emit("ret void")
-    head = "(ptr %left, ptr %right, ptr %result, ptr %state) nounwind noinline {\nentry:\n"
-    return module.shared("gemm", head + "\n".join([*code.allocas, *code.lines]) + "\n}")
+    def _address(
+        self, matrix: Matrix, pointer: str, batch: Sequence[Value], rows: str, columns: str
+    ) -> str:
+        """Where a matrix of the batch begins, or this chunk's part of it."""
+        position = self.code.constant(Type("i64"), matrix.offset)
+        for i, stride in zip(batch, matrix.batch, strict=True):
+            position = position + i * stride
+        for axis, stride in ((rows, matrix.row), (columns, matrix.column)):
+            if axis in self.start:
+                position = position + self.start[axis] * stride
+        name, kind = self.code.name(), Type(self.gemm.type).text
+        self.code.emit(f"{name} = getelementptr {kind}, ptr {pointer}, i64 {position.text}")
+        return name
 
-
-def _batched(
-    code: Code, extents: Sequence[int], places: list[Value], call: Callable[[Sequence[Value]], None]
-) -> None:
-    """Loops over the batch."""
-    if not extents:
-        call(places)
-        return
-    with loop(code, 0, extents[0], 1) as i:
-        _batched(code, extents[1:], [*places, i], call)
-
-
-def _address(code: Code, gemm: Gemm, matrix: Matrix, pointer: str, batch: Sequence[Value]) -> str:
-    position = code.constant(Type("i64"), matrix.offset)
-    for i, stride in zip(batch, matrix.batch, strict=True):
-        position = position + i * stride
-    name = code.name()
-    code.emit(f"{name} = getelementptr {Type(gemm.type).text}, ptr {pointer}, i64 {position.text}")
-    return name
-
-
-def _constant(module: Module, kind: str, number: int | str) -> str:
-    """The address of a constant: BLAS takes all by reference."""
-    name = f"const_{kind}_{number}".replace(".", "_").replace("-", "m")
-    module.globals[name] = f"@{name} = private constant {kind} {number}"
-    return f"@{name}"
+    def _constant(self, kind: str, number: int | str) -> str:
+        """The address of a constant: BLAS takes all by reference."""
+        name = f"const_{kind}_{number}".replace(".", "_").replace("-", "m")
+        self.module.globals[name] = f"@{name} = private constant {kind} {number}"
+        return f"@{name}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from irgrad_numba import vector_math
 from irgrad_numba.elementwise import row_of
@@ -50,26 +50,42 @@ def _greatest(type: str) -> Any:
     return (1 << (BITS[type] - type.startswith("i"))) - 1
 
 
+class Start(NamedTuple):
+    """What a buffer must hold before the loops."""
+
+    buffer: int
+    number: Any
+    size: int
+    """How many elements; of a buffer with a row for each chunk, those of all rows."""
+
+
 def emit_kernel(
     module: Module,
     types: Sequence[str],
     written: set[int],
     parts: list[Piece],
-    starts: list[tuple[int, Any, int]],
+    starts: Sequence[Start],
+    accumulated: set[int],
+    chunks: int = 0,
 ) -> str:
     """Define a function of a pointer for each buffer, numbered from 0, of element types `types` ->
-    its name: the same for the same code. `starts` are buffers to fill before the loops: buffer,
-    number, how many elements.
+    its name: the same for the same code. Folds go on from what `accumulated` buffers hold. With
+    `chunks` the function also takes the number of one, below that, which is the outermost variable
+    of all pieces.
     """
     code = Code(module)
-    for buffer, number, count in starts:
-        _fill(code, buffer, types[buffer], number, count)
+    chunk = Value(code, Type("i64"), "%chunk") if chunks else None
+    for start in starts:
+        _fill(code, start, types[start.buffer], chunk, max(1, chunks))
     for part in parts:
-        Loops(code, part, alone=len(parts) == 1).run()
+        Loops(code, part, accumulated, chunk).run()
     code.emit("ret void")
     arguments = ", ".join(
-        f"ptr noalias nocapture {'' if b in written else 'readonly '}%b{b}"
-        for b in range(len(types))
+        [
+            f"ptr noalias nocapture {'' if b in written else 'readonly '}%b{b}"
+            for b in range(len(types))
+        ]
+        + ["i64 %chunk"] * bool(chunks)
     )
     lines = ["entry:", *code.allocas, *code.lines]
     return module.shared(
@@ -77,13 +93,14 @@ def emit_kernel(
     )
 
 
-def _fill(code: Code, buffer: int, type: str, number: Any, count: int) -> None:
+def _fill(code: Code, start: Start, type: str, chunk: Value | None, chunks: int) -> None:
+    count = start.size // chunks
     width = max(1, min(count, VECTOR_BYTES * 8 // max(8, BITS[type])))
-    value = stored_form(code.constant(Type(type, width), number))
+    value = stored_form(code.constant(Type(type, width), start.number))
     for at, wide in _strips(code, 0, count, width):
         if wide != width:
-            value = stored_form(code.constant(Type(type, wide), number))
-        address = element(code, buffer, type, at)
+            value = stored_form(code.constant(Type(type, wide), start.number))
+        address = element(code, start.buffer, type, at if chunk is None else at + chunk * count)
         code.emit(f"store {value.type.text} {value.text}, ptr {address}, align 1")
 
 
@@ -101,8 +118,9 @@ def element(code: Code, buffer: int, type: str, position: Value) -> str:
 
 
 @contextmanager
-def loop(code: Code, low: int, high: int, step: int) -> Iterator[Value]:
+def loop(code: Code, low: int | Value, high: int | Value, step: int) -> Iterator[Value]:
     """A loop over low, low + step, ... below high; it runs at least once."""
+    first, last = (x.text if isinstance(x, Value) else x for x in (low, high))
     head, done, before = code.fresh_label("loop"), code.fresh_label("done"), code.block
     code.emit(f"br label %{head}")
     code.label(head)
@@ -110,10 +128,10 @@ def loop(code: Code, low: int, high: int, step: int) -> Iterator[Value]:
     at = len(code.lines)
     code.lines.append("")
     yield Value(code, Type("i64"), i)
-    code.lines[at] = f"  {i} = phi i64 [{low}, %{before}], [{following}, %{code.block}]"
+    code.lines[at] = f"  {i} = phi i64 [{first}, %{before}], [{following}, %{code.block}]"
     code.emit(f"{following} = add nuw nsw i64 {i}, {step}")
     more = code.name()
-    code.emit(f"{more} = icmp slt i64 {following}, {high}")
+    code.emit(f"{more} = icmp slt i64 {following}, {last}")
     code.emit(f"br i1 {more}, label %{head}, label %{done}")
     code.label(done)
 
@@ -193,13 +211,10 @@ class Fold:
             if self.careful:
                 with self.code.exact():
                     s, e = self.code.get(total, type), self.code.get(error, type)
-                    values.append(across(self.op, (e == e).where(s + e, s)))
+                    values.append((e == e).where(s + e, s))
             else:
-                values.append(across(self.op, self.code.get(part, type)))
-        result = values[0]
-        for value in values[1:]:
-            result = combine(self.op, result, value)
-        return result
+                values.append(self.code.get(part, type))
+        return across(self.op, values)
 
 
 def combine(op: str, x: Value, y: Value) -> Value:
@@ -209,24 +224,35 @@ def combine(op: str, x: Value, y: Value) -> Value:
     return row(x, y)
 
 
-def across(op: str, value: Value) -> Value:
-    """The fold of the lanes of a vector, by halves."""
-    while value.type.width > 1:
-        half = value.type.width // 2
-        rest = value.lane(2 * half) if value.type.width % 2 else None
-        value = combine(op, value.part(0, half), value.part(half, half))
-        if rest is not None:
-            value = combine(op, across(op, value), rest)
-    return value
+def across(op: str, vectors: Sequence[Value]) -> Value:
+    """The fold of all lanes of vectors: first of whole registers, then by halves."""
+    lanes = VECTOR_BYTES * 8 // max(8, BITS[vectors[0].type.element])
+    parts = [
+        vector.part(at, min(lanes, vector.type.width - at))
+        for vector in vectors
+        for at in range(0, vector.type.width, lanes)
+    ]
+    parts.sort(key=lambda part: -part.type.width)
+    while len(parts) > 1 or parts[0].type.width > 1:
+        if len(parts) > 1 and parts[0].type.width == parts[1].type.width:
+            parts = [combine(op, parts[0], parts[1]), *parts[2:]]
+        else:
+            half = (parts[0].type.width + 1) // 2
+            low, high = parts[0].part(0, half), parts[0].part(half, parts[0].type.width - half)
+            parts = sorted([low, high, *parts[1:]], key=lambda part: -part.type.width)
+    return parts[0]
 
 
 class Loops:
-    """The loops of one piece."""
+    """The loops of one piece; the outermost variable is `chunk` where that is given."""
 
-    def __init__(self, code: Code, piece: Piece, alone: bool) -> None:
+    def __init__(
+        self, code: Code, piece: Piece, accumulated: set[int], chunk: Value | None
+    ) -> None:
         self.code = code
         self.piece = piece
-        self.alone = alone
+        self.accumulated = accumulated
+        self.chunk = chunk
         self.depth = len(piece.ranges)
         self.variables: list[Value] = []
         self.scalars: dict[Expr, Value] = {}
@@ -267,7 +293,10 @@ class Loops:
         starting = [fold for fold in self.folds.values() if fold.depth == depth]
         for fold in starting:
             fold.start(self._widths())
-        if depth == self.depth - 1:
+        if depth == 0 and self.chunk is not None:
+            self.variables.append(self.chunk)
+            self._level(1)
+        elif depth == self.depth - 1:
             self._innermost(low, high)
         elif high - low == 1:
             self.variables.append(self._number(low))
@@ -306,7 +335,7 @@ class Loops:
         statement = fold.statement
         total = fold.result()
         outer = any(axis < fold.depth for axis in statement.axes)
-        self._save(statement, total, accumulate=outer or not self.alone)
+        self._save(statement, total, accumulate=outer or statement.buffer in self.accumulated)
 
     def _save(self, statement: Reduce, total: Value, accumulate: bool) -> None:
         address = element(

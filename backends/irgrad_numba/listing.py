@@ -4,6 +4,7 @@ what each reads and writes, and why a value has memory of its own."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from irgrad.ir.graph import Value
 from irgrad_numba.calls import Group
@@ -12,6 +13,7 @@ from irgrad_numba.index import Index
 from irgrad_numba.pieces import Piece, pieces
 from irgrad_numba.products import Gemm
 from irgrad_numba.schedule import Kernel, Schedule
+from irgrad_numba.sweeps import runs
 
 INFIX = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "less_equal": "<=",
@@ -37,9 +39,10 @@ class Listing:
 
     def steps(self) -> Iterator[list[str]]:
         """The lines of each step."""
+        cuts = self._cuts()
         for number, step in enumerate(self.schedule.steps, 1):
             if isinstance(step, Kernel):
-                yield [*self._head(number, step), *self._loops(step)]
+                yield [*self._head(number, step), *cuts.get(number, []), *self._loops(step)]
             elif isinstance(step, Gemm):
                 yield [f"# {number}: matrix product, by BLAS", self._product(step)]
             else:
@@ -55,6 +58,24 @@ class Listing:
             value = Value(node, 0)
             why = self.schedule.why.get(value, "")
             lines.append(f"#    {self._name(value)} = {node.op.name}, kept: {why}")
+        return lines
+
+    def _cuts(self) -> dict[int, list[str]]:
+        """By the number of a step what is said of its chunks."""
+        lines: dict[int, list[str]] = {}
+        numbered = enumerate(self.schedule.steps, 1)
+        for kind, steps in groupby(numbered, lambda step: type(step[1])):
+            if kind is not Kernel:
+                continue
+            kernels = [(number, step) for number, step in steps if isinstance(step, Kernel)]
+            parts = [pieces(self.schedule, kernel) for _, kernel in kernels]
+            for run in runs(parts, lambda buffer: self.schedule.buffers[buffer].type.size):
+                together = [kernels[k][0] for k in run.kernels]
+                for number in together if run.cuts else ():
+                    others = ", ".join(str(other) for other in together if other != number)
+                    beside = f", chunk by chunk with {others}" if others else ""
+                    extent = run.cuts[0].extent if run.cuts else 0
+                    lines[number] = [f"#    in {extent} chunks for the threads{beside}"]
         return lines
 
     def _loops(self, kernel: Kernel) -> Iterator[str]:

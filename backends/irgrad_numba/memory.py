@@ -36,11 +36,12 @@ def arrange(
     owners: Sequence[Value],
     views: dict[Value, View],
     accesses: Sequence[Sequence[int]],
+    temporaries: Sequence[ArrayType] = (),
 ) -> Memory:
-    """The plan for buffers owned by `owners`, which step k of the program uses as `accesses[k]`
-    says.
+    """The plan for buffers owned by `owners` and `temporaries` after them, which step k of the
+    program uses as `accesses[k]` says.
     """
-    buffers = [value.type for value in owners]
+    buffers = [*(value.type for value in owners), *temporaries]
     constants = {k: value for k, value in enumerate(owners) if value.constant is not None}
     taken = set(range(len(graph.inputs))) | set(constants)
     outputs: list[tuple[int, ArrayType]] = []

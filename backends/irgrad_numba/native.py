@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.ir.types import DTYPES
-from irgrad_numba import support
+from irgrad_numba import pool, support
 from irgrad_numba.llvm import Module
 from irgrad_numba.machine import Loaded
 
@@ -64,7 +64,10 @@ def load(
     the table mean that are the program's own.
     """
     state = np.zeros(max(1, module.table_size), np.uintp).view(State)
-    state.loaded = Loaded(code, [name], support.loaded().address | module.imports)
+    imports = support.loaded().address | module.imports
+    if pool.PARALLEL in module.declarations:
+        imports |= pool.loaded().address
+    state.loaded = Loaded(code, [name], imports)
     state.things = list(things.values())
     for key, place in module.slots.items():
         if key in things:

@@ -5,28 +5,28 @@ from __future__ import annotations
 import builtins
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from irgrad.ir.graph import Graph, Value
+from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ir.types import DTYPES, SHORT, ArrayType
 from irgrad.runtime.backend import Argument, Template
-from irgrad_numba import machine
-from irgrad_numba.blas import emit_gemm
+from irgrad_numba import machine, pool
+from irgrad_numba.blas import emit_gemm, share_of
 from irgrad_numba.calls import Callback, Group
-from irgrad_numba.emit import IDENTITY, emit_kernel
-from irgrad_numba.expression import Reduce
 from irgrad_numba.gateway import ENTRY, emit_entry
+from irgrad_numba.kernel import KernelCalls, NativeCall, Sweep
 from irgrad_numba.listing import Listing
 from irgrad_numba.llvm import BITS, Module
 from irgrad_numba.memory import Memory, arrange
 from irgrad_numba.native import load
-from irgrad_numba.pieces import Operand, Piece, pieces, relocated
+from irgrad_numba.pieces import Operand
 from irgrad_numba.products import Gemm
-from irgrad_numba.schedule import REDUCTIONS, Kernel, Schedule, plan
+from irgrad_numba.schedule import Kernel, Schedule, plan
 
 RELEASE_WORK = 50_000
 """Programs with less work (elements, products) keep the interpreter lock: they are over before a
@@ -152,9 +152,14 @@ class Emitted:
         self.module = Module()
         self.groups: list[Group] = []
         self.work = 0
-        steps = [self._step(step) for step in schedule.steps]
+        self.kernel_calls = KernelCalls(self.module, schedule)
+        steps = list(self._steps())
         self.memory = arrange(
-            schedule.graph, schedule.buffers, schedule.views, [s.buffers for s in steps]
+            schedule.graph,
+            schedule.buffers,
+            schedule.views,
+            [s.buffers for s in steps],
+            self.kernel_calls.temporaries,
         )
         body = Body(self.module, self.memory)
         for step in steps:
@@ -175,44 +180,26 @@ class Emitted:
         code = machine.object_code(str(self.module))
         return load(code, ENTRY, self.module, things)
 
-    def _step(self, step: Kernel | Gemm | Group) -> Step:
-        if isinstance(step, Group):
-            self.groups.append(step)
-            return Callbacks(len(self.groups) - 1, step.buffers)
-        if isinstance(step, Gemm):
-            self.work += math.prod(step.batch) * step.rows * step.inner * step.columns
-            return NativeCall(
-                emit_gemm(self.module, step), [Operand(b, 0, step.type) for b in step.buffers], True
-            )
-        self.work += math.prod(step.space) * len(step.roots)
-        return self._kernel(step)
+    def _steps(self) -> Iterator[Step]:
+        for kind, steps in groupby(self.schedule.steps, type):
+            if kind is Kernel:
+                kernels = [step for step in steps if isinstance(step, Kernel)]
+                self.work += sum(math.prod(k.space) * len(k.roots) for k in kernels)
+                yield from self.kernel_calls.of(kernels)
+                continue
+            for step in steps:
+                if isinstance(step, Group):
+                    self.groups.append(step)
+                    yield Callbacks(len(self.groups) - 1, step.buffers)
+                elif isinstance(step, Gemm):
+                    yield self._product(step)
 
-    def _kernel(self, step: Kernel) -> NativeCall:
-        schedule = self.schedule
-        parts, operands = relocated(pieces(schedule, step))
-        roots = [schedule.views[Value(node, 0)].buffer for node in step.roots]
-        known = {operand.buffer for operand in operands}
-        operands += [
-            Operand(b, 0, SHORT[schedule.buffers[b].type.dtype]) for b in roots if b not in known
-        ]
-        number = {operand.buffer: k for k, operand in enumerate(operands)}
-        written = {number[b] for b in roots}
-        filled = [
-            (number[buffer], identity, count)
-            for buffer, identity, count in _starts(schedule, step, parts, operands)
-        ]
-        name = emit_kernel(self.module, [o.type for o in operands], written, parts, filled)
-        return NativeCall(name, operands, False)
-
-
-class NativeCall:
-    """A call of a function of the module: the buffers it takes, and whether the state too."""
-
-    def __init__(self, name: str, operands: Sequence[Operand], stateful: bool) -> None:
-        self.name = name
-        self.operands = operands
-        self.stateful = stateful
-        self.buffers = [operand.buffer for operand in operands]
+    def _product(self, gemm: Gemm) -> Step:
+        self.work += math.prod(gemm.batch) * gemm.rows * gemm.inner * gemm.columns
+        operands = [Operand(b, 0, gemm.type) for b in gemm.buffers]
+        call = NativeCall(emit_gemm(self.module, gemm), operands, True)
+        share = share_of(gemm)
+        return Sweep(share.chunks, [call]) if share else call
 
 
 class Callbacks:
@@ -223,7 +210,7 @@ class Callbacks:
         self.buffers = list(buffers)
 
 
-Step = NativeCall | Callbacks
+Step = NativeCall | Sweep | Callbacks
 
 
 class Body:
@@ -252,9 +239,26 @@ class Body:
         if isinstance(step, Callbacks):
             self._call_back(step.number)
             return
-        arguments = [f"ptr {self._pointer(*operand)}" for operand in step.operands]
-        arguments += ["ptr %state"] if step.stateful else []
-        self.lines.append(f"  call void @{step.name}({', '.join(arguments)})")
+        if isinstance(step, Sweep):
+            self._sweep(step)
+        else:
+            self._call(step)
+
+    def _call(self, call: NativeCall, *more: str) -> None:
+        arguments = [f"ptr {self._pointer(*operand)}" for operand in call.operands]
+        arguments += ["ptr %state"] if call.stateful else []
+        self.lines.append(f"  call void @{call.name}({', '.join([*arguments, *more])})")
+
+    def _sweep(self, sweep: Sweep) -> None:
+        """Run the chunks of kernels on the threads of the pool."""
+        inside = Body(self.module, self.memory)
+        for call in sweep.calls:
+            inside._call(call, "i64 %chunk")
+        head = "(ptr %table, ptr %state, i64 %chunk) nounwind {"
+        name = self.module.shared("sweep", "\n".join([head, *inside.lines, "  ret void", "}"]))
+        self.module.declare(pool.PARALLEL, pool.SIGNATURE)
+        arguments = f"ptr @{name}, ptr %table, ptr %state, i64 {sweep.count}"
+        self.lines.append(f"  call void @{pool.PARALLEL}({arguments})")
 
     def _call_back(self, number: int) -> None:
         declare = self.module.declare
@@ -298,31 +302,3 @@ class Body:
 
 def _bytes(type: str) -> int:
     return max(1, BITS[type] // 8)
-
-
-def _starts(
-    schedule: Schedule, step: Kernel, parts: list[Piece], operands: Sequence[Operand]
-) -> list[tuple[int, Any, int]]:
-    """What buffers must hold before the loops, where these accumulate into them: the buffer, the
-    identity of the fold, and how many elements.
-    """
-    result: list[tuple[int, Any, int]] = []
-    for node in step.roots if not parts else ():  # a space without points: folds of nothing
-        value = Value(node, 0)
-        type = SHORT[value.type.dtype]
-        op = REDUCTIONS.get(builtins.type(node.op), "add")
-        identity = IDENTITY[op](type) + 0 if op == "add" else IDENTITY[op](type)
-        result.append((schedule.views[value].buffer, identity, value.type.size))
-    for statement in parts[0].statements if parts else ():
-        if not isinstance(statement, Reduce):
-            continue
-        depth = len(parts[0].ranges)
-        while depth and depth - 1 in statement.axes:
-            depth -= 1
-        folded = depth < len(parts[0].ranges)
-        if not folded or len(parts) > 1 or any(axis < depth for axis in statement.axes):
-            buffer = operands[statement.buffer].buffer
-            owner = schedule.buffers[buffer].type
-            identity = IDENTITY[statement.op](SHORT[owner.dtype])
-            result.append((buffer, identity, owner.size))
-    return result

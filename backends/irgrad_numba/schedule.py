@@ -34,7 +34,7 @@ from irgrad.ops.select import Where
 from irgrad.ops.shape import Concatenate, Flip, Pad, Slice, Transpose
 from irgrad.ops.stop import StopGradient
 from irgrad_numba.calls import Group
-from irgrad_numba.elementwise import cost_of, row_of
+from irgrad_numba.elementwise import LIBRARY_COST, cost_of, row_of
 from irgrad_numba.index import View, contiguous, reshaped
 from irgrad_numba.products import Gemm, gemm_of
 
@@ -50,6 +50,8 @@ STORE_COST = 6
 """What storing and loading an element costs, in additions."""
 HOIST_COST = 4
 """Above this, work that does not depend on all loops is done once and stored."""
+LANES = 32
+"""From so many elements on, library functions run in a loop of their own, over vectors."""
 SMALL_PRODUCT = 16**3
 """Products of matrices with fewer multiplications are loops."""
 
@@ -222,8 +224,11 @@ class Planner:
             space = space_of(node)
             repeated = any(space[a] > 1 for a in range(len(space)) if a not in axes)
             innermost = max((a for a in range(len(space)) if space[a] > 1), default=-1)
-            if repeated and innermost in axes and self.cost.get(operand, 0) >= HOIST_COST:
+            cost = self.cost.get(operand, 0)
+            if repeated and innermost in axes and cost >= HOIST_COST:
                 self._store(operand, "else repeated in a loop")
+            elif repeated and cost >= LIBRARY_COST and operand.type.size >= LANES:
+                self._store(operand, "computed for several at once")
 
     def _stages(self) -> None:
         """(when a value can be read in place, when it can be read elsewhere), in stages."""
@@ -336,7 +341,8 @@ class Planner:
         for value in self.graph.outputs:
             if value not in views:
                 allot(value)
-        order: list[tuple[int, Kernel | Node]] = [(k.stage, k) for k in kernels.values()]
+        large_first = sorted(kernels.values(), key=lambda k: -math.prod(k.space))
+        order: list[tuple[int, Kernel | Node]] = [(k.stage, k) for k in large_first]
         order = sorted([*order, *calls], key=lambda step: step[0])
         steps = self._calls([step for _, step in order], views, buffers)
         return Schedule(self.graph, steps, views, buffers, home, why)

@@ -25,6 +25,13 @@ from irgrad.ops.linalg.matrix import (
 )
 
 
+def _inverse_gaps_of_squares(s: Any) -> Any:
+    """F_ij = 1 / (s_j^2 - s_i^2), as a product: where singular values are equal the difference is
+    exactly 0, however a compiler fuses multiplications and additions.
+    """
+    return inverse_gaps(s) * reciprocal(s[..., None, :] + s[..., :, None])
+
+
 def _turn(p: Any, s: Any) -> Any:
     """The diagonal matrix i Im(p_kk) / s_k: the phase that complex vectors take up."""
     return diagonal_matrix(imaginary(np.imag(diagonal(p)) * reciprocal(s)), p.dtype)
@@ -63,7 +70,7 @@ class SVD(Stacked):
         (u, s, vh), (a_dot,) = outputs, tangents
         v, uh = adjoint(vh), adjoint(u)
         p = uh @ a_dot @ v
-        gaps = astype(inverse_gaps(s * s), p.dtype)
+        gaps = astype(_inverse_gaps_of_squares(s), p.dtype)
         columns = astype(s, p.dtype)[..., None, :]
         weights = astype(reciprocal(s), p.dtype)[..., None, :]
         right = p * columns
@@ -85,7 +92,7 @@ class SVD(Stacked):
     ) -> Sequence[Any]:
         (u, s, vh), (u_bar, s_bar, vh_bar) = outputs, cotangents
         conj_u, conj_vh = conjugate(u), conjugate(vh)
-        gaps = astype(inverse_gaps(s * s), u.dtype)
+        gaps = astype(_inverse_gaps_of_squares(s), u.dtype)
         columns = astype(s, u.dtype)[..., None, :]
         weights = astype(reciprocal(s), u.dtype)[..., None, :]
         inner: list[Any] = [] if s_bar is None else [diagonal_matrix(s_bar, u.dtype)]

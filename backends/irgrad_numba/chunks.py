@@ -1,0 +1,285 @@
+"""Large kernels cut into chunks, which several threads share.
+
+A piece is cut along one axis into chunks of the same extent; the number of the chunk becomes its
+outermost loop variable, which the function of a chunk is given. What is left over, and pieces too
+small to cut, run once afterwards. A fold over the axis leaves a partial result for each chunk, and
+these are folded by halves. The cut depends on the kernel alone, never on the number of threads, so
+that results do not either."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from irgrad.ir.types import DTYPES, ArrayType
+from irgrad_numba.elementwise import cost_of
+from irgrad_numba.expression import Expr, Pool, Reduce, Statement, Store
+from irgrad_numba.index import Index, Range, variable
+from irgrad_numba.pieces import Piece
+
+ADDITION = 0.05
+"""Nanoseconds an element that an addition takes in a vector."""
+BYTE = 0.03
+"""Nanoseconds that moving a byte takes."""
+LEAST_WORK = 40_000
+"""Nanoseconds below which a kernel stays whole: to wake a thread takes five to fifty thousand."""
+CHUNK_WORK = 15_000
+MOST_CHUNKS = 64
+STRIP = 512
+"""Chunks of the innermost axis are multiples of this, so that none ends within a vector."""
+PARTIAL_BYTES = 1 << 18
+"""Partial results of one fold take at most so much memory."""
+CACHE_BYTES = 1 << 19
+"""What the kernels of a sweep read and write in one chunk stays in a processor's cache."""
+SMALL = 1 / 64
+"""Pieces below this share of the work are not cut."""
+
+
+Sizes = Callable[[int], int]
+"""How many elements a buffer has."""
+
+
+class Chunked(NamedTuple):
+    """`chunks` have the number of the chunk, below `extent`, as outermost variable; `rest` runs
+    when all are done. A buffer of partial results has a row for each chunk.
+    """
+
+    extent: int
+    chunks: list[Piece]
+    rest: list[Piece]
+    partials: list[ArrayType]
+    """The types of the buffers of partial results."""
+    folds: dict[int, Reduce]
+    """By the number of such a buffer the fold whose results it holds."""
+
+
+def work_of(piece: Piece) -> float:
+    """About how many nanoseconds a piece takes on one thread."""
+    depth = len(piece.ranges)
+    innermost = [e for e in piece.expressions if e.level == depth]
+    additions = sum(cost_of(e.data) for e in innermost if e.kind == "apply")
+    additions += sum(e.kind == "cast" for e in innermost)
+    points = math.prod(high - low for low, high in piece.ranges)
+    return points * additions * ADDITION + bytes_of(piece) * BYTE
+
+
+def bytes_of(piece: Piece) -> int:
+    """How many bytes the innermost loop of a piece reads and writes."""
+    depth = len(piece.ranges)
+    loads = [e.type for e in piece.expressions if e.kind == "load" and e.level == depth]
+    stores = [s.value.type for s in piece.statements if isinstance(s, Store)]
+    points = math.prod(high - low for low, high in piece.ranges)
+    return points * sum(DTYPES[type].itemsize for type in [*loads, *stores])
+
+
+class Cut(NamedTuple):
+    """Into how many chunks pieces are cut; for each the axis, None where it stays whole, and its
+    extent in a chunk.
+    """
+
+    extent: int
+    axes: tuple[int | None, ...]
+    steps: tuple[int, ...]
+
+
+def cut_of(parts: Sequence[Piece], sizes: Sizes) -> Cut | None:
+    """The cut of a kernel; None where it stays whole."""
+    works = [work_of(part) for part in parts]
+    total = sum(works)
+    if total < LEAST_WORK:
+        return None
+    most = _most(total)
+    axes = tuple(
+        _axis(part, most, sizes) if work > SMALL * total else None
+        for part, work in zip(parts, works, strict=True)
+    )
+    extents = [
+        high - low
+        for part, axis in zip(parts, axes, strict=True)
+        if axis is not None
+        for low, high in [part.ranges[axis]]
+    ]
+    if not extents:
+        return None
+    extent = _count(min(most, *extents), extents)
+    steps = tuple(
+        0 if axis is None else _step(part, axis, extent)
+        for part, axis in zip(parts, axes, strict=True)
+    )
+    cut = Cut(extent, axes, steps)
+    fits = all(_partial_bytes(s, extent, sizes) <= PARTIAL_BYTES for s in _partial(parts, cut))
+    return cut if fits else None
+
+
+def joint_cut(parts: Sequence[Piece], axes: Sequence[int]) -> Cut | None:
+    """The same cut of several kernels of one piece, along axes of one range; None where they stay
+    whole.
+    """
+    total = sum(map(work_of, parts))
+    if total < LEAST_WORK:
+        return None
+    low, high = parts[0].ranges[axes[0]]
+    chunk = max(1, min(MOST_CHUNKS, sum(map(bytes_of, parts)) // CACHE_BYTES))
+    extent = _count(min(max(_most(total), chunk), high - low), [high - low])
+    step = min(_step(part, axis, extent) for part, axis in zip(parts, axes, strict=True))
+    return Cut(extent, tuple(axes), (step,) * len(parts))
+
+
+def lead_of(part: Piece, sizes: Sizes) -> int | None:
+    """The outermost axis of a piece, if it can be cut."""
+    axis = next((k for k, (low, high) in enumerate(part.ranges) if high - low > 1), None)
+    return axis if axis is not None and not _too_large(part, axis, MOST_CHUNKS, sizes) else None
+
+
+def chunked(parts: Sequence[Piece], cut: Cut, sizes: Sizes, first: int) -> Chunked:
+    """The chunks of a kernel. The buffers of partial results are numbered from `first`."""
+    chosen = _partial(parts, cut)
+    number = {s.buffer: first + n for n, s in enumerate(chosen)}
+    chunks: list[Piece] = []
+    rest = [_combined(s, number[s.buffer], cut.extent, sizes(s.buffer)) for s in chosen]
+    for part, axis, step in zip(parts, cut.axes, cut.steps, strict=True):
+        if axis is None:
+            rest.append(part)
+            continue
+        low, high = part.ranges[axis]
+        chunks.append(_cut(part, axis, step, cut.extent, number, sizes))
+        if low + cut.extent * step < high:
+            remaining = (low + cut.extent * step, high)
+            ranges = (*part.ranges[:axis], remaining, *part.ranges[axis + 1 :])
+            rest.append(rewritten(part, ranges, lambda index: index))
+    types = [ArrayType(DTYPES[s.value.type], (cut.extent, sizes(s.buffer))) for s in chosen]
+    return Chunked(cut.extent, chunks, rest, types, {number[s.buffer]: s for s in chosen})
+
+
+def _partial(parts: Sequence[Piece], cut: Cut) -> list[Reduce]:
+    """The folds of which each chunk makes a part: those over an axis that is cut, and all where
+    chunks of different pieces may meet in one place.
+    """
+    pairs = zip(parts, cut.axes, strict=True)
+    places = {(axis, part.ranges[axis]) for part, axis in pairs if axis is not None}
+    return [
+        s
+        for s in parts[0].statements
+        if isinstance(s, Reduce) and (len(places) > 1 or any(axis in s.axes for axis, _ in places))
+    ]
+
+
+def _most(work: float) -> int:
+    return max(2, min(MOST_CHUNKS, int(work / CHUNK_WORK)))
+
+
+def _partial_bytes(statement: Reduce, extent: int, sizes: Sizes) -> int:
+    return sizes(statement.buffer) * extent * DTYPES[statement.value.type].itemsize
+
+
+def _too_large(part: Piece, axis: int, extent: int, sizes: Sizes) -> bool:
+    return any(
+        isinstance(s, Reduce)
+        and axis in s.axes
+        and _partial_bytes(s, extent, sizes) > PARTIAL_BYTES
+        for s in part.statements
+    )
+
+
+def _axis(part: Piece, most: int, sizes: Sizes) -> int | None:
+    """The outermost axis with an element for each chunk along which folds are not too large, else
+    the longest such.
+    """
+    fitting = [
+        (high - low, -axis)
+        for axis, (low, high) in enumerate(part.ranges)
+        if high - low > 1 and not _too_large(part, axis, most, sizes)
+    ]
+    long = [-axis for extent, axis in fitting if extent >= most]
+    if long:
+        return long[0]
+    return -max(fitting)[1] if fitting else None
+
+
+def _count(most: int, extents: Sequence[int]) -> int:
+    """How many chunks leave the least over, of at most `most` and at least three quarters of it."""
+    least = max(2, most * 3 // 4)
+    return min(range(most, least - 1, -1), key=lambda n: sum(e % n for e in extents), default=most)
+
+
+def _step(part: Piece, axis: int, count: int) -> int:
+    low, high = part.ranges[axis]
+    step = (high - low) // count
+    innermost = axis == len(part.ranges) - 1
+    return step // STRIP * STRIP if innermost and step >= 4 * STRIP else step
+
+
+def _cut(
+    part: Piece,
+    axis: int,
+    step: int,
+    count: int,
+    number: dict[int, int],
+    sizes: Sizes,
+) -> Piece:
+    """A piece over one chunk, whose number is the new outermost variable."""
+
+    def shifted(index: Index) -> Index:
+        terms = [(v + 1, by) for v, by in index.terms]
+        across = index.coefficient(axis) * step
+        return index._replace(terms=((0, across), *terms) if across else tuple(terms))
+
+    low, _ = part.ranges[axis]
+    ranges = ((0, count), *part.ranges[:axis], (low, low + step), *part.ranges[axis + 1 :])
+    piece = rewritten(part, ranges, shifted)
+    statements: list[Statement] = []
+    for s in piece.statements:
+        if isinstance(s, Reduce):
+            s = replace(s, axes=tuple(v + 1 for v in s.axes))
+            if s.buffer in number:
+                size = sizes(s.buffer)
+                kept = Index(s.index.constant, tuple(t for t in s.index.terms if t[0] != 0))
+                across = s.index.coefficient(0)
+                index = kept + variable(0).scaled(size + across)
+                s = replace(s, buffer=number[s.buffer], index=index)
+        statements.append(s)
+    return piece._replace(statements=tuple(statements))
+
+
+def _combined(statement: Reduce, partial: int, count: int, size: int) -> Piece:
+    """The fold of partial results, by halves."""
+    pool, type = Pool(), statement.value.type
+    parts = [pool.load(type, partial, variable(0) + k * size) for k in range(count)]
+    while len(parts) > 1:
+        pairs = zip(parts[::2], parts[1::2], strict=False)
+        odd = parts[-1:] if len(parts) % 2 else []
+        parts = [pool.apply(statement.op, type, x, y) for x, y in pairs] + odd
+    store = Store(statement.buffer, variable(0), parts[0])
+    return Piece(((0, size),), (store,), tuple(pool.order))
+
+
+def rewritten(part: Piece, ranges: tuple[Range, ...], change: Callable[[Index], Index]) -> Piece:
+    """The piece over other ranges, with expressions of its own, each index changed."""
+    pool = Pool()
+    known: dict[Expr, Expr] = {}
+
+    def index_of(index: Index) -> Index:
+        dynamic = tuple((known[e], by) for e, by in index.dynamic)
+        return change(index)._replace(dynamic=dynamic)
+
+    for e in part.expressions:
+        args = [known[x] for x in e.args]
+        if e.kind == "number":
+            number = float.fromhex(e.data) if isinstance(e.data, str) else e.data
+            known[e] = pool.number(e.type, number)
+        elif e.kind == "load":
+            known[e] = pool.load(e.type, e.data[0], index_of(e.data[1]))
+        elif e.kind == "index":
+            known[e] = pool.index(index_of(e.data))
+        elif e.kind == "inside":
+            known[e] = pool.inside(index_of(e.data[0]), *e.data[1:])
+        elif e.kind == "cast":
+            known[e] = pool.cast(e.type, args[0])
+        else:
+            known[e] = pool.apply(e.data, e.type, *args)
+    statements = tuple(
+        replace(s, value=known[s.value], index=index_of(s.index)) for s in part.statements
+    )
+    return Piece(ranges, statements, tuple(pool.order))

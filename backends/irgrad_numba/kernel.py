@@ -1,0 +1,161 @@
+"""The functions of kernels, and the calls that run them: one call of the whole, or a sweep over the
+chunks of one or several and calls for what is left over."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from irgrad.ir.graph import Value
+from irgrad.ir.types import SHORT, ArrayType
+from irgrad_numba.chunks import Cut, chunked
+from irgrad_numba.emit import IDENTITY, Start, emit_kernel
+from irgrad_numba.expression import Reduce
+from irgrad_numba.llvm import Module
+from irgrad_numba.pieces import Operand, Piece, pieces, relocated
+from irgrad_numba.schedule import REDUCTIONS, Kernel, Schedule
+from irgrad_numba.sweeps import runs
+
+
+class NativeCall:
+    """A call of a function of the module: the buffers it takes, and whether the state too."""
+
+    def __init__(self, name: str, operands: Sequence[Operand], stateful: bool) -> None:
+        self.name = name
+        self.operands = operands
+        self.stateful = stateful
+        self.buffers = [operand.buffer for operand in operands]
+
+
+class Sweep:
+    """Calls that are given the number of a chunk besides, for all numbers below `count`, in any
+    order and by several threads.
+    """
+
+    def __init__(self, count: int, calls: Sequence[NativeCall]) -> None:
+        self.count = count
+        self.calls = calls
+        self.buffers = [buffer for call in calls for buffer in call.buffers]
+
+
+class KernelCalls:
+    """Defines the functions of kernels; `temporaries` are the types of buffers, numbered after
+    those of the schedule, that they need besides.
+    """
+
+    def __init__(self, module: Module, schedule: Schedule) -> None:
+        self.module = module
+        self.schedule = schedule
+        self.temporaries: list[ArrayType] = []
+
+    def of(self, kernels: Sequence[Kernel]) -> list[NativeCall | Sweep]:
+        """The calls that run kernels, one after the other."""
+        lowered = [(kernel, pieces(self.schedule, kernel)) for kernel in kernels]
+        calls: list[NativeCall | Sweep] = []
+        for run in runs([parts for _, parts in lowered], self._size):
+            if run.cuts is None:
+                calls += [self._whole(*lowered[k]) for k in run.kernels]
+            else:
+                calls += self._swept([lowered[k][1] for k in run.kernels], run.cuts)
+        return calls
+
+    def _whole(self, kernel: Kernel, parts: list[Piece]) -> NativeCall:
+        """The call of a kernel that is not cut."""
+        if not parts:
+            return self._fill(self._nothing(kernel))
+        several = _folds(parts) if len(parts) > 1 else set[int]()
+        return self._call(parts, self._starts(parts[0], several), several)
+
+    def _swept(
+        self, kernels: Sequence[list[Piece]], cuts: Sequence[Cut]
+    ) -> list[NativeCall | Sweep]:
+        """What is filled before, the chunks of all kernels, and what is left over of each."""
+        before: list[Start] = []
+        chunks: list[NativeCall] = []
+        after: list[NativeCall] = []
+        for parts, cut in zip(kernels, cuts, strict=True):
+            first = len(self.schedule.buffers) + len(self.temporaries)
+            made = chunked(parts, cut, self._size, first)
+            self.temporaries += made.partials
+            partial = {s.buffer: number for number, s in made.folds.items()}
+            several = _folds(parts) if len(parts) > 1 else set[int]()
+            before += [s for s in self._starts(parts[0], several) if s.buffer not in partial]
+            inner = {partial.get(buffer, buffer) for buffer in several}
+            own = [s for s in self._starts(made.chunks[0], inner) if s.buffer in made.folds]
+            chunks.append(self._call(made.chunks, own, inner, cut.extent))
+            if made.rest:
+                after.append(self._call(made.rest, [], several | set(partial)))
+        fills = [self._fill(before)] if before else []
+        return [*fills, Sweep(cuts[0].extent, chunks), *after]
+
+    def _size(self, buffer: int) -> int:
+        return self._type(buffer).size
+
+    def _type(self, buffer: int) -> ArrayType:
+        count = len(self.schedule.buffers)
+        if buffer < count:
+            return self.schedule.buffers[buffer].type
+        return self.temporaries[buffer - count]
+
+    def _call(
+        self,
+        parts: list[Piece],
+        starts: Sequence[Start],
+        accumulated: set[int],
+        chunks: int = 0,
+    ) -> NativeCall:
+        """Define the function of pieces; folds go on from what `accumulated` buffers hold."""
+        written = {s.buffer for part in parts for s in part.statements}
+        parts, operands = relocated(parts)
+        number = {operand.buffer: k for k, operand in enumerate(operands)}
+        name = emit_kernel(
+            self.module,
+            [operand.type for operand in operands],
+            {number[b] for b in written},
+            parts,
+            [start._replace(buffer=number[start.buffer]) for start in starts],
+            {number[b] for b in accumulated if b in number},
+            chunks,
+        )
+        return NativeCall(name, operands, False)
+
+    def _fill(self, starts: Sequence[Start]) -> NativeCall:
+        """Define the function that sets buffers to the identities of their folds."""
+        operands = [Operand(s.buffer, 0, SHORT[self._type(s.buffer).dtype]) for s in starts]
+        own = [start._replace(buffer=k) for k, start in enumerate(starts)]
+        types = [operand.type for operand in operands]
+        name = emit_kernel(self.module, types, set(range(len(types))), [], own, set())
+        return NativeCall(name, operands, False)
+
+    def _starts(self, part: Piece, accumulated: set[int]) -> list[Start]:
+        """What buffers must hold before the loops that accumulate into them; of a chunk, its own
+        part of the buffer.
+        """
+        result: list[Start] = []
+        depth = len(part.ranges)
+        for s in part.statements:
+            if not isinstance(s, Reduce):
+                continue
+            inner = depth
+            while inner and inner - 1 in s.axes:
+                inner -= 1
+            if inner == depth or s.buffer in accumulated or any(axis < inner for axis in s.axes):
+                type = self._type(s.buffer)
+                identity = IDENTITY[s.op](SHORT[type.dtype])
+                result.append(Start(s.buffer, identity, math.prod(type.shape)))
+        return result
+
+    def _nothing(self, kernel: Kernel) -> list[Start]:
+        """The folds of a space without points are their identities."""
+        starts: list[Start] = []
+        for node in kernel.roots:
+            value = Value(node, 0)
+            op = REDUCTIONS.get(type(node.op), "add")
+            identity = IDENTITY[op](SHORT[value.type.dtype])
+            number = identity + 0 if op == "add" else identity  # an empty sum is 0.0, not -0.0
+            starts.append(Start(self.schedule.views[value].buffer, number, value.type.size))
+        return starts
+
+
+def _folds(parts: Sequence[Piece]) -> set[int]:
+    return {s.buffer for s in parts[0].statements if isinstance(s, Reduce)}

@@ -1,0 +1,263 @@
+"""Threads that run the chunks of a kernel, shared by all programs of the process.
+
+`irgrad_parallel(function, table, state, count)` runs `function(table, state, k)` for k in 0..count,
+on the calling thread and on those of the pool: each takes the next chunk until none is left. How
+work is cut into chunks does not depend on the number of threads, so neither do results. Where the
+pool is busy with the work of another caller, this one runs its chunks alone.
+
+Threads start at the first call, as many as `IRGRAD_NUM_THREADS` says or the processors this process
+may use; after work they look out for more for some 50 microseconds, then sleep. A child after a
+fork starts threads of its own.
+
+A worker that has seen a new generation counts itself in, and works only where the job is still
+open; the caller closes the job and waits until nobody is in. Both orders are sequentially
+consistent, so that a worker never meets a job that is over."""
+
+from __future__ import annotations
+
+import os
+import platform
+from functools import cache
+
+from irgrad.errors import BackendError
+from irgrad_numba import machine
+
+VARIABLE = "IRGRAD_NUM_THREADS"
+PARALLEL = "irgrad_parallel"
+SIGNATURE = "void {}(ptr, ptr, ptr, i64)"
+PAUSE = {
+    "x86_64": ("llvm.x86.sse2.pause()", "llvm.x86.sse2.pause()"),
+    "aarch64": ("llvm.aarch64.hint(i32)", "llvm.aarch64.hint(i32 1)"),
+}
+"""The instruction that tells the processor that a thread waits in a loop: declared, called."""
+
+
+def thread_count() -> int:
+    """How many threads share work: `IRGRAD_NUM_THREADS`, or the processors of this process."""
+    text = os.environ.get(VARIABLE, "").strip()
+    if text:
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1024:
+            raise BackendError(f"{VARIABLE} is {text!r}; expected a number from 1 to 1024")
+        return int(text)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@cache
+def loaded() -> machine.Loaded:
+    """The pool of this process."""
+    declared, called = PAUSE[platform.machine().replace("arm64", "aarch64")]
+    text = TEXT.replace("THREADS", str(thread_count())).replace("DECLARED", declared)
+    code = machine.object_code(text.replace("PAUSE", called))
+    return machine.Loaded(code, [PARALLEL], {})
+
+
+TEXT = """
+declare void @DECLARED
+declare i32 @pthread_create(ptr, ptr, ptr, ptr)
+declare i32 @pthread_detach(ptr)
+declare i32 @pthread_mutex_init(ptr, ptr)
+declare i32 @pthread_mutex_lock(ptr)
+declare i32 @pthread_mutex_unlock(ptr)
+declare i32 @pthread_cond_init(ptr, ptr)
+declare i32 @pthread_cond_wait(ptr, ptr)
+declare i32 @pthread_cond_broadcast(ptr)
+declare i32 @sched_yield()
+declare i32 @getpid()
+
+@process = internal global i32 0
+@lock = internal global [128 x i8] zeroinitializer, align 64
+@wake = internal global [128 x i8] zeroinitializer, align 64
+@function = internal global ptr null
+@table = internal global ptr null
+@state = internal global ptr null
+@count = internal global i64 0
+@generation = internal global i64 0, align 64
+@sleeping = internal global i64 0, align 64
+@busy = internal global i64 0, align 64
+@open = internal global i64 0, align 64
+@next = internal global i64 0, align 64
+@inside = internal global i64 0, align 64
+
+define internal void @take_chunks(ptr %function, ptr %table, ptr %state, i64 %count) {
+  br label %take
+take:
+  %k = atomicrmw add ptr @next, i64 1 seq_cst
+  %some = icmp slt i64 %k, %count
+  br i1 %some, label %run, label %end
+run:
+  call void %function(ptr %table, ptr %state, i64 %k)
+  br label %take
+end:
+  ret void
+}
+
+define internal void @wait_for_work(i64 %seen) {
+  br label %look
+look:
+  %tries = phi i64 [0, %0], [%tries.next, %again]
+  %now = load atomic i64, ptr @generation seq_cst, align 8
+  %same = icmp eq i64 %now, %seen
+  br i1 %same, label %patience, label %end
+patience:
+  %tries.next = add i64 %tries, 1
+  %more = icmp slt i64 %tries, 1000
+  br i1 %more, label %again, label %sleep
+again:
+  call void @PAUSE
+  br label %look
+sleep:
+  %locked = call i32 @pthread_mutex_lock(ptr @lock)
+  %one = atomicrmw add ptr @sleeping, i64 1 seq_cst
+  br label %check
+check:
+  %still = load atomic i64, ptr @generation seq_cst, align 8
+  %unchanged = icmp eq i64 %still, %seen
+  br i1 %unchanged, label %doze, label %awake
+doze:
+  %woken = call i32 @pthread_cond_wait(ptr @wake, ptr @lock)
+  br label %check
+awake:
+  %less = atomicrmw sub ptr @sleeping, i64 1 seq_cst
+  %unlocked = call i32 @pthread_mutex_unlock(ptr @lock)
+  br label %end
+end:
+  ret void
+}
+
+define internal ptr @worker(ptr %start) {
+  %first = ptrtoint ptr %start to i64
+  br label %next
+next:
+  %seen = phi i64 [%first, %0], [%now, %leave]
+  call void @wait_for_work(i64 %seen)
+  %now = load atomic i64, ptr @generation seq_cst, align 8
+  %entered = atomicrmw add ptr @inside, i64 1 seq_cst
+  %is.open = load atomic i64, ptr @open seq_cst, align 8
+  %closed = icmp eq i64 %is.open, 0
+  br i1 %closed, label %leave, label %work
+work:
+  %function = load ptr, ptr @function
+  %table = load ptr, ptr @table
+  %state = load ptr, ptr @state
+  %count = load i64, ptr @count
+  call void @take_chunks(ptr %function, ptr %table, ptr %state, i64 %count)
+  br label %leave
+leave:
+  %left = atomicrmw sub ptr @inside, i64 1 seq_cst
+  br label %next
+}
+
+define internal void @start_threads() {
+  %a = call i32 @pthread_mutex_init(ptr @lock, ptr null)
+  %b = call i32 @pthread_cond_init(ptr @wake, ptr null)
+  store atomic i64 0, ptr @sleeping seq_cst, align 8
+  store atomic i64 0, ptr @busy seq_cst, align 8
+  store atomic i64 0, ptr @open seq_cst, align 8
+  store atomic i64 0, ptr @inside seq_cst, align 8
+  %generation = load atomic i64, ptr @generation seq_cst, align 8
+  %start = inttoptr i64 %generation to ptr
+  %place = alloca ptr
+  br label %more
+more:
+  %k = phi i32 [1, %0], [%k.next, %detach]
+  %enough = icmp sge i32 %k, THREADS
+  br i1 %enough, label %end, label %create
+create:
+  %failed = call i32 @pthread_create(ptr %place, ptr null, ptr @worker, ptr %start)
+  %ok = icmp eq i32 %failed, 0
+  br i1 %ok, label %detach, label %end
+detach:
+  %thread = load ptr, ptr %place
+  %detached = call i32 @pthread_detach(ptr %thread)
+  %k.next = add i32 %k, 1
+  br label %more
+end:
+  ret void
+}
+
+define internal i1 @ready() {
+  %pid = call i32 @getpid()
+  %owner = load atomic i32, ptr @process seq_cst, align 4
+  %ours = icmp eq i32 %owner, %pid
+  br i1 %ours, label %yes, label %claim
+claim:
+  %starting = icmp eq i32 %owner, -1
+  br i1 %starting, label %no, label %try
+try:
+  %pair = cmpxchg ptr @process, i32 %owner, i32 -1 seq_cst seq_cst
+  %won = extractvalue {i32, i1} %pair, 1
+  br i1 %won, label %start, label %no
+start:
+  call void @start_threads()
+  store atomic i32 %pid, ptr @process seq_cst, align 4
+  br label %yes
+yes:
+  ret i1 true
+no:
+  ret i1 false
+}
+
+define void @irgrad_parallel(ptr %function, ptr %table, ptr %state, i64 %count) {
+  %alone = icmp sge i32 1, THREADS
+  br i1 %alone, label %serial, label %prepare
+prepare:
+  %ready = call i1 @ready()
+  br i1 %ready, label %reserve, label %serial
+reserve:
+  %pair = cmpxchg ptr @busy, i64 0, i64 1 seq_cst seq_cst
+  %free = extractvalue {i64, i1} %pair, 1
+  br i1 %free, label %publish, label %serial
+publish:
+  store ptr %function, ptr @function
+  store ptr %table, ptr @table
+  store ptr %state, ptr @state
+  store i64 %count, ptr @count
+  store atomic i64 0, ptr @next seq_cst, align 8
+  store atomic i64 1, ptr @open seq_cst, align 8
+  %old = atomicrmw add ptr @generation, i64 1 seq_cst
+  %asleep = load atomic i64, ptr @sleeping seq_cst, align 8
+  %nobody = icmp eq i64 %asleep, 0
+  br i1 %nobody, label %work, label %rouse
+rouse:
+  %locked = call i32 @pthread_mutex_lock(ptr @lock)
+  %roused = call i32 @pthread_cond_broadcast(ptr @wake)
+  %unlocked = call i32 @pthread_mutex_unlock(ptr @lock)
+  br label %work
+work:
+  call void @take_chunks(ptr %function, ptr %table, ptr %state, i64 %count)
+  store atomic i64 0, ptr @open seq_cst, align 8
+  br label %others
+others:
+  %tries = phi i64 [0, %work], [%tries.next, %again], [%tries.next, %yield]
+  %in = load atomic i64, ptr @inside seq_cst, align 8
+  %over = icmp eq i64 %in, 0
+  br i1 %over, label %done, label %patience
+patience:
+  %tries.next = add i64 %tries, 1
+  %short = icmp slt i64 %tries, 1000
+  br i1 %short, label %again, label %yield
+again:
+  call void @PAUSE
+  br label %others
+yield:
+  %yielded = call i32 @sched_yield()
+  br label %others
+done:
+  store atomic i64 0, ptr @busy seq_cst, align 8
+  ret void
+serial:
+  br label %each
+each:
+  %k = phi i64 [0, %serial], [%k.next, %one]
+  %some = icmp slt i64 %k, %count
+  br i1 %some, label %one, label %end
+one:
+  call void %function(ptr %table, ptr %state, i64 %k)
+  %k.next = add i64 %k, 1
+  br label %each
+end:
+  ret void
+}
+"""
