@@ -125,4 +125,5 @@ def short_name(file: str) -> str:
 
 def pointer(line: str, column: int) -> str:
     """`line` with a caret under `column` (from 0), for messages about text."""
-    return f"    {line}\n    {' ' * column}^"
+    before = "".join(c if c == "\t" else " " for c in line[:column])
+    return f"    {line}\n    {before}^"

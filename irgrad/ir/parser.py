@@ -24,18 +24,18 @@ from __future__ import annotations
 import ast
 import re
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, IrgradError, IRTextError, Location, pointer
+from irgrad.errors import ArgumentError, IrgradError, IRTextError, Location
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Origin, Value, constant_value, input_value
 from irgrad.ir.literal import C128, element_value
 from irgrad.ir.op import Array, Op, make_op
+from irgrad.ir.scanner import Scanner
 from irgrad.ir.types import BOOL, DTYPES, F64, I64, ArrayType
 
-_SPACE = re.compile(r"(?:\s+|#[^\n]*)*")
 _NAME = re.compile(r"[\w.]+")
 _VALUE = re.compile(r"%[\w.]+(?::\d+)?")
 _TYPE = re.compile(r"\w+\[[\d,?\s]*\]")
@@ -44,6 +44,14 @@ _STRING = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
 _LOCATION = re.compile(r'@(?:"([^"\n]*)"|([\w.<>-]+)):(\d+)')
 _ORIGIN = re.compile(r"(\w+)\((%?)([\w.:]+)\)")
 _FLAT_PARAMETERS = re.compile(r"\{[^{}'\"#]*(?:'[^'\\\n]*'[^{}'\"#]*)*\}")
+
+
+class Declared(NamedTuple):
+    """A result in a graph's header: the places of its name and type in the text."""
+
+    at: int
+    type_at: int
+    type: ArrayType
 
 
 @paused_gc()
@@ -58,99 +66,55 @@ def parse(text: str) -> Graph:
     """
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ArgumentError(f"parse takes the text of a graph, got a {type(text).__name__}")
-    scanner = _Scanner(text)
+    reader = _Reader(text)
     try:
-        graph = scanner.graph()
-        scanner.space()
-        if scanner.position != len(text):
-            scanner.fail("unexpected text after the graph")
+        graph = reader.graph()
+        reader.space()
+        if reader.position != len(text):
+            reader.fail("unexpected text after the graph")
     except RecursionError:
-        scanner.fail("nested too deeply")
+        reader.fail("nested too deeply")
     return graph
 
 
 def parse_literal(text: str) -> Array:
     """The constant written as `text`."""
-    return _Scanner(text).literal()
+    return _Reader(text).literal()
 
 
-class _Scanner:
-    """A position in the text; each method reads one piece of the grammar."""
+class _Reader(Scanner):
+    """Each method reads one piece of the grammar."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
-        self.position = 0
+        super().__init__(text)
         self.operations: dict[tuple[str, str], Op] = {}
-
-    # the text
-
-    def fail(self, message: str, at: int | None = None, hint: str = "") -> NoReturn:
-        at = self.position if at is None else at
-        start = self.text.rfind("\n", 0, at) + 1
-        end = self.text.find("\n", at)
-        line = self.text[start : len(self.text) if end < 0 else end]
-        number = self.text.count("\n", 0, at) + 1
-        raise IRTextError(f"line {number}: {message}\n{pointer(line, at - start)}", hint=hint)
-
-    def space(self) -> None:
-        match = _SPACE.match(self.text, self.position)
-        self.position = match.end() if match else self.position
-
-    def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        self.space()
-        match = pattern.match(self.text, self.position)
-        if match:
-            self.position = match.end()
-        return match
-
-    def expect(self, pattern: re.Pattern[str], what: str) -> str:
-        match = self.take(pattern)
-        if match is None:
-            self.fail(f"expected {what}")
-        return match[0]
-
-    def accept(self, literal: str) -> bool:
-        self.space()
-        if not self.text.startswith(literal, self.position):
-            return False
-        self.position += len(literal)
-        return True
-
-    def require(self, literal: str) -> None:
-        if not self.accept(literal):
-            self.fail(f"expected '{literal}'")
-
-    # the grammar
 
     def graph(self) -> Graph:
         self.require("graph")
         self.require("@")
         name = self.expect(_NAME, "the graph's name")
         values: dict[str, Value] = {}
+        opened = self.open("(")
         inputs = self.inputs(values)
         captured = 0
         if self.accept(";"):
-            more = self.inputs(values, opening=False)
+            more = self.inputs(values)
             captured = len(more)
             inputs += more
-        self.require(")")
+        self.close(")", opened)
         self.require("->")
         declared = self.declared_results()
-        self.require("{")
+        opened = self.open("{")
         nodes: list[Node] = []
         while not self.accept("return"):
+            if self.position == len(self.text):
+                self.fail("'{' is never closed", opened)
             nodes.append(self.node(values))
-        outputs = self.results(values)
-        self.require("}")
-        if {key: value.type for key, value in outputs.items()} != declared or list(outputs) != list(
-            declared
-        ):
-            self.fail(f"the header of @{name} declares other results than its return gives")
+        outputs = self.results(values, declared)
+        self.close("}", opened)
         return Graph(name, inputs, nodes, outputs, captured)
 
-    def inputs(self, values: dict[str, Value], opening: bool = True) -> list[Value]:
-        if opening:
-            self.require("(")
+    def inputs(self, values: dict[str, Value]) -> list[Value]:
         found: list[Value] = []
         while match := self.take(_VALUE):
             name = match[0][1:]
@@ -164,62 +128,76 @@ class _Scanner:
                 break
         return found
 
-    def declared_results(self) -> dict[str, ArrayType]:
-        self.require("(")
-        declared: dict[str, ArrayType] = {}
+    def declared_results(self) -> dict[str, Declared]:
+        opened = self.open("(")
+        declared: dict[str, Declared] = {}
         while match := self.take(_NAME):
+            name = match[0]
+            if name in declared:
+                self.fail(f"result {name} is declared twice", match.start())
             self.require(":")
-            declared[match[0]] = self.type()
+            self.space()
+            at = self.position
+            declared[name] = Declared(match.start(), at, self.type())
             if not self.accept(","):
                 break
-        self.require(")")
+        self.close(")", opened)
         return declared
 
-    def results(self, values: dict[str, Value]) -> dict[str, Value]:
+    def results(self, values: dict[str, Value], declared: dict[str, Declared]) -> dict[str, Value]:
+        """What `return` gives: just what the header declares, in its order."""
         outputs: dict[str, Value] = {}
         while match := self.take(_NAME):
-            if match[0] in outputs:
-                self.fail(f"result {match[0]} is given twice", match.start())
+            name = match[0]
+            if name in outputs:
+                self.fail(f"result {name} is given twice", match.start())
+            if name not in declared:
+                self.fail(f"the graph's header declares no result {name}", match.start())
             self.require("=")
-            outputs[match[0]] = self.operand(values)
+            outputs[name] = self.operand(values)
             if not self.accept(","):
                 break
+        for name, (at, type_at, type) in declared.items():
+            if name not in outputs:
+                self.fail(f"the graph's return gives no result {name}", at)
+            if outputs[name].type != type:
+                self.fail(f"result {name} is {outputs[name].type}, the header says {type}", type_at)
+        for name, given in zip(declared, outputs, strict=True):
+            if name != given:
+                self.fail(f"the graph's return gives {given} here", declared[name].at)
         return outputs
 
     def type(self) -> ArrayType:
-        at = self.position
         text = self.expect(_TYPE, "a type such as f64[4,3]")
         try:
             return _type(text)
         except ValueError as error:
-            self.fail(str(error), at)
+            self.fail(str(error), self.position - len(text))
 
     def node(self, values: dict[str, Value]) -> Node:
-        self.space()
-        start = self.position
         names: list[str] = []
         types: list[ArrayType] = []
         while True:
-            names.append(
-                self.expect(_VALUE, "a node such as '%y: f64[] = sin(%x)', or 'return'")[1:]
-            )
+            name = self.expect(_VALUE, "a node such as '%y: f64[] = sin(%x)', or 'return'")
+            if name[1:] in values or name[1:] in names:
+                self.fail(f"{name} is defined twice", self.position - len(name))
+            names.append(name[1:])
             self.require(":")
             types.append(self.type())
             if not self.accept(","):
                 break
         self.require("=")
-        self.space()
-        at = self.position
+        equals = self.position
         name = self.expect(_NAME, "an op's name")
+        at = self.position - len(name)
+        if name == "return":
+            self.fail("expected an op's name", equals)
         operands = self.operands(values)
         op = self.operation(name, at)
         origin, location = self.provenance(values)
         self.check_types(op, operands, types, at)
         node = Node(op, operands, tuple(types), name=_hint(names), location=location, origin=origin)
-        for written, value in zip(names, node.outputs, strict=True):
-            if written in values:
-                self.fail(f"%{written} is defined twice", start)
-            values[written] = value
+        values.update(zip(names, node.outputs, strict=True))
         return node
 
     def check_types(
@@ -236,13 +214,8 @@ class _Scanner:
             self.fail(f"{op.name} gives {listed}, the line says {', '.join(map(str, types))}", at)
 
     def operands(self, values: dict[str, Value]) -> tuple[Value, ...]:
-        self.require("(")
-        found: list[Value] = []
-        while not self.accept(")"):
-            if found:
-                self.require(",")
-            found.append(self.operand(values))
-        return tuple(found)
+        opened = self.open("(")
+        return tuple([self.operand(values) for _ in self.items(")", opened)])
 
     def operand(self, values: dict[str, Value]) -> Value:
         match = self.take(_VALUE)
@@ -265,11 +238,7 @@ class _Scanner:
                     else _default_dtype(*parts)
                 )
                 return np.asarray(element_value(dtype, *parts))
-            elements: list[tuple[str, str | None]] = []
-            while not self.accept("]"):
-                if elements:
-                    self.require(",")
-                elements.append(self.number())
+            elements = [self.number() for _ in self.items("]", at)]
             self.require(":")
             type = self.type()
             array = np.empty(type.size, type.dtype)
@@ -285,10 +254,11 @@ class _Scanner:
 
     def number(self) -> tuple[str, str | None]:
         if self.accept("complex("):
+            opened = self.position - 1
             real = self.expect(_NUMBER, "a number")
             self.require(",")
             imaginary = self.expect(_NUMBER, "a number")
-            self.require(")")
+            self.close(")", opened)
             return real, imaginary
         return self.expect(_NUMBER, "a value such as %x, or a number"), None
 
@@ -301,7 +271,7 @@ class _Scanner:
             else None
         )
         if key in self.operations:
-            self.position += len(key[1])
+            self.position = self.end = self.position + len(key[1])
             return self.operations[key]
         try:
             op = make_op(name, self.parameters())
@@ -321,12 +291,10 @@ class _Scanner:
         found: dict[str, Any] = {}
         if not self.accept("{"):
             return found
-        while not self.accept("}"):
-            if found:
-                self.require(",")
+        for _ in self.items("}", self.position - 1):
             name = self.expect(_NAME, "a parameter's name")
             if name in found:
-                self.fail(f"parameter {name} is given twice")
+                self.fail(f"parameter {name} is given twice", self.position - len(name))
             self.require("=")
             found[name] = self.parameter()
         return found
@@ -338,16 +306,12 @@ class _Scanner:
         ):
             return self.graph()
         if self.accept("("):
-            items: list[Any] = []
-            while not self.accept(")"):
-                if items:
-                    self.require(",")
-                    if self.accept(")"):
-                        break
-                items.append(self.parameter())
-            return tuple(items)
+            opened = self.position - 1
+            return tuple([self.parameter() for _ in self.items(")", opened, trailing=True)])
         if match := self.take(_STRING):
             return ast.literal_eval(match[0])
+        if self.text.startswith(("'", '"'), self.position):
+            self.fail("a string that is never closed")
         if match := self.take(_NUMBER):
             text = match[0]
             if text in ("True", "False"):

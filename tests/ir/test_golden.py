@@ -2,7 +2,7 @@
 
 `golden/*.ir` holds `# passes: a, b`, a graph, `# expected:` and the graph after the passes;
 `IRGRAD_BLESS=1` rewrites what is expected. `bad/*.ir` holds malformed text, with `# error: ...` at
-the end of the guilty line.
+the end of the guilty line, and below it a comment with a caret under the guilty place.
 """
 
 from __future__ import annotations
@@ -49,4 +49,10 @@ def test_bad_text_is_refused_on_its_line(path) -> None:
     shown = str(caught.value)
     assert message in shown
     assert shown.startswith(f"line {guilty + 1}: ")
-    assert "^" in shown
+    assert shown.split("\n")[1:3] == [f"    {lines[guilty]}", f"    {_caret(lines[guilty + 1])}"]
+
+
+def _caret(comment: str) -> str:
+    """A line of white space and a caret."""
+    assert comment.startswith("#")
+    return comment.replace("#", " ", 1)
