@@ -29,6 +29,8 @@ class IrgradError(Exception):
         self.message = message
         self.location = location
         self.hint = hint
+        self.blamed = False
+        """Whether the node that raised it has said so (errors of a running program)."""
 
     def at(self, location: Location | None) -> IrgradError:
         """The same error, placed at `location` unless it has a place already."""
@@ -39,8 +41,7 @@ class IrgradError(Exception):
     def __str__(self) -> str:
         text = self.message
         if self.location is not None:
-            name = short_name(self.location.file)
-            text += f"\n  at {name}:{self.location.line}    {self.location.source}".rstrip()
+            text += f"\n{place_text(self.location)}"
         if self.hint:
             text += f"\n  hint: {self.hint}"
         return text
@@ -63,7 +64,20 @@ class IndexingError(IrgradError, IndexError):
 
 
 class IndexOutOfBounds(IndexingError):
-    """An index outside its axis."""
+    """An index outside its axis; in a running program it is in the operand at position
+    `operand`.
+    """
+
+    axis = extent = 0
+    operand: int | None = None
+
+    @classmethod
+    def of(cls, index: int, axis: int, extent: int, operand: int | None = None) -> IndexOutOfBounds:
+        """The error for an index into an axis of `extent` elements."""
+        expected = f": expected {-extent} to {extent - 1}" if extent else ""
+        error = cls(f"index {index} is out of bounds for axis {axis} with size {extent}{expected}")
+        error.axis, error.extent, error.operand = axis, extent, operand
+        return error
 
 
 class ArgumentError(IrgradError, TypeError):
@@ -109,6 +123,11 @@ class ExpressionError(IrgradError, ValueError):
 
 class BackendError(IrgradError, ValueError):
     """An unknown backend, or one that cannot run a graph."""
+
+
+def place_text(location: Location) -> str:
+    """The line of a message that shows a line of the user's."""
+    return f"  at {short_name(location.file)}:{location.line}    {location.source}".rstrip()
 
 
 def short_name(file: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from irgrad.ir.blame import blame
 from irgrad.ir.graph import Node, Value
 from irgrad.ir.op import Array
 from irgrad_numba.index import View
@@ -62,7 +63,11 @@ class Group:
         known = {value: place.array(table) for value, place in self.reads.items()}
         with np.errstate(all="ignore"):
             for node in self.nodes:
-                result = node.op.reference(*[known[value] for value in node.operands])
+                try:
+                    result = node.op.reference(*[known[value] for value in node.operands])
+                except Exception as error:
+                    blame(error, node)
+                    raise
                 results = result if isinstance(result, tuple) else (result,)
                 known.update(zip(node.outputs, results, strict=True))
         for value, place in self.writes.items():

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from irgrad.ir.blame import blame
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.op import Array
@@ -48,6 +49,7 @@ class Interpreter:
 
     def __init__(self, graph: Graph) -> None:
         plan = Plan(graph)
+        self.nodes = graph.nodes
         self.steps = plan.steps
         self.template = plan.template
         self.inputs = len(graph.inputs)
@@ -70,16 +72,23 @@ class Interpreter:
         to.
         """
         slots: list[Any] = [*arrays, *self.template]
-        for call, reads, writes, dies, reuse in self.steps:
-            operands = [slots[read] for read in reads]
-            result = call(*operands) if reuse is None else call(*operands, out=slots[reuse])
-            if len(writes) == 1:
-                slots[writes[0]] = result
-            else:
-                for write, part in zip(writes, result, strict=True):
-                    slots[write] = part
-            for dead in dies:
-                slots[dead] = None
+        writes: tuple[int, ...] = ()
+        try:
+            for call, reads, writes, dies, reuse in self.steps:
+                operands = [slots[read] for read in reads]
+                result = call(*operands) if reuse is None else call(*operands, out=slots[reuse])
+                if len(writes) == 1:
+                    slots[writes[0]] = result
+                else:
+                    for write, part in zip(writes, result, strict=True):
+                        slots[write] = part
+                for dead in dies:
+                    slots[dead] = None
+        except Exception as error:
+            for step, node in zip(self.steps, self.nodes, strict=True):
+                if step.writes is writes:
+                    blame(error, node)
+            raise
         return [slots[slot] for slot in self.outputs]
 
 

@@ -164,9 +164,7 @@ def _position(entry: Any, shape: Shape, axis: int) -> Position:
 def _check(low: int, high: int, extent: int, axis: int) -> None:
     for index in (low, high):
         if not -extent <= index < extent:
-            raise IndexOutOfBounds(
-                f"index {index} is out of bounds for axis {axis} with size {extent}"
-            )
+            raise IndexOutOfBounds.of(index, axis, extent)
 
 
 def _selected(builder: Any, entry: Any, shape: Shape, axis: int) -> Selected:

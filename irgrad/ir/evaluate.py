@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
+from irgrad.ir.blame import blame
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.op import Array
 
@@ -31,6 +32,7 @@ class Plan:
         self.slot: dict[Value, int] = {value: k for k, value in enumerate(graph.inputs)}
         self.count = len(graph.inputs)
         self.template: list[Any] = []
+        self.nodes = graph.nodes
         self.steps = [
             Step(
                 node.op.reference,
@@ -52,14 +54,21 @@ class Plan:
         if len(arrays) != self.count:
             raise ValueError(f"{self.count} arrays expected, got {len(arrays)}")
         slots: list[Any] = [*arrays, *self.template]
-        for call, reads, writes in self.steps:
-            result = call(*[slots[k] for k in reads])
-            if isinstance(result, tuple):
-                parts = cast("tuple[Array, ...]", result)
-                for k, part in zip(writes, parts, strict=True):
-                    slots[k] = part
-            else:
-                slots[writes[0]] = result
+        writes: tuple[int, ...] = ()
+        try:
+            for call, reads, writes in self.steps:
+                result = call(*[slots[k] for k in reads])
+                if isinstance(result, tuple):
+                    parts = cast("tuple[Array, ...]", result)
+                    for k, part in zip(writes, parts, strict=True):
+                        slots[k] = part
+                else:
+                    slots[writes[0]] = result
+        except Exception as error:
+            for step, node in zip(self.steps, self.nodes, strict=True):
+                if step.writes is writes:
+                    blame(error, node)
+            raise
         return [slots[k] for k in self.outputs]
 
 

@@ -43,15 +43,15 @@ def in_front(axes: tuple[int, ...], ndim: int) -> tuple[int, ...]:
     return (*axes, *(axis for axis in range(ndim) if axis not in axes))
 
 
-def check_bounds(name: str, axes: tuple[int, ...], shape: Shape, indices: Sequence[Array]) -> None:
-    """An `IndexOutOfBounds` that names the first index outside its axis."""
-    for axis, index in zip(axes, indices, strict=True):
+def check_bounds(first: int, axes: tuple[int, ...], shape: Shape, indices: Sequence[Array]) -> None:
+    """An `IndexOutOfBounds` for the first index outside its axis; the indices are the operands from
+    `first` on.
+    """
+    for operand, (axis, index) in enumerate(zip(axes, indices, strict=True), first):
         extent = shape[axis]
         wrong = index[(index < -extent) | (index >= extent)]
         if wrong.size:
-            raise IndexOutOfBounds(
-                f"{name}: index {wrong.flat[0]} is out of bounds for axis {axis} with size {extent}"
-            )
+            raise IndexOutOfBounds.of(int(wrong.flat[0]), axis, extent, operand)
 
 
 @register("gather")
@@ -73,7 +73,7 @@ class Gather(Linear):
         try:
             picked = x.transpose(in_front(self.axes, x.ndim))[tuple(indices)]
         except IndexError:
-            check_bounds("gather", self.axes, x.shape, indices)
+            check_bounds(1, self.axes, x.shape, indices)
             raise
         return picked if indices[0].ndim else np.array(picked)
 
@@ -115,7 +115,7 @@ class ScatterAdd(Linear):
         try:
             np.add.at(result.transpose(in_front(self.axes, result.ndim)), tuple(indices), updates)
         except IndexError:
-            check_bounds("scatter_add", self.axes, self.shape, indices)
+            check_bounds(1, self.axes, self.shape, indices)
             raise
         return result
 
@@ -167,7 +167,7 @@ class UpdateAt(Linear):
         try:
             x.transpose(in_front(self.axes, x.ndim))[indices] = y
         except IndexError:
-            check_bounds("update_at", self.axes, x.shape, indices)
+            check_bounds(2, self.axes, x.shape, indices)
             raise
         return x
 

@@ -1,0 +1,49 @@
+"""Errors of a running program: the node that failed says where it stands in the user's code, and on
+what it was computing."""
+
+from __future__ import annotations
+
+from numpy.linalg import LinAlgError
+
+from irgrad.errors import IndexOutOfBounds, IrgradError, place_text
+from irgrad.ir.graph import Node, Value
+
+
+def blame(error: Exception, node: Node) -> None:
+    """Add to an error that `node` raised the user's line and the names of its operands, unless a
+    node in a region of this one has done so.
+    """
+    if isinstance(error, IrgradError):
+        if not error.blamed:
+            error.blamed = True
+            error.message += _operands_text(error, node)
+            error.at(node.location)
+    elif node.location is not None:
+        place = place_text(node.location)
+        if isinstance(error, LinAlgError) and "\n" not in str(error):
+            error.args = (f"{error}\n{place}",)
+        elif not hasattr(error, "__notes__"):  # of a function of the user's: left as it is
+            error.add_note(place)
+
+
+def _operands_text(error: IrgradError, node: Node) -> str:
+    if not isinstance(error, IndexOutOfBounds) or error.operand is None:
+        return f"\n  operands: {', '.join(map(described, node.operands))}"
+    text = f"\n  index: {described(node.operands[error.operand])}"
+    of = None if node.origin is None else node.origin.of
+    for each in (node, of):  # an adjoint has the array's indices, and not the array
+        if isinstance(each, Node) and each.operands:
+            array = each.operands[0]
+            if array.type.shape[error.axis : error.axis + 1] == (error.extent,):
+                return f"{text}\n  array: {described(array)}"
+    return text
+
+
+def described(value: Value) -> str:
+    """`%name: type`, with the name of what the value is a view or a conversion of where it has none
+    of its own.
+    """
+    node = value.node
+    while node.name is None and node.operands and (node.op.is_view or node.op.name == "astype"):
+        node = node.operands[0].node
+    return f"%{node.name or value.node.op.name}: {value.type}"

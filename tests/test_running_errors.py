@@ -1,0 +1,176 @@
+"""Errors of a running program name the user's line, the variable, what fits and what came, on every
+backend and through every transformation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.errors import IndexOutOfBounds, Location, ShapeError
+from irgrad.ir.blame import blame
+
+X = np.arange(12.0).reshape(4, 3)
+I = np.array([1, 9])  # noqa: E741 -- the name that such an index has
+
+
+def one_axis(x, i):
+    return np.sum(x[i] ** 2)  # here
+
+
+def inner_axis(x, i):
+    return np.sum(x[1:, i] ** 2)  # here
+
+
+def two_axes(x, i):
+    return np.sum(x[[0, 1], i] ** 2)  # here
+
+
+def one_number(x, i):
+    return np.sum(x[i[1]] ** 2)  # here
+
+
+def computed(x, i):
+    return np.sum(x[2 * i - i] ** 2)  # here
+
+
+def negative(x, i):
+    return np.sum(x[-i] ** 2)  # here
+
+
+def named(x, i):
+    table = np.sin(x)
+    return np.sum(np.take(table, i, axis=1) ** 2)  # here
+
+
+def along(x, i):
+    return np.sum(np.take_along_axis(x, i[:, None], axis=0) ** 2)  # here
+
+
+def chosen(x, i):
+    return np.sum(np.choose(i, [x[0, :2], x[1, :2]]) ** 2)  # here
+
+
+def written(x, i):
+    a = x.copy()
+    a[i] = x[:2] ** 2  # here
+    return np.sum(a)
+
+
+def added(x, i):
+    a = np.zeros(3)
+    np.add.at(a, i, x[0, :2] ** 2)  # here
+    return np.sum(a)
+
+
+def put(x, i):
+    a = x.copy()
+    np.put_along_axis(a, i[:, None], x[0, 0] ** 2, axis=0)  # here
+    return np.sum(a)
+
+
+def mapped(x, i):
+    return np.sum(irgrad.vmap(lambda k: x[k] ** 2)(i))  # here
+
+
+def looped(x, i):
+    for k in range(100):
+        x = x + x[i[k % 2]] ** 2  # here
+    return np.sum(x)
+
+
+def branched(x, i):
+    if x[0, 1] > 0:
+        x = x + x[i[1]] ** 2  # here
+    return np.sum(x)
+
+
+def scanned(x, i):
+    return irgrad.scan(lambda c, k: (c + x[k, 0] ** 2, None), 0.0, i)[0]  # here
+
+
+WAYS = [
+    one_axis, inner_axis, two_axes, one_number, computed, negative, named, along, chosen, written,
+    added, put, mapped, looped, branched, scanned,
+]  # fmt: skip
+OPERATORS = {
+    "value": lambda f: f,
+    "grad": irgrad.grad,
+    "second order": lambda f: irgrad.grad(lambda x, i: np.sum(irgrad.grad(f)(x, i) ** 2)),
+    "jvp": lambda f: lambda x, i: irgrad.jvp(lambda x: f(x, i), (x,), (x,)),
+}
+
+
+def guilty_line(function) -> str:
+    code = function.__code__
+    for line in range(code.co_firstlineno, code.co_firstlineno + 9):
+        source = Location(code.co_filename, line).source
+        if source.endswith("# here"):
+            return f"at test_running_errors.py:{line}    {source}"
+    raise AssertionError("no guilty line")
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_an_index_outside(way, operator, backend) -> None:
+    f = irgrad.compile(OPERATORS[operator](way), backend=backend)
+    with pytest.raises(IndexOutOfBounds, match="is out of bounds for axis") as caught:
+        f(X, I)
+    text = str(caught.value)
+    assert f"index {-9 if way is negative else 9} is out" in text
+    size = caught.value.extent
+    assert f"with size {size}: expected {-size} to {size - 1}\n" in text
+    assert guilty_line(way) in text
+    assert "index: %" in text
+    if way not in (one_number, computed, negative, mapped, looped, branched, scanned):
+        assert "index: %i: i64[" in text
+    assert text.count("\n  at ") == text.count("index: ") == 1
+    assert f(X, np.array([1, 1])) is not None  # and goes on working
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+def test_the_array_is_named(backend) -> None:
+    for function, name in ((one_axis, "x: f64[4,3]"), (named, "table: f64[4,3]")):
+        for f in (function, irgrad.grad(function)):
+            with pytest.raises(IndexOutOfBounds, match="out of bounds") as caught:
+                irgrad.compile(f, backend=backend)(X, I)
+            assert f"array: %{name}" in str(caught.value)
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+def test_a_mask_that_has_changed(backend) -> None:
+    mask = np.array([True, True, False, False])
+    f = irgrad.compile(lambda x: np.sum(x[mask]), backend=backend)
+    f(X)
+    mask[2] = True
+    with pytest.raises(ShapeError, match="the mask has 3 true places") as caught:
+        f(X)
+    assert "test_running_errors.py" in str(caught.value)
+    assert "x[mask]" in str(caught.value)
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+def test_a_singular_matrix(backend) -> None:
+    with pytest.raises(np.linalg.LinAlgError, match=r"Singular matrix\n  at test_running_errors"):
+        irgrad.compile(lambda x: np.linalg.inv(x), backend=backend)(np.ones((2, 2)))
+
+
+def test_the_user_s_own_errors_get_a_note() -> None:
+    node = irgrad.trace(lambda x: np.sin(x), 1.0).nodes[0]
+    error = KeyError("x")
+    blame(error, node)
+    blame(error, node)
+    assert str(error) == "'x'"
+    assert [note.strip()[:26] for note in error.__notes__] == ["at test_running_errors.py:"]
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+def test_text_without_lines(backend) -> None:
+    graph = irgrad.parse(
+        "graph @f(%x: f64[3], %i: i64[2]) -> (y: f64[2]) {"
+        " %y: f64[2] = gather(%x, %i) {axes=(0,)} return y=%y }"
+    )
+    with pytest.raises(IndexOutOfBounds) as caught:
+        irgrad.compile(graph, backend=backend)(X[0], I)
+    assert "index: %i: i64[2]\n  array: %x: f64[3]" in str(caught.value)
