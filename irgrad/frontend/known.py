@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.frontend.guards import fixed
 from irgrad.ir.builder import Builder, Traced
 from irgrad.ir.graph import Value
 from irgrad.ir.op import Array
@@ -13,7 +14,24 @@ from irgrad.ir.op import Array
 
 def known(x: Any) -> Array | None:
     """The numbers of `x`; None where they are not known while a function is lowered."""
-    return numbers_of(x.builder, x.value) if isinstance(x, Traced) else np.asarray(x)
+    if not isinstance(x, Traced):
+        return np.asarray(x)
+    numbers = numbers_of(x.builder, x.value)
+    if numbers is not None and x.builder.held:
+        _guard(x.builder.held, x.value)
+    return numbers
+
+
+def _guard(held: dict[Value, Array], value: Value) -> None:
+    """Have the program made anew where arrays that a known value comes from change."""
+    seen: set[Value] = set()
+    work = [value]
+    while work:
+        at = work.pop()
+        if at in held:
+            fixed(held[at])
+        work += [operand for operand in at.node.operands if operand not in seen]
+        seen.update(at.node.operands)
 
 
 def settled(x: Any) -> Any:

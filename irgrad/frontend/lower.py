@@ -14,6 +14,7 @@ import numpy as np
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.capture import captured
 from irgrad.frontend.distinct import distinct
+from irgrad.frontend.guards import Guard, reachable
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.pytree import (
     flatten,
@@ -86,7 +87,7 @@ class Lowered(NamedTuple):
 
     `captured` are the arrays (or outer traced values) that the last inputs stand for. `static` are
     results that were no traced values, put back at their places in `result_tree` where `outputs`
-    has None."""
+    has None. `guards` are the arrays whose numbers became part of the program."""
 
     graph: Graph
     signature: Signature
@@ -94,6 +95,12 @@ class Lowered(NamedTuple):
     result_tree: Any
     statics: tuple[Any, ...]
     names: tuple[str, ...]
+    guards: tuple[Guard, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether the arrays whose numbers are part of the program hold them still."""
+        return all(guard.holds for guard in self.guards)
 
 
 def classify(leaf: Any) -> Any:
@@ -183,7 +190,8 @@ def lower(function: Callable[..., Any], signature: Signature, contains: bool = F
     try:
         with builder.emitting(None, None, busy=False):
             result = captured(function)(*args, **kwargs)
-        return finish(builder, result, signature, names, function)
+        lowered = finish(builder, result, signature, names, function)
+        return lowered._replace(guards=reachable(builder.guards))
     except (TypeError, ValueError) as error:
         if isinstance(error.__cause__, IrgradError):  # NumPy put one of its own in front of ours
             raise error.__cause__ from None

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irgrad.errors import IndexingError, IndexOutOfBounds, UnsupportedError
+from irgrad.frontend.guards import fixed
 from irgrad.frontend.known import known
 from irgrad.frontend.promote import any_traced, lift
 from irgrad.ir.builder import Traced
@@ -125,10 +126,11 @@ def _item(builder: Any, entry: Any, shape: Shape, axis: int) -> Item:
     if is_mask(entry):
         return _mask(builder, entry, shape, axis)
     if isinstance(entry, slice):
-        return whole(entry, shape[axis])
+        bounds = map(fixed, (entry.start, entry.stop, entry.step))
+        return whole(slice(*bounds), shape[axis])
     if isinstance(entry, (Traced, list, tuple, np.ndarray)) and not _is_scalar(entry):
         return _selected(builder, entry, shape, axis)
-    return _position(entry, shape, axis)
+    return _position(fixed(entry), shape, axis)
 
 
 def _is_scalar(entry: Any) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from irgrad.errors import DTypeError, IrgradError, MissingAttribute, TraceError, UnsupportedError
 from irgrad.frontend.asker import asker
+from irgrad.frontend.guards import deciding
 from irgrad.frontend.known import known
 from irgrad.frontend.out import check_out, writes_out
 from irgrad.frontend.promote import any_traced, as_weak, comparable, innermost, kind, lift
@@ -37,7 +38,7 @@ def implements(*functions: Any) -> Callable[[F], F]:
     def decorate(implementation: F) -> F:
         for function in functions:
             known = getattr(np, function, None) if isinstance(function, str) else function
-            FUNCTIONS[known] = writes_out(implementation, known)
+            FUNCTIONS[known] = writes_out(deciding(implementation), known)
         return implementation
 
     return decorate
@@ -507,7 +508,7 @@ def method(name: str, attribute: bool = False) -> Callable[[F], F]:
     """Decorator: this is ndarray's method (or attribute) `name` on traced values."""
 
     def decorate(implementation: F) -> F:
-        METHODS[name] = writes_out(implementation)
+        METHODS[name] = writes_out(deciding(implementation))
         if attribute:
             ATTRIBUTES.add(name)
         return implementation

@@ -87,7 +87,8 @@ class Builder:
     another, `outer`, has a higher `level`; an operation on values of several levels belongs to the
     innermost, which captures the outer ones. A branch of a program `contains` what is computed
     while it is traced, also from outer values alone. `numbers` holds what is known of values that
-    depend on no argument."""
+    depend on no argument (`held`: those that can change), `guards` the arrays whose numbers became
+    part of the program."""
 
     def __init__(
         self,
@@ -104,6 +105,8 @@ class Builder:
         self.captures: dict[Value | int, tuple[Any, Value]] = {}
         self.constants: dict[tuple[Any, ...], Value] = {}
         self.numbers: dict[Value, Array | None] = {}
+        self.held: dict[Value, Array] = {}
+        self.guards: list[Any] = [] if outer is None else outer.guards
         self.provenance = Provenance() if outer is None else outer.provenance
         self.closed = False
 

@@ -181,18 +181,18 @@ class Compiled:
             return self._run(programs.flat[flat], args, backend)
         signature, leaves = signature_of(args, kwargs, self.target)
         program = None if has_traced(leaves) else programs.by_signature.get((backend, signature))
-        if program is None:
+        if program is None or not program.lowered.holds:
             lowered = self._lowered(self.target, signature)
             if has_traced(leaves) or has_traced(lowered.captured):
                 return inline(lowered, leaves)
             program = self._program((backend, signature), lowered)
-        if flat is not None:
+        if flat is not None and not program.lowered.guards:
             programs.flat[flat] = program
         return self._run(program, leaves, backend)
 
     def _run(self, program: Program, leaves: Sequence[Any], backend: str) -> Any:
         """Call a program, and keep its direct call for the next time."""
-        if program.direct is not None:
+        if program.direct is not None and not program.lowered.guards:
             self._direct = backend, program.direct
         return program(leaves)
 
@@ -203,7 +203,7 @@ class Compiled:
     def _program(self, key: tuple[str, Signature], lowered: Lowered) -> Program:
         programs = self._programs
         with programs.lock:
-            if key not in programs.by_signature:
+            if key not in programs.by_signature or not programs.by_signature[key].lowered.holds:
                 programs.by_signature[key] = Program(lowered, key[0])
             return programs.by_signature[key]
 

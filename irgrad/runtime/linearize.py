@@ -88,8 +88,9 @@ class Split:
         """The result at `args`, the linear map, and aux where there is one."""
         signature, leaves = signature_of(args, {}, self.function)
         key = (default_backend(), signature)
-        if key in self.programs and not has_traced(leaves):
-            first, second, run_first, run_second = self.programs[key]
+        known = None if has_traced(leaves) else self.programs.get(key)
+        if known is not None and known[0].holds:
+            first, second, run_first, run_second = known
         else:
             first, second = self.lower(signature)
             if has_traced(leaves) or has_traced(first.captured):

@@ -97,7 +97,7 @@ class Prepared(NamedTuple):
 
     def holds(self, leaves: Sequence[Any]) -> bool:
         """Whether the pattern is right for these arguments."""
-        return all(
+        return self.lowered.holds and all(
             np.array_equal(_input(self.lowered, leaves, k), array) for k, array in self.decided_by
         )
 

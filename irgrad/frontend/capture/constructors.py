@@ -11,6 +11,7 @@ import numpy as np
 
 from irgrad.frontend.capture.doors import METHODS, at_home, door
 from irgrad.frontend.capture.handles import builder, handle_on, is_supported, repeated
+from irgrad.frontend.guards import deciding, fixed
 from irgrad.frontend.numpy_api.shape import extents
 from irgrad.frontend.promote import any_traced, innermost, lift
 from irgrad.frontend.sharing import copied
@@ -26,6 +27,7 @@ def _constructor(function: Any, number: Any) -> None:
     @door(function)
     @at_home
     def make(shape: Any, dtype: Any = float, order: str = "C", **rest: Any) -> Any:
+        shape = fixed(shape)
         if rest or not is_supported(dtype):
             return function(shape, dtype, order, **rest)
         return repeated(np.asarray(number, dtype), extents(shape))
@@ -37,6 +39,7 @@ for _made, _value in ((np.zeros, 0), (np.empty, 0), (np.ones, 1)):
 
 def _full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **rest: Any) -> Any:
     """`np.full`; the value may be traced."""
+    shape = fixed(shape)
     if rest or not (any_traced(fill_value) or is_supported(np.asarray(fill_value, dtype).dtype)):
         return np.full(shape, fill_value, dtype, order, **rest)
     value = _array(fill_value, dtype)
@@ -75,12 +78,14 @@ for _made, _value in (
 
 
 def _plain(function: Any) -> None:
-    @door(function)
-    @at_home
     def make(*args: Any, **kwargs: Any) -> Any:
         if any_traced(args) and function in FUNCTIONS:
             return FUNCTIONS[function](*args, **kwargs)
+        if function is np.arange:
+            args = tuple(map(fixed, args))
         return handle_on(function(*args, **kwargs))
+
+    door(function)(at_home(deciding(make, function) if function is not np.arange else make))
 
 
 for _made in (np.eye, np.identity, np.arange, np.tri, np.linspace):
@@ -122,7 +127,7 @@ door(np.array)(array)
 def _by_reference(held: Any) -> Any:
     here = builder()
     value = here.lift(held)
-    here.numbers[value] = held
+    here.numbers[value] = here.held[value] = held
     return here.wrap(here, value)
 
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from irgrad.errors import DTypeError, IndexingError, ShapeError, UnsupportedError
+from irgrad.frontend.guards import fixed
 from irgrad.frontend.masked import Selection, same
 from irgrad.frontend.numpy_api.flat import flat_of
 from irgrad.frontend.numpy_api.indexing import (
@@ -306,12 +307,17 @@ def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None) -> None:
         a[indices] = ufunc(*operands)
         return
     numbers = np.arange(a.size).reshape(a.shape)
-    known = not any_traced(indices)
+    adds = ufunc in (np.add, np.subtract)
+    entries = indices if isinstance(indices, tuple) else (indices,)
+    if not adds:
+        indices = tuple(map(fixed, entries))
+    arrays = any(isinstance(entry, np.ndarray) for entry in entries)  # read anew at each call
+    known = not any_traced(indices) and not (adds and arrays)
     places = np.ravel(numbers[indices] if known else lift(a.builder, numbers)[indices])
     shape = np.shape(numbers[indices]) if known else _index_shape(a, items, indices)
     values = None if b is None else np.ravel(np.broadcast_to(b, shape))
     flat = flat_of(a)
-    if ufunc in (np.add, np.subtract):
+    if adds:
         summed = scatter_add(lift(a.builder, values), (0,), flat.shape, [lift(a.builder, places)])
         write_result(f"{ufunc.__name__}.at", flat, ufunc(flat, summed))
         return

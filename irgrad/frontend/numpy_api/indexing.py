@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irgrad.errors import ArgumentError, IndexingError, ShapeError, UnsupportedError
+from irgrad.frontend.guards import fixed
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.numpy_api.shape import extents, ravel
 from irgrad.frontend.pick import gather_axis
@@ -278,6 +279,7 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -
             "compress by a traced condition: the size of the result is not known", hint=REMEDY
         )
     (a,) = lift_each(a)
+    condition = fixed(condition)
     if axis is None:
         a, axis = ravel(a), 0
     return take(a, np.flatnonzero(np.asarray(condition, bool)).tolist(), axis)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import IndexingError, IndexOutOfBounds, ShapeError, TraceError, UnsupportedError
+from irgrad.errors import IndexingError, IndexOutOfBounds, ShapeError, TraceError
 from irgrad.frontend.known import settled
 from irgrad.frontend.numpy_api.joining import joined
 from irgrad.frontend.numpy_api.shape import axes_in_order, extents, moveaxis, ravel, swapaxes
@@ -106,11 +106,6 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
         raise TraceError(
             "repeat by a traced count: the size of the result is not known",
             hint="use static counts",
-        )
-    if isinstance(repeats, np.ndarray):
-        raise UnsupportedError(
-            "repeat by counts in an array, which would be read only once, while tracing",
-            hint="they are part of the program: write np.repeat(x, counts.tolist())",
         )
     (a,) = lift_each(a)
     if axis is None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import OptionError, ShapeError, UnsupportedError
+from irgrad.frontend.known import settled
 from irgrad.frontend.memory import is_contiguous, reshapes_in_place
 from irgrad.frontend.promote import lift_each
 from irgrad.frontend.sharing import copied, copies
@@ -23,6 +24,7 @@ from irgrad.ops.linear import broadcast_to
 
 def extents(shape: Any) -> tuple[int, ...]:
     """A shape argument, an int or a sequence of ints, as a tuple."""
+    shape = settled(shape)
     several = isinstance(shape, Iterable) and not isinstance(shape, Traced)
     items: Any = shape if several else (shape,)
     return tuple(map(operator.index, items))
