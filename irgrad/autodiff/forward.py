@@ -10,6 +10,7 @@ from typing import Any
 from irgrad.autodiff.reverse import name_after
 from irgrad.autodiff.structured import RULES
 from irgrad.frontend.tracer import Tracer
+from irgrad.ir.blame import blame
 from irgrad.ir.builder import Builder, rebuilt
 from irgrad.ir.graph import Graph, Node, Origin, Value
 from irgrad.ir.types import is_inexact
@@ -50,10 +51,14 @@ class _Push:
                 for slot, operand in enumerate(node.operands)
             ]
             active = any(tangent is not None for tangent in incoming)
-            if active and isinstance(node.op, Structured):
-                self._together(node, incoming)
-            else:
-                self._beside(node, incoming, active)
+            try:
+                if active and isinstance(node.op, Structured):
+                    self._together(node, incoming)
+                else:
+                    self._beside(node, incoming, active)
+            except Exception as error:
+                blame(error, node)
+                raise
         outputs = self.graph.outputs
         return list(map(self._moved, outputs)), [self.tangents.get(value) for value in outputs]
 

@@ -21,6 +21,7 @@ from irgrad.autodiff.structured import (
     wanted_operands,
 )
 from irgrad.frontend.tracer import Tracer
+from irgrad.ir.blame import blame
 from irgrad.ir.builder import Builder, rebuilt
 from irgrad.ir.graph import Graph, Node, Origin, Value
 from irgrad.ops.accumulate import add
@@ -143,10 +144,14 @@ def pull_back(
     primals = [Tracer(builder, operand) for operand in node.operands]
     outputs = [Tracer(builder, value) for value in node.outputs]
     with builder.emitting(node.location, Origin("vjp", node)):
-        if pull is None:
-            contributions = node.op.vjp(primals, outputs, cotangents, wants)
-        else:
-            contributions = pull(primals, outputs, cotangents)
+        try:
+            if pull is None:
+                contributions = node.op.vjp(primals, outputs, cotangents, wants)
+            else:
+                contributions = pull(primals, outputs, cotangents)
+        except Exception as error:
+            blame(error, node)
+            raise
     return [
         (operand, contribution)
         for operand, contribution, want in zip(node.operands, contributions, wants, strict=True)

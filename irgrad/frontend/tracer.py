@@ -19,12 +19,13 @@ from irgrad.frontend.out import check_out, writes_out
 from irgrad.frontend.promote import any_traced, as_weak, comparable, innermost, kind, lift
 from irgrad.frontend.site import call_site
 from irgrad.frontend.view import View, owner_of, refreshed, write_result
-from irgrad.ir.builder import Builder, Traced
+from irgrad.ir.builder import Builder, Traced, located_by
 from irgrad.ir.graph import Value
 from irgrad.ir.op import Op
 from irgrad.ir.types import check_plain, dtype_argument
 from irgrad.ops.elementwise import UFUNCS, Elementwise
 
+located_by(lambda: call_site(2).location)
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -1,5 +1,5 @@
-"""Errors of a running program: the node that failed says where it stands in the user's code, and on
-what it was computing."""
+"""Errors of nodes, as they run or are differentiated: the node that failed says where it stands in
+the user's code, and on what it computes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from numpy.linalg import LinAlgError
 
 from irgrad.errors import IndexOutOfBounds, IrgradError, place_text
 from irgrad.ir.graph import Node, Value
+from irgrad.ir.literal import constant_text
 
 
 def blame(error: Exception, node: Node) -> None:
@@ -14,7 +15,7 @@ def blame(error: Exception, node: Node) -> None:
     node in a region of this one has done so.
     """
     if isinstance(error, IrgradError):
-        if not error.blamed:
+        if not error.blamed and error.location is None:
             error.blamed = True
             error.message += _operands_text(error, node)
             error.at(node.location)
@@ -41,8 +42,10 @@ def _operands_text(error: IrgradError, node: Node) -> str:
 
 def described(value: Value) -> str:
     """`%name: type`, with the name of what the value is a view or a conversion of where it has none
-    of its own.
+    of its own; a number is itself.
     """
+    if value.constant is not None and value.type.size == 1:
+        return constant_text(value.constant)
     node = value.node
     while node.name is None and node.operands and (node.op.is_view or node.op.name == "astype"):
         node = node.operands[0].node

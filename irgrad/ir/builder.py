@@ -65,6 +65,16 @@ def home(found: Builder) -> Builder:
     return found
 
 
+_USERS_LINE: list[Callable[[], Location | None]] = []
+
+
+def located_by(find: Callable[[], Location | None]) -> None:
+    """Let `find` say which line of the user's runs, for ops bound outside of any function that
+    knows. The search lives in `irgrad.frontend`, on a floor above this one.
+    """
+    _USERS_LINE[:] = [find]
+
+
 class Provenance:
     """Where the nodes emitted now come from: the user's line, and the rule that emits them.
 
@@ -156,6 +166,10 @@ class Builder:
 
     def bind(self, op: Op, operands: Sequence[Any]) -> Any:
         """Emit `op` on traced values, arrays and scalars -> a traced value, or a tuple of them."""
+        now = self.provenance
+        if not now.busy and now.location is None:
+            with self.emitting(_USERS_LINE[0]() if _USERS_LINE else None, now.origin):
+                return self.bind(op, operands)
         node = self.emit(op, [self.lift(operand) for operand in operands])
         if len(node.types) == 1:
             result = self.wrap(self, Value(node, 0))

@@ -62,7 +62,7 @@ class Op:
         self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
     ) -> Sequence[Any]:
         """Tangents of the outputs, given those of the operands (None is zero)."""
-        raise UnsupportedError(f"{self.name} has no derivative")
+        raise no_derivative(self.name)
 
     def vjp(
         self,
@@ -74,7 +74,7 @@ class Op:
         """Cotangents of the operands, given those of the outputs; only `wanted` operands need
         one.
         """
-        raise UnsupportedError(f"{self.name} has no derivative")
+        raise no_derivative(self.name)
 
     def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any] | None:
         """The outputs for a whole batch of examples.
@@ -102,6 +102,14 @@ class Op:
     def __repr__(self) -> str:
         parameters = ", ".join(f"{k}={v!r}" for k, v in self.parameters.items())
         return f"{self.name}({parameters})"
+
+
+def no_derivative(what: str) -> UnsupportedError:
+    """The error for an op without a derivative; who asks for it adds the user's line."""
+    return UnsupportedError(
+        f"{what} has no derivative",
+        hint="irgrad.stop_gradient(x) takes it as a constant, irgrad.custom_jvp gives it a rule",
+    )
 
 
 REGISTRY: dict[str, Op | type[Op]] = {}

@@ -31,7 +31,10 @@ class Rule:
         self, op: Call, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
     ) -> Sequence[Any]:
         """Tangents of the outputs."""
-        raise UnsupportedError(f"{op.label} has no forward derivative")
+        raise UnsupportedError(
+            f"{op.label} has no forward derivative",
+            hint="use reverse mode (grad, vjp), or give it a rule with irgrad.custom_jvp",
+        )
 
     def vjp(
         self,
@@ -42,7 +45,10 @@ class Rule:
         wanted: Sequence[bool],
     ) -> Sequence[Any]:
         """Cotangents of the operands."""
-        raise UnsupportedError(f"{op.label} has no reverse derivative")
+        raise UnsupportedError(
+            f"{op.label} has no reverse derivative",
+            hint="use forward mode (jvp, jacfwd), or give it a rule with irgrad.custom_vjp",
+        )
 
     def batch(self, op: Call, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
         """The outputs for a batch."""

@@ -33,7 +33,8 @@ def missing(function: str, parameter: str) -> Partial:
 def _trigamma(x: Any, y: Any) -> Any:
     if x.dtype.kind == "c":
         raise UnsupportedError(
-            "psi of complex numbers has no derivative here: SciPy has no trigamma"
+            "psi of complex numbers has no derivative here: SciPy has no trigamma",
+            hint="give it a rule with irgrad.custom_jvp",
         )
     return special.zeta(2.0, x)
 

@@ -37,7 +37,6 @@ class VjpRule(UserRule):
     ) -> Sequence[Any]:
         raise UnsupportedError(
             f"forward mode of {self.site.name}, which has a custom_vjp rule",
-            location=self.site.location,
             hint="use reverse mode (grad, vjp, jacrev), give the function a custom_jvp rule, which "
             "serves both modes, or, for forward over reverse, let fwd not call the function itself",
         )

@@ -99,7 +99,6 @@ class UserRule(Rule):
             method = "defvjp" if self.kind == "custom_vjp" else "defjvp"
             raise UnsupportedError(
                 f"{self.site.name} is a {self.kind} function without a rule",
-                location=self.site.location,
                 hint=f"give it one: {self.site.name}.{method}(...)",
             )
         leaves, tree = flatten(args)
