@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, IrgradError
+from irgrad.errors import ArgumentError, IrgradError, OptionError
 from irgrad.frontend.capture import captured
 from irgrad.frontend.distinct import distinct
 from irgrad.frontend.guards import Guard, reachable
@@ -51,11 +52,35 @@ class Argument(NamedTuple):
 
 class Spec:
     """Stands for an array of a type, where only the type matters: `irgrad.trace(f,
-    irgrad.spec("f64[4,3]"))`.
+    irgrad.spec("f64[4,3]"))`. Of an array it is the array's type.
     """
 
+    __slots__ = ("type",)
+
     def __init__(self, text: str) -> None:
-        self.type = ArrayType.parse(text)
+        if isinstance(text, (np.ndarray, np.generic)):
+            self.type = type_of(np.asarray(text))
+            return
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ArgumentError(
+                f"spec takes the text of a type, got {text!r}",
+                hint="irgrad.spec('f64[4,3]') is a 4x3 array of float64, 'f64[]' a number",
+            )
+        try:
+            self.type = ArrayType.parse(text)
+        except ValueError as error:
+            raise OptionError(str(error)) from None
+
+    def no_numbers(self, place: str = "") -> ArgumentError:
+        """The error for one in the place of an array that must have numbers."""
+        return ArgumentError(
+            f"{place}{self!r} stands for the type of an array, and has no numbers",
+            hint="pass an array; irgrad.trace, irgrad.cost, and .graph, .dump and .kernels of a "
+            "compiled function take types",
+        )
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise self.no_numbers()
 
     def __repr__(self) -> str:
         return f"spec('{self.type}')"
@@ -172,6 +197,16 @@ def signature_of(
     return Signature.of(arguments, tree, kinds), traced
 
 
+def check_numbers(function: Any, traced: Sequence[Any], args: Any, kwargs: Any) -> None:
+    """Refuse types in the place of arrays, among the `traced` leaves, where a program is to run."""
+    if not any(isinstance(leaf, Spec) for leaf in traced):
+        return
+    leaves, tree = flatten((tuple(args), dict(kwargs)))
+    for position, leaf in enumerate(leaves):
+        if isinstance(leaf, Spec):
+            raise leaf.no_numbers(f"argument {argument_place(function, tree, position)}: ")
+
+
 @paused_gc()
 def lower(function: Callable[..., Any], signature: Signature, contains: bool = False) -> Lowered:
     """Run `function` on tracers of the types in `signature`; see `Builder` for `contains`."""
@@ -195,10 +230,21 @@ def lower(function: Callable[..., Any], signature: Signature, contains: bool = F
     except (TypeError, ValueError) as error:
         if isinstance(error.__cause__, IrgradError):  # NumPy put one of its own in front of ours
             raise error.__cause__ from None
+        _explain_types(error, signature)
         raise
     finally:
         CURRENT.reset(token)
         builder.closed = True
+
+
+def _explain_types(error: Exception, signature: Signature) -> None:
+    """Tell who passed a type in the form of a string, a part of the program as every string."""
+    for leaf in signature.leaves:
+        text = leaf.value if isinstance(leaf, Static) else None
+        if isinstance(text, str):
+            with suppress(ValueError):
+                type = ArrayType.parse(text)
+                error.add_note(f"  hint: for an array of type {type}, pass irgrad.spec({text!r})")
 
 
 def finish(

@@ -12,7 +12,7 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, BackendError, IrgradError
 from irgrad.frontend.capture import capturing
-from irgrad.frontend.lower import Lowered, Signature, Static, signature_of
+from irgrad.frontend.lower import Lowered, Signature, Static, check_numbers, signature_of
 from irgrad.frontend.pytree import LEAF, flatten, unflatten
 from irgrad.frontend.symbolic import from_sympy, is_sympy
 from irgrad.ir.graph import Graph
@@ -23,6 +23,7 @@ from irgrad.runtime.backend import Argument as DirectArgument
 from irgrad.runtime.backend import DirectExecutable, default_backend, get_backend
 from irgrad.runtime.remember import bound, kept
 from irgrad.runtime.target import build_result, has_traced, inline, innermost_function, lower_target
+from irgrad.runtime.unbound import Unbound
 
 STAGES = ("lowered", "differentiated", "optimised")
 
@@ -180,6 +181,7 @@ class Compiled:
         if flat is not None and flat in programs.flat:
             return self._run(programs.flat[flat], args, backend)
         signature, leaves = signature_of(args, kwargs, self.target)
+        check_numbers(self.target, leaves, args, kwargs)
         program = None if has_traced(leaves) else programs.by_signature.get((backend, signature))
         if program is None or not program.lowered.holds:
             lowered = self._lowered(self.target, signature)
@@ -209,6 +211,8 @@ class Compiled:
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """The compiled method of an object, where a method was decorated."""
+        if instance is None and owner is not None:
+            return Unbound(self, owner)
         method = bound(self.target, instance, owner)
         if method is None:
             return self
@@ -224,7 +228,7 @@ class Compiled:
         found: Any = sys.modules.get(getattr(self, "__module__", ""))
         for part in name.split("."):
             found = getattr(found, part, None)
-        if found is self:
+        if found is self or (isinstance(found, Unbound) and found.decorated is self):
             return name
         return type(self), (self.target, self.backend, None, self.capture, self.unroll)
 

@@ -15,7 +15,14 @@ from irgrad.autodiff.calls import settled, with_residuals
 from irgrad.autodiff.graphs import partition, pullback, pushforward
 from irgrad.autodiff.linear import linearized
 from irgrad.errors import ArgumentError, IrgradError
-from irgrad.frontend.lower import Argument, Lowered, Signature, argument_place, signature_of
+from irgrad.frontend.lower import (
+    Argument,
+    Lowered,
+    Signature,
+    argument_place,
+    check_numbers,
+    signature_of,
+)
 from irgrad.frontend.promote import convert_to
 from irgrad.frontend.pytree import flatten, leaves_of, map_leaves, written_path
 from irgrad.frontend.tracer import Tracer
@@ -87,6 +94,7 @@ class Split:
     def __call__(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The result at `args`, the linear map, and aux where there is one."""
         signature, leaves = signature_of(args, {}, self.function)
+        check_numbers(self.function, leaves, args, {})
         key = (default_backend(), signature)
         known = None if has_traced(leaves) else self.programs.get(key)
         if known is not None and known[0].holds:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 from irgrad.frontend.pytree import flatten
 from irgrad.runtime.compiled import Compiled, Programs
 from irgrad.runtime.remember import bound, kept, origin, same
 from irgrad.runtime.target import Transformation
+from irgrad.runtime.unbound import Unbound
 
 
 class Operator(Transformation):
@@ -34,8 +35,10 @@ class Operator(Transformation):
     def _compiled(self) -> Compiled:
         return Compiled(self, programs=kept(self, Programs))
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Self:
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """The operator on an object's method, where a method was decorated."""
+        if instance is None and owner is not None:
+            return Unbound(self, owner)
         method = bound(self.function, instance, owner)
         return self if method is None else type(self)(method, *self.options)
 
