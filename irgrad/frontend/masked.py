@@ -16,9 +16,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from irgrad.errors import IndexingError, TraceError, UnsupportedError
+from irgrad.frontend.entry import entry
 from irgrad.frontend.promote import lift_each
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import call_ufunc, entry
+from irgrad.frontend.ufunc_call import call_ufunc
 from irgrad.ir.graph import Value
 from irgrad.ops.index import gather
 from irgrad.ops.linear import full, reshape

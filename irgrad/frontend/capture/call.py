@@ -24,7 +24,7 @@ from irgrad.frontend.capture.flow import (
 from irgrad.frontend.capture.function import captured
 from irgrad.frontend.capture.lists import JOINING, stacking
 from irgrad.frontend.capture.scalars import scalar_type
-from irgrad.frontend.tracer import FUNCTIONS
+from irgrad.frontend.registry import FUNCTIONS
 from irgrad.ir.builder import CURRENT
 
 _NUMPY_FUNCTION = type(np.mean)

@@ -14,8 +14,8 @@ from irgrad.frontend.capture.handles import builder, handle_on, is_supported, re
 from irgrad.frontend.guards import deciding, fixed
 from irgrad.frontend.numpy_api.shape import extents
 from irgrad.frontend.promote import any_traced, innermost, lift
+from irgrad.frontend.registry import FUNCTIONS
 from irgrad.frontend.sharing import copied
-from irgrad.frontend.tracer import FUNCTIONS
 from irgrad.ir.builder import Traced
 from irgrad.ops.cast import astype
 from irgrad.ops.linear import broadcast_to, reshape

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from irgrad.frontend.capture.handles import builder
-from irgrad.frontend.tracer import Tracer, entry
+from irgrad.frontend.entry import entry
+from irgrad.frontend.tracer import Tracer
 
 DOORS: dict[Any, Any] = {}
 METHODS: dict[str, Any] = {}

@@ -11,8 +11,8 @@ import numpy as np
 from irgrad.errors import ShapeError
 from irgrad.frontend.numpy_api.shape import axes_in_order, expand_dims, moveaxis
 from irgrad.frontend.promote import lift_each
+from irgrad.frontend.registry import implements
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements
 from irgrad.ir.types import normalize_axis
 from irgrad.ops.linear import reshape
 

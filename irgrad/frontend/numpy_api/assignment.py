@@ -22,8 +22,9 @@ from irgrad.frontend.numpy_api.indexing import (
 )
 from irgrad.frontend.numpy_api.joining import resize
 from irgrad.frontend.promote import any_traced, innermost, lift
+from irgrad.frontend.registry import FUNCTIONS, implements, method
 from irgrad.frontend.subscript import Selected, separated, settled
-from irgrad.frontend.tracer import FUNCTIONS, Tracer, implements, method
+from irgrad.frontend.tracer import Tracer
 from irgrad.frontend.view import steps_between, within_reach, write, write_result
 from irgrad.ir.builder import Traced
 from irgrad.ir.op import Op

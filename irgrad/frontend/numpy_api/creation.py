@@ -11,8 +11,8 @@ from irgrad.errors import ArgumentError, DTypeError, ShapeError, TraceError
 from irgrad.frontend.known import known
 from irgrad.frontend.numpy_api.shape import element_order, extents, moveaxis
 from irgrad.frontend.promote import lift_each, lift_together
+from irgrad.frontend.registry import implements, method
 from irgrad.frontend.sharing import copied, copies
-from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import dtype_argument
 from irgrad.ops.base import bind
 from irgrad.ops.cast import Astype

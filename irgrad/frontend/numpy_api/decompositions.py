@@ -8,7 +8,7 @@ import numpy as np
 
 from irgrad.errors import OptionError, ShapeError, UnsupportedError
 from irgrad.frontend.numpy_api.reductions import array_of
-from irgrad.frontend.tracer import implements
+from irgrad.frontend.registry import implements
 from irgrad.ir.types import F64
 from irgrad.ops.base import bind
 from irgrad.ops.cast import astype

@@ -10,8 +10,8 @@ from irgrad.errors import ShapeError
 from irgrad.frontend.contraction import diagonal as diagonal_of
 from irgrad.frontend.numpy_api.shape import axes_in_order, ravel
 from irgrad.frontend.promote import lift_each
+from irgrad.frontend.registry import implements, method
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import I64
 from irgrad.ops.create import iota
 from irgrad.ops.linear import reshape, zeros_like

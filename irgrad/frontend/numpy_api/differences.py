@@ -10,8 +10,8 @@ from irgrad.errors import ArgumentError, ShapeError
 from irgrad.frontend.numpy_api.joining import joined, same_dtype
 from irgrad.frontend.numpy_api.shape import axes_in_order, ravel
 from irgrad.frontend.promote import lift_each
+from irgrad.frontend.registry import implements
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements
 from irgrad.ir.types import normalize_axis
 from irgrad.ops.cast import astype
 from irgrad.ops.linear import broadcast_to, reshape

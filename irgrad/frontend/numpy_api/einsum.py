@@ -11,8 +11,8 @@ import numpy as np
 from irgrad.errors import ArgumentError, ShapeError
 from irgrad.frontend.contraction import Operand, ordered, product, summed, without_repeats
 from irgrad.frontend.promote import common_dtype, innermost, lift, lift_each
+from irgrad.frontend.registry import implements
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements
 from irgrad.ir.types import dtype_argument
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase

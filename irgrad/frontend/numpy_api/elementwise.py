@@ -8,8 +8,8 @@ import numpy as np
 from scipy import special
 
 from irgrad.frontend.promote import as_weak, innermost, lift, lift_each, lift_together
+from irgrad.frontend.registry import implements, method
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements, method
 from irgrad.ops.base import bind
 from irgrad.ops.cast import IMAG, REAL, astype, conjugate
 from irgrad.ops.linear import zeros_like

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.frontend.entry import entry
 from irgrad.frontend.promote import lift
+from irgrad.frontend.registry import FUNCTIONS, method
 from irgrad.frontend.sharing import copied
-from irgrad.frontend.tracer import FUNCTIONS, Tracer, entry, method
+from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Traced
 from irgrad.ops.base import bind
 from irgrad.ops.linear import Reshape, reshape

@@ -13,6 +13,7 @@ from irgrad.frontend.masked import Selection
 from irgrad.frontend.numpy_api.shape import extents, ravel
 from irgrad.frontend.pick import gather_axis
 from irgrad.frontend.promote import any_traced, common_dtype, innermost, lift, lift_each
+from irgrad.frontend.registry import FUNCTIONS, implements, method
 from irgrad.frontend.sharing import copied, copies
 from irgrad.frontend.subscript import (
     REMEDY,
@@ -27,7 +28,6 @@ from irgrad.frontend.subscript import (
     separated,
     settled,
 )
-from irgrad.frontend.tracer import FUNCTIONS, implements, method
 from irgrad.ir.builder import Traced
 from irgrad.ir.op import Op
 from irgrad.ir.types import I64, Shape, broadcast_shapes, drop_axes, normalize_axis, slice_extent

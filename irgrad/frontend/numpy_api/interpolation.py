@@ -9,8 +9,8 @@ import numpy as np
 
 from irgrad.errors import DTypeError, ShapeError
 from irgrad.frontend.promote import lift_each
+from irgrad.frontend.registry import implements
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements
 from irgrad.ir.types import F64, normalize_axis
 from irgrad.ops import sorting as ops
 from irgrad.ops.cast import astype

@@ -21,8 +21,8 @@ from irgrad.frontend.numpy_api.shape import (
     ravel,
 )
 from irgrad.frontend.promote import any_traced, common_dtype, innermost, lift, lift_each
+from irgrad.frontend.registry import implements
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements
 from irgrad.ir.types import drop_axes, dtype_argument, normalize_axis
 from irgrad.ops.base import bind
 from irgrad.ops.linear import reshape

@@ -13,8 +13,8 @@ from irgrad.frontend.contraction import contracted
 from irgrad.frontend.numpy_api.shape import axes_in_order, moveaxis, ravel
 from irgrad.frontend.pick import gather_axis
 from irgrad.frontend.promote import any_traced, lift_arrays, lift_each
+from irgrad.frontend.registry import implements, method
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import I64, broadcast_shapes
 from irgrad.ops.cast import conjugate
 from irgrad.ops.create import iota

@@ -24,8 +24,8 @@ from irgrad.frontend.numpy_api.reductions import (
 )
 from irgrad.frontend.numpy_api.scans import cumprod, cumsum
 from irgrad.frontend.numpy_api.statistics import counted, mean, var
+from irgrad.frontend.registry import implements
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements
 from irgrad.ir.types import is_inexact
 from irgrad.ops.root import root
 

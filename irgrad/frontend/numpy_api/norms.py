@@ -15,8 +15,8 @@ from irgrad.frontend.numpy_api.reductions import array_of, max_, min_, sum_
 from irgrad.frontend.numpy_api.shape import axes_in_order
 from irgrad.frontend.numpy_api.statistics import squared
 from irgrad.frontend.promote import any_traced
+from irgrad.frontend.registry import implements
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements
 from irgrad.ir.types import F64, real_dtype
 from irgrad.ops.cast import astype
 from irgrad.ops.root import root

@@ -14,8 +14,8 @@ from irgrad.frontend.numpy_api.reductions import any_, array_of, given, sum_
 from irgrad.frontend.numpy_api.statistics import mean
 from irgrad.frontend.pick import pick
 from irgrad.frontend.promote import any_traced, kind, lift_each
+from irgrad.frontend.registry import implements
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements
 from irgrad.ir.builder import Traced
 from irgrad.ir.types import I64, keep_axes, normalize_axes
 from irgrad.ops.cast import astype

@@ -11,8 +11,8 @@ from irgrad.errors import ArgumentError, ShapeError, UnsupportedError
 from irgrad.frontend.numpy_api.joining import joined
 from irgrad.frontend.pick import constant, pick
 from irgrad.frontend.promote import lift_each
+from irgrad.frontend.registry import implements
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements
 from irgrad.ops.cast import astype
 from irgrad.ops.linear import broadcast_to, reshape
 from irgrad.ops.shape import pad as pad_zeros

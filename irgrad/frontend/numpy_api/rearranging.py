@@ -13,8 +13,8 @@ from irgrad.frontend.numpy_api.joining import joined
 from irgrad.frontend.numpy_api.shape import axes_in_order, extents, moveaxis, ravel, swapaxes
 from irgrad.frontend.pick import gather_axis, pick
 from irgrad.frontend.promote import any_traced, lift_each
+from irgrad.frontend.registry import implements, method
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import I64, normalize_axes, normalize_axis
 from irgrad.ops.base import bind
 from irgrad.ops.cast import astype

@@ -13,8 +13,8 @@ import numpy as np
 from irgrad.errors import DTypeError, ShapeError
 from irgrad.frontend.numpy_api.shape import ravel
 from irgrad.frontend.promote import any_traced, lift, lift_each
+from irgrad.frontend.registry import implements, method
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements, method
 from irgrad.ir.op import Op
 from irgrad.ir.types import (
     BOOL,

@@ -11,8 +11,8 @@ from irgrad.frontend.numpy_api.differences import diff
 from irgrad.frontend.numpy_api.reductions import added_up, array_of, sum_
 from irgrad.frontend.numpy_api.shape import ravel
 from irgrad.frontend.promote import lift_each
+from irgrad.frontend.registry import implements, method
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import normalize_axis
 from irgrad.ops.base import bind
 from irgrad.ops.linear import full, reshape

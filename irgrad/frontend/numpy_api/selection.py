@@ -10,9 +10,9 @@ import numpy as np
 from irgrad.errors import ArgumentError, ShapeError, UnsupportedError
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.promote import common_dtype, innermost, lift, lift_each
+from irgrad.frontend.registry import implements
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.subscript import REMEDY
-from irgrad.frontend.tracer import implements
 from irgrad.ir.types import BOOL, broadcast_shapes
 from irgrad.ops.cast import astype
 from irgrad.ops.linear import broadcast_to, zeros_like

@@ -13,8 +13,8 @@ from irgrad.errors import OptionError, ShapeError, UnsupportedError
 from irgrad.frontend.known import settled
 from irgrad.frontend.memory import is_contiguous, reshapes_in_place
 from irgrad.frontend.promote import lift_each
+from irgrad.frontend.registry import implements, method
 from irgrad.frontend.sharing import copied, copies
-from irgrad.frontend.tracer import implements, method
 from irgrad.ir.builder import Traced
 from irgrad.ir.types import broadcast_shapes, drop_axes, normalize_axes, normalize_axis
 from irgrad.ops import linear

@@ -10,8 +10,8 @@ import numpy as np
 from irgrad.errors import ShapeError, TraceError, UnsupportedError
 from irgrad.frontend.numpy_api.shape import extents, ravel
 from irgrad.frontend.promote import any_traced, lift_each, lift_together
+from irgrad.frontend.registry import implements, method
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import normalize_axis
 from irgrad.ops import sorting as ops
 from irgrad.ops.cast import astype

@@ -9,7 +9,7 @@ import numpy as np
 
 from irgrad.errors import ShapeError
 from irgrad.frontend.promote import kind, lift_each
-from irgrad.frontend.tracer import implements, method
+from irgrad.frontend.registry import implements, method
 from irgrad.ir.builder import Traced
 from irgrad.ir.types import normalize_axes
 

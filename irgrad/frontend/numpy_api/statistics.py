@@ -14,8 +14,8 @@ from irgrad.frontend.numpy_api.elementwise import imag, real
 from irgrad.frontend.numpy_api.reductions import array_of, given, sum_
 from irgrad.frontend.numpy_api.shape import moveaxis
 from irgrad.frontend.promote import lift, lift_each
+from irgrad.frontend.registry import implements, method
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import implements, method
 from irgrad.ir.types import F64, dtype_argument, normalize_axes
 from irgrad.ops.cast import astype, conjugate
 from irgrad.ops.linear import broadcast_to, reshape

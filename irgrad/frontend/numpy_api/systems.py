@@ -11,7 +11,7 @@ from irgrad.errors import OptionError, ShapeError, UnsupportedError
 from irgrad.frontend.numpy_api.decompositions import matrix_of, singular_values
 from irgrad.frontend.numpy_api.reductions import max_, sum_
 from irgrad.frontend.promote import any_traced, lift_together
-from irgrad.frontend.tracer import implements
+from irgrad.frontend.registry import implements
 from irgrad.ir.types import broadcast_shapes
 from irgrad.ops.base import bind
 from irgrad.ops.linalg.determinant import DET, SLOGDET

@@ -29,8 +29,9 @@ from irgrad.frontend.numpy_api.reductions import (
     reduce,
 )
 from irgrad.frontend.promote import lift, lift_each
+from irgrad.frontend.registry import FUNCTIONS
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.tracer import FUNCTIONS, call_ufunc
+from irgrad.frontend.ufunc_call import call_ufunc
 from irgrad.ir.op import Op
 from irgrad.ir.types import BOOL, F64, dtype_argument, normalize_axis
 from irgrad.ops.base import bind

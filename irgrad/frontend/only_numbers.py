@@ -1,0 +1,102 @@
+"""What only numbers have: Python's truth, conversions, sizes. A traced value has them where its
+numbers are known; elsewhere the error says what asked, and what to write instead."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+
+from irgrad.errors import TraceError
+from irgrad.frontend.asker import asker
+from irgrad.frontend.entry import entry
+from irgrad.frontend.known import known
+from irgrad.frontend.promote import as_weak
+from irgrad.frontend.site import call_site
+from irgrad.ir.builder import Traced
+
+
+class OnlyNumbers(Traced):
+    """Conversions of a traced value."""
+
+    __slots__ = ()
+
+    def _refuse(self, what: str, hint: str) -> NoReturn:
+        site = call_site(1)
+        raise TraceError(
+            f"{what} of a traced value ({self.value!r})", location=site.location, hint=hint
+        )
+
+    def __bool__(self) -> bool:
+        numbers = known(self)
+        if numbers is not None:
+            return bool(numbers)
+        return self._refuse(
+            "Python's truth value (if, while, and, or, not, assert, a chained comparison)",
+            "use np.where(condition, a, b), np.logical_and, np.logical_or, or irgrad.cond and "
+            "irgrad.while_loop; the condition is not known while the function is lowered",
+        )
+
+    def __float__(self) -> float:
+        numbers = known(self)
+        return float(self._no_number("float()") if numbers is None else numbers)
+
+    def __int__(self) -> int:
+        numbers = known(self)
+        return int(self._no_number("int()") if numbers is None else numbers)
+
+    def __complex__(self) -> complex:
+        numbers = known(self)
+        return complex(self._no_number("complex()") if numbers is None else numbers)
+
+    def __index__(self) -> int:
+        numbers = known(self)
+        if numbers is not None:
+            return numbers.__index__()
+        return self._refuse(
+            "use as a Python index or a size",
+            "sizes and slice bounds must be Python ints; to index a constant array by a traced "
+            "integer, pass the array as an argument; for a list, use np.choose(i, list)",
+        )
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        numbers = known(self)
+        if numbers is None:
+            self._no_number("conversion to an ordinary NumPy array")
+        return np.array(numbers, dtype)
+
+    def _no_number(self, what: str) -> NoReturn:
+        if call_site(2).stores_item:
+            self._refuse(
+                "in-place write into a constant NumPy array",
+                "the array would have to hold numbers; build "
+                "the result with np.stack, np.concatenate or np.where",
+            )
+        name, remedy = asker(2)
+        if name and f"{name}()" != what:
+            what = f"{name}: {what}"
+        if not remedy and self.value.type.dtype.kind in "biu":
+            remedy = (
+                "to index a constant array by it, pass the array as an argument; "
+                "np.where(mask, a, b) chooses by a traced mask"
+            )
+        elif not remedy:
+            remedy = "leave the value as it is; np.stack([a, b]) makes an array of traced values"
+        self._refuse(what, f"the numbers are not known while the function is lowered; {remedy}")
+
+    @entry
+    def __round__(self, ndigits: int | None = None) -> Any:
+        if self.value.type.shape:
+            self._refuse("round() of an array", "use np.round(x, decimals)")
+        if ndigits is None:
+            self._refuse("round(), which gives a Python int,", "use np.round(x) or np.rint(x)")
+        return as_weak(np.round(self, ndigits), self)
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        self._no_number("pickling")
+
+    def __repr__(self) -> str:
+        return f"<traced {self.value!r}>"
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
