@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -88,10 +88,18 @@ def place_of(value: Value, views: Mapping[Value, View], owners: Sequence[Value])
     )
 
 
+class Runs(Protocol):
+    """What a callback does with the table of buffers."""
+
+    def run(self, table: Any, /) -> None:
+        """Do it."""
+        ...
+
+
 class Callback:
     """What machine code calls: (number of a group, address of the table of buffers)."""
 
-    def __init__(self, groups: Sequence[Group], buffers: int) -> None:
+    def __init__(self, groups: Sequence[Runs], buffers: int) -> None:
         self.groups = groups
         self.table: Any = ctypes.c_void_p * buffers
 

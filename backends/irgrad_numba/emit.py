@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from irgrad_numba import vector_math
+from irgrad_numba import truncate, vector_math
 from irgrad_numba.elementwise import row_of
 from irgrad_numba.expression import Expr, Reduce, Store
 from irgrad_numba.index import Index
@@ -97,7 +97,7 @@ def _fill(code: Code, start: Start, type: str, chunk: Value | None, chunks: int)
     count = start.size // chunks
     width = max(1, min(count, VECTOR_BYTES * 8 // max(8, BITS[type])))
     value = stored_form(code.constant(Type(type, width), start.number))
-    for at, wide in _strips(code, 0, count, width):
+    for at, wide in strips(code, 0, count, width):
         if wide != width:
             value = stored_form(code.constant(Type(type, wide), start.number))
         address = element(code, start.buffer, type, at if chunk is None else at + chunk * count)
@@ -136,7 +136,7 @@ def loop(code: Code, low: int | Value, high: int | Value, step: int) -> Iterator
     code.label(done)
 
 
-def _strips(code: Code, low: int, high: int, width: int) -> Iterator[tuple[Value, int]]:
+def strips(code: Code, low: int, high: int, width: int) -> Iterator[tuple[Value, int]]:
     """Positions and widths of vectors that cover low..high; the body runs inside."""
     count = (high - low) // width
     number = lambda n: code.constant(Type("i64"), n)  # noqa: E731
@@ -326,7 +326,7 @@ class Loops:
                 for fold in careful:
                     fold.gather()
             low += whole
-        for at, width in _strips(self.code, low, high, self.width):
+        for at, width in strips(self.code, low, high, self.width):
             self._body(at, width)
         for fold in careful:
             fold.gather()
@@ -390,7 +390,7 @@ class Loops:
             return (position >= low) & (position < high)
         args = [operand(x) for x in e.args]
         if e.kind == "cast":
-            return args[0].cast(e.type)
+            return truncate.cast(args[0], e.type)
         if e.data in vector_math.MATH and args[0].type.is_float:
             return vector_math.call(e.data, *args)
         row = row_of(e.data, [x.type for x in e.args])
@@ -417,25 +417,16 @@ class Loops:
         if by and width > 1:
             total = total + self.code.lanes(Type("i64", width), [by * k for k in range(width)])
         for expression, times in index.dynamic:
-            value = (
-                self._value(expression, width)
-                if at is not None or self.depth == 0
-                else self.scalars[expression]
-            )
+            scalar = self.scalars.get(expression)
+            value = self._values[expression] if scalar is None else scalar.splat(width)
             total = total + value * times
         return total
 
     def _read(self, buffer: int, type: Type, index: Index, at: Value | None) -> Value:
         by = index.coefficient(self.depth - 1) if at is not None else 0
-        if index.dynamic and type.width > 1:
+        if any(e.level == self.depth for e, _ in index.dynamic) and type.width > 1:
             return self._gathered(buffer, type, self._positions(index, at, type.width))
-        if index.dynamic:
-            return load(
-                self.code,
-                type,
-                element(self.code, buffer, type.element, self._positions(index, at, 1)),
-            )
-        first = self._scalar_position(index, at)
+        first = self._positions(index, at, 1)
         if by == 0 or type.width == 1:
             address = element(self.code, buffer, type.element, first)
             return load(self.code, Type(type.element), address).splat(type.width)

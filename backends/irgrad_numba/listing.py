@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from irgrad.ir.graph import Value
-from irgrad_numba.calls import Group
+from irgrad.ir.graph import Node, Value
 from irgrad_numba.expression import Expr, Reduce, Statement
 from irgrad_numba.index import Index
+from irgrad_numba.indices import Check
 from irgrad_numba.pieces import Piece, pieces
 from irgrad_numba.products import Gemm
+from irgrad_numba.routine import Routine
 from irgrad_numba.schedule import Kernel, Schedule
 from irgrad_numba.sweeps import runs
 
@@ -45,8 +46,13 @@ class Listing:
                 yield [*self._head(number, step), *cuts.get(number, []), *self._loops(step)]
             elif isinstance(step, Gemm):
                 yield [f"# {number}: matrix product, by BLAS", self._product(step)]
+            elif isinstance(step, Check):
+                yield [f"# {number}: indices that are looked at", self._check(step)]
+            elif isinstance(step, Routine):
+                yield [f"# {number}: loops of its own", self._call(step.node)]
             else:
-                yield [f"# {number}: in Python, no kernel for it", *self._calls(step)]
+                head = f"# {number}: in Python, no kernel for it"
+                yield [head, *map(self._call, step.nodes)]
 
     def _name(self, value: Value) -> str:
         return f"%{self.schedule.graph.names[value]}"
@@ -132,13 +138,18 @@ class Listing:
         sizes = f"{gemm.rows} x {gemm.inner} by {gemm.inner} x {gemm.columns}"
         return f"{result} = {left} @ {right}  # {sizes}{batch}"
 
-    def _calls(self, group: Group) -> Iterator[str]:
-        for node in group.nodes:
-            results = ", ".join(map(self._name, node.outputs))
-            operands = ", ".join(
-                self._name(v) if v.constant is None else "constant" for v in node.operands
-            )
-            yield f"{results} = {node.op.name}({operands})"
+    def _check(self, check: Check) -> str:
+        index = self._name(check.array)
+        if check.array.constant is not None:
+            index = "constant"
+        return f"check -{check.extent} <= {index} < {check.extent}"
+
+    def _call(self, node: Node) -> str:
+        results = ", ".join(map(self._name, node.outputs))
+        operands = ", ".join(
+            self._name(v) if v.constant is None else "constant" for v in node.operands
+        )
+        return f"{results} = {node.op.name}({operands})"
 
 
 def _index(index: Index, names: dict[Expr, str]) -> str:

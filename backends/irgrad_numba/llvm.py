@@ -95,14 +95,14 @@ class Module:
         """Declare an external function: `signature` has a place for its name."""
         self.declarations[name] = f"declare {signature.format(f'@{name}')}"
 
-    def shared(self, stem: str, definition: str) -> str:
-        """Define an internal function that returns nothing, from its parameters on -> its name, the
-        same for the same text.
+    def shared(self, stem: str, definition: str, result: str = "void") -> str:
+        """Define an internal function, from its parameters on -> its name, the same for the same
+        text.
         """
         name = self._shared.get(definition)
         if name is None:
             name = self._shared[definition] = f"{stem}{len(self._shared)}"
-            self.functions[name] = f"define internal void @{name}{definition}"
+            self.functions[name] = f"define internal {result} @{name}{definition}"
         return name
 
     def __str__(self) -> str:

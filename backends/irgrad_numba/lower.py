@@ -15,9 +15,10 @@ from irgrad.ops.call import Barrier
 from irgrad.ops.cast import Astype
 from irgrad.ops.create import Iota
 from irgrad.ops.elementwise import Elementwise
+from irgrad.ops.index import Gather
 from irgrad.ops.linear import BroadcastTo, Reshape
 from irgrad.ops.select import Where
-from irgrad.ops.shape import Concatenate, Flip, Pad, Slice, Transpose
+from irgrad.ops.shape import Concatenate, Flip, Pad, Slice, Transpose, UpdateSlice
 from irgrad.ops.stop import StopGradient
 from irgrad_numba.expression import Expr, Pool
 from irgrad_numba.index import ZERO, Index, Range, View, flat, unflatten
@@ -197,30 +198,59 @@ def _pad(low: Lowering, node: Node, place: Place) -> Demand:
     p, pool = node.op.parameters, low.pool
     (operand,) = node.operands
     type = SHORT[node.types[0].dtype]
+    steps = tuple(between + 1 for between in p["inside"])
+    window = _window(low, place, p["low"], steps, operand.type.shape)
+    zero = pool.number(type, _zero(type))
+    if window is None:
+        return Demand([], lambda: zero)
+    inner, conditions = window
+    return Demand([(operand, inner)], lambda x: _where_all(pool, conditions, x, zero))
+
+
+def _update_slice(low: Lowering, node: Node, place: Place) -> Demand:
+    """The second operand inside the window, the first elsewhere."""
+    p, pool = node.op.parameters, low.pool
+    x, y = node.operands
+    window = _window(low, place, p["start"], p["step"], y.type.shape)
+    if window is None:
+        return Demand([(x, place)], lambda old: old)
+    inner, conditions = window
+    if not conditions:
+        return Demand([(y, inner)], lambda new: new)
+    needs = [(x, place), (y, inner)]
+    return Demand(needs, lambda old, new: _where_all(pool, conditions, new, old))
+
+
+def _window(
+    low: Lowering, place: Place, start: Shape, step: Shape, shape: Shape
+) -> tuple[Place, list[Expr]] | None:
+    """The place in a window of `shape` that begins at `start`, its elements `step` apart, and under
+    what conditions there is one; None where there is none.
+    """
+    pool = low.pool
     inner: list[Index] = []
     conditions: list[Expr] = []
-    for i, before, between, extent in zip(
-        place, p["low"], p["inside"], operand.type.shape, strict=True
-    ):
-        step, shifted = between + 1, i + -before
-        certain = decided(low, shifted, 0, (extent - 1) * step + 1) if extent else False
+    for i, first, by, extent in zip(place, start, step, shape, strict=True):
+        shifted, length = i + -first, (extent - 1) * by + 1
+        certain = decided(low, shifted, 0, length) if extent else False
         if certain is False:
-            return Demand([], lambda: pool.number(type, _zero(type)))
+            return None
         if certain is None:
-            conditions.append(pool.inside(shifted, 0, (extent - 1) * step + 1))
-        if step > 1:
-            position, by = pool.index(shifted), pool.number("i64", step)
-            remainder = pool.apply("modulo", "i64", position, by)
+            conditions.append(pool.inside(shifted, 0, length))
+        if by > 1:
+            position, apart = pool.index(shifted), pool.number("i64", by)
+            remainder = pool.apply("modulo", "i64", position, apart)
             conditions.append(pool.inside(Index(0, (), ((remainder, 1),)), 0, 1))
-            shifted = Index(0, (), ((pool.apply("quotient", "i64", position, by), 1),))
+            shifted = Index(0, (), ((pool.apply("quotient", "i64", position, apart), 1),))
         inner.append(_clamped(pool, shifted, extent) if certain is None else shifted)
+    return tuple(inner), conditions
 
-    def make(x: Expr) -> Expr:
-        for condition in conditions:
-            x = pool.apply("where", type, condition, x, pool.number(type, _zero(type)))
-        return x
 
-    return Demand([(operand, tuple(inner))], make)
+def _where_all(pool: Pool, conditions: list[Expr], x: Expr, y: Expr) -> Expr:
+    """`x` where all conditions hold, else `y`."""
+    for condition in conditions:
+        x = pool.apply("where", x.type, condition, x, y)
+    return x
 
 
 def _zero(type: str) -> Any:
@@ -255,6 +285,39 @@ def _concatenate(low: Lowering, node: Node, place: Place) -> Demand:
     return Demand(needs, make)
 
 
+def _gather(low: Lowering, node: Node, place: Place) -> Demand:
+    """The element that the index arrays name; that they name one has been checked."""
+    x, *indices = node.operands
+    axes, depth = node.op.parameters["axes"], indices[0].type.ndim
+
+    def make(*found: Expr) -> Demand:
+        named = {
+            axis: _counted(low, i, x.type.shape[axis]) for axis, i in zip(axes, found, strict=True)
+        }
+        rest = iter(place[depth:])
+        at = tuple(named[axis] if axis in named else next(rest) for axis in range(x.type.ndim))
+        return Demand([(x, at)], lambda element: element)
+
+    return Demand([(i, place[:depth]) for i in indices], make)
+
+
+def _counted(low: Lowering, index: Expr, extent: int) -> Index:
+    """An element of an index array, counted from the start of its axis."""
+    pool = low.pool
+    if index.kind == "number":
+        return Index(index.data + extent * (index.data < 0))
+    if index.kind == "index":
+        bounds = index.data.bounds(low.ranges)
+        if bounds is not None and bounds[0] >= 0:
+            return index.data
+    i = pool.cast("i64", index)
+    if not index.type.startswith("u"):
+        negative = pool.apply("less", "bool", i, pool.number("i64", 0))
+        wrapped = pool.apply("add", "i64", i, pool.number("i64", extent))
+        i = pool.apply("where", "i64", negative, wrapped, i)
+    return Index(0, (), ((i, 1),))
+
+
 RULES: dict[type, Callable[[Lowering, Node, Place], Demand]] = {
     Elementwise: _elementwise,
     Where: _elementwise,
@@ -267,6 +330,8 @@ RULES: dict[type, Callable[[Lowering, Node, Place], Demand]] = {
     BroadcastTo: _moved(_before_broadcast),
     Reshape: _moved(_before_reshape),
     Pad: _pad,
+    UpdateSlice: _update_slice,
+    Gather: _gather,
     Concatenate: _concatenate,
     Iota: _iota,
 }

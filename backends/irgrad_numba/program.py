@@ -17,8 +17,10 @@ from irgrad.ir.types import DTYPES, SHORT, ArrayType
 from irgrad.runtime.backend import Argument, Template
 from irgrad_numba import machine, pool
 from irgrad_numba.blas import emit_gemm, share_of
+from irgrad_numba.bounds import Fault, emit_check
 from irgrad_numba.calls import Callback, Group
 from irgrad_numba.gateway import ENTRY, emit_entry
+from irgrad_numba.indices import Check
 from irgrad_numba.kernel import KernelCalls, NativeCall, Sweep
 from irgrad_numba.listing import Listing
 from irgrad_numba.llvm import BITS, Module
@@ -26,7 +28,9 @@ from irgrad_numba.memory import Memory, arrange
 from irgrad_numba.native import load
 from irgrad_numba.pieces import Operand
 from irgrad_numba.products import Gemm
+from irgrad_numba.routine import Routine
 from irgrad_numba.schedule import Kernel, Schedule, plan
+from irgrad_numba.whole_array import emit_routine
 
 RELEASE_WORK = 50_000
 """Programs with less work (elements, products) keep the interpreter lock: they are over before a
@@ -150,7 +154,7 @@ class Emitted:
     def __init__(self, schedule: Schedule, arguments: Sequence[Argument], result: Template) -> None:
         self.schedule = schedule
         self.module = Module()
-        self.groups: list[Group] = []
+        self.groups: list[Group | Fault] = []
         self.work = 0
         self.kernel_calls = KernelCalls(self.module, schedule)
         steps = list(self._steps())
@@ -180,26 +184,40 @@ class Emitted:
         code = machine.object_code(str(self.module))
         return load(code, ENTRY, self.module, things)
 
-    def _steps(self) -> Iterator[Step]:
+    def _steps(self) -> Iterator[Call]:
         for kind, steps in groupby(self.schedule.steps, type):
             if kind is Kernel:
                 kernels = [step for step in steps if isinstance(step, Kernel)]
                 self.work += sum(math.prod(k.space) * len(k.roots) for k in kernels)
                 yield from self.kernel_calls.of(kernels)
-                continue
-            for step in steps:
-                if isinstance(step, Group):
-                    self.groups.append(step)
-                    yield Callbacks(len(self.groups) - 1, step.buffers)
-                elif isinstance(step, Gemm):
-                    yield self._product(step)
+            else:
+                yield from (self._other(step) for step in steps if not isinstance(step, Kernel))
 
-    def _product(self, gemm: Gemm) -> Step:
-        self.work += math.prod(gemm.batch) * gemm.rows * gemm.inner * gemm.columns
-        operands = [Operand(b, 0, gemm.type) for b in gemm.buffers]
-        call = NativeCall(emit_gemm(self.module, gemm), operands, True)
-        share = share_of(gemm)
+    def _other(self, step: Gemm | Group | Check | Routine) -> Call:
+        """The call of what is no kernel."""
+        if isinstance(step, Group):
+            return self._call_back(step)
+        if isinstance(step, Check):
+            return self._check(step)
+        if isinstance(step, Routine):
+            self.work += step.work
+            operands = [Operand(b, 0, "u8") for b in step.buffers]
+            return NativeCall(emit_routine(self.module, step), operands, False)
+        self.work += math.prod(step.batch) * step.rows * step.inner * step.columns
+        operands = [Operand(b, 0, step.type) for b in step.buffers]
+        call = NativeCall(emit_gemm(self.module, step), operands, True)
+        share = share_of(step)
         return Sweep(share.chunks, [call]) if share else call
+
+    def _call_back(self, group: Group | Fault) -> Callbacks:
+        self.groups.append(group)
+        return Callbacks(len(self.groups) - 1, group.buffers)
+
+    def _check(self, check: Check) -> Checked:
+        views = self.schedule.views
+        fault = Fault(check, views, self.schedule.buffers)
+        self.work += check.array.type.size
+        return Checked(emit_check(self.module, check, views[check.array]), self._call_back(fault))
 
 
 class Callbacks:
@@ -210,7 +228,16 @@ class Callbacks:
         self.buffers = list(buffers)
 
 
-Step = NativeCall | Sweep | Callbacks
+class Checked:
+    """A call of a function that says whether Python must raise, and the call of that."""
+
+    def __init__(self, name: str, otherwise: Callbacks) -> None:
+        self.name = name
+        self.otherwise = otherwise
+        self.buffers = otherwise.buffers
+
+
+Call = NativeCall | Sweep | Callbacks | Checked
 
 
 class Body:
@@ -234,8 +261,11 @@ class Body:
             return pointer
         return self._value(f"getelementptr i8, ptr {pointer}, i64 {start * _bytes(type)}")
 
-    def run(self, step: Step) -> None:
+    def run(self, step: Call) -> None:
         """Append a step."""
+        if isinstance(step, Checked):
+            self._check(step)
+            return
         if isinstance(step, Callbacks):
             self._call_back(step.number)
             return
@@ -259,6 +289,16 @@ class Body:
         self.module.declare(pool.PARALLEL, pool.SIGNATURE)
         arguments = f"ptr @{name}, ptr %table, ptr %state, i64 {sweep.count}"
         self.lines.append(f"  call void @{pool.PARALLEL}({arguments})")
+
+    def _check(self, step: Checked) -> None:
+        wrong = self._value(f"call i1 @{step.name}(ptr {self._pointer(step.buffers[0])})")
+        number = step.otherwise.number
+        self.lines += [
+            f"  br i1 {wrong}, label %wrong{number}, label %right{number}",
+            f"wrong{number}:",
+        ]
+        self._call_back(number)
+        self.lines += [f"  br label %right{number}", f"right{number}:"]
 
     def _call_back(self, number: int) -> None:
         declare = self.module.declare

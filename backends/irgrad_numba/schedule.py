@@ -28,18 +28,21 @@ from irgrad.ops.cast import Astype
 from irgrad.ops.contract import Contract, split_spec
 from irgrad.ops.create import Iota
 from irgrad.ops.elementwise import Elementwise
+from irgrad.ops.index import Gather
 from irgrad.ops.linear import BroadcastTo, Reshape, Sum
 from irgrad.ops.reduction import All, Any_, Max, Min, Prod
 from irgrad.ops.select import Where
-from irgrad.ops.shape import Concatenate, Flip, Pad, Slice, Transpose
+from irgrad.ops.shape import Concatenate, Flip, Pad, Slice, Transpose, UpdateSlice
 from irgrad.ops.stop import StopGradient
 from irgrad_numba.calls import Group
 from irgrad_numba.elementwise import LIBRARY_COST, cost_of, row_of
 from irgrad_numba.index import View, contiguous, reshaped
+from irgrad_numba.indices import Check, checks_of
 from irgrad_numba.products import Gemm, gemm_of
+from irgrad_numba.routine import Routine, routine_of
 
 VIEWS = (BroadcastTo, Reshape, Transpose, Slice, Flip, StopGradient, Barrier)
-MOVES = (Pad, Concatenate, Iota)
+MOVES = (Pad, Concatenate, Iota, UpdateSlice, Gather)
 REDUCTIONS: dict[type, str] = {
     Sum: "add", Prod: "multiply", Max: "maximum", Min: "minimum",
     Any_: "logical_or", All: "logical_and",
@@ -52,6 +55,8 @@ HOIST_COST = 4
 """Above this, work that does not depend on all loops is done once and stored."""
 LANES = 32
 """From so many elements on, library functions run in a loop of their own, over vectors."""
+MOST_UPDATES = 8
+"""Updates of one array, one after the other, in a loop."""
 SMALL_PRODUCT = 16**3
 """Products of matrices with fewer multiplications are loops."""
 
@@ -65,7 +70,7 @@ class Kernel:
     roots: list[Node] = field(default_factory=list[Node])
 
 
-Step = Kernel | Gemm | Group
+Step = Kernel | Gemm | Routine | Check | Group
 
 
 @dataclass
@@ -89,11 +94,8 @@ def sort_of(node: Node) -> str:
         return "call"
     if isinstance(op, VIEWS):
         return "view"
-    if isinstance(op, (*MOVES, Where)):
+    if isinstance(op, (*MOVES, Where, Astype)):
         return "point"
-    if isinstance(op, Astype):
-        from_float = dtypes[0] in ("f32", "f64")
-        return "point" if not from_float or node.types[0].dtype.kind in "fb" else "call"
     if isinstance(op, Elementwise):
         return "call" if row_of(op.name, dtypes) is None else "point"
     if type(op) in REDUCTIONS:
@@ -159,6 +161,7 @@ class Planner:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.sorts = {node: sort_of(node) for node in graph.nodes}
+        self.checks = {node: found for node in graph.nodes if (found := checks_of(node))}
         self.stored: dict[Value, str] = {}
         self.stage: dict[Value, tuple[int, int]] = {}
         self.cost: dict[Value, int] = {}
@@ -190,6 +193,20 @@ class Planner:
                     self._store(operand, f"an operand of {node.op.name}")
             elif isinstance(node.op, Reshape) and _merges(node):
                 self._store(node.operands[0], "reshaped")
+            for check in self.checks.get(node, ()):
+                self._store(check.array, "indices to be checked")
+        self._break_updates()
+
+    def _break_updates(self) -> None:
+        """Of many updates, one after the other, each would look for its place in every loop."""
+        updates: dict[Value, int] = {}
+        for node in self.graph.nodes:
+            if isinstance(node.op, UpdateSlice):
+                count = updates.get(node.operands[0], 0) + 1
+                if count > MOST_UPDATES:
+                    self._store(node.operands[0], f"updated {MOST_UPDATES} times")
+                    count = 1
+                updates[Value(node, 0)] = count
 
     def _cut(self) -> None:
         """Very long straight code is cut; what crosses a cut is stored."""
@@ -213,6 +230,7 @@ class Planner:
                 own = cost_of(node.op.name) if self.sorts[node] == "point" else 0
                 self.cost[Value(node, 0)] = min(10**6, own + below)
                 self._hoist(node)
+                self._gathered(node)
             elif self.sorts[node] == "reduction":
                 self._hoist(node)
 
@@ -229,6 +247,14 @@ class Planner:
                 self._store(operand, "else repeated in a loop")
             elif repeated and cost >= LIBRARY_COST and operand.type.size >= LANES:
                 self._store(operand, "computed for several at once")
+
+    def _gathered(self, node: Node) -> None:
+        """What is gathered from is stored, unless computing a few elements costs less."""
+        if isinstance(node.op, Gather):
+            x = node.operands[0]
+            cost = self.cost.get(x, 0)
+            if node.types[0].size * cost > x.type.size * (cost + STORE_COST):
+                self._store(x, "gathered from")
 
     def _stages(self) -> None:
         """(when a value can be read in place, when it can be read elsewhere), in stages."""
@@ -260,6 +286,8 @@ class Planner:
         known = [self.stage.get(v, (0, 0)) for v in node.operands]
         elsewhere = max((at[1] for at in known), default=0)
         if moves:
+            for check in self.checks.get(node, ()):
+                elsewhere = max(elsewhere, self.stage.get(check.array, (0, 0))[1] + 1)
             at = (elsewhere, elsewhere)
         else:
             reads = [self._read(node, v, axes) for v, axes in operand_axes(node)]
@@ -309,15 +337,20 @@ class Planner:
             allot(value)
         outputs = set(self.graph.outputs)
         kernels: dict[tuple[int, Shape], Kernel] = {}
-        calls: list[tuple[int, Node]] = []
+        calls: list[tuple[int, Node | Check]] = []
         home: dict[Value, Kernel] = {}
+        checked: set[tuple[Value, int]] = set()
         for node in self.graph.nodes:
             for operand in node.operands:
                 if operand.constant is None or operand in views:
                     continue
-                if operand.type.size > 1 or self.sorts[node] == "call":
+                if operand.type.size > 1 or self.sorts[node] == "call" or node in self.checks:
                     allot(operand)
             sort, value = self.sorts[node], Value(node, 0)
+            for check in self.checks.get(node, ()):
+                if (check.array, check.extent) not in checked:
+                    checked.add((check.array, check.extent))
+                    calls.append((self.stage.get(check.array, (0, 0))[1], check))
             if sort == "view" and value not in outputs:
                 source = views.get(node.operands[0])
                 view = None if source is None else viewed(node, source)
@@ -342,13 +375,16 @@ class Planner:
             if value not in views:
                 allot(value)
         large_first = sorted(kernels.values(), key=lambda k: -math.prod(k.space))
-        order: list[tuple[int, Kernel | Node]] = [(k.stage, k) for k in large_first]
+        order: list[tuple[int, Kernel | Node | Check]] = [(k.stage, k) for k in large_first]
         order = sorted([*order, *calls], key=lambda step: step[0])
         steps = self._calls([step for _, step in order], views, buffers)
         return Schedule(self.graph, steps, views, buffers, home, why)
 
     def _calls(
-        self, steps: Sequence[Kernel | Node], views: dict[Value, View], buffers: Sequence[Value]
+        self,
+        steps: Sequence[Kernel | Node | Check],
+        views: dict[Value, View],
+        buffers: Sequence[Value],
     ) -> list[Step]:
         """Nodes that are calls become library calls, or groups for Python."""
         readers: dict[Value, list[Node]] = defaultdict(list)
@@ -372,18 +408,20 @@ class Planner:
                 pending.clear()
 
         for step in steps:
-            if isinstance(step, Kernel):
+            if isinstance(step, (Kernel, Check)):
                 close()
                 result.append(step)
                 continue
-            gemm = gemm_of(step, views) if isinstance(step.op, Contract) else None
+            native = routine_of(step, views)
+            if isinstance(step.op, Contract):
+                native = gemm_of(step, views)
             made = {views[v].buffer for node in pending for v in node.outputs}
             direct = {v for node in pending for v in node.outputs}
             moved = any(views[v].buffer in made and v not in direct for v in step.operands)
-            if gemm is not None or moved:
+            if native is not None or moved:
                 close()
-            if gemm is not None:
-                result.append(gemm)
+            if native is not None:
+                result.append(native)
             else:
                 pending.append(step)
         close()
@@ -402,6 +440,8 @@ def operand_axes(node: Node) -> list[tuple[Value, tuple[int, ...]]]:
             (v, tuple(order.index(c) for c in letters if space[order.index(c)] != 1))
             for v, letters in zip(node.operands, (left, right), strict=True)
         ]
+    if isinstance(node.op, Gather):
+        return [(v, tuple(range(v.type.ndim)) if k else ()) for k, v in enumerate(node.operands)]
     if isinstance(node.op, (*VIEWS, *MOVES)) and not isinstance(node.op, BroadcastTo):
         return [(v, tuple(range(v.type.ndim))) for v in node.operands]
     return [

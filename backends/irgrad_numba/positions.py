@@ -1,0 +1,87 @@
+"""Where an element stands: the first extreme one along an axis, and the place of one among sorted
+ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from irgrad.ir.graph import Node
+from irgrad.ops.reduction import Argmax
+from irgrad_numba.emit import loop
+from irgrad_numba.llvm import Code, Type, Value
+from irgrad_numba.walk import Strided, walk, widest
+
+
+def extreme(code: Code, node: Node, operands: Sequence[Strided], result: Strided) -> None:
+    """The first largest or smallest element, or the first nan. Rows that lie side by side are
+    looked through by the vector.
+    """
+    (x,) = operands
+    op: Any = node.op
+    axis, extent = op.axis, x.shape[op.axis]
+    if not extent:
+        return
+    rest = [a for a in range(len(x.shape)) if a != axis]
+    relation = "gt" if isinstance(op, Argmax) else "lt"
+
+    def along(at: list[Value], lanes: int) -> None:
+        type, places = Type(x.type, lanes), Type("i64", lanes)
+        best, place = code.alloca(type), code.alloca(places)
+        code.put(best, x.get(code, at[0], lanes))
+        code.put(place, code.constant(places, 0))
+        if extent > 1:
+            with loop(code, 1, extent, 1) as i:
+                now, held = x.get(code, at[0] + i * x.strides[axis], lanes), code.get(best, type)
+                better = _better(held, now, relation)
+                code.put(best, better.where(now, held))
+                code.put(place, better.where(i.splat(lanes), code.get(place, places)))
+        result.put(code, at[1], code.get(place, places))
+
+    walk(
+        code,
+        tuple(x.shape[a] for a in rest),
+        [tuple(x.strides[a] for a in rest), result.strides],
+        [x.start(code), result.start(code)],
+        widest("i64", x.type),
+        along,
+    )
+
+
+def _better(held: Value, now: Value, relation: str) -> Value:
+    if now.is_bool:
+        return now & ~held if relation == "gt" else held & ~now
+    better = now.compare(relation, held)
+    return better | (now.is_nan() & ~held.is_nan()) if now.type.is_float else better
+
+
+def _less(x: Value, y: Value) -> Value:
+    """As numbers are sorted: nan comes last."""
+    if x.is_bool:
+        return y & ~x
+    return (x < y) | (y.is_nan() & ~x.is_nan()) if x.type.is_float else x < y
+
+
+def searchsorted(code: Code, node: Node, operands: Sequence[Strided], result: Strided) -> None:
+    """By halves: the number of sorted elements before each element, nan being the last."""
+    edges, x = operands
+    op: Any = node.op
+    depth, count, by = len(edges.shape) - 1, edges.shape[-1], edges.strides[-1]
+    strides = (*edges.strides[:-1], *[0] * (len(x.shape) - depth))
+
+    def find(at: list[Value], _: int) -> None:
+        start, position, to = at
+        key = x.get(code, position)
+        low, size = code.alloca(Type("i64")), count
+        code.put(low, code.constant(Type("i64"), 0))
+        while size:  # the place is in low .. low + size
+            half = (size + 1) // 2
+            here = code.get(low, Type("i64"))
+            edge = edges.get(code, start + (here + (half - 1)) * by)
+            before = _less(edge, key) if op.side == "left" else ~_less(key, edge)
+            code.put(low, before.where(here + half, here))
+            size -= half
+        result.put(code, to, code.get(low, Type("i64")))
+
+    starts = [edges.start(code), x.start(code), result.start(code)]
+    walk(code, x.shape, [strides, x.strides, result.strides], starts, 1, find)

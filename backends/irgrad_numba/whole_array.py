@@ -1,0 +1,51 @@
+"""The loops of ops that have loops of their own, a function for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from irgrad.ir.graph import Node, Value
+from irgrad.ops.index import ScatterAdd, UpdateAt
+from irgrad.ops.reduction import Argmax, Argmin
+from irgrad.ops.scan import Cummax, Cummin, Cumprod, Cumsum, Recurrence
+from irgrad.ops.sorting import Searchsorted
+from irgrad_numba import positions, scan, scatter
+from irgrad_numba.llvm import Code, Module
+from irgrad_numba.routine import Routine
+from irgrad_numba.walk import Strided
+
+LOOPS: dict[type, Callable[[Code, Node, Sequence[Strided], Strided], None]] = {
+    ScatterAdd: scatter.scatter_add,
+    UpdateAt: scatter.update_at,
+    Cumsum: scan.running,
+    Cumprod: scan.running,
+    Cummax: scan.running,
+    Cummin: scan.running,
+    Recurrence: scan.recurrence,
+    Argmax: positions.extreme,
+    Argmin: positions.extreme,
+    Searchsorted: positions.searchsorted,
+}
+
+
+def emit_routine(module: Module, routine: Routine) -> str:
+    """Define a function of pointers to the buffers of the operands and of the result -> its
+    name.
+    """
+    node, code = routine.node, Code(module)
+    values = (*node.operands, Value(node, 0))
+    views = (*routine.operands, routine.result)
+    *operands, result = (
+        Strided.of(value, view, k)
+        for k, (value, view) in enumerate(zip(values, views, strict=True))
+    )
+    LOOPS[type(node.op)](code, node, operands, result)
+    code.emit("ret void")
+    arguments = ", ".join(
+        f"ptr nocapture {'' if k == len(operands) else 'readonly '}%b{k}"
+        for k in range(len(values))
+    )
+    lines = ["entry:", *code.allocas, *code.lines]
+    return module.shared(
+        node.op.name, f"({arguments}) nounwind noinline {{\n" + "\n".join(lines) + "\n}"
+    )
