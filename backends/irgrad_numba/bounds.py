@@ -3,10 +3,11 @@ IndexError."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from irgrad.errors import IndexOutOfBounds
+from irgrad.ir.blame import blame
 from irgrad.ir.graph import Value
 from irgrad.ops.index import check_bounds
 from irgrad_numba.calls import place_of
@@ -20,9 +21,9 @@ from irgrad_numba.walk import Strided, walk, widest
 class Fault:
     """What is run where a check finds an index outside: it raises."""
 
-    def __init__(self, check: Check, views: Mapping[Value, View], owners: Sequence[Value]) -> None:
+    def __init__(self, check: Check, views: Mapping[Value, View]) -> None:
         self.check = check
-        self.place = place_of(check.array, views, owners)
+        self.place = place_of(check.array, views)
 
     @property
     def buffers(self) -> list[int]:
@@ -33,9 +34,10 @@ class Fault:
         """Raise the error that the op's reference raises."""
         check, index = self.check, self.place.array(table)
         try:
-            check_bounds(check.node.op.name, (check.axis,), check.shape, [index])
+            check_bounds(check.operand, (check.axis,), check.shape, [index])
         except IndexOutOfBounds as error:
-            raise error.at(check.node.location) from None
+            blame(error, check.node)
+            raise
 
 
 def emit_check(module: Module, check: Check, view: View) -> str:
@@ -66,7 +68,7 @@ def emit_check(module: Module, check: Check, view: View) -> str:
         zeros.append(f"  store {zero.type.text} {zero.text}, ptr {place}, align 64")
     result = code.constant(Type("bool"), False)
     for width, place in found.items():
-        seen = across("bitwise_or", code.get(place, Type("u8", width)))
+        seen = across("bitwise_or", [code.get(place, Type("u8", width))])
         result = result | seen.cast("bool")
     code.emit(f"ret i1 {result.text}")
     lines = ["entry:", *code.allocas, *zeros, *code.lines]

@@ -16,10 +16,9 @@ from irgrad_numba.index import View
 
 
 class Place(NamedTuple):
-    """A value in memory, as NumPy describes it: a buffer, its bytes, and the array in it."""
+    """A value in memory, as NumPy describes it: a buffer, and the array in it."""
 
     buffer: int
-    nbytes: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     offset: int
@@ -27,11 +26,14 @@ class Place(NamedTuple):
 
     def array(self, table: Any) -> Array:
         """The array over the buffer's memory."""
-        address = table[self.buffer]
-        if not self.nbytes:
+        if 0 in self.shape:
             return np.empty(self.shape, self.dtype)
-        memory: Any = (ctypes.c_char * self.nbytes).from_address(address)
-        return np.ndarray(self.shape, self.dtype, memory, self.offset, self.strides)
+        reach = [(n - 1) * s for n, s in zip(self.shape, self.strides, strict=True)]
+        first, last = sum(min(r, 0) for r in reach), sum(max(r, 0) for r in reach)
+        size = last - first + self.dtype.itemsize
+        address = (table[self.buffer] or 0) + self.offset + first
+        memory: Any = (ctypes.c_char * size).from_address(address)
+        return np.ndarray(self.shape, self.dtype, memory, -first, self.strides)
 
 
 class Group:
@@ -42,16 +44,15 @@ class Group:
         nodes: Sequence[Node],
         kept: Sequence[Value],
         views: Mapping[Value, View],
-        owners: Sequence[Value],
     ) -> None:
         inside = {value for node in nodes for value in node.outputs}
         self.nodes = nodes
         self.reads = {
-            value: place_of(value, views, owners)
+            value: place_of(value, views)
             for value in dict.fromkeys(v for node in nodes for v in node.operands)
             if value not in inside
         }
-        self.writes = {value: place_of(value, views, owners) for value in kept}
+        self.writes = {value: place_of(value, views) for value in kept}
 
     @property
     def buffers(self) -> list[int]:
@@ -74,13 +75,12 @@ class Group:
             place.array(table)[...] = known[value]
 
 
-def place_of(value: Value, views: Mapping[Value, View], owners: Sequence[Value]) -> Place:
+def place_of(value: Value, views: Mapping[Value, View]) -> Place:
     """Where a value lies."""
     view, type = views[value], value.type
     size = type.dtype.itemsize
     return Place(
         view.buffer,
-        owners[view.buffer].type.nbytes,
         type.shape,
         type.dtype,
         view.offset * size,

@@ -84,7 +84,8 @@ class Entry:
         given = self._read_arguments()
         for position in range(given, len(self.memory.input_types)):
             found = self.slot("captured", position - given)
-            self._array(found, self.memory.input_types[position], position)
+            type = self.memory.input_types[position]
+            self._array(found, type, position, self._captured_strides(position))
         made = self._make_results()
         self._fixed_buffers()
         kept = self._scratch(made)
@@ -160,8 +161,10 @@ class Entry:
                 self._float(x, position)
             else:
                 assert argument.type is not None
-                read = self._array_or_scalar if argument.type == F64_SCALAR else self._array
-                read(x, argument.type, position)
+                if argument.type == F64_SCALAR:
+                    self._array_or_scalar(x, argument.type, position)
+                else:
+                    self._array(x, argument.type, position, argument.strides)
             position += 1
         return position
 
@@ -195,8 +198,21 @@ class Entry:
         self.emit(f"br label %read{number}")
         self.label(f"read{number}")
 
-    def _array(self, x: str, type: ArrayType, buffer: int) -> None:
-        same = self.value(f"call i1 @irgrad_same_array(ptr {x}, {self._kind(type)})")
+    def _captured_strides(self, position: int) -> tuple[int, ...] | None:
+        """The strides of a captured array, in bytes, where it does not lie in C order."""
+        if position not in self.memory.strided:
+            return None
+        value, view = self.memory.strided[position]
+        return tuple(s * value.type.dtype.itemsize for s in view.strides)
+
+    def _array(
+        self, x: str, type: ArrayType, buffer: int, strides: tuple[int, ...] | None = None
+    ) -> None:
+        look = f"call i1 @irgrad_same_array(ptr {x}, {self._kind(type)})"
+        if strides is not None:
+            kind = f"{self._kind(type)}, ptr {self._numbers('strides', strides)}"
+            look = f"call i1 @irgrad_same_strided(ptr {x}, {kind})"
+        same = self.value(look)
         self.require(same)
         at = self.value(f"getelementptr i8, ptr {x}, i64 16")
         self.fill(buffer, self.value(f"load ptr, ptr {at}"))
@@ -204,15 +220,17 @@ class Entry:
     def _kind(self, type: ArrayType) -> str:
         """Type object, dtype, number of axes, extents: as arguments of the support functions."""
         array, descr = self.slot("numpy", "PyArray_Type"), self.slot("dtype", SHORT[type.dtype])
-        dims = "null"
-        if type.shape:
-            extents = ", ".join(f"i64 {n}" for n in type.shape)
-            name = "dims_" + "_".join(map(str, type.shape))
-            self.module.globals[name] = (
-                f"@{name} = private constant [{type.ndim} x i64] [{extents}]"
-            )
-            dims = f"@{name}"
+        dims = self._numbers("dims", type.shape)
         return f"ptr {array}, ptr {descr}, i32 {type.ndim}, ptr {dims}"
+
+    def _numbers(self, stem: str, numbers: Sequence[int]) -> str:
+        """The address of a constant array of numbers."""
+        if not numbers:
+            return "null"
+        listed = ", ".join(f"i64 {n}" for n in numbers)
+        name = "_".join([stem, *map(str, numbers)]).replace("-", "m")
+        self.module.globals[name] = f"@{name} = private constant [{len(numbers)} x i64] [{listed}]"
+        return f"@{name}"
 
     def _make_results(self) -> dict[int, str]:
         """An array for each output that has axes, memory for a number for each that has none -> the

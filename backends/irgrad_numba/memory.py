@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from irgrad.ir.graph import Graph, Value
-from irgrad.ir.types import ArrayType
+from irgrad.ir.types import ArrayType, contiguous_strides
 from irgrad_numba.index import View
 
 ALIGNMENT = 64
@@ -26,6 +26,8 @@ class Memory(NamedTuple):
     """For each output of the graph the buffer that becomes it."""
     copies: list[tuple[int, int]]
     """(from, to): outputs that are inputs, constants or other outputs too."""
+    strided: dict[int, tuple[Value, View]]
+    """Inputs that do not lie in C order."""
     offsets: dict[int, int]
     """Places in the scratch memory, in bytes."""
     scratch_bytes: int
@@ -64,8 +66,18 @@ def arrange(
     lives = [(first[b], last[b], _rounded(buffers[b].nbytes), b) for b in first]
     offsets, size = packed(lives)
     return Memory(
-        buffers, graph.input_types, graph.captured, constants, outputs, copies, offsets, size
-    )
+        buffers, graph.input_types, graph.captured, constants, outputs, copies,
+        _strided(graph, views), offsets, size,
+    )  # fmt: skip
+
+
+def _strided(graph: Graph, views: dict[Value, View]) -> dict[int, tuple[Value, View]]:
+    inputs = [(value, views[value]) for value in graph.inputs]
+    return {
+        view.buffer: (value, view)
+        for value, view in inputs
+        if view.strides != contiguous_strides(value.type.shape)
+    }
 
 
 def _rounded(size: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,7 @@ import numpy as np
 
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
-from irgrad.ir.types import DTYPES, SHORT, ArrayType
+from irgrad.ops.contract import Contract
 from irgrad.runtime.backend import Argument, Template
 from irgrad_numba import machine, pool
 from irgrad_numba.blas import emit_gemm, share_of
@@ -22,6 +21,7 @@ from irgrad_numba.calls import Callback, Group
 from irgrad_numba.gateway import ENTRY, emit_entry
 from irgrad_numba.indices import Check
 from irgrad_numba.kernel import KernelCalls, NativeCall, Sweep
+from irgrad_numba.layout import Layout, fitted, in_bytes, in_c_order, layout, layout_of
 from irgrad_numba.listing import Listing
 from irgrad_numba.llvm import BITS, Module
 from irgrad_numba.memory import Memory, arrange
@@ -30,8 +30,11 @@ from irgrad_numba.pieces import Operand
 from irgrad_numba.products import Gemm
 from irgrad_numba.routine import Routine
 from irgrad_numba.schedule import Kernel, Schedule, plan
+from irgrad_numba.walk import emit_copy
 from irgrad_numba.whole_array import emit_routine
 
+MOST_LAYOUTS = 16
+"""Of inputs that lie otherwise, copies are taken."""
 RELEASE_WORK = 50_000
 """Programs with less work (elements, products) keep the interpreter lock: they are over before a
 switch is."""
@@ -45,20 +48,18 @@ class Program:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.schedule = plan(graph)
-        self._flat: Entry | None = None
-        """The entry that takes the arrays of all inputs."""
-        self._direct: Entry | None = None
-        """The entry that takes the user's own arguments."""
+        self._entries: dict[tuple[Layout, ...], Entry | None] = {}
+        """Ways to call it, by how the inputs lie in memory; None where they must be copied."""
+        self._c_order: Entry | None = None
         self._lock = threading.RLock()
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         """The outputs: fresh, writeable arrays."""
-        inputs = zip(arrays, self.graph.input_types, strict=True)
-        fitting = [plain(x, type) for x, type in inputs]
-        entry = self._direct or self._all_inputs()
-        outputs = entry.outputs(fitting)
-        if outputs is None:  # a captured array has changed its order
-            outputs = self._all_inputs().outputs(fitting)
+        fitting = list(map(fitted, arrays, self.graph.input_types))
+        entry = self._entry(tuple(map(layout_of, fitting)))
+        outputs = None if entry is None else entry.outputs(fitting)
+        if outputs is None:  # strides that cannot be, or a captured array that lies elsewhere
+            outputs = self._all_inputs().outputs(list(map(in_c_order, fitting)))
         assert outputs is not None
         return list(map(np.asarray, outputs))
 
@@ -67,14 +68,19 @@ class Program:
     ) -> Callable[..., Any] | None:
         """A function of the user's own arguments -> the result, or None where they are not just
         what `arguments` say. The last inputs of the graph are `captured`; there is none where these
-        must be copied at each call.
+        or the arguments must be copied at each call.
         """
         types = self.graph.input_types[len(self.graph.inputs) - len(captured) :]
-        if any(plain(x, type) is not x for x, type in zip(captured, types, strict=True)):
+        if any(fitted(x, type) is not x for x, type in zip(captured, types, strict=True)):
             return None
+        given = [_layout(a) for a in arguments if a.kind != "static"]
+        layouts = (*given, *map(layout_of, captured))
         with self._lock:
-            self._direct = Entry(self.schedule, arguments, result, captured)
-        return self._direct.call
+            schedule = self._planned(layouts) if all(map(_is_addressable, arguments)) else None
+            if schedule is None:
+                return None
+            entry = self._entries[layouts] = Entry(schedule, arguments, result, captured)
+        return entry.call
 
     def kernels(self) -> str:
         """The steps of the program as loops that read like Python."""
@@ -89,15 +95,44 @@ class Program:
         return machine.assembly(self._text())
 
     def _text(self) -> str:
-        entry = self._direct or self._all_inputs()
-        return str(Emitted(self.schedule, entry.arguments, entry.result).module)
+        entry = next((e for e in self._entries.values() if e is not None), None)
+        entry = entry or self._all_inputs()
+        return str(Emitted(entry.schedule, entry.arguments, entry.result).module)
+
+    def _planned(self, layouts: tuple[Layout, ...]) -> Schedule | None:
+        """The schedule for inputs that lie so; None where a product would leave BLAS for it."""
+        if not any(layouts):
+            return self.schedule
+        if len(self._entries) >= MOST_LAYOUTS:
+            return None
+        schedule = plan(self.graph, layouts)
+        nodes = [n for step in schedule.steps if isinstance(step, Group) for n in step.nodes]
+        return None if any(isinstance(node.op, Contract) for node in nodes) else schedule
+
+    def _entry(self, layouts: tuple[Layout, ...]) -> Entry | None:
+        """The way to call it with all inputs, lying so."""
+        with self._lock:
+            if layouts not in self._entries:
+                schedule = self._planned(layouts)
+                if schedule is None and len(self._entries) >= MOST_LAYOUTS:
+                    return None
+                self._entries[layouts] = None if schedule is None else self._flat(schedule, layouts)
+            return self._entries[layouts]
 
     def _all_inputs(self) -> Entry:
+        """The way to call it with all inputs, in C order."""
         with self._lock:
-            if self._flat is None:
-                arguments = [Argument("array", type) for type in self.graph.input_types]
-                self._flat = Entry(self.schedule, arguments, tuple(range(len(self.graph.outputs))))
-            return self._flat
+            if self._c_order is None:
+                layouts = (None,) * len(self.graph.inputs)
+                self._c_order = self._flat(self.schedule, layouts)
+            return self._c_order
+
+    def _flat(self, schedule: Schedule, layouts: Sequence[Layout]) -> Entry:
+        arguments = [
+            Argument("array", type, None, in_bytes(strides, type.dtype.itemsize))
+            for type, strides in zip(self.graph.input_types, layouts, strict=True)
+        ]
+        return Entry(schedule, arguments, tuple(range(len(self.graph.outputs))))
 
 
 class Entry:
@@ -110,6 +145,7 @@ class Entry:
         result: Template,
         captured: Sequence[Array] = (),
     ) -> None:
+        self.schedule = schedule
         self.arguments = arguments
         self.result = result
         self.call = Emitted(schedule, arguments, result).load(arguments, captured)
@@ -136,16 +172,17 @@ def _collect(template: Template, result: Any, outputs: dict[int, Any]) -> None:
             _collect(part, inner, outputs)
 
 
-def plain(array: Array, type: ArrayType) -> Array:
-    """The array itself where machine code knows it: C-contiguous, aligned, of the very dtype object
-    in `DTYPES`; else a copy or view that is.
-    """
-    dtype = DTYPES[SHORT[type.dtype]]
-    if builtins.type(array) is np.ndarray and array.dtype is dtype:
-        flags = array.flags
-        if flags.c_contiguous and flags.aligned:
-            return array
-    return np.array(array, dtype, order="C", subok=False).view(dtype)
+def _is_addressable(argument: Argument) -> bool:
+    """Whether an argument's strides are multiples of its elements."""
+    if argument.strides is None or argument.type is None:
+        return True
+    return not any(stride % argument.type.dtype.itemsize for stride in argument.strides)
+
+
+def _layout(argument: Argument) -> Layout:
+    if argument.strides is None or argument.type is None:
+        return None
+    return layout(argument.type.shape, argument.strides, argument.type.dtype.itemsize)
 
 
 class Emitted:
@@ -215,7 +252,7 @@ class Emitted:
 
     def _check(self, check: Check) -> Checked:
         views = self.schedule.views
-        fault = Fault(check, views, self.schedule.buffers)
+        fault = Fault(check, views)
         self.work += check.array.type.size
         return Checked(emit_check(self.module, check, views[check.array]), self._call_back(fault))
 
@@ -330,6 +367,10 @@ class Body:
         for source, target in self.memory.copies:
             self.module.declare("llvm.memcpy.p0.p0.i64", "void {}(ptr, ptr, i64, i1)")
             to, of = self._pointer(target), self._pointer(source)
+            if source in self.memory.strided:
+                name = emit_copy(self.module, *self.memory.strided[source])
+                self.lines.append(f"  call void @{name}(ptr {of}, ptr {to})")
+                continue
             size = self.memory.buffers[target].nbytes
             self.lines.append(
                 f"  call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {of}, i64 {size}, i1 false)"

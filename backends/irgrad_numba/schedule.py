@@ -38,6 +38,7 @@ from irgrad_numba.calls import Group
 from irgrad_numba.elementwise import LIBRARY_COST, cost_of, row_of
 from irgrad_numba.index import View, contiguous, reshaped
 from irgrad_numba.indices import Check, checks_of
+from irgrad_numba.layout import Layout
 from irgrad_numba.products import Gemm, gemm_of
 from irgrad_numba.routine import Routine, routine_of
 
@@ -158,8 +159,9 @@ def squeezed(shape: Shape) -> Shape:
 class Planner:
     """The decisions, one pass each."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, layouts: Sequence[Layout] = ()) -> None:
         self.graph = graph
+        self.layouts = layouts or (None,) * len(graph.inputs)
         self.sorts = {node: sort_of(node) for node in graph.nodes}
         self.checks = {node: found for node in graph.nodes if (found := checks_of(node))}
         self.stored: dict[Value, str] = {}
@@ -333,8 +335,10 @@ class Planner:
             views[value] = contiguous(len(buffers), value.type.shape)
             buffers.append(value)
 
-        for value in self.graph.inputs:
+        for value, strides in zip(self.graph.inputs, self.layouts, strict=True):
             allot(value)
+            if strides is not None:
+                views[value] = views[value]._replace(strides=strides)
         outputs = set(self.graph.outputs)
         kernels: dict[tuple[int, Shape], Kernel] = {}
         calls: list[tuple[int, Node | Check]] = []
@@ -377,14 +381,13 @@ class Planner:
         large_first = sorted(kernels.values(), key=lambda k: -math.prod(k.space))
         order: list[tuple[int, Kernel | Node | Check]] = [(k.stage, k) for k in large_first]
         order = sorted([*order, *calls], key=lambda step: step[0])
-        steps = self._calls([step for _, step in order], views, buffers)
+        steps = self._calls([step for _, step in order], views)
         return Schedule(self.graph, steps, views, buffers, home, why)
 
     def _calls(
         self,
         steps: Sequence[Kernel | Node | Check],
         views: dict[Value, View],
-        buffers: Sequence[Value],
     ) -> list[Step]:
         """Nodes that are calls become library calls, or groups for Python."""
         readers: dict[Value, list[Node]] = defaultdict(list)
@@ -404,7 +407,7 @@ class Planner:
                 if v in outputs or any(reader not in inside for reader in readers[v])
             ]
             if pending:
-                result.append(Group(list(pending), kept, views, buffers))
+                result.append(Group(list(pending), kept, views))
                 pending.clear()
 
         for step in steps:
@@ -489,6 +492,8 @@ def viewed(node: Node, source: View) -> View | None:
     return reshaped(source, shape, result)
 
 
-def plan(graph: Graph) -> Schedule:
-    """The schedule of an optimised graph."""
-    return Planner(graph).run()
+def plan(graph: Graph, layouts: Sequence[Layout] = ()) -> Schedule:
+    """The schedule of an optimised graph, for inputs that lie in memory as `layouts` say (all in C
+    order).
+    """
+    return Planner(graph, layouts).run()

@@ -5,10 +5,10 @@ Result arrays come from NumPy. The last two of each result are remembered, and g
 nobody else holds a reference to them: fresh memory costs more than most arithmetic. Scratch memory
 is kept between calls; of calls at the same time each takes its own.
 
-Offsets are those of NumPy's array object (data 16, nd 24, dimensions 32, descr 56, flags 64, weak
-references 72), part of its binary interface; flags 257 are C order and aligned, 1028 owned and
-writeable. A reference count is read as 32 bits, which all versions of Python have at the start of
-an object."""
+Offsets are those of NumPy's array object (data 16, nd 24, dimensions 32, strides 40, descr 56,
+flags 64, weak references 72), part of its binary interface; flags 257 are C order and aligned, 1028
+owned and writeable. A reference count is read as 32 bits, which all versions of Python have at the
+start of an object."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from irgrad_numba import machine
 
 SIGNATURES = {
     "irgrad_same_array": "i1 {}(ptr, ptr, ptr, i32, ptr)",
+    "irgrad_same_strided": "i1 {}(ptr, ptr, ptr, i32, ptr, ptr)",
     "irgrad_result_array": "ptr {}(ptr, ptr, ptr, ptr, i32, ptr)",
     "irgrad_scratch": "ptr {}(ptr, i64)",
     "irgrad_give_back": "void {}(ptr, ptr)",
@@ -70,6 +71,58 @@ extent:
   %equal = icmp eq i64 %a, %b
   %k.next = add i32 %k, 1
   br i1 %equal, label %axis, label %no
+yes:
+  ret i1 true
+no:
+  ret i1 false
+}
+
+define i1 @irgrad_same_strided(
+    ptr %x, ptr %type, ptr %descr, i32 %nd, ptr %dims, ptr %strides) nounwind {
+  %type.at = getelementptr i8, ptr %x, i64 8
+  %type.is = load ptr, ptr %type.at
+  %type.ok = icmp eq ptr %type.is, %type
+  br i1 %type.ok, label %array, label %no
+array:
+  %nd.at = getelementptr i8, ptr %x, i64 24
+  %nd.is = load i32, ptr %nd.at
+  %nd.ok = icmp eq i32 %nd.is, %nd
+  %descr.at = getelementptr i8, ptr %x, i64 56
+  %descr.is = load ptr, ptr %descr.at
+  %descr.ok = icmp eq ptr %descr.is, %descr
+  %flags.at = getelementptr i8, ptr %x, i64 64
+  %flags.is = load i32, ptr %flags.at
+  %flags.both = and i32 %flags.is, 256
+  %flags.ok = icmp eq i32 %flags.both, 256
+  %kind.ok = and i1 %nd.ok, %descr.ok
+  %ok = and i1 %kind.ok, %flags.ok
+  br i1 %ok, label %shape, label %no
+shape:
+  %dims.at = getelementptr i8, ptr %x, i64 32
+  %dims.is = load ptr, ptr %dims.at
+  %strides.at = getelementptr i8, ptr %x, i64 40
+  %strides.is = load ptr, ptr %strides.at
+  br label %axis
+axis:
+  %k = phi i32 [0, %shape], [%k.next, %extent]
+  %done = icmp eq i32 %k, %nd
+  br i1 %done, label %yes, label %extent
+extent:
+  %a.at = getelementptr i64, ptr %dims.is, i32 %k
+  %a = load i64, ptr %a.at
+  %b.at = getelementptr i64, ptr %dims, i32 %k
+  %b = load i64, ptr %b.at
+  %equal = icmp eq i64 %a, %b
+  %s.at = getelementptr i64, ptr %strides.is, i32 %k
+  %s = load i64, ptr %s.at
+  %t.at = getelementptr i64, ptr %strides, i32 %k
+  %t = load i64, ptr %t.at
+  %apart = icmp eq i64 %s, %t
+  %single = icmp eq i64 %b, 1
+  %reached = or i1 %apart, %single
+  %both = and i1 %equal, %reached
+  %k.next = add i32 %k, 1
+  br i1 %both, label %axis, label %no
 yes:
   ret i1 true
 no:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from irgrad.ir.graph import Value as Named
 from irgrad.ir.types import SHORT, Shape
 from irgrad_numba.emit import VECTOR_BYTES, element, load, loop, save, strips
-from irgrad_numba.index import View
-from irgrad_numba.llvm import BITS, Code, Type, Value
+from irgrad_numba.index import View, contiguous
+from irgrad_numba.llvm import BITS, Code, Module, Type, Value
 
 
 class Strided(NamedTuple):
@@ -101,3 +101,22 @@ def walk(
 
     if 0 not in shape:
         level(0, list(starts))
+
+
+def emit_copy(module: Module, value: Named, view: View) -> str:
+    """Define a function of pointers to a value that lies where `view` says, and to memory for it in
+    C order -> its name.
+    """
+    code = Code(module)
+    x = Strided.of(value, view, 0)
+    y = Strided.of(value, contiguous(1, value.type.shape), 1)
+    walk(
+        code,
+        x.shape,
+        [x.strides, y.strides],
+        [x.start(code), y.start(code)],
+        widest(x.type),
+        lambda at, lanes: y.put(code, at[1], x.get(code, at[0], lanes)),
+    )
+    lines = ["entry:", *code.allocas, *code.lines, "  ret void", "}"]
+    return module.shared("copy", "(ptr %b0, ptr %b1) nounwind noinline {\n" + "\n".join(lines))

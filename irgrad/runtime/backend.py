@@ -41,13 +41,14 @@ class Executable(Protocol):
 
 
 class Argument(NamedTuple):
-    """An argument of a direct call: an "array" of a type; a Python "float"; or a "static" object,
-    which must be the very one.
+    """An argument of a direct call: an "array" of a type, with `strides` in bytes where it does not
+    lie in C order; a Python "float"; or a "static" object, which must be the very one.
     """
 
     kind: str
     type: ArrayType | None = None
     value: Any = None
+    strides: tuple[int, ...] | None = None
 
     def fitted(self, array: Array) -> Any:
         """An array of the program's input as this kind of argument."""

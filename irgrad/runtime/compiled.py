@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,9 @@ from irgrad.runtime.remember import bound, kept
 from irgrad.runtime.target import build_result, has_traced, inline, innermost_function, lower_target
 from irgrad.runtime.unbound import Unbound
 
+MOST_LAYOUTS = 32
+"""Ways to call a program, by how its arguments lie in memory."""
+Layouts = tuple[tuple[int, ...] | None, ...]
 STAGES = ("lowered", "differentiated", "optimised")
 
 
@@ -37,13 +40,20 @@ class Program:
         self.executable = get_backend(backend).compile(self.graph)
         arguments = len(self.graph.inputs) - self.graph.captured
         self.dtypes = [type.dtype for type in self.graph.input_types[:arguments]]
+        self._direct: dict[Layouts, Callable[..., Any] | None] = {}
         self.plain = lowered.result_tree == LEAF and lowered.statics == (None,)
         self.captured_types = self.graph.input_types[arguments:]
 
-    @functools.cached_property
-    def direct(self) -> Callable[..., Any] | None:
-        """The call with the user's own arguments, where the backend has one."""
-        return direct_call(self.lowered, self.executable)
+    def direct(self, leaves: Sequence[Any]) -> Callable[..., Any] | None:
+        """The call with the user's own arguments, which lie in memory as `leaves` do, where the
+        backend has one.
+        """
+        layouts = tuple(map(layout_of, leaves))
+        if layouts not in self._direct:
+            if len(self._direct) >= MOST_LAYOUTS:
+                return None
+            self._direct[layouts] = direct_call(self.lowered, self.executable, layouts)
+        return self._direct[layouts]
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
         """Run on the traced leaves of the arguments -> the result pytree."""
@@ -69,13 +79,21 @@ class Program:
         return arrays
 
 
-def direct_call(lowered: Lowered, executable: Any) -> Callable[..., Any] | None:
+def layout_of(leaf: Any) -> tuple[int, ...] | None:
+    """The strides of an array that does not lie in C order."""
+    if type(leaf) is not np.ndarray or leaf.flags.c_contiguous:
+        return None
+    return leaf.strides
+
+
+def direct_call(lowered: Lowered, executable: Any, layouts: Layouts) -> Callable[..., Any] | None:
     """The call of an executable with the user's own arguments, where it has one and all arguments
     are positional leaves; it returns None where they are not just what was lowered.
     """
     leaves = lowered.signature.leaves
     flat = lowered.signature.tree == flatten((tuple(range(len(leaves))), {}))[1]
-    arguments = [_argument(leaf) for leaf in leaves]
+    strides = iter(layouts)
+    arguments = [_argument(leaf, strides) for leaf in leaves]
     count = len(lowered.graph.outputs)
     if not flat or None in arguments or any(lowered.statics) or len(lowered.statics) != count:
         return None
@@ -97,12 +115,13 @@ def direct_call(lowered: Lowered, executable: Any) -> Callable[..., Any] | None:
     return with_structure
 
 
-def _argument(leaf: Any) -> DirectArgument | None:
+def _argument(leaf: Any, strides: Iterator[tuple[int, ...] | None]) -> DirectArgument | None:
     """A leaf of the signature as an argument of a direct call; None for what none takes."""
     if isinstance(leaf, Static):
         return DirectArgument("static", None, leaf.value)
+    layout = next(strides)
     if not leaf.weak:
-        return DirectArgument("array", leaf.type)
+        return DirectArgument("array", leaf.type, None, layout)
     return DirectArgument("float", leaf.type) if leaf.type.dtype.kind == "f" else None
 
 
@@ -194,8 +213,9 @@ class Compiled:
 
     def _run(self, program: Program, leaves: Sequence[Any], backend: str) -> Any:
         """Call a program, and keep its direct call for the next time."""
-        if program.direct is not None and not program.lowered.guards:
-            self._direct = backend, program.direct
+        direct = program.direct(leaves)
+        if direct is not None and not program.lowered.guards:
+            self._direct = backend, direct
         return program(leaves)
 
     def _lowered(self, target: Any, signature: Signature) -> Lowered:
