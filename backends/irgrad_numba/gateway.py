@@ -20,6 +20,8 @@ from irgrad_numba.support import SIGNATURES
 
 ENTRY = "entry"
 F64_SCALAR = ArrayType(F64, ())
+WRITEABLE = 1024
+"""The flag of NumPy's array object."""
 STACK_BYTES = 32_768
 """Scratch memory up to this size lies on the stack."""
 
@@ -70,6 +72,10 @@ class Entry:
         self.release = release
         self.lines: list[str] = []
         self.count = 0
+        self.outs: list[str] = []
+        """The memory of arrays for the results, where they are given."""
+        self.spans: list[tuple[str, int, int]] = []
+        """Inputs in memory: address, and the bytes from it where they begin and end."""
 
     def define(self) -> None:
         """Emit the function."""
@@ -86,7 +92,8 @@ class Entry:
             found = self.slot("captured", position - given)
             type = self.memory.input_types[position]
             self._array(found, type, position, self._captured_strides(position))
-        made = self._make_results()
+        self._require_apart()
+        made = {} if self.outs else self._make_results()
         self._fixed_buffers()
         kept = self._scratch(made)
         if self.release:
@@ -157,6 +164,9 @@ class Entry:
             if argument.kind == "static":
                 self.require(self.value(f"icmp eq ptr {x}, {self.slot('static', k)}"))
                 continue
+            if argument.kind == "out":
+                self._out(x, len(self.outs))
+                continue
             if argument.kind == "float":
                 self._float(x, position)
             else:
@@ -197,6 +207,8 @@ class Entry:
         self._array(x, type, buffer)
         self.emit(f"br label %read{number}")
         self.label(f"read{number}")
+        at = self.value(f"getelementptr ptr, ptr %table, i64 {buffer}")
+        self.spans[-1] = self.value(f"load ptr, ptr {at}"), 0, type.nbytes
 
     def _captured_strides(self, position: int) -> tuple[int, ...] | None:
         """The strides of a captured array, in bytes, where it does not lie in C order."""
@@ -215,7 +227,41 @@ class Entry:
         same = self.value(look)
         self.require(same)
         at = self.value(f"getelementptr i8, ptr {x}, i64 16")
-        self.fill(buffer, self.value(f"load ptr, ptr {at}"))
+        data = self.value(f"load ptr, ptr {at}")
+        self.fill(buffer, data)
+        if strides is None:
+            self.spans.append((data, 0, type.nbytes))
+        else:
+            reach = [(n - 1) * s for n, s in zip(type.shape, strides, strict=True)]
+            last = sum(max(r, 0) for r in reach) + type.dtype.itemsize
+            self.spans.append((data, sum(min(r, 0) for r in reach), last))
+
+    def _out(self, x: str, number: int) -> None:
+        """An array for a result: in C order, and writeable."""
+        buffer, type = self.memory.outputs[number]
+        self.require(self.value(f"call i1 @irgrad_same_array(ptr {x}, {self._kind(type)})"))
+        at = self.value(f"getelementptr i8, ptr {x}, i64 64")
+        flags = self.value(f"and i32 {self.value(f'load i32, ptr {at}')}, {WRITEABLE}")
+        self.require(self.value(f"icmp ne i32 {flags}, 0"))
+        at = self.value(f"getelementptr i8, ptr {x}, i64 16")
+        data = self.value(f"load ptr, ptr {at}")
+        self.fill(buffer, data)
+        self.outs.append(data)
+
+    def _require_apart(self) -> None:
+        """Arrays for results must not overlap inputs, nor each other."""
+        spans = list(self.spans)
+        for data, (_, type) in zip(self.outs, self.memory.outputs, strict=False):
+            span = data, 0, type.nbytes
+            for other in spans if type.nbytes else ():
+                before = self._ends_before(span, other)
+                self.require(self.value(f"or i1 {before}, {self._ends_before(other, span)}"))
+            spans.append(span)
+
+    def _ends_before(self, x: tuple[str, int, int], y: tuple[str, int, int]) -> str:
+        end = self.value(f"getelementptr i8, ptr {x[0]}, i64 {x[2]}")
+        start = self.value(f"getelementptr i8, ptr {y[0]}, i64 {y[1]}")
+        return self.value(f"icmp ule ptr {end}, {start}")
 
     def _kind(self, type: ArrayType) -> str:
         """Type object, dtype, number of axes, extents: as arguments of the support functions."""

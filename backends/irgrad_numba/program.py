@@ -73,13 +73,15 @@ class Program:
         types = self.graph.input_types[len(self.graph.inputs) - len(captured) :]
         if any(fitted(x, type) is not x for x, type in zip(captured, types, strict=True)):
             return None
-        given = [_layout(a) for a in arguments if a.kind != "static"]
+        given = [_layout(a) for a in arguments if a.kind not in ("static", "out")]
         layouts = (*given, *map(layout_of, captured))
         with self._lock:
             schedule = self._planned(layouts) if all(map(_is_addressable, arguments)) else None
             if schedule is None:
                 return None
-            entry = self._entries[layouts] = Entry(schedule, arguments, result, captured)
+            entry = Entry(schedule, arguments, result, captured)
+            if not any(a.kind == "out" for a in arguments):
+                self._entries[layouts] = entry
         return entry.call
 
     def kernels(self) -> str:

@@ -42,7 +42,8 @@ class Executable(Protocol):
 
 class Argument(NamedTuple):
     """An argument of a direct call: an "array" of a type, with `strides` in bytes where it does not
-    lie in C order; a Python "float"; or a "static" object, which must be the very one.
+    lie in C order; a Python "float"; a "static" object, which must be the very one; or "out", an
+    array for a result.
     """
 
     kind: str
@@ -69,6 +70,10 @@ class DirectExecutable(Executable, Protocol):
         """A function of the user's own arguments -> the result (0-d outputs as NumPy scalars), or
         None where they are not exactly what `arguments` say: then nothing was computed. `captured`
         are the arrays that the last inputs stand for. None where there is no such function.
+
+        The last arguments may be "out", one for each output, in order, and the result `()`: then
+        results are written there. The function returns None where one of these arrays does not lie
+        in C order, or overlaps another array of the call.
         """
         ...
 

@@ -19,6 +19,7 @@ from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ir.types import check_dtype, type_of
 from irgrad.passes.pipeline import optimise
+from irgrad.runtime import output
 from irgrad.runtime.backend import Argument as DirectArgument
 from irgrad.runtime.backend import DirectExecutable, default_backend, get_backend
 from irgrad.runtime.remember import bound, kept
@@ -41,6 +42,7 @@ class Program:
         arguments = len(self.graph.inputs) - self.graph.captured
         self.dtypes = [type.dtype for type in self.graph.input_types[:arguments]]
         self._direct: dict[Layouts, Callable[..., Any] | None] = {}
+        self._into: dict[Layouts, Callable[..., Any] | None] = {}
         self.plain = lowered.result_tree == LEAF and lowered.statics == (None,)
         self.captured_types = self.graph.input_types[arguments:]
 
@@ -55,13 +57,28 @@ class Program:
             self._direct[layouts] = direct_call(self.lowered, self.executable, layouts)
         return self._direct[layouts]
 
+    def into(self, leaves: Sequence[Any]) -> Callable[..., Any] | None:
+        """The call with traced leaves that lie as `leaves` do and arrays for the outputs, where the
+        backend has one; it returns None where they are not just what was lowered.
+        """
+        layouts = tuple(map(layout_of, leaves))
+        if layouts not in self._into:
+            if len(self._into) >= MOST_LAYOUTS:
+                return None
+            self._into[layouts] = direct_call(self.lowered, self.executable, layouts, out=True)
+        return self._into[layouts]
+
     def __call__(self, leaves: Sequence[Any]) -> Any:
         """Run on the traced leaves of the arguments -> the result pytree."""
+        outputs = [x if x.ndim else x[()] for x in self.outputs(leaves)]
+        return outputs[0] if self.plain else build_result(self.lowered, outputs)
+
+    def outputs(self, leaves: Sequence[Any]) -> list[Array]:
+        """The outputs of the graph: fresh arrays."""
         arrays: list[Array] = list(map(np.asarray, leaves, self.dtypes))
         if self.captured_types:
             arrays += self._captured()
-        outputs = [x if x.ndim else x[()] for x in self.executable(arrays)]
-        return outputs[0] if self.plain else build_result(self.lowered, outputs)
+        return self.executable(arrays)
 
     def _captured(self) -> list[Array]:
         """The arrays closed over, as they are now: backends take native byte order only."""
@@ -86,10 +103,15 @@ def layout_of(leaf: Any) -> tuple[int, ...] | None:
     return leaf.strides
 
 
-def direct_call(lowered: Lowered, executable: Any, layouts: Layouts) -> Callable[..., Any] | None:
+def direct_call(
+    lowered: Lowered, executable: Any, layouts: Layouts, out: bool = False
+) -> Callable[..., Any] | None:
     """The call of an executable with the user's own arguments, where it has one and all arguments
-    are positional leaves; it returns None where they are not just what was lowered.
+    are positional leaves; it returns None where they are not just what was lowered. With `out`, the
+    call with the traced leaves alone and arrays for the outputs.
     """
+    if out:
+        return _into_call(lowered, executable, layouts)
     leaves = lowered.signature.leaves
     flat = lowered.signature.tree == flatten((tuple(range(len(leaves))), {}))[1]
     strides = iter(layouts)
@@ -113,6 +135,17 @@ def direct_call(lowered: Lowered, executable: Any, layouts: Layouts) -> Callable
         return None if outputs is None else unflatten(lowered.result_tree, outputs)
 
     return with_structure
+
+
+def _into_call(lowered: Lowered, executable: Any, layouts: Layouts) -> Callable[..., Any] | None:
+    strides = iter(layouts)
+    traced = [leaf for leaf in lowered.signature.leaves if not isinstance(leaf, Static)]
+    arguments = [_argument(leaf, strides) for leaf in traced]
+    native = all(array.dtype.isnative for array in lowered.captured)
+    if None in arguments or not native or not isinstance(executable, DirectExecutable):
+        return None
+    outs = [DirectArgument("out", type) for type in lowered.graph.output_types]
+    return executable.direct([*[a for a in arguments if a], *outs], (), lowered.captured)
 
 
 def _argument(leaf: Any, strides: Iterator[tuple[int, ...] | None]) -> DirectArgument | None:
@@ -161,7 +194,14 @@ class Compiled:
     """A function, transformation, expression or graph, compiled once for each signature.
 
     Arrays and Python floats are arguments of the program; Python ints, bools, strings and None are
-    part of it."""
+    part of it. With `out=`, an array or a pytree of arrays like the result, results are written
+    there, and `out` is returned (unless the function itself has an argument of that name).
+
+    >>> import numpy as np
+    >>> f, place = compile(lambda x: x * 2.0), np.empty(2)
+    >>> f(np.ones(2), out=place) is place
+    True
+    """
 
     def __init__(
         self,
@@ -185,6 +225,9 @@ class Compiled:
         self._programs = Programs() if programs is None else programs
         self._direct: tuple[str, Callable[..., Any]] | None = None
         """The last program's direct call, and its backend."""
+        self._own_out: bool | None = None
+        self._direct_out: tuple[str, type, Callable[..., Any]] | None = None
+        """The last call with `out=`: its backend, the type of `out`, and the direct call."""
         functools.update_wrapper(self, innermost_function(target), updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -195,6 +238,15 @@ class Compiled:
             result = direct[1](*args)
             if result is not None:
                 return result
+        fast = self._direct_out
+        if fast is not None and len(kwargs) == 1 and fast[0] == backend:
+            out: Any = kwargs.get("out")
+            if type(out) is fast[1]:
+                places = (out,) if fast[1] is np.ndarray else out
+                if fast[2](*args, *places) is not None:
+                    return out
+        if kwargs.get("out") is not None and not self._has_own_out():
+            return self._write(kwargs.pop("out"), args, kwargs)
         flat = None if kwargs else flat_key(backend, args)
         programs = self._programs
         if flat is not None and flat in programs.flat:
@@ -217,6 +269,32 @@ class Compiled:
         if direct is not None and not program.lowered.guards:
             self._direct = backend, direct
         return program(leaves)
+
+    def _has_own_out(self) -> bool:
+        if self._own_out is None:
+            self._own_out = output.has_own_out(self.target)
+        return self._own_out
+
+    def _write(self, out: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Call it, and write the result into `out`."""
+        signature, leaves = signature_of(args, kwargs, self.target)
+        if has_traced(leaves) or output.is_traced(out):
+            return output.write_traced(repr(self), out, self(*args, **kwargs))
+        backend = self.backend or default_backend()
+        program = self._programs.by_signature.get((backend, signature))
+        if program is None:
+            lowered = self._lowered(self.target, signature)
+            if has_traced(lowered.captured):
+                return output.write_traced(repr(self), out, self(*args, **kwargs))
+            program = self._program((backend, signature), lowered)
+        arrays = output.arrays_of(out, program.lowered)
+        call = program.into(leaves)
+        if call is not None and not kwargs and output.is_flat(program.lowered):
+            single = program.lowered.result_tree == LEAF
+            self._direct_out = backend, np.ndarray if single else tuple, call
+        if call is None or call(*leaves, *arrays) is None:
+            output.copy_into(arrays, program.outputs(leaves))
+        return out
 
     def _lowered(self, target: Any, signature: Signature) -> Lowered:
         with capturing(self.capture, self.unroll):
