@@ -84,6 +84,12 @@ class Program:
                 self._entries[layouts] = entry
         return entry.call
 
+    def scratch_bytes(self) -> int:
+        """Bytes of memory for intermediate values, which those that never live together share."""
+        arguments = [Argument("array", type) for type in self.graph.input_types]
+        results = tuple(range(len(self.graph.outputs)))
+        return Emitted(self.schedule, arguments, results).memory.scratch_bytes
+
     def kernels(self) -> str:
         """The steps of the program as loops that read like Python."""
         return str(Listing(self.schedule))

@@ -18,6 +18,7 @@ from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.op import Array
 from irgrad.ops.elementwise import Elementwise
+from irgrad_numpy.footprint import footprint, is_dynamic
 from irgrad_numpy.kernels import UPDATES, kernel
 
 
@@ -55,6 +56,7 @@ class Interpreter:
         self.inputs = len(graph.inputs)
         self.outputs = [plan.slot[value] for value in graph.outputs]
         self.copies = plan.outputs_to_copy()
+        self.graph = graph
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         """The outputs: fresh, writeable arrays that share no memory with the inputs or each
@@ -66,6 +68,10 @@ class Interpreter:
             np.array(result) if copy else np.asarray(result)
             for result, copy in zip(results, self.copies, strict=True)
         ]
+
+    def scratch_bytes(self) -> int | None:
+        """Bytes of the arrays that are alive beside the results, at the worst moment."""
+        return None if is_dynamic(self.graph) else footprint(self.graph, self.steps)
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """The outputs, which may share memory with the inputs and each other; none is written

@@ -5,6 +5,7 @@ output.
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.text import Text
 import irgrad
 from irgrad.cli import inputs, show
 from irgrad.cli.users_code import users_code
-from irgrad.errors import ArgumentError
+from irgrad.errors import ArgumentError, BackendError
 from irgrad.inspect.cost import Count
 from irgrad.runtime.cost import WAYS
 
@@ -99,8 +100,12 @@ def _cost(arguments: argparse.Namespace) -> int:
         found = irgrad.cost(
             function, *args, argnums=inputs.argnums(arguments.wrt), sizes=sizes, **kwargs
         )
+        peak = _peak(function, arguments, args, kwargs)
     if arguments.format == "json":
-        show.show_json({way: _plain(count) for way, count in found._asdict().items()})
+        plain = {way: _plain(count) for way, count in found._asdict().items()}
+        for way, number in peak.items():
+            plain[way]["peak_bytes"] = number
+        show.show_json(plain)
         return 0
     made = show.table(arguments.target, "", *found.titles())
     for column in made.columns[1:4]:
@@ -108,9 +113,24 @@ def _cost(arguments: argparse.Namespace) -> int:
     for way, row in found.rows().items():
         made.add_row(WAYS[way], *map(Text, row))
     show.console().print(made)
+    known = ", ".join(f"{WAYS[way]} {number:,}" for way, number in peak.items())
+    if known:
+        show.console().print(f"Bytes of a call, beside its arguments: {known}.", style="dim")
     if sizes and len(found.titles()) == 3:
         show.console().print("The counts are no polynomials in these sizes.", style="dim")
     return 0
+
+
+def _peak(
+    function: Any, arguments: argparse.Namespace, args: list[Any], kwargs: dict[str, Any]
+) -> dict[str, int]:
+    """What the default backend says a call takes, where it knows."""
+    gradient = irgrad.value_and_grad(function, inputs.argnums(arguments.wrt))
+    found: dict[str, int] = {}
+    for way, target in (("function", function), ("reverse", gradient)):
+        with contextlib.suppress(BackendError):
+            found[way] = irgrad.compile(target).memory(*args, **kwargs).peak
+    return found
 
 
 def _plain(count: Count) -> dict[str, Any]:

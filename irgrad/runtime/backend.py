@@ -79,6 +79,32 @@ class DirectExecutable(Executable, Protocol):
 
 
 @runtime_checkable
+class MeasuredExecutable(Executable, Protocol):
+    """An executable that says how much memory a call takes."""
+
+    def scratch_bytes(self) -> int | None:
+        """Bytes that a call takes beside arguments and results, at its worst moment; None where
+        that depends on the values.
+        """
+        ...
+
+
+class Memory(NamedTuple):
+    """Bytes of a call: its arguments (captured arrays too), its results, and what it takes beside
+    them at its worst moment.
+    """
+
+    arguments: int
+    results: int
+    scratch: int
+
+    @property
+    def peak(self) -> int:
+        """What a call takes at most, arguments apart."""
+        return self.results + self.scratch
+
+
+@runtime_checkable
 class Backend(Protocol):
     """Turns graphs into executables."""
 

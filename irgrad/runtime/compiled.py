@@ -21,7 +21,13 @@ from irgrad.ir.types import check_dtype, type_of
 from irgrad.passes.pipeline import optimise
 from irgrad.runtime import output
 from irgrad.runtime.backend import Argument as DirectArgument
-from irgrad.runtime.backend import DirectExecutable, default_backend, get_backend
+from irgrad.runtime.backend import (
+    DirectExecutable,
+    MeasuredExecutable,
+    Memory,
+    default_backend,
+    get_backend,
+)
 from irgrad.runtime.remember import bound, kept
 from irgrad.runtime.target import build_result, has_traced, inline, innermost_function, lower_target
 from irgrad.runtime.unbound import Unbound
@@ -376,11 +382,41 @@ class Compiled:
         """The program for these arguments as assembly."""
         return self._listing("asm", args, kwargs)
 
-    def _listing(self, form: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    def memory(self, *args: Any, **kwargs: Any) -> Memory:
+        """Bytes that a call with these arguments takes, as the backend has planned them: arguments,
+        results, and scratch memory at its worst moment. What single NumPy calls take inside
+        themselves is not counted. Types may stand for arrays.
+
+        >>> f = compile(lambda A, x: A @ (A @ x))
+        >>> from irgrad import spec
+        >>> f.memory(spec("f64[100,100]"), spec("f64[100]"))._replace(scratch=0)
+        Memory(arguments=80800, results=800, scratch=0)
+        """
+        backend = self.backend or default_backend()
+        executable, graph = self._executable(args, kwargs)
+        known = isinstance(executable, MeasuredExecutable)
+        scratch = executable.scratch_bytes() if known else None
+        if scratch is None:
+            raise BackendError(
+                f"the memory that the backend '{backend}' takes here is not known before it runs"
+            )
+        sizes = [
+            sum(type.nbytes for type in types) for types in (graph.input_types, graph.output_types)
+        ]
+        return Memory(*sizes, scratch)
+
+    def _executable(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Graph]:
         backend = self.backend or default_backend()
         signature, _ = signature_of(args, kwargs, self.target)
-        executable = self._program((backend, signature), self._lowered(self.target, signature))
-        make = getattr(executable.executable, form, None)
+        program = self._programs.by_signature.get((backend, signature))
+        if program is None:
+            lowered = self._lowered(self.target, signature)
+            program = self._program((backend, signature), lowered)
+        return program.executable, program.graph
+
+    def _listing(self, form: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        backend = self.backend or default_backend()
+        make = getattr(self._executable(args, kwargs)[0], form, None)
         if make is None:
             raise BackendError(
                 f"the backend '{backend}' has no {form}", hint="compile with backend='numba'"
