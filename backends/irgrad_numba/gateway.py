@@ -16,14 +16,12 @@ from irgrad.ir.types import F64, SHORT, ArrayType
 from irgrad.runtime.backend import Argument, Template
 from irgrad_numba.llvm import Module
 from irgrad_numba.memory import Memory
-from irgrad_numba.support import SIGNATURES
+from irgrad_numba.support import SIGNATURES, STACK_BYTES
 
 ENTRY = "entry"
 F64_SCALAR = ArrayType(F64, ())
 WRITEABLE = 1024
 """The flag of NumPy's array object."""
-STACK_BYTES = 32_768
-"""Scratch memory up to this size lies on the stack."""
 
 DECLARED = {
     "Py_IncRef": "void {}(ptr)",

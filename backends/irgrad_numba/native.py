@@ -60,8 +60,19 @@ class State(np.ndarray[Any, Any]):
 def load(
     code: bytes, name: str, module: Module, things: Mapping[tuple[Any, ...], Any]
 ) -> Callable[..., Any]:
-    """Object code of `module` -> its Python function `name`; `things` are the objects that keys of
-    the table mean that are the program's own.
+    """Object code of `module` -> its Python function `name`; `things` as for `link`."""
+    state = link(code, name, module, things)
+    state.definition = _MethodDef(name.encode(), state.loaded.address[name], METH_FASTCALL, None)
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype = ctypes.py_object
+    make.argtypes = ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p
+    return make(ctypes.addressof(state.definition), state, None)
+
+
+def link(code: bytes, name: str, module: Module, things: Mapping[tuple[Any, ...], Any]) -> State:
+    """Object code of `module`, of which `name` is called from outside -> the table of its state,
+    which owns the code. `things` are the objects that keys of the table mean that are the program's
+    own.
     """
     state = np.zeros(max(1, module.table_size), np.uintp).view(State)
     imports = support.loaded().address | module.imports
@@ -78,11 +89,7 @@ def load(
     results = [at for key, at in module.slots.items() if key[0] == "result"]
     state.results = [place for at in results for place in (at, at + 1)]
     state.arena = module.slots.get(("arena",))
-    state.definition = _MethodDef(name.encode(), state.loaded.address[name], METH_FASTCALL, None)
-    make = ctypes.pythonapi.PyCFunction_NewEx
-    make.restype = ctypes.py_object
-    make.argtypes = ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p
-    return make(ctypes.addressof(state.definition), state, None)
+    return state
 
 
 @cache

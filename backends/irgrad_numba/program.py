@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.errors import BackendError
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ops.contract import Contract
 from irgrad.runtime.backend import Argument, Template
-from irgrad_numba import machine, pool
+from irgrad_numba import machine, nopython, pool
 from irgrad_numba.blas import emit_gemm, share_of
 from irgrad_numba.bounds import Fault, emit_check
 from irgrad_numba.calls import Callback, Group
@@ -25,9 +26,10 @@ from irgrad_numba.layout import Layout, fitted, in_bytes, in_c_order, layout, la
 from irgrad_numba.listing import Listing
 from irgrad_numba.llvm import BITS, Module
 from irgrad_numba.memory import Memory, arrange
-from irgrad_numba.native import load
+from irgrad_numba.native import State, link, load
 from irgrad_numba.pieces import Operand
 from irgrad_numba.products import Gemm
+from irgrad_numba.raw import OUTSIDE, RAISED, RAW, SCALAR, emit_low_level, emit_raw
 from irgrad_numba.routine import Routine
 from irgrad_numba.schedule import Kernel, Schedule, plan
 from irgrad_numba.walk import emit_copy
@@ -86,9 +88,41 @@ class Program:
 
     def scratch_bytes(self) -> int:
         """Bytes of memory for intermediate values, which those that never live together share."""
-        arguments = [Argument("array", type) for type in self.graph.input_types]
-        results = tuple(range(len(self.graph.outputs)))
-        return Emitted(self.schedule, arguments, results).memory.scratch_bytes
+        return Emitted(self.schedule).memory.scratch_bytes
+
+    def njit(self, names: Sequence[str], result: Template, captured: Sequence[Array]) -> Any:
+        """A function for `numba.njit` code, of the arguments and with the result of `direct`."""
+        emitted = self._raw(captured)
+        state = emitted.link(RAW, captured)
+        given = self.graph.input_types[: len(self.graph.inputs) - len(captured)]
+        address, outputs = state.loaded.address[RAW], self.graph.output_types
+        return nopython.njit(address, state, names, given, outputs, result)
+
+    def low_level_callable(self, captured: Sequence[Array]) -> Any:
+        """`scipy.LowLevelCallable` for a function from float64 numbers to one."""
+        given = self.graph.input_types[: len(self.graph.inputs) - len(captured)]
+        sizes = nopython.low_level_sizes(given, self.graph.output_types)
+        emitted = self._raw(captured)
+        if emitted.groups:
+            raise BackendError(
+                "a low-level callable cannot go back to Python, and this program may",
+                hint="compiled.kernels(...) shows the steps that do",
+            )
+        name = emit_low_level(emitted.module, sizes)
+        state = emitted.link(name, captured)
+        return nopython.low_level_callable(state.loaded.address[name], state, name == SCALAR)
+
+    def _raw(self, captured: Sequence[Array]) -> Emitted:
+        types = self.graph.input_types
+        given = len(types) - len(captured)
+        if any(fitted(x, type) is not x for x, type in zip(captured, types[given:], strict=True)):
+            raise BackendError("a captured array is of another byte order, or not aligned")
+        schedule = self._planned((*[None] * given, *map(layout_of, captured)))
+        if schedule is None:
+            raise BackendError("a captured array does not lie in memory as BLAS takes it")
+        emitted = Emitted(schedule)
+        emit_raw(emitted.module, emitted.memory)
+        return emitted
 
     def kernels(self) -> str:
         """The steps of the program as loops that read like Python."""
@@ -105,7 +139,7 @@ class Program:
     def _text(self) -> str:
         entry = next((e for e in self._entries.values() if e is not None), None)
         entry = entry or self._all_inputs()
-        return str(Emitted(entry.schedule, entry.arguments, entry.result).module)
+        return str(Emitted(entry.schedule).with_entry(entry.arguments, entry.result).module)
 
     def _planned(self, layouts: tuple[Layout, ...]) -> Schedule | None:
         """The schedule for inputs that lie so; None where a product would leave BLAS for it."""
@@ -156,7 +190,7 @@ class Entry:
         self.schedule = schedule
         self.arguments = arguments
         self.result = result
-        self.call = Emitted(schedule, arguments, result).load(arguments, captured)
+        self.call = Emitted(schedule).with_entry(arguments, result).load(arguments, captured)
 
     def outputs(self, arrays: Sequence[Array]) -> list[Any] | None:
         """The outputs, given the arrays of (at least) all inputs that are arguments."""
@@ -196,7 +230,7 @@ def _layout(argument: Argument) -> Layout:
 class Emitted:
     """A program as LLVM text, with what is needed to load its code."""
 
-    def __init__(self, schedule: Schedule, arguments: Sequence[Argument], result: Template) -> None:
+    def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self.module = Module()
         self.groups: list[Group | Fault] = []
@@ -214,20 +248,31 @@ class Emitted:
         for step in steps:
             body.run(step)
         body.finish()
-        release = self.work > RELEASE_WORK
-        emit_entry(self.module, self.memory, arguments, result, release)
+
+    def with_entry(self, arguments: Sequence[Argument], result: Template) -> Emitted:
+        """With the function that Python calls."""
+        emit_entry(self.module, self.memory, arguments, result, self.work > RELEASE_WORK)
+        return self
 
     def load(self, arguments: Sequence[Argument], captured: Sequence[Array]) -> Callable[..., Any]:
         """Compile, and load the code into this process -> the entry."""
+        things = self._things(captured)
+        for k, argument in enumerate(arguments):
+            things["static", k] = argument.value
+        return load(machine.object_code(str(self.module)), ENTRY, self.module, things)
+
+    def link(self, name: str, captured: Sequence[Array]) -> State:
+        """Compile, and load the code of a function of that name into this process."""
+        code = machine.object_code(str(self.module))
+        return link(code, name, self.module, self._things(captured))
+
+    def _things(self, captured: Sequence[Array]) -> dict[Any, Any]:
         things: dict[Any, Any] = {("callback",): Callback(self.groups, len(self.memory.buffers))}
         for k, value in self.memory.constants.items():
             things["constant", k] = value.constant
-        for k, argument in enumerate(arguments):
-            things["static", k] = argument.value
         for k, array in enumerate(captured):
             things["captured", k] = array
-        code = machine.object_code(str(self.module))
-        return load(code, ENTRY, self.module, things)
+        return things
 
     def _steps(self) -> Iterator[Call]:
         for kind, steps in groupby(self.schedule.steps, type):
@@ -286,7 +331,7 @@ Call = NativeCall | Sweep | Callbacks | Checked
 
 
 class Body:
-    """The function that runs all steps on a table of buffers: 0, or 1 where Python raised."""
+    """The function that runs all steps on a table of buffers: 0, or why it stopped (see `raw`)."""
 
     def __init__(self, module: Module, memory: Memory) -> None:
         self.module = module
@@ -342,11 +387,12 @@ class Body:
             f"  br i1 {wrong}, label %wrong{number}, label %right{number}",
             f"wrong{number}:",
         ]
-        self._call_back(number)
+        self._call_back(number, OUTSIDE)
         self.lines += [f"  br label %right{number}", f"right{number}:"]
 
-    def _call_back(self, number: int) -> None:
+    def _call_back(self, number: int, status: int = RAISED) -> None:
         declare = self.module.declare
+        declare("Py_DecRef", "void {}(ptr)")
         declare("PyGILState_Ensure", "i32 {}()")
         declare("PyGILState_Release", "void {}(i32)")
         declare("PyObject_CallFunction", "ptr {}(ptr, ptr, ...)")
@@ -364,7 +410,7 @@ class Body:
             f"  br i1 {failed}, label %raised{number}, label %went{number}",
             f"raised{number}:",
             f"  call void @PyGILState_Release(i32 {lock})",
-            "  ret i32 1",
+            f"  ret i32 {status}",
             f"went{number}:",
             f"  call void @Py_DecRef(ptr {result})",
             f"  call void @PyGILState_Release(i32 {lock})",

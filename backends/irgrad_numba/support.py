@@ -16,6 +16,9 @@ from functools import cache
 
 from irgrad_numba import machine
 
+STACK_BYTES = 32_768
+"""Scratch memory up to this size lies on the stack."""
+
 SIGNATURES = {
     "irgrad_same_array": "i1 {}(ptr, ptr, ptr, i32, ptr)",
     "irgrad_same_strided": "i1 {}(ptr, ptr, ptr, i32, ptr, ptr)",

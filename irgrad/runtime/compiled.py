@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from irgrad.errors import ArgumentError, BackendError, IrgradError
 from irgrad.frontend.capture import capturing
-from irgrad.frontend.lower import Lowered, Signature, Static, check_numbers, signature_of
-from irgrad.frontend.pytree import LEAF, flatten, unflatten
+from irgrad.frontend.lower import Lowered, Signature, check_numbers, signature_of
+from irgrad.frontend.pytree import LEAF
 from irgrad.frontend.symbolic import from_sympy, is_sympy
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ir.types import check_dtype, type_of
 from irgrad.passes.pipeline import optimise
-from irgrad.runtime import output
-from irgrad.runtime.backend import Argument as DirectArgument
-from irgrad.runtime.backend import (
-    DirectExecutable,
-    MeasuredExecutable,
-    Memory,
-    default_backend,
-    get_backend,
-)
+from irgrad.runtime import native, output
+from irgrad.runtime.backend import Memory, default_backend, get_backend
+from irgrad.runtime.direct import MOST_LAYOUTS, Layouts, direct_call, into_call, layout_of
 from irgrad.runtime.remember import bound, kept
 from irgrad.runtime.target import build_result, has_traced, inline, innermost_function, lower_target
 from irgrad.runtime.unbound import Unbound
 
-MOST_LAYOUTS = 32
-"""Ways to call a program, by how its arguments lie in memory."""
-Layouts = tuple[tuple[int, ...] | None, ...]
 STAGES = ("lowered", "differentiated", "optimised")
 
 
@@ -71,7 +63,7 @@ class Program:
         if layouts not in self._into:
             if len(self._into) >= MOST_LAYOUTS:
                 return None
-            self._into[layouts] = direct_call(self.lowered, self.executable, layouts, out=True)
+            self._into[layouts] = into_call(self.lowered, self.executable, layouts)
         return self._into[layouts]
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
@@ -100,73 +92,6 @@ class Program:
                 array = array.astype(expected.dtype)
             arrays.append(array)
         return arrays
-
-
-def layout_of(leaf: Any) -> tuple[int, ...] | None:
-    """The strides of an array that does not lie in C order."""
-    if type(leaf) is not np.ndarray or leaf.flags.c_contiguous:
-        return None
-    return leaf.strides
-
-
-def direct_call(
-    lowered: Lowered, executable: Any, layouts: Layouts, out: bool = False
-) -> Callable[..., Any] | None:
-    """The call of an executable with the user's own arguments, where it has one and all arguments
-    are positional leaves; it returns None where they are not just what was lowered. With `out`, the
-    call with the traced leaves alone and arrays for the outputs.
-    """
-    if out:
-        return _into_call(lowered, executable, layouts)
-    leaves = lowered.signature.leaves
-    flat = lowered.signature.tree == flatten((tuple(range(len(leaves))), {}))[1]
-    strides = iter(layouts)
-    arguments = [_argument(leaf, strides) for leaf in leaves]
-    count = len(lowered.graph.outputs)
-    if not flat or None in arguments or any(lowered.statics) or len(lowered.statics) != count:
-        return None
-    if not isinstance(executable, DirectExecutable):
-        return None
-    if not all(array.dtype.isnative for array in lowered.captured):
-        return None  # each call converts them
-    template = unflatten(lowered.result_tree, range(count))
-    if _is_template(template):
-        return executable.direct([a for a in arguments if a], template, lowered.captured)
-    call = executable.direct([a for a in arguments if a], tuple(range(count)), lowered.captured)
-    if call is None:
-        return None
-
-    def with_structure(*args: Any) -> Any:
-        outputs = call(*args)
-        return None if outputs is None else unflatten(lowered.result_tree, outputs)
-
-    return with_structure
-
-
-def _into_call(lowered: Lowered, executable: Any, layouts: Layouts) -> Callable[..., Any] | None:
-    strides = iter(layouts)
-    traced = [leaf for leaf in lowered.signature.leaves if not isinstance(leaf, Static)]
-    arguments = [_argument(leaf, strides) for leaf in traced]
-    native = all(array.dtype.isnative for array in lowered.captured)
-    if None in arguments or not native or not isinstance(executable, DirectExecutable):
-        return None
-    outs = [DirectArgument("out", type) for type in lowered.graph.output_types]
-    return executable.direct([*[a for a in arguments if a], *outs], (), lowered.captured)
-
-
-def _argument(leaf: Any, strides: Iterator[tuple[int, ...] | None]) -> DirectArgument | None:
-    """A leaf of the signature as an argument of a direct call; None for what none takes."""
-    if isinstance(leaf, Static):
-        return DirectArgument("static", None, leaf.value)
-    layout = next(strides)
-    if not leaf.weak:
-        return DirectArgument("array", leaf.type, None, layout)
-    return DirectArgument("float", leaf.type) if leaf.type.dtype.kind == "f" else None
-
-
-def _is_template(result: Any) -> bool:
-    """Whether a result is made of tuples alone."""
-    return isinstance(result, int) or (type(result) is tuple and all(map(_is_template, result)))
 
 
 def flat_key(backend: str, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -288,14 +213,15 @@ class Compiled:
             return output.write_traced(repr(self), out, self(*args, **kwargs))
         backend = self.backend or default_backend()
         program = self._programs.by_signature.get((backend, signature))
-        if program is None:
+        if program is None or not program.lowered.holds:
             lowered = self._lowered(self.target, signature)
             if has_traced(lowered.captured):
                 return output.write_traced(repr(self), out, self(*args, **kwargs))
             program = self._program((backend, signature), lowered)
         arrays = output.arrays_of(out, program.lowered)
         call = program.into(leaves)
-        if call is not None and not kwargs and output.is_flat(program.lowered):
+        guarded = bool(program.lowered.guards)
+        if call is not None and not (kwargs or guarded) and output.is_flat(program.lowered):
             single = program.lowered.result_tree == LEAF
             self._direct_out = backend, np.ndarray if single else tuple, call
         if call is None or call(*leaves, *arrays) is None:
@@ -392,31 +318,45 @@ class Compiled:
         >>> f.memory(spec("f64[100,100]"), spec("f64[100]"))._replace(scratch=0)
         Memory(arguments=80800, results=800, scratch=0)
         """
-        backend = self.backend or default_backend()
-        executable, graph = self._executable(args, kwargs)
-        known = isinstance(executable, MeasuredExecutable)
-        scratch = executable.scratch_bytes() if known else None
-        if scratch is None:
-            raise BackendError(
-                f"the memory that the backend '{backend}' takes here is not known before it runs"
-            )
-        sizes = [
-            sum(type.nbytes for type in types) for types in (graph.input_types, graph.output_types)
-        ]
-        return Memory(*sizes, scratch)
+        return native.memory(self._program_for(args, kwargs), self.backend)
 
-    def _executable(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Graph]:
+    def njit(self, *args: Any) -> Any:
+        """A function that `numba.njit` code can call in nopython mode, for positional arguments of
+        the types of `args` (arrays or `irgrad.spec`): it takes arrays and numbers, and returns
+        arrays, numbers or tuples of them. It releases no lock, and is safe in threads.
+
+        An array of another shape is a ValueError, an index outside its axis an IndexError.
+        """
+        return native.njit(self._program_for(args, {}), self.backend)
+
+    def low_level_callable(self, *args: Any) -> Any:
+        """The function as a `scipy.LowLevelCallable`, for a function from float64 numbers to one:
+        `double f(double, void*)` for one number, `double f(int, double*, void*)` for more. Without
+        `args` (arrays or `irgrad.spec`), every parameter is a number.
+
+        >>> from scipy.integrate import quad
+        >>> f = compile(lambda x: x * x, backend="numba")
+        >>> round(quad(f.low_level_callable(), 0.0, 3.0)[0], 12)
+        9.0
+        """
+        if not args:
+            parameters = inspect.signature(innermost_function(self.target)).parameters.values()
+            args = tuple(0.0 for p in parameters if p.default is p.empty)
+        return native.low_level_callable(self._program_for(args, {}), self.backend)
+
+    def _program_for(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Program:
+        """The program for these arguments; types may stand for arrays."""
         backend = self.backend or default_backend()
         signature, _ = signature_of(args, kwargs, self.target)
         program = self._programs.by_signature.get((backend, signature))
         if program is None:
             lowered = self._lowered(self.target, signature)
             program = self._program((backend, signature), lowered)
-        return program.executable, program.graph
+        return program
 
     def _listing(self, form: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         backend = self.backend or default_backend()
-        make = getattr(self._executable(args, kwargs)[0], form, None)
+        make = getattr(self._program_for(args, kwargs).executable, form, None)
         if make is None:
             raise BackendError(
                 f"the backend '{backend}' has no {form}", hint="compile with backend='numba'"
