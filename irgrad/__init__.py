@@ -7,9 +7,8 @@ can read.
 [0.0, 1.0]
 """
 
-from irgrad import scipy
+from irgrad import functions, scipy
 from irgrad.autodiff.budget import tape_budget
-from irgrad.frontend import functions
 from irgrad.frontend.branches import cond, switch
 from irgrad.frontend.capture import without_capture
 from irgrad.frontend.expression import expression

@@ -29,10 +29,14 @@ CHUNK_WORK = 15_000
 MOST_CHUNKS = 64
 STRIP = 512
 """Chunks of the innermost axis are multiples of this, so that none ends within a vector."""
-PARTIAL_BYTES = 1 << 18
-"""Partial results of one fold take at most so much memory."""
+PARTIAL_BYTES = 1 << 21
+"""Partial results of one fold take at most so much memory,"""
+PARTIAL_SHARE = 1 / 16
+"""and this share of what the kernel reads and writes."""
 CACHE_BYTES = 1 << 19
 """What the kernels of a sweep read and write in one chunk stays in a processor's cache."""
+LINE = 1 << 12
+"""Bytes that do not count."""
 SMALL = 1 / 64
 """Pieces below this share of the work are not cut."""
 
@@ -95,12 +99,8 @@ def cut_of(parts: Sequence[Piece], sizes: Sizes) -> Cut | None:
         _axis(part, most, sizes) if work > SMALL * total else None
         for part, work in zip(parts, works, strict=True)
     )
-    extents = [
-        high - low
-        for part, axis in zip(parts, axes, strict=True)
-        if axis is not None
-        for low, high in [part.ranges[axis]]
-    ]
+    pairs = zip(parts, axes, strict=True)
+    extents = [extent_of(part, axis) for part, axis in pairs if axis is not None]
     if not extents:
         return None
     extent = _count(min(most, *extents), extents)
@@ -109,28 +109,39 @@ def cut_of(parts: Sequence[Piece], sizes: Sizes) -> Cut | None:
         for part, axis in zip(parts, axes, strict=True)
     )
     cut = Cut(extent, axes, steps)
-    fits = all(_partial_bytes(s, extent, sizes) <= PARTIAL_BYTES for s in _partial(parts, cut))
-    return cut if fits else None
+    moved = sum(map(bytes_of, parts))
+    too_large = any(_too_large(s, moved, extent, sizes) for s in _partial(parts, cut))
+    return None if too_large else cut
 
 
-def joint_cut(parts: Sequence[Piece], axes: Sequence[int]) -> Cut | None:
-    """The same cut of several kernels of one piece, along axes of one range; None where they stay
-    whole.
+def joint_cut(parts: Sequence[Piece], axes: Sequence[int], rows: int) -> list[Cut] | None:
+    """Cuts of several kernels of one piece into the same chunks of `rows`, of which the range of
+    each axis is a multiple; None where they stay whole.
     """
     total = sum(map(work_of, parts))
     if total < LEAST_WORK:
         return None
-    low, high = parts[0].ranges[axes[0]]
-    chunk = max(1, min(MOST_CHUNKS, sum(map(bytes_of, parts)) // CACHE_BYTES))
-    extent = _count(min(max(_most(total), chunk), high - low), [high - low])
-    step = min(_step(part, axis, extent) for part, axis in zip(parts, axes, strict=True))
-    return Cut(extent, tuple(axes), (step,) * len(parts))
+    cached = min(MOST_CHUNKS, sum(map(bytes_of, parts)) // CACHE_BYTES)
+    extent = _count(min(max(_most(total), cached), rows), [rows])
+    ratios = [extent_of(part, axis) // rows for part, axis in zip(parts, axes, strict=True)]
+    step = min(
+        _step(part, axis, extent) if ratio == 1 else rows // extent
+        for part, axis, ratio in zip(parts, axes, ratios, strict=True)
+    )
+    return [Cut(extent, (axis,), (step * ratio,)) for axis, ratio in zip(axes, ratios, strict=True)]
+
+
+def extent_of(part: Piece, axis: int) -> int:
+    """How many steps a loop takes."""
+    low, high = part.ranges[axis]
+    return high - low
 
 
 def lead_of(part: Piece, sizes: Sizes) -> int | None:
     """The outermost axis of a piece, if it can be cut."""
     axis = next((k for k, (low, high) in enumerate(part.ranges) if high - low > 1), None)
-    return axis if axis is not None and not _too_large(part, axis, MOST_CHUNKS, sizes) else None
+    foldable = axis is not None and _is_foldable(part, axis, MOST_CHUNKS, sizes)
+    return axis if foldable else None
 
 
 def chunked(parts: Sequence[Piece], cut: Cut, sizes: Sizes, first: int) -> Chunked:
@@ -170,15 +181,16 @@ def _most(work: float) -> int:
     return max(2, min(MOST_CHUNKS, int(work / CHUNK_WORK)))
 
 
-def _partial_bytes(statement: Reduce, extent: int, sizes: Sizes) -> int:
-    return sizes(statement.buffer) * extent * DTYPES[statement.value.type].itemsize
+def _too_large(statement: Reduce, moved: int, extent: int, sizes: Sizes) -> bool:
+    """Whether partial results are too large where `moved` bytes are read and written."""
+    size = sizes(statement.buffer) * extent * DTYPES[statement.value.type].itemsize
+    return size > max(LINE, min(PARTIAL_BYTES, moved * PARTIAL_SHARE))
 
 
-def _too_large(part: Piece, axis: int, extent: int, sizes: Sizes) -> bool:
-    return any(
-        isinstance(s, Reduce)
-        and axis in s.axes
-        and _partial_bytes(s, extent, sizes) > PARTIAL_BYTES
+def _is_foldable(part: Piece, axis: int, extent: int, sizes: Sizes) -> bool:
+    moved = bytes_of(part)
+    return not any(
+        isinstance(s, Reduce) and axis in s.axes and _too_large(s, moved, extent, sizes)
         for s in part.statements
     )
 
@@ -190,7 +202,7 @@ def _axis(part: Piece, most: int, sizes: Sizes) -> int | None:
     fitting = [
         (high - low, -axis)
         for axis, (low, high) in enumerate(part.ranges)
-        if high - low > 1 and not _too_large(part, axis, most, sizes)
+        if high - low > 1 and _is_foldable(part, axis, most, sizes)
     ]
     long = [-axis for extent, axis in fitting if extent >= most]
     if long:

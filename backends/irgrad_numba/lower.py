@@ -20,6 +20,7 @@ from irgrad.ops.linear import BroadcastTo, Reshape
 from irgrad.ops.select import Where
 from irgrad.ops.shape import Concatenate, Flip, Pad, Slice, Transpose, UpdateSlice
 from irgrad.ops.stop import StopGradient
+from irgrad_numba.arranged import Arranged
 from irgrad_numba.expression import Expr, Pool
 from irgrad_numba.index import ZERO, Index, Range, View, flat, unflatten
 
@@ -322,6 +323,7 @@ RULES: dict[type, Callable[[Lowering, Node, Place], Demand]] = {
     Elementwise: _elementwise,
     Where: _elementwise,
     Astype: _cast,
+    Arranged: _moved(lambda low, node, place: place),
     Barrier: _moved(lambda low, node, place: place),
     StopGradient: _moved(lambda low, node, place: place),
     Transpose: _moved(_before_transpose),

@@ -49,29 +49,42 @@ class Gemm(NamedTuple):
 
 def gemm_of(node: Node, views: Mapping[Value, View]) -> Gemm | None:
     """The call for a contraction of values that lie in memory; None where no strides fit."""
-    left, right, result = split_spec(node.op.parameters["spec"])
+    type = SHORT[node.types[0].dtype]
+    extent = extents_of(node)
     groups = plan(node.op.parameters["spec"])
-    value = Value(node, 0)
-    type = SHORT[value.type.dtype]
-    if type not in FLOATS:
+    found = matrices_of(node, views)
+    if type not in FLOATS or None in found:
         return None
-    extent = dict(zip(left, node.operands[0].type.shape, strict=True))
-    extent |= dict(zip(right, node.operands[1].type.shape, strict=True))
-    batch = [c for c in groups.batch if extent[c] != 1]
-    shapes = (
-        (left, views[node.operands[0]], groups.rows, groups.inner),
-        (right, views[node.operands[1]], groups.inner, groups.columns),
-        (result, views[value], groups.rows, groups.columns),
-    )
-    found: list[Matrix] = []
-    for letters, view, rows, columns in shapes:
-        matrix = _matrix(view, letters, (rows, columns), batch, extent)
-        if matrix is None:
-            return None
-        found.append(matrix)
+    left, right, result = (matrix for matrix in found if matrix is not None)
     sides = (groups.rows, groups.inner, groups.columns)
     rows, inner, columns = (math.prod(extent[c] for c in group) for group in sides)
-    return Gemm(type, tuple(extent[c] for c in batch), rows, inner, columns, *found)
+    batch = tuple(extent[c] for c in groups.batch if extent[c] != 1)
+    return Gemm(type, batch, rows, inner, columns, left, right, result)
+
+
+def extents_of(node: Node) -> dict[str, int]:
+    """The extent of each letter of a contraction."""
+    left, right, _ = split_spec(node.op.parameters["spec"])
+    x, y = node.operands
+    return dict(zip(left + right, x.type.shape + y.type.shape, strict=True))
+
+
+def matrices_of(node: Node, views: Mapping[Value, View]) -> list[Matrix | None]:
+    """Both operands and the result of a contraction as BLAS takes them, None where it does not."""
+    left, right, result = split_spec(node.op.parameters["spec"])
+    groups = plan(node.op.parameters["spec"])
+    extent = extents_of(node)
+    batch = [c for c in groups.batch if extent[c] != 1]
+    x, y = node.operands
+    shapes = (
+        (left, views[x], groups.rows, groups.inner),
+        (right, views[y], groups.inner, groups.columns),
+        (result, views[Value(node, 0)], groups.rows, groups.columns),
+    )
+    return [
+        _matrix(view, letters, (rows, columns), batch, extent)
+        for letters, view, rows, columns in shapes
+    ]
 
 
 def _matrix(

@@ -23,7 +23,6 @@ from typing import Any
 
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.types import SHORT, Shape
-from irgrad.ops.call import Barrier
 from irgrad.ops.cast import Astype
 from irgrad.ops.contract import Contract, split_spec
 from irgrad.ops.create import Iota
@@ -32,18 +31,18 @@ from irgrad.ops.index import Gather
 from irgrad.ops.linear import BroadcastTo, Reshape, Sum
 from irgrad.ops.reduction import All, Any_, Max, Min, Prod
 from irgrad.ops.select import Where
-from irgrad.ops.shape import Concatenate, Flip, Pad, Slice, Transpose, UpdateSlice
-from irgrad.ops.stop import StopGradient
+from irgrad.ops.shape import Concatenate, Pad, UpdateSlice
+from irgrad_numba.arranged import Arranged, arranged
 from irgrad_numba.calls import Group
 from irgrad_numba.elementwise import LIBRARY_COST, cost_of, row_of
-from irgrad_numba.index import View, contiguous, reshaped
+from irgrad_numba.index import View, contiguous
 from irgrad_numba.indices import Check, checks_of
 from irgrad_numba.layout import Layout
-from irgrad_numba.products import Gemm, gemm_of
+from irgrad_numba.products import FLOATS, Gemm, gemm_of
 from irgrad_numba.routine import Routine, routine_of
+from irgrad_numba.views import VIEWS, viewed
 
-VIEWS = (BroadcastTo, Reshape, Transpose, Slice, Flip, StopGradient, Barrier)
-MOVES = (Pad, Concatenate, Iota, UpdateSlice, Gather)
+MOVES = (Pad, Concatenate, Iota, UpdateSlice, Gather, Arranged)
 REDUCTIONS: dict[type, str] = {
     Sum: "add", Prod: "multiply", Max: "maximum", Min: "minimum",
     Any_: "logical_or", All: "logical_and",
@@ -119,8 +118,9 @@ def _is_loops(node: Node) -> bool:
 
 
 def contract_extents(node: Node) -> dict[str, int]:
-    """The extent of each letter of a contraction, in the order of its loops: what the result keeps,
-    what is summed over, and innermost the letter along which most elements lie side by side.
+    """The extent of each letter of a contraction, in the order of its loops: as the largest of the
+    three arrays lies in memory, and innermost the letter along which most elements lie side by
+    side.
     """
     left, right, result = split_spec(node.op.parameters["spec"])
     x, y = (operand.type.shape for operand in node.operands)
@@ -136,7 +136,8 @@ def contract_extents(node: Node) -> dict[str, int]:
                 total += math.prod(shape)
         return total, extents[letter]
 
-    order = list(result) + [c for c in left if c not in result]
+    _, largest = max((math.prod(shape), letters) for letters, shape in reversed(arrays))
+    order = list(dict.fromkeys(largest + result + left))
     innermost = max(reversed([c for c in order if extents[c] != 1]), key=side_by_side, default=None)
     order.sort(key=lambda c: c == innermost)
     return {c: extents[c] for c in order}
@@ -469,31 +470,13 @@ def _merges(node: Node) -> bool:
     return False
 
 
-def viewed(node: Node, source: View) -> View | None:
-    """The view of a node that only moves elements of `source`; None where no strides say it."""
-    op, shape, result = node.op, node.operands[0].type.shape, node.types[0].shape
-    p = op.parameters
-    strides = source.strides
-    if isinstance(op, (StopGradient, Barrier)):
-        return source
-    if isinstance(op, BroadcastTo):
-        own = tuple(0 if e == 1 else s for e, s in zip(shape, strides, strict=True))
-        return source._replace(strides=(0,) * (len(result) - len(shape)) + own)
-    if isinstance(op, Transpose):
-        return source._replace(strides=tuple(strides[axis] for axis in p["axes"]))
-    if isinstance(op, Slice):
-        offset = source.offset + sum(a * s for a, s in zip(p["start"], strides, strict=True))
-        steps = tuple(a * s for a, s in zip(p["step"], strides, strict=True))
-        return View(source.buffer, offset, steps)
-    if isinstance(op, Flip):
-        offset = source.offset + sum((shape[a] - 1) * strides[a] for a in p["axes"])
-        turned = tuple(-s if a in p["axes"] else s for a, s in enumerate(strides))
-        return View(source.buffer, offset, turned)
-    return reshaped(source, shape, result)
-
-
 def plan(graph: Graph, layouts: Sequence[Layout] = ()) -> Schedule:
     """The schedule of an optimised graph, for inputs that lie in memory as `layouts` say (all in C
     order).
     """
-    return Planner(graph, layouts).run()
+    return Planner(arranged(graph, layouts, is_product), layouts).run()
+
+
+def is_product(node: Node) -> bool:
+    """Whether a node is a product for BLAS."""
+    return sort_of(node) == "call" and SHORT[node.types[0].dtype] in FLOATS

@@ -1,16 +1,17 @@
 """Which kernels are cut into chunks, and which of them run together chunk by chunk, so that a chunk
 of what one makes is still in the cache when the next reads it.
 
-Kernels form a run where each is a single piece, their outermost loops have one range, and every
-value that one makes for another is read row by row as it was written: the rows of a chunk then
-depend on no other chunk."""
+Kernels form a run where each is a single piece, their outermost loops run through the same rows
+(several steps a row where a loop covers several axes), and every value that one makes for another
+is read row by row as it was written: the rows of a chunk then depend on no other chunk."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import NamedTuple
 
-from irgrad_numba.chunks import Cut, Sizes, cut_of, joint_cut, lead_of
+from irgrad_numba.chunks import Cut, Sizes, cut_of, extent_of, joint_cut, lead_of
 from irgrad_numba.expression import Reduce
 from irgrad_numba.index import Index
 from irgrad_numba.pieces import Piece
@@ -31,50 +32,62 @@ def runs(kernels: Sequence[Sequence[Piece]], sizes: Sizes) -> list[Run]:
     result: list[Run] = []
     number = 0
     while number < len(kernels):
-        axes = _together(kernels[number : number + LONGEST], sizes)
+        axes, rows = _together(kernels[number : number + LONGEST], sizes)
         run = list(range(number, number + max(1, len(axes))))
-        cut = joint_cut([kernels[k][0] for k in run], axes) if len(run) > 1 else None
-        if cut is None:
+        cuts = joint_cut([kernels[k][0] for k in run], axes, rows) if len(run) > 1 else None
+        if cuts is None:
             run = [number]
             alone = cut_of(kernels[number], sizes)
-            result.append(Run(run, None if alone is None else [alone]))
-        else:
-            cuts = [
-                Cut(cut.extent, cut.axes[k : k + 1], cut.steps[k : k + 1]) for k in range(len(run))
-            ]
-            result.append(Run(run, cuts))
+            cuts = None if alone is None else [alone]
+        result.append(Run(run, cuts))
         number += len(run)
     return result
 
 
-def _together(kernels: Sequence[Sequence[Piece]], sizes: Sizes) -> list[int]:
-    """The axes of the first kernels that can run together."""
+def _together(kernels: Sequence[Sequence[Piece]], sizes: Sizes) -> tuple[list[int], int]:
+    """The axes of the first kernels that can run together, and how many rows they have."""
     axes: list[int] = []
+    rows = 0
     for parts in kernels:
         lead = lead_of(parts[0], sizes) if len(parts) == 1 else None
         if lead is None:
             break
-        first = axes[0] if axes else lead
-        if parts[0].ranges[lead] != kernels[0][0].ranges[first]:
-            break
-        earlier = zip(kernels, axes, strict=False)
-        if not all(_row_by_row(made[0], axis, parts[0], lead) for made, axis in earlier):
+        known = [made[0] for made in kernels[: len(axes)]]
+        fewest = min(rows or extent_of(parts[0], lead), extent_of(parts[0], lead))
+        chosen = [*zip(known, axes, strict=True), (parts[0], lead)]
+        if not _have_rows(chosen, fewest) or not all(
+            _row_by_row(writer, reader, fewest) for writer, reader in combinations(chosen, 2)
+        ):
             break
         axes.append(lead)
-    return axes
+        rows = fewest
+    return axes, rows
 
 
-def _row_by_row(writer: Piece, axis: int, reader: Piece, lead: int) -> bool:
+Led = tuple[Piece, int]
+"""A piece, and the axis along which it is cut."""
+
+
+def _have_rows(chosen: Sequence[Led], rows: int) -> bool:
+    """Whether the axes begin together and are multiples of `rows`."""
+    starts = {part.ranges[axis][0] for part, axis in chosen}
+    extents = {extent_of(part, axis) for part, axis in chosen}
+    return len(starts) == 1 and (
+        len(extents) == 1 or (starts == {0} and not any(e % rows for e in extents))
+    )
+
+
+def _row_by_row(writer: Led, reader: Led, rows: int) -> bool:
     """Whether each row of `reader` reads of what `writer` makes only what its same row makes."""
-    written = {s.buffer: s for s in writer.statements}
-    for e in reader.expressions:
+    written = {s.buffer: s for s in writer[0].statements}
+    for e in reader[0].expressions:
         if e.kind != "load" or e.data[0] not in written:
             continue
         statement = written[e.data[0]]
-        if isinstance(statement, Reduce) and axis in statement.axes:
+        if isinstance(statement, Reduce) and writer[1] in statement.axes:
             return False
-        made = _row(writer, statement.index, axis)
-        read = _row(reader, e.data[1], lead)
+        made = _row(*writer, statement.index, rows)
+        read = _row(*reader, e.data[1], rows)
         if made is None or read is None:
             return False
         (by, low, high), (also_by, first, last) = made, read
@@ -83,8 +96,9 @@ def _row_by_row(writer: Piece, axis: int, reader: Piece, lead: int) -> bool:
     return True
 
 
-def _row(part: Piece, index: Index, axis: int) -> tuple[int, int, int] | None:
+def _row(part: Piece, axis: int, index: Index, rows: int) -> tuple[int, int, int] | None:
     """How far rows are apart, and the first and last element of row 0."""
-    ranges = [(0, 1) if k == axis else r for k, r in enumerate(part.ranges)]
+    steps = extent_of(part, axis) // rows
+    ranges = [(0, steps) if k == axis else r for k, r in enumerate(part.ranges)]
     bounds = index.bounds(ranges)
-    return None if bounds is None else (index.coefficient(axis), *bounds)
+    return None if bounds is None else (index.coefficient(axis) * steps, *bounds)

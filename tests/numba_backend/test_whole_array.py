@@ -169,3 +169,29 @@ def test_floats_become_integers(of: str, to: str) -> None:
         edges += [np.nan, np.inf, -np.inf, 300.7, 65536.5, 3e9, -3e9, 1e10, 1e19, 1.5e19, 2e20]
     x = np.resize(np.array(edges, of), 50)
     agree(lambda x: x.astype(to), x)
+
+
+@pytest.mark.parametrize(
+    "spec", ["ijk,nkj->nki", "ijk,jlk->ilk", "kij,nkj->nik", "ji,jkl->lki", "aibj,jbk->aik"]
+)
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_products_in_any_order_of_axes_are_blas(spec: str, dtype: str) -> None:
+    left, right, _ = spec.replace("->", ",").split(",")
+    extent = dict(zip("abijkln", (3, 2, 17, 18, 19, 20, 21), strict=True))
+    x, y = (np.sin(np.arange(np.prod(s)).reshape(s)).astype(dtype)
+            for s in (tuple(extent[c] for c in letters) for letters in (left, right)))  # fmt: skip
+
+    def f(x: Any, y: Any) -> Any:
+        return np.einsum(spec, 2.0 * x, y)
+
+    compiled = irgrad.compile(f, backend="numba")
+    np.testing.assert_allclose(
+        compiled(x, y),
+        f(x, y),
+        rtol=1e-4 if dtype == "f4" else 1e-11,
+        atol=1e-3 if dtype == "f4" else 1e-11,
+    )
+    assert "in Python" not in compiled.kernels(x, y)
+    assert "in Python" not in irgrad.compile(
+        irgrad.grad(lambda x, y: np.sum(np.tanh(f(x, y))), (0, 1)), backend="numba"
+    ).kernels(x, y)
