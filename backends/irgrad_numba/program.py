@@ -14,7 +14,7 @@ from irgrad.errors import BackendError
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ops.contract import Contract
-from irgrad.runtime.backend import Argument, Template
+from irgrad.runtime.backend import Argument, Template, WrittenStep
 from irgrad_numba import machine, nopython, pool
 from irgrad_numba.blas import emit_gemm, share_of
 from irgrad_numba.bounds import Fault, emit_check
@@ -25,6 +25,7 @@ from irgrad_numba.kernel import KernelCalls, NativeCall, Sweep
 from irgrad_numba.layout import Layout, fitted, in_bytes, in_c_order, layout, layout_of
 from irgrad_numba.listing import Listing
 from irgrad_numba.llvm import BITS, Module
+from irgrad_numba.loop_source import LoopSource
 from irgrad_numba.memory import Memory, arrange
 from irgrad_numba.native import State, link, load
 from irgrad_numba.pieces import Operand
@@ -127,6 +128,10 @@ class Program:
     def kernels(self) -> str:
         """The steps of the program as loops that read like Python."""
         return str(Listing(self.schedule))
+
+    def written(self) -> list[WrittenStep]:
+        """The steps as loops for Numba's own compiler, for modules that need no irgrad."""
+        return list(LoopSource(self.schedule).written())
 
     def llvm(self) -> str:
         """The program as LLVM's code, optimised."""

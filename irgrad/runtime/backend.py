@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from irgrad.errors import BackendError
-from irgrad.ir.graph import Graph
+from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.op import Array
 from irgrad.ir.types import ArrayType
 
@@ -76,6 +76,18 @@ class DirectExecutable(Executable, Protocol):
         in C order, or overlaps another array of the call.
         """
         ...
+
+
+class WrittenStep(NamedTuple):
+    """A step of a program as source: loops over flat arrays that read `reads` and fill `writes`,
+    `lines` being the parameters and the body of a function; or, where nothing is filled, `nodes` to
+    be computed in NumPy; or, without both, index arrays that must lie inside the extent in `lines`.
+    """
+
+    nodes: list[Node]
+    reads: list[Value]
+    writes: list[Value]
+    lines: list[str]
 
 
 @runtime_checkable

@@ -20,7 +20,7 @@ from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ir.types import check_dtype, type_of
 from irgrad.passes.pipeline import optimise
-from irgrad.runtime import native, output
+from irgrad.runtime import export, native, output
 from irgrad.runtime.backend import Memory, default_backend, get_backend
 from irgrad.runtime.direct import MOST_LAYOUTS, Layouts, direct_call, into_call, layout_of
 from irgrad.runtime.remember import bound, kept
@@ -319,6 +319,22 @@ class Compiled:
         Memory(arguments=80800, results=800, scratch=0)
         """
         return native.memory(self._program_for(args, kwargs), self.backend)
+
+    def export(self, path: Any, *args: Any, style: str = "numpy", **kwargs: Any) -> str:
+        """Write the program for these arguments (types may stand for arrays) to the file `path` as
+        a Python module that needs no irgrad -> its text; with None for `path`, only that.
+
+        The function has this one's name, and gives the same results, up to rounding.
+
+        >>> f = compile("sin(x) * exp(-x**2)", backend="numpy")
+        >>> print(f.export(None, 1.0))  # doctest: +ELLIPSIS
+        \"\"\"..., as irgrad wrote it in NumPy.\"\"\"
+        <BLANKLINE>
+        import numpy as np
+        ...
+        """
+        name = getattr(self, "__name__", "function")
+        return export.export(self._program_for(args, kwargs), path, name, style)
 
     def njit(self, *args: Any) -> Any:
         """A function that `numba.njit` code can call in nopython mode, for positional arguments of

@@ -1,0 +1,160 @@
+"""`compiled.export("file.py")`: a program as a Python module that needs no irgrad."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from irgrad.errors import BackendError, OptionError
+from irgrad.frontend.identifiers import identifiers
+from irgrad.frontend.lower import Static
+from irgrad.frontend.pytree import unflatten
+from irgrad.inspect.numpy_code import Function, Module, input_line, result_text
+from irgrad.inspect.numpy_forms import Text, dtype_name
+from irgrad.runtime.backend import WrittenStep, get_backend
+
+if TYPE_CHECKING:
+    from irgrad.runtime.compiled import Program
+
+STYLES = {"numpy": "NumPy", "numba": "loops for Numba"}
+
+
+def export(program: Program, path: Any, name: str, style: str) -> str:
+    """Write the module to `path` (None: nowhere) -> its text."""
+    if style not in STYLES:
+        raise OptionError(f"no style '{style}'; there are {', '.join(STYLES)}")
+    text = written(program, name, style)
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8")
+    return text
+
+
+def written(program: Program, name: str, style: str) -> str:
+    """The module of a program."""
+    graph, lowered, module = program.graph, program.lowered, Module()
+    own = module.name(name)
+    given = len(graph.inputs) - graph.captured
+    inputs = identifiers([*module.names, *graph.input_names])[len(module.names) :]
+    captured = [
+        module.constant(hint, array)
+        for hint, array in zip(inputs[given:], lowered.captured, strict=True)
+    ]
+    function = Function(graph, module, [*inputs[:given], *captured])
+    lines = [input_line(x, v.type) for x, v in zip(inputs, graph.inputs[:given], strict=False)]
+    unpacked, parameters = _parameters(program, inputs[:given])
+    body = function.write() if style == "numpy" else _with_loops(program, function)
+    outputs = iter(result_text(function, v) for v in graph.outputs)
+    leaves = [next(outputs) if s is None else repr(s.value) for s in lowered.statics]
+    result = _tree_text(unflatten(lowered.result_tree, [_Text(leaf) for leaf in leaves]))
+    types = ", ".join(f"{x}: {v.type}" for x, v in zip(inputs, graph.inputs[:given], strict=False))
+    lines = [f'"""For {types or "no arrays"}."""', *unpacked, *lines, *body, f"return {result}"]
+    definition = f'@np.errstate(all="ignore")\ndef {own}({", ".join(parameters)}):\n'
+    module.functions.append(definition + "\n".join(f"    {line}" for line in lines))
+    return module.text(f"{name}, as irgrad wrote it in {STYLES[style]}.")
+
+
+def _with_loops(program: Program, function: Function) -> list[str]:
+    """The lines of a function that calls loops, and their functions."""
+    executable: Any = program.executable
+    if not hasattr(executable, "written"):
+        executable = get_backend("numba").compile(program.graph)
+    if not hasattr(executable, "written"):
+        raise BackendError(
+            "a program with stacks of unknown length is not written in loops",
+            hint="style='numpy' has them",
+        )
+    for step in executable.written():
+        function.need([*step.reads, *(v for node in step.nodes for v in node.operands)])
+        reads = [function.written(v) for v in step.reads]
+        if step.writes:
+            _loops(function, step, reads)
+        elif step.nodes:
+            function.need([v for node in step.nodes for v in node.outputs])
+        else:
+            (index,), (extent,) = reads, step.lines
+            function.lines += [
+                f"if np.any(({index.atom} < -{extent}) | ({index.atom} >= {extent})):",
+                f"    raise IndexError('an index is out of bounds for an axis of size {extent}')",
+            ]
+    function.need(program.graph.outputs)
+    return function.lines
+
+
+def _loops(function: Function, step: WrittenStep, reads: Sequence[Text]) -> None:
+    """Memory for results, and the call of the loops that fill it."""
+    module, names = function.module, [function.names[v] for v in step.writes]
+    name = module.name("loops")
+    for own, value in zip(names, step.writes, strict=True):
+        shape = value.type.shape or (1,)
+        function.lines.append(f"{own} = np.empty({shape}, {dtype_name(value.type.dtype)})")
+    arguments = [f"np.reshape({text}, -1)" for text in [*reads, *names]]
+    function.lines.append(f"{name}({', '.join(arguments)})")
+    for own, value in zip(names, step.writes, strict=True):
+        if not value.type.shape:
+            function.lines.append(f"{own} = {own}[0]")
+        function.text[value] = Text(own)
+    head, *body = step.lines
+    lines = ['@numba.njit(error_model="numpy")', f"def {name}{head}"]
+    module.functions.append("\n".join([*lines, *(f"    {line}" for line in body)]))
+
+
+class _Text:
+    """A leaf that prints as code."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _tree_text(tree: Any) -> str:
+    return repr(tree)
+
+
+def _parameters(program: Program, inputs: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Lines that take structured arguments apart, and the parameters of the function."""
+    signature = program.lowered.signature
+    names = iter(inputs)
+    leaves = [None if isinstance(leaf, Static) else next(names) for leaf in signature.leaves]
+    args, kwargs = unflatten(signature.tree, range(len(leaves)))
+    lines: list[str] = []
+    parameters: list[str] = []
+    for k, arg in enumerate(args):
+        parameters.append(_parameter(arg, leaves, f"arg{k}", lines))
+    keywords = [_parameter(arg, leaves, key, lines, key) for key, arg in kwargs.items()]
+    return lines, [*parameters, *(["*", *keywords] if keywords else [])]
+
+
+def _parameter(
+    arg: Any, leaves: Sequence[str | None], name: str, lines: list[str], keyword: str = ""
+) -> str:
+    """One argument: its name, and lines that give each traced leaf in it one."""
+    if isinstance(arg, int):
+        leaf = leaves[arg]
+        if leaf is None:
+            return keyword or f"_{name}=None"
+        if keyword and leaf != keyword:
+            lines.append(f"{leaf} = {keyword}")
+        return keyword or leaf
+    _unpack(arg, leaves, keyword or name, lines)
+    return keyword or name
+
+
+def _unpack(tree: Any, leaves: Sequence[str | None], place: str, lines: list[str]) -> None:
+    if isinstance(tree, int):
+        if leaves[tree] is not None:
+            lines.append(f"{leaves[tree]} = {place}")
+        return
+    if isinstance(tree, dict):
+        mapping: dict[Any, Any] = tree
+        items = [(f"{place}[{key!r}]", part) for key, part in mapping.items()]
+    elif isinstance(tree, (tuple, list)):
+        sequence: Sequence[Any] = tree
+        items = [(f"{place}[{k}]", part) for k, part in enumerate(sequence)]
+    else:
+        kind = tree.__class__.__name__
+        raise OptionError(f"export: {place} is a {kind}; tuples, lists and dicts can be written")
+    for inner, part in items:
+        _unpack(part, leaves, inner, lines)

@@ -1,0 +1,192 @@
+"""Exported modules: no irgrad in them, and the same values."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.errors import OptionError, UnsupportedError
+from irgrad.ops.base import bind
+from tests.ops import test_derivatives
+from tests.ops.samples import SAMPLES
+
+assert test_derivatives  # the files of samples, imported there
+
+Array = np.ndarray[Any, Any]
+
+
+def loaded(text: str, name: str) -> Any:
+    """The function of an exported module."""
+    assert "irgrad" not in text.split('"""', 2)[2]
+    scope: dict[str, Any] = {}
+    exec(compile(text, "exported.py", "exec"), scope)
+    return scope[name]
+
+
+def same(found: Any, expected: Any, rtol: float = 1e-12) -> None:
+    """Pytrees of the same structure, types and values."""
+    assert type(found) is type(expected)
+    if isinstance(expected, dict):
+        assert list(found) == list(expected)
+        for key in expected:
+            same(found[key], expected[key], rtol)
+    elif isinstance(expected, (tuple, list)):
+        for x, y in zip(found, expected, strict=True):
+            same(x, y, rtol)
+    elif isinstance(expected, (np.ndarray, np.generic)):
+        x, y = np.asarray(found), np.asarray(expected)
+        assert (x.dtype, x.shape) == (y.dtype, y.shape)
+        if y.dtype.kind not in "fc":
+            np.testing.assert_array_equal(x, y)
+            return
+        rtol = max(rtol, 50 * float(np.finfo(y.dtype).eps))
+        scale = np.max(np.abs(y[np.isfinite(y)]), initial=0)
+        np.testing.assert_allclose(x, y, rtol=rtol, atol=rtol * float(scale))
+    else:
+        assert found == expected
+
+
+def check(f: Any, *args: Any, **kwargs: Any) -> str:
+    """Export a function, and compare -> the text."""
+    compiled = irgrad.compile(f, backend="numpy")
+    text = compiled.export(None, *args, **kwargs)
+    exported = loaded(
+        text, getattr(compiled, "__name__", "function").replace("<lambda>", "_lambda_")
+    )
+    same(exported(*args, **kwargs), compiled(*args, **kwargs))
+    return text
+
+
+UNWRITTEN = {"solve_root", "solve_minimum", "solve_linear"}
+"""Ops that call a solver of the user's."""
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_every_op(name: str) -> None:
+    for sample in SAMPLES[name][:6]:
+        compiled = irgrad.compile(lambda *xs, op=sample.op: bind(op, *xs), "numpy", capture=False)
+        operands = [np.asarray(x) for x in sample.operands]
+        if name in UNWRITTEN:
+            with pytest.raises(UnsupportedError, match=f"{name} cannot be written in NumPy"):
+                compiled.export(None, *operands)
+            continue
+        text = compiled.export(None, *operands)
+        same(loaded(text, "_lambda_")(*operands), compiled(*operands))
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_every_op_with_loops(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loops run as Python: what Numba makes of them is tested on fewer."""
+    monkeypatch.setattr(numba, "njit", lambda **_: lambda function: function)
+    for sample in [] if name in UNWRITTEN else SAMPLES[name][:3]:
+        compiled = irgrad.compile(lambda *xs, op=sample.op: bind(op, *xs), "numpy", capture=False)
+        operands = [np.asarray(x) for x in sample.operands]
+        if any(type.is_dynamic for n in compiled.graph(*operands).nodes for type in n.types):
+            continue
+        text = compiled.export(None, *operands, style="numba")
+        with np.errstate(all="ignore"):
+            same(loaded(text, "_lambda_")(*operands), compiled(*operands))
+
+
+def mixture(x: Any, i: Any, k: Any) -> Any:
+    y = np.where(x > 0, np.sqrt(np.abs(x)), np.maximum(x, -1.0)) + np.concatenate([x[1:], x[:1]])
+    z = np.sum(y.reshape(4, -1), axis=0) // 0.3 + np.cumsum(x)[i]
+    return np.prod(z[::-1] * 0.5), np.sum(k // 3 * k, axis=1), (k % 7 << 1).astype("f4") / 3, y > 0
+
+
+def test_loops_that_numba_compiles() -> None:
+    x, i = np.random.default_rng(0).normal(size=12), np.array([0, -1, 5])
+    for dtype in ("i4", "u1"):
+        k = np.arange(-6, 6).astype(dtype).reshape(3, 4)
+        compiled = irgrad.compile(mixture, backend="numba")
+        text = compiled.export(None, x, i, k, style="numba")
+        assert text.count("@numba.njit") >= 3
+        same(loaded(text, "mixture")(x, i, k), compiled(x, i, k))
+    gradient = irgrad.compile(irgrad.grad(lambda x, i, k: mixture(x, i, k)[0]), backend="numba")
+    exported = loaded(gradient.export(None, x, i, k, style="numba"), "_lambda_")
+    same(exported(x, i, k), gradient(x, i, k))
+    with pytest.raises(IndexError, match="out of bounds for an axis of size 12"):
+        exported(x, i + 12, k)
+
+
+def test_the_users_names_are_in_the_code() -> None:
+    def loss(W: Any, b: Any, x: Any) -> Any:
+        hidden = np.tanh(W @ x + b)
+        return np.sum(hidden**2)
+
+    text = check(irgrad.value_and_grad(loss, (0, 1)), np.ones((3, 4)), np.ones(3), np.ones(4))
+    assert "def loss(W, b, x):" in text
+    assert "hidden = np.tanh(" in text
+    assert "W @ x" in text
+    assert "W_bar" in text
+
+
+def test_structured_arguments_results_and_static_ones() -> None:
+    def f(p: Any, n: int, *, scale: Any, lambda_: Any = None) -> Any:
+        return {"y": (p["a"] * n + p["b"][0] * scale, "text", None), "n": [n, p["b"][1][0]]}
+
+    p = {"a": np.ones(2, "f4"), "b": (np.arange(2.0), [3.5])}
+    check(f, p, 3, scale=2.0)
+
+
+def test_captured_arrays_and_constants() -> None:
+    A, big = np.array([[1.0, np.nan], [-0.0, np.inf]]), np.linspace(0, 1, 3000)
+    text = check(lambda x: (A @ x, big * x[0], np.float32(0.1) * x.astype("f4")), np.ones(2))
+    assert "base64" in text
+
+
+def test_loops_and_branches() -> None:
+    def f(x: Any, n: Any) -> Any:
+        total = x * 0.0
+        for k in range(100):
+            if total < 5.0:
+                total = total + x * k
+            else:
+                total = total - 1.0
+        while total > n:
+            total = total / 2.0
+        return total
+
+    for target in (f, irgrad.grad(f), irgrad.grad(irgrad.grad(f))):
+        text = check(target, 0.3, 0.7)
+        assert target is not f or "while " in text
+        assert target is not f or re.search(r"for \w+ in range\(", text)
+
+
+def test_indexing_and_in_place_writes() -> None:
+    def f(x: Any, i: Any) -> Any:
+        y = np.cumsum(x, axis=1)
+        y[:, i] += x[i].T[: y.shape[0], : len(i)]
+        return np.sum(np.sort(y, axis=0) * y), np.argmax(y, axis=0)
+
+    x, i = np.random.default_rng(0).normal(size=(4, 4)), np.array([0, -1, 2])
+    check(f, x, i)
+    check(irgrad.grad(lambda x, i: f(x, i)[0]), x, i)
+
+
+def test_a_file_runs_in_a_process_without_irgrad(tmp_path: Path) -> None:
+    f = irgrad.compile(irgrad.grad(lambda x: np.sum(np.sin(x) ** 2)), backend="numpy")
+    path = tmp_path / "gradient.py"
+    assert f.export(path, irgrad.spec("f64[3]")) == path.read_text()
+    code = (
+        "import sys; sys.modules['irgrad'] = None\n"
+        "import runpy, numpy as np\n"
+        f"f = runpy.run_path({str(path)!r})['_lambda_']\n"
+        "print(f(np.ones(3)).tolist())"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    np.testing.assert_allclose(eval(found.stdout), f(np.ones(3)))
+
+
+def test_refusals() -> None:
+    f = irgrad.compile(lambda x: x, backend="numpy")
+    with pytest.raises(OptionError, match="no style 'fortran'"):
+        f.export(None, 1.0, style="fortran")
