@@ -152,7 +152,7 @@ class Function:
             self.lines.append(f"{names} = {text}")
             self.text.update((v, Text(self.names[v])) for v in node.outputs)
             return
-        value = node.outputs[0]
+        value = Value(node, 0)
         inner = node.name is None and self.uses[value] == 1 and len(text) <= WIDEST
         if inner and value not in self.graph.outputs:
             self.text[value] = text

@@ -209,6 +209,7 @@ class Compiled:
     def _write(self, out: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call it, and write the result into `out`."""
         signature, leaves = signature_of(args, kwargs, self.target)
+        check_numbers(self.target, leaves, args, kwargs)
         if has_traced(leaves) or output.is_traced(out):
             return output.write_traced(repr(self), out, self(*args, **kwargs))
         backend = self.backend or default_backend()
