@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from irgrad.ir.graph import Value
 from irgrad.ir.types import SHORT, ArrayType
 from irgrad_numba.chunks import Cut, chunked
+from irgrad_numba.complex_parts import in_parts
 from irgrad_numba.emit import IDENTITY, Start, emit_kernel
 from irgrad_numba.expression import Reduce
 from irgrad_numba.llvm import Module
@@ -94,7 +95,7 @@ class KernelCalls:
     def _type(self, buffer: int) -> ArrayType:
         count = len(self.schedule.buffers)
         if buffer < count:
-            return self.schedule.buffers[buffer].type
+            return in_parts(self.schedule.buffers[buffer].type)
         return self.temporaries[buffer - count]
 
     def _call(
@@ -149,11 +150,11 @@ class KernelCalls:
         """The folds of a space without points are their identities."""
         starts: list[Start] = []
         for node in kernel.roots:
-            value = Value(node, 0)
-            op = REDUCTIONS.get(type(node.op), "add")
-            identity = IDENTITY[op](SHORT[value.type.dtype])
+            value, op = Value(node, 0), REDUCTIONS.get(type(node.op), "add")
+            made = in_parts(value.type)
+            identity = IDENTITY[op](SHORT[made.dtype])
             number = identity + 0 if op == "add" else identity  # an empty sum is 0.0, not -0.0
-            starts.append(Start(self.schedule.views[value].buffer, number, value.type.size))
+            starts.append(Start(self.schedule.views[value].buffer, number, made.size))
         return starts
 
 

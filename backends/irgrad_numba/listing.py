@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from irgrad.ir.graph import Node, Value
+from irgrad_numba.complex_parts import in_parts
 from irgrad_numba.expression import Expr, Reduce, Statement
 from irgrad_numba.index import Index
 from irgrad_numba.indices import Check
@@ -75,7 +76,9 @@ class Listing:
                 continue
             kernels = [(number, step) for number, step in steps if isinstance(step, Kernel)]
             parts = [pieces(self.schedule, kernel) for _, kernel in kernels]
-            for run in runs(parts, lambda buffer: self.schedule.buffers[buffer].type.size):
+            for run in runs(
+                parts, lambda buffer: in_parts(self.schedule.buffers[buffer].type).size
+            ):
                 together = [kernels[k][0] for k in run.kernels]
                 for number in together if run.cuts else ():
                     others = ", ".join(str(other) for other in together if other != number)

@@ -12,6 +12,7 @@ from irgrad.ir.graph import Value
 from irgrad.ir.types import DTYPES
 from irgrad.runtime.backend import WrittenStep
 from irgrad_numba.calls import Group
+from irgrad_numba.complex_parts import is_complex
 from irgrad_numba.emit import IDENTITY
 from irgrad_numba.expression import Expr, Reduce, Statement
 from irgrad_numba.indices import Check
@@ -75,12 +76,14 @@ class LoopSource(Listing):
             e.data[0] for part in parts for e in part.expressions if e.kind == "load"
         )
         reads = [b for b in used if b not in written]
+        owners = self.schedule.buffers
+        if any(is_complex(owners[b].type) for b in (*reads, *written)):
+            return WrittenStep(kernel.roots, [], [], [])
         try:
             lines = [line for part in parts for line in self._piece(part)]
         except _UnwrittenError:
             return WrittenStep(kernel.roots, [], [], [])
         starts = [self._start(s) for s in _folds(parts[0])] if parts else []
-        owners = self.schedule.buffers
         body = [*starts, *lines] or ["pass"]
         names = [self.buffers[b] for b in (*reads, *written)]
         head = f"({', '.join(names)}):"

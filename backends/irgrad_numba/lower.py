@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from irgrad.ir.graph import Node, Value
-from irgrad.ir.types import SHORT, Shape, contiguous_strides
+from irgrad.ir.types import Shape, contiguous_strides
 from irgrad.ops.call import Barrier
 from irgrad.ops.cast import Astype
 from irgrad.ops.create import Iota
@@ -21,6 +21,14 @@ from irgrad.ops.select import Where
 from irgrad.ops.shape import Concatenate, Flip, Pad, Slice, Transpose, UpdateSlice
 from irgrad.ops.stop import StopGradient
 from irgrad_numba.arranged import Arranged
+from irgrad_numba.complex_parts import (
+    TO_COMPLEX,
+    TO_REAL,
+    Arithmetic,
+    in_memory,
+    is_complex,
+    part_type,
+)
 from irgrad_numba.expression import Expr, Pool
 from irgrad_numba.index import ZERO, Index, Range, View, flat, unflatten
 
@@ -28,12 +36,16 @@ Place = tuple[Index, ...]
 """An index for each axis of a value."""
 
 
+Need = tuple[Value, Place] | tuple[Value, Place, int]
+"""A value at a place; of a complex one, part 0 (real) or 1 (imaginary) of it."""
+
+
 class Demand(NamedTuple):
     """The values a rule needs, each at a place, and the expression (or further demand) made of
     them.
     """
 
-    needs: Sequence[tuple[Value, Place]]
+    needs: Sequence[Need]
     make: Callable[..., Expr | Demand]
 
 
@@ -48,17 +60,17 @@ class Lowering:
         self.pool = Pool()
         self.cuts: list[tuple[int, int]] = []
         """Loop variables and their values at which something undecided is decided."""
-        self._known: dict[tuple[Value, Place], Expr] = {}
+        self._known: dict[Need, Expr] = {}
 
-    def at(self, value: Value, place: Place) -> Expr:
-        """The expression for `value` at `place`."""
-        waiting: list[tuple[tuple[Value, Place], Demand | None]] = [((value, place), None)]
+    def at(self, *wanted: Any) -> Expr:
+        """The expression for a value at a place (and part)."""
+        waiting: list[tuple[Need, Demand | None]] = [(wanted, None)]
         while waiting:
             key, demand = waiting.pop()
             if key in self._known:
                 continue
             if demand is None:
-                demand = self._demand(*key)
+                demand = self._demand(*key)  # pyright: ignore[reportArgumentType] -- a need
             missing = [need for need in demand.needs if need not in self._known]
             if missing:
                 waiting.append((key, demand))
@@ -69,22 +81,68 @@ class Lowering:
                 waiting.append((key, made))
             else:
                 self._known[key] = made
-        return self._known[value, place]
+        return self._known[wanted]
 
-    def _demand(self, value: Value, place: Place) -> Demand:
-        type = SHORT[value.type.dtype]
+    def _demand(self, value: Value, place: Place, part: int | None = None) -> Demand:
+        type = part_type(value.type.dtype)
         constant = value.constant
         view = self.views.get(value)
         if view is not None:
             position = flat(place, view.strides, view.offset)
+            position = position if part is None else in_memory(position, part)
             return Demand([], lambda: self.pool.load(type, view.buffer, position))
         if constant is not None:
-            return Demand([], lambda: self.pool.number(type, constant.reshape(-1)[0].item()))
+            number = constant.reshape(-1)[0].item()
+            number = number if part is None else (number.real, number.imag)[part]
+            return Demand([], lambda: self.pool.number(type, number))
+        if any(is_complex(v.type) for v in (value, *value.node.operands)):
+            return _complex(self, value.node, place, part)
         return RULES[_class(value.node)](self, value.node, place)
 
 
 def _class(node: Node) -> type:
     return Elementwise if isinstance(node.op, Elementwise) else type(node.op)
+
+
+def _complex(low: Lowering, node: Node, place: Place, part: int | None) -> Demand:
+    """A part of a node with complex numbers; of a real one, itself."""
+    op, shape = node.op, node.types[0].shape
+    rules: dict[str, Callable[..., Any]] = TO_REAL if part is None else TO_COMPLEX
+    if isinstance(op, Astype):
+        return _complex_cast(low, node, place, part)
+    if op.name not in rules:
+        return _of_part(RULES[_class(node)](low, node, place), part)
+    places = [(v, broadcast_place(place, v.type.shape, shape)) for v in node.operands]
+    needs = [(*each, number) for each in places for number in (0, 1)]
+    arithmetic = Arithmetic(low.pool, part_type(node.operands[0].type.dtype))
+
+    def make(*parts: Expr) -> Expr:
+        made = rules[op.name](arithmetic, *zip(parts[::2], parts[1::2], strict=True))
+        return made if part is None else made[part]
+
+    return Demand(needs, make)
+
+
+def _complex_cast(low: Lowering, node: Node, place: Place, part: int | None) -> Demand:
+    type, (x,) = part_type(node.types[0].dtype), node.operands
+    if is_complex(x.type):
+        return Demand([(x, place, part or 0)], lambda e: low.pool.cast(type, e))
+    if part:
+        return Demand([], lambda: low.pool.number(type, 0.0))
+    return Demand([(x, place)], lambda e: low.pool.cast(type, e))
+
+
+def _of_part(demand: Demand, part: int | None) -> Demand:
+    """A demand of an op that moves elements, for one part of them."""
+
+    def make(*args: Expr) -> Expr | Demand:
+        made = demand.make(*args)
+        return _of_part(made, part) if isinstance(made, Demand) else made
+
+    needs: list[Need] = [
+        (need[0], need[1], part or 0) if is_complex(need[0].type) else need for need in demand.needs
+    ]
+    return Demand(needs, make)
 
 
 def broadcast_place(place: Place, shape: Shape, result: Shape) -> Place:
@@ -94,13 +152,13 @@ def broadcast_place(place: Place, shape: Shape, result: Shape) -> Place:
 
 
 def _elementwise(low: Lowering, node: Node, place: Place) -> Demand:
-    shape, type, name = node.types[0].shape, SHORT[node.types[0].dtype], node.op.name
+    shape, type, name = node.types[0].shape, part_type(node.types[0].dtype), node.op.name
     needs = [(v, broadcast_place(place, v.type.shape, shape)) for v in node.operands]
     return Demand(needs, lambda *args: low.pool.apply(name, type, *args))
 
 
 def _cast(low: Lowering, node: Node, place: Place) -> Demand:
-    type = SHORT[node.types[0].dtype]
+    type = part_type(node.types[0].dtype)
     return Demand([(node.operands[0], place)], lambda x: low.pool.cast(type, x))
 
 
@@ -162,7 +220,7 @@ def _divided(pool: Pool, position: Index, shape: Shape) -> list[Index]:
 
 def _iota(low: Lowering, node: Node, place: Place) -> Demand:
     p = node.op.parameters
-    type = SHORT[node.types[0].dtype]
+    type = part_type(node.types[0].dtype)
     return Demand([], lambda: low.pool.cast(type, low.pool.index(place[p["axis"]])))
 
 
@@ -198,7 +256,7 @@ def _pad(low: Lowering, node: Node, place: Place) -> Demand:
     """Zero outside of the window; where elements stand apart, zero between them too."""
     p, pool = node.op.parameters, low.pool
     (operand,) = node.operands
-    type = SHORT[node.types[0].dtype]
+    type = part_type(node.types[0].dtype)
     steps = tuple(between + 1 for between in p["inside"])
     window = _window(low, place, p["low"], steps, operand.type.shape)
     zero = pool.number(type, _zero(type))
@@ -260,7 +318,7 @@ def _zero(type: str) -> Any:
 
 def _concatenate(low: Lowering, node: Node, place: Place) -> Demand:
     axis, pool = node.op.parameters["axis"], low.pool
-    type = SHORT[node.types[0].dtype]
+    type = part_type(node.types[0].dtype)
     needs: list[tuple[Value, Place]] = []
     conditions: list[Expr] = []
     start = 0

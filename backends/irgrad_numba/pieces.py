@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from irgrad.ir.graph import Node, Value
-from irgrad.ir.types import SHORT, Shape
+from irgrad.ir.types import Shape
 from irgrad.ops.contract import Contract, split_spec
+from irgrad_numba.complex_parts import Arithmetic, in_memory, is_complex, multiply, part_type
 from irgrad_numba.expression import Expr, Reduce, Statement, Store
 from irgrad_numba.index import ZERO, Index, Range, flat, variable
 from irgrad_numba.lower import Lowering, Place
@@ -58,7 +59,7 @@ def _lowered(
 ) -> tuple[Piece, list[tuple[int, int]]]:
     views = {v: w for v, w in schedule.views.items() if schedule.home.get(v) is not kernel}
     low = Lowering(views, box)
-    statements = tuple(_statement(schedule, low, node) for node in kernel.roots)
+    statements = tuple(s for node in kernel.roots for s in _statements(schedule, low, node))
     return Piece(box, statements, tuple(_live(low, statements))), low.cuts
 
 
@@ -73,25 +74,29 @@ def _live(low: Lowering, statements: tuple[Statement, ...]) -> list[Expr]:
     return [e for e in low.pool.order if e in needed]
 
 
-def _statement(schedule: Schedule, low: Lowering, node: Node) -> Statement:
-    space = space_of(node)
-    place = _variables(space)
+def _statements(schedule: Schedule, low: Lowering, node: Node) -> list[Statement]:
+    """What computes a node: one statement, or one for each part of a complex number."""
+    place = _variables(space_of(node))
     value = Value(node, 0)
     view = schedule.views[value]
+    parts: list[tuple[int, ...]] = [(0,), (1,)] if is_complex(value.type) else [()]
     if isinstance(node.op, Contract):
-        return _product(schedule, low, node)
+        return _products(schedule, low, node)
     op = REDUCTIONS.get(type(node.op))
     if op is None:
-        return Store(view.buffer, flat(place, view.strides), low.at(value, place))
+        index = flat(place, view.strides)
+        return [Store(view.buffer, _at(index, p), low.at(value, place, *p)) for p in parts]
     axes = node.op.parameters["axes"]
-    kept = [i for axis, i in enumerate(place) if axis not in axes]
-    return _folded(
-        view.buffer,
-        flat(kept, view.strides),
-        low.at(node.operands[0], place),
-        op,
-        [place[axis] for axis in axes],
-    )
+    index = flat([i for axis, i in enumerate(place) if axis not in axes], view.strides)
+    over = [place[axis] for axis in axes]
+    return [
+        _folded(view.buffer, _at(index, p), low.at(node.operands[0], place, *p), op, over)
+        for p in parts
+    ]
+
+
+def _at(index: Index, part: tuple[int, ...]) -> Index:
+    return in_memory(index, *part) if part else index
 
 
 def _folded(buffer: int, index: Index, value: Expr, op: str, over: list[Index]) -> Statement:
@@ -99,20 +104,27 @@ def _folded(buffer: int, index: Index, value: Expr, op: str, over: list[Index]) 
     return Reduce(buffer, index, value, op, axes) if axes else Store(buffer, index, value)
 
 
-def _product(schedule: Schedule, low: Lowering, node: Node) -> Statement:
+def _products(schedule: Schedule, low: Lowering, node: Node) -> list[Statement]:
     left, right, result = split_spec(node.op.parameters["spec"])
     extents = contract_extents(node)
     at = dict(zip(extents, _variables(tuple(extents.values())), strict=True))
-    x, y = (
-        low.at(v, tuple(at[c] for c in letters))
+    places = [
+        (v, tuple(at[c] for c in letters))
         for v, letters in zip(node.operands, (left, right), strict=True)
-    )
-    type = SHORT[node.types[0].dtype]
-    product = low.pool.apply("logical_and" if type == "bool" else "multiply", type, x, y)
+    ]
+    type = part_type(node.types[0].dtype)
     view = schedule.views[Value(node, 0)]
     index = flat([at[c] for c in result], view.strides)
-    op = "logical_or" if type == "bool" else "add"
-    return _folded(view.buffer, index, product, op, [at[c] for c in extents if c not in result])
+    over = [at[c] for c in extents if c not in result]
+    if is_complex(node.types[0]):
+        x, y = ((low.at(*place, 0), low.at(*place, 1)) for place in places)
+        return [
+            _folded(view.buffer, in_memory(index, k), part, "add", over)
+            for k, part in enumerate(multiply(Arithmetic(low.pool, type), x, y))
+        ]
+    name, op = ("logical_and", "logical_or") if type == "bool" else ("multiply", "add")
+    product = low.pool.apply(name, type, *(low.at(*place) for place in places))
+    return [_folded(view.buffer, index, product, op, over)]
 
 
 def _variables(space: Shape) -> Place:

@@ -25,27 +25,75 @@ def extreme(code: Code, node: Node, operands: Sequence[Strided], result: Strided
     rest = [a for a in range(len(x.shape)) if a != axis]
     relation = "gt" if isinstance(op, Argmax) else "lt"
 
+    wide = widest("i64", x.type)
+
     def along(at: list[Value], lanes: int) -> None:
-        type, places = Type(x.type, lanes), Type("i64", lanes)
-        best, place = code.alloca(type), code.alloca(places)
-        code.put(best, x.get(code, at[0], lanes))
-        code.put(place, code.constant(places, 0))
-        if extent > 1:
-            with loop(code, 1, extent, 1) as i:
-                now, held = x.get(code, at[0] + i * x.strides[axis], lanes), code.get(best, type)
-                better = _better(held, now, relation)
-                code.put(best, better.where(now, held))
-                code.put(place, better.where(i.splat(lanes), code.get(place, places)))
-        result.put(code, at[1], code.get(place, places))
+        if lanes == 1 and x.strides[axis] == 1 and extent >= 4 * wide:
+            found = _in_row(code, x, at[0], extent, wide, relation)
+        else:
+            found = _in_columns(code, x, at[0], axis, lanes, relation)
+        result.put(code, at[1], found)
 
     walk(
         code,
         tuple(x.shape[a] for a in rest),
         [tuple(x.strides[a] for a in rest), result.strides],
         [x.start(code), result.start(code)],
-        widest("i64", x.type),
+        wide,
         along,
     )
+
+
+def _in_columns(
+    code: Code, x: Strided, start: Value, axis: int, lanes: int, relation: str
+) -> Value:
+    """The places along `axis` in neighbouring columns."""
+    type, places = Type(x.type, lanes), Type("i64", lanes)
+    best, place = code.alloca(type), code.alloca(places)
+    code.put(best, x.get(code, start, lanes))
+    code.put(place, code.constant(places, 0))
+    if x.shape[axis] > 1:
+        with loop(code, 1, x.shape[axis], 1) as i:
+            now, held = x.get(code, start + i * x.strides[axis], lanes), code.get(best, type)
+            better = _better(held, now, relation)
+            code.put(best, better.where(now, held))
+            code.put(place, better.where(i.splat(lanes), code.get(place, places)))
+    return code.get(place, places)
+
+
+def _in_row(code: Code, x: Strided, start: Value, extent: int, wide: int, relation: str) -> Value:
+    """The place in a row whose elements lie side by side: that in each lane, then the first of
+    the extreme ones among the lanes, then the elements that are left over.
+    """
+    type, places = Type(x.type, wide), Type("i64", wide)
+    best, place = code.alloca(type), code.alloca(places)
+    steps = code.lanes(places, list(range(wide)))
+    code.put(best, x.get(code, start, wide))
+    code.put(place, steps)
+    whole = extent // wide * wide
+    with loop(code, wide, whole, wide) as i:
+        now, held = x.get(code, start + i, wide), code.get(best, type)
+        better = _better(held, now, relation)
+        code.put(best, better.where(now, held))
+        code.put(place, better.where(i.splat(wide) + steps, code.get(place, places)))
+    values, found = code.get(best, type), code.get(place, places)
+    value, position = values.lane(0), found.lane(0)
+    for k in range(1, wide):
+        other, at = values.lane(k), found.lane(k)
+        earlier = _same(value, other) & (at < position)
+        better = _better(value, other, relation) | earlier
+        value, position = better.where(other, value), better.where(at, position)
+    for k in range(whole, extent):
+        other = x.get(code, start + k)
+        better = _better(value, other, relation)
+        value, position = better.where(other, value), better.where(k, position)
+    return position
+
+
+def _same(x: Value, y: Value) -> Value:
+    """Whether neither is better."""
+    equal = x == y
+    return equal | (x.is_nan() & y.is_nan()) if x.type.is_float else equal
 
 
 def _better(held: Value, now: Value, relation: str) -> Value:

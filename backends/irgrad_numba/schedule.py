@@ -23,7 +23,7 @@ from typing import Any
 
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.types import SHORT, Shape
-from irgrad.ops.cast import Astype
+from irgrad.ops.cast import Astype, Conjugate, Imag, Real
 from irgrad.ops.contract import Contract, split_spec
 from irgrad.ops.create import Iota
 from irgrad.ops.elementwise import Elementwise
@@ -34,6 +34,7 @@ from irgrad.ops.select import Where
 from irgrad.ops.shape import Concatenate, Pad, UpdateSlice
 from irgrad_numba.arranged import Arranged, arranged
 from irgrad_numba.calls import Group
+from irgrad_numba.complex_parts import has_parts, is_complex
 from irgrad_numba.elementwise import LIBRARY_COST, cost_of, row_of
 from irgrad_numba.index import View, contiguous
 from irgrad_numba.indices import Check, checks_of
@@ -90,8 +91,9 @@ def sort_of(node: Node) -> str:
     """view, point, reduction or call."""
     op = node.op
     dtypes = [SHORT[v.type.dtype] for v in node.operands]
-    if any(d.startswith("c") for d in [*dtypes, *(SHORT[t.dtype] for t in node.types)]):
-        return "call"
+    types = [*(v.type for v in node.operands), *node.types]
+    if any(map(is_complex, types)):
+        return _complex_sort(node)
     if isinstance(op, VIEWS):
         return "view"
     if isinstance(op, (*MOVES, Where, Astype)):
@@ -103,6 +105,20 @@ def sort_of(node: Node) -> str:
     return "reduction" if isinstance(op, Contract) and _is_loops(node) else "call"
 
 
+def _complex_sort(node: Node) -> str:
+    """The sort of a node with complex numbers."""
+    op = node.op
+    if isinstance(op, VIEWS):
+        return "view"
+    if isinstance(op, (*MOVES, Where, Astype)):
+        return "point"
+    if isinstance(op, Sum) or (isinstance(op, Contract) and _is_loops(node)):
+        return "reduction"
+    operands = [v.type for v in node.operands]
+    pointwise = isinstance(op, (Elementwise, Real, Imag, Conjugate))
+    return "point" if pointwise and has_parts(op.name, operands, node.types[0]) else "call"
+
+
 def _is_loops(node: Node) -> bool:
     """Whether a contraction runs as loops: a product with a vector, or a small one."""
     left, right, result = split_spec(node.op.parameters["spec"])
@@ -112,7 +128,7 @@ def _is_loops(node: Node) -> bool:
     rows = [c for c in left if c not in right]
     columns = [c for c in right if c not in left]
     big = all(any(extents[c] > 1 for c in group) for group in (inner, rows, columns))
-    if node.types[0].dtype.kind != "f":
+    if node.types[0].dtype.kind not in "fc":
         return True
     return not big or math.prod(extents.values()) <= SMALL_PRODUCT
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from irgrad.ir.graph import Value as Named
 from irgrad.ir.types import SHORT, Shape
+from irgrad_numba.complex_parts import PARTS
 from irgrad_numba.emit import VECTOR_BYTES, element, load, loop, save, strips
 from irgrad_numba.index import View, contiguous
 from irgrad_numba.llvm import BITS, Code, Module, Type, Value
@@ -44,10 +45,6 @@ class Strided(NamedTuple):
     def put(self, code: Code, position: Value, value: Value) -> None:
         """Write elements side by side."""
         save(value, element(code, self.buffer, self.type, position))
-
-
-PARTS = {"c64": "f32", "c128": "f64"}
-"""The real type of which two make a complex number."""
 
 
 def widest(*types: str) -> int:

@@ -23,7 +23,8 @@ def agree(f: Callable[..., Any], *args: Any, exact: bool = True) -> None:
     compiled = irgrad.compile(f, backend="numba")
     found, expected = compiled(*args), irgrad.compile(f, backend="numpy")(*args)
     assert "in Python" not in compiled.kernels(*args)
-    for x, y in zip(np.atleast_1d(found), np.atleast_1d(expected), strict=True):
+    found, expected = (x if isinstance(x, tuple) else (x,) for x in (found, expected))
+    for x, y in zip(found, expected, strict=True):
         assert x.dtype == y.dtype
         if exact:
             np.testing.assert_array_equal(x, y)
@@ -150,6 +151,17 @@ def test_positions(shape: tuple[int, ...], dtype: str, data: Any) -> None:
     x = numbers(shape, dtype, len(shape))
     agree(lambda x: np.argmax(x, axis), x)
     agree(lambda x: np.argmin(x[..., ::-1], axis), x)
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+@pytest.mark.parametrize("count", [31, 32, 64, 333])
+def test_positions_in_long_rows(dtype: str, count: int) -> None:
+    rng = np.random.default_rng(count)
+    x = rng.integers(0, 3, (7, count)).astype(dtype)
+    if x.dtype.kind == "f":
+        x[1, count // 2] = x[2, -1] = x[3, 9] = x[3, 17] = np.nan
+    x[4, -1], x[5, :] = np.max(x) + (x.dtype.kind != "b"), x[0, 0]
+    agree(lambda x: (np.argmax(x, axis=1), np.argmin(x, axis=1), np.argmax(x, axis=0)), x)
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)
