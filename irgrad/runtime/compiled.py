@@ -366,7 +366,7 @@ class Compiled:
         backend = self.backend or default_backend()
         signature, _ = signature_of(args, kwargs, self.target)
         program = self._programs.by_signature.get((backend, signature))
-        if program is None:
+        if program is None or not program.lowered.holds:
             lowered = self._lowered(self.target, signature)
             program = self._program((backend, signature), lowered)
         return program
