@@ -174,8 +174,8 @@ def name_after(traced: Any, value: Value, graph: Graph, suffix: str) -> None:
     """Call an unnamed node `x.bar` or `x.dot` after the value `x`."""
     node = traced.value.node
     name = graph.names[value]
-    if node.name is None and not node.is_constant and not name.isdigit():
-        node.name = f"{name}.{suffix}"
+    if node.name is None and not node.is_constant and not name[0].isdigit():
+        node.name = f"{name.replace(':', '_')}.{suffix}"
 
 
 def zero_of(builder: Builder, value: Value) -> Any:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from irgrad.errors import IrgradError
-from irgrad.frontend.site import call_site
+from irgrad.frontend.site import Pattern, call_site
 from irgrad.ir.builder import Traced, located_by
 
 F = TypeVar("F", bound=Callable[..., Any])
 located_by(lambda: call_site(2).location)
 
 
-def _name(result: Any, variable: str | tuple[str | None, ...] | None) -> None:
+def _name(result: Any, variable: Pattern) -> None:
     """Call unnamed values after the variables that they are bound to."""
     if isinstance(result, Traced):
         node = result.value.node

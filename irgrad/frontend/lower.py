@@ -112,7 +112,8 @@ class Lowered(NamedTuple):
 
     `captured` are the arrays (or outer traced values) that the last inputs stand for. `static` are
     results that were no traced values, put back at their places in `result_tree` where `outputs`
-    has None. `guards` are the arrays whose numbers became part of the program."""
+    has None. `guards` are the arrays whose numbers became part of the program,
+    `bound` what the variables of the function, and of those that it calls, were last bound to."""
 
     graph: Graph
     signature: Signature
@@ -121,6 +122,7 @@ class Lowered(NamedTuple):
     statics: tuple[Any, ...]
     names: tuple[str, ...]
     guards: tuple[Guard, ...] = ()
+    bound: Mapping[str, Value] = {}
 
     @property
     def holds(self) -> bool:
@@ -226,7 +228,8 @@ def lower(function: Callable[..., Any], signature: Signature, contains: bool = F
         with builder.emitting(None, None, busy=False):
             result = captured(function)(*args, **kwargs)
         lowered = finish(builder, result, signature, names, function)
-        return lowered._replace(guards=reachable(builder.guards))
+        bound = {name: traced.version for name, traced in builder.bound.items()}
+        return lowered._replace(guards=reachable(builder.guards), bound=bound)
     except (TypeError, ValueError) as error:
         if isinstance(error.__cause__, IrgradError):  # NumPy put one of its own in front of ours
             raise error.__cause__ from None

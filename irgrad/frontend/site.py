@@ -11,6 +11,7 @@ import dis
 import inspect
 import os
 import sys
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
@@ -20,20 +21,23 @@ import numpy as np
 
 from irgrad.errors import Location
 
+Pattern = str | tuple[Any, ...] | None
+"""The variable that a value is bound to; of a value that is unpacked, one for each part."""
+
 
 class Site(NamedTuple):
     """One place in the user's code."""
 
     location: Location | None
-    variable: str | tuple[str | None, ...] | None
-    """The variable that the result is bound to; of a result that is unpacked, one for each part."""
+    variable: Pattern
     stores_item: bool = False
 
 
 _NOWHERE = Site(None, None)
 _HERE = Path(__file__).parent
 _LIBRARY = (f"{_HERE.parent}{os.sep}", f"{Path(np.__file__).parent}{os.sep}", contextlib.__file__)
-_LOWERING = str(_HERE / "lower.py")
+LOWERING = str(_HERE / "lower.py")
+"""The file whose frame runs the function that is lowered."""
 
 
 def call_site(depth: int = 1) -> Site:
@@ -45,7 +49,7 @@ def call_site(depth: int = 1) -> Site:
     frame: FrameType | None = sys._getframe(depth + 1)  # pyright: ignore[reportPrivateUsage]
     inside = True
     while frame is not None and is_library(frame.f_code):
-        inside &= frame.f_code.co_filename != _LOWERING
+        inside &= frame.f_code.co_filename != LOWERING
         frame = frame.f_back
     if frame is None:
         return _NOWHERE
@@ -85,28 +89,46 @@ def _site(code: CodeType, offset: int) -> Site:
     return Site(Location(code.co_filename, line), variable, stores_item)
 
 
-def _bound_to(
-    code: CodeType, following: dis.Instruction | None
-) -> str | tuple[str | None, ...] | None:
-    """What the instruction after a call stores to: `u = f()`, `u = v = f()`, `(u := f())` and `u, v
-    = f()`.
+def _bound_to(code: CodeType, following: dis.Instruction | None) -> Pattern:
+    """What the instruction after a call stores to: `u = f()`, `u = v = f()`, `(u := f())` and `u,
+    (v, *w) = f()`.
     """
     instructions = _instructions(code)
     while following is not None and following.opname == "COPY":
         following = instructions[following.offset][1]
-    if following is None:
-        return None
-    if following.opname != "UNPACK_SEQUENCE":
-        names = _stored(following)
-        return names[0] if names else None
-    count, found = following.argval, []
-    while len(found) < count:
+    return _target(_pieces(code, following))
+
+
+def _target(pieces: Iterator[str | tuple[int, int | None] | None]) -> Pattern:
+    """One target, its variables in the order in which they are stored; None for what is none."""
+    piece = next(pieces, None)
+    if not isinstance(piece, tuple):
+        return piece
+    count, starred = piece
+    parts = [_target(pieces) for _ in range(count)]
+    return tuple(None if i == starred else part for i, part in enumerate(parts))
+
+
+def _pieces(
+    code: CodeType, following: dis.Instruction | None
+) -> Iterator[str | tuple[int, int | None] | None]:
+    """What instructions store, from one on: variables, None for an item of an array, and for a
+    value that is unpacked the number of its parts and the place of the starred one.
+    """
+    instructions = _instructions(code)
+    while following is not None:
+        name, arg = following.opname, following.arg or 0
+        if name == "UNPACK_SEQUENCE":
+            yield arg, None
+        elif name == "UNPACK_EX":
+            yield (arg & 0xFF) + 1 + (arg >> 8), arg & 0xFF
+        else:
+            names = _stored(following)
+            if not names:
+                yield None
+                return
+            yield from names
         following = instructions[following.offset][1]
-        names = [] if following is None else _stored(following)
-        if following is None or not names:
-            return None  # nested, starred, or into items
-        found += names
-    return tuple(found[:count])
 
 
 def _stored(instruction: dis.Instruction) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 from irgrad.errors import DTypeError, ReadOnly, ShapeError, TraceError
 from irgrad.frontend.promote import lift
 from irgrad.ir.builder import CURRENT, Builder
-from irgrad.ir.graph import Value
+from irgrad.ir.graph import Node, Value
 from irgrad.ir.op import Op
 from irgrad.ops.cast import astype
 
@@ -77,11 +77,18 @@ def write(handle: Any, new: Any) -> None:
         handle, new = view.parent, view.op.overwrite(view.parent, new)
         written.append((handle, new))
     current = handle.owner.lift(new)
+    _keep_name(handle.version.node, current.node)
     for each, value in written:
         each.owner, each.version = handle.owner, handle.owner.lift(value)
         if each.view is not None:
             each.view.seen = current
     handle.version = current
+
+
+def _keep_name(before: Node, after: Node) -> None:
+    """A new version is called as the one before it."""
+    if after.name is None and len(after.types) == 1 and not (after.is_input or after.is_constant):
+        after.name = before.name
 
 
 def within_reach(handle: Any, new: Any) -> None:

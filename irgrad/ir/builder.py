@@ -98,7 +98,8 @@ class Builder:
     innermost, which captures the outer ones. A branch of a program `contains` what is computed
     while it is traced, also from outer values alone. `numbers` holds what is known of values that
     depend on no argument (`held`: those that can change), `guards` the arrays whose numbers became
-    part of the program."""
+    part of the program. `bound` are the variables of the traced code, `depths` says in how deep a
+    call a node got its name."""
 
     def __init__(
         self,
@@ -117,6 +118,8 @@ class Builder:
         self.numbers: dict[Value, Array | None] = {}
         self.held: dict[Value, Array] = {}
         self.guards: list[Any] = [] if outer is None else outer.guards
+        self.bound: dict[str, Traced] = {}
+        self.depths: dict[Node, int] = {}
         self.provenance = Provenance() if outer is None else outer.provenance
         self.closed = False
 
@@ -199,7 +202,9 @@ class Builder:
         if key not in self.captures:
             if isinstance(what, Traced):
                 what = what.builder.wrap(what.builder, what.value)  # as it is now
-            self.captures[key] = (what, input_value(f"captured_{len(self.captures)}", type))
+            name = _called(what) if isinstance(what, Traced) else None
+            name = name or f"captured_{len(self.captures)}"
+            self.captures[key] = (what, input_value(name, type))
         return self.captures[key][1]
 
     def inline(self, graph: Graph, operands: Sequence[Value]) -> tuple[Value, ...]:
@@ -227,6 +232,17 @@ class Builder:
         return Graph(name, inputs, self.nodes, outputs, len(captured)), [
             what for what, _ in captured
         ]
+
+
+def _called(traced: Traced) -> str | None:
+    """The name of a traced value: its node's, or that of its variable where the node has several
+    outputs.
+    """
+    node = traced.version.node
+    if node.name is not None or len(node.types) == 1:
+        return node.name
+    bound = traced.builder.bound.items()
+    return next((name for name, held in bound if held.version == traced.version), None)
 
 
 def substitute(

@@ -167,7 +167,7 @@ class Graph:
         self.name = name
         self.inputs = tuple(inputs)
         self.nodes = tuple(nodes)
-        self.output_names = tuple(outputs)
+        self.output_names = tuple(name.replace(":", "_") for name in outputs)  # %q:0 gives d_q_0
         self.outputs = tuple(outputs.values())
         self.captured = captured
 

@@ -85,6 +85,9 @@ class Arguments:
 
     def _inner(self, name: str, lowered: Lowered) -> Value:
         """The inner value that has the name; of several the last, which it means in the end."""
+        bound = lowered.bound.get(name)
+        if bound is not None and (bound.node.is_input or bound.node in lowered.graph.nodes):
+            return bound
         for node in reversed(lowered.graph.nodes):
             if node.name == name and len(node.types) == 1:
                 return Value(node, 0)

@@ -23,6 +23,7 @@ from irgrad.frontend.capture.flow import (
 )
 from irgrad.frontend.capture.function import captured
 from irgrad.frontend.capture.lists import JOINING, stacking
+from irgrad.frontend.capture.naming import each_named, named
 from irgrad.frontend.capture.scalars import scalar_type
 from irgrad.frontend.registry import FUNCTIONS
 from irgrad.ir.builder import CURRENT
@@ -86,9 +87,11 @@ __all__ = [
     "call",
     "chained",
     "choose",
+    "each_named",
     "either",
     "for_",
     "if_",
+    "named",
     "negated",
     "value",
     "while_",

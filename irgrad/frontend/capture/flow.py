@@ -10,6 +10,7 @@ import numpy as np
 
 from irgrad.errors import IrgradError, TraceError
 from irgrad.frontend.branches import cond
+from irgrad.frontend.capture.naming import called
 from irgrad.frontend.capture.settings import unrolled
 from irgrad.frontend.capture.state import (
     UNBOUND,
@@ -173,6 +174,12 @@ class TracedRange:
         )
 
 
+_NEEDS_NUMBERS = (IrgradError, TypeError, ValueError, IndexError, KeyError)
+"""What a body raises that needs the number of a traced index: our refusals, and those of Python and
+NumPy where such an index is a slice's bound, a dict's key, a list's element.
+"""
+
+
 def for_(
     items: Iterable[Any],
     bind: Callable[[Any], None],
@@ -196,7 +203,9 @@ def for_(
         items = items[1:]
         try:
             _loop(Trial(variables), items.start, items.step, len(items), bind, body)
-        except (IrgradError, TypeError, ValueError, IndexError, KeyError):
+        except _NEEDS_NUMBERS:
+            # Nothing is lost: what the body has against a traced index is no error, and an error of
+            # its own comes again below, from the step in which it is one.
             pass
         else:
             return
@@ -282,6 +291,7 @@ def _bind(trial: Trial, places: list[int], values: Any) -> None:
     every = list(trial.before)
     for i, new in zip(places, values, strict=True):
         every[i] = new
+        called(new, trial.variables.names[i])
     trial.variables.set(every)
 
 

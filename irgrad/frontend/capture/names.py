@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -25,6 +26,24 @@ def stored(statements: Sequence[ast.AST]) -> list[str]:
         elif isinstance(node, ast.MatchMapping) and node.rest:
             found[node.rest] = None
     return list(found)
+
+
+class Variable(NamedTuple):
+    """A variable in a target of an assignment, and whether it takes a list, what is left over."""
+
+    name: str
+    starred: bool
+
+
+def variables(target: ast.expr, starred: bool = False) -> list[Variable]:
+    """The variables in a target, nested ones too, in order."""
+    if isinstance(target, ast.Name):
+        return [Variable(target.id, starred)]
+    if isinstance(target, ast.Starred):
+        return variables(target.value, True)
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return [variable for item in target.elts for variable in variables(item)]
+    return []  # attributes and items
 
 
 def loaded(statements: Sequence[ast.AST]) -> list[str]:

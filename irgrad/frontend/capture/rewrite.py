@@ -122,6 +122,13 @@ class Expressions(ast.NodeTransformer):
             node.value = self._helped("call", value)
         return node
 
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
+        """`(y := x)`."""
+        name = node.target.id
+        self.generic_visit(node)
+        node.value = self._helped("named", node.value, ast.copy_location(ast.Constant(name), node))
+        return node
+
     def visit_Name(self, node: ast.Name) -> ast.AST:
         """Private names in a class body are spelt out, as the compiler would."""
         node.id = self._private(node.id)
@@ -149,8 +156,17 @@ class Expressions(ast.NodeTransformer):
         helper = ast.Attribute(ast.Name(HELPER, ast.Load()), what, ast.Load())
         call = ast.Call(helper, list(operands), [])
         for made in (helper.value, helper, call):
-            ast.copy_location(made, operands[0])
+            begin(made, operands[0])
         return call
+
+
+def begin(made: Any, where: Any) -> None:
+    """Place a new node where another one begins: Python counts the call of a method on the line on
+    which its name ends.
+    """
+    ast.copy_location(made, where)
+    if hasattr(made, "lineno"):
+        made.end_lineno = made.lineno
 
 
 def _later(body: ast.expr, *parameters: str, at: ast.expr | None = None) -> ast.expr:

@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from irgrad.frontend.capture.names import (
+    Variable,
     always_returns,
     declared_global,
     is_plain,
     loaded,
     returns_in_loops,
     stored,
+    variables,
 )
-from irgrad.frontend.capture.rewrite import HELPER, Expressions
+from irgrad.frontend.capture.rewrite import HELPER, Expressions, begin
 
 Statement = ast.stmt | list[ast.stmt]
 
@@ -74,14 +76,51 @@ class Statements(Expressions):
     def visit_For(self, node: ast.For) -> Any:
         """A `for` that ends with what it runs over."""
         if self.in_class or node.orelse or not is_plain(node.body):
-            return self.generic_visit(node)
+            named = self._named(variables(node.target), node.target)
+            self.generic_visit(node)
+            node.body[:0] = named
+            return node
         names, seen = stored([node.target, *node.body]), loaded(node.body)
         items = self.visit(node.iter)
         item = ast.copy_location(ast.Name("__item__", ast.Load()), node.target)
+        named = self._named(variables(node.target), node.target)
         bind = ast.Assign([self.visit(node.target)], item)
         ast.copy_location(bind, node.target)
-        arms = [("bind", [bind]), ("body", self._block(node.body))]
+        arms = [("bind", [bind, *named]), ("body", self._block(node.body))]
         return self._called(node, "for_", names, seen, arms, [items])
+
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        """`u = v = f(x)`, `a, (b, *c) = g(x)`: the values are named after the variables."""
+        names = [name for target in node.targets for name in variables(target)]
+        first = node.targets[0]
+        self.generic_visit(node)
+        if isinstance(first, ast.Attribute) and not self.in_class:
+            name = ast.copy_location(ast.Constant(first.attr), node)
+            node.value = self._helped("named", node.value, name)
+        return [node, *self._named(names, node)]
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        """`u: Array = f(x)`."""
+        names = variables(node.target) if node.value is not None else []
+        return [super().visit_AnnAssign(node), *self._named(names, node)]
+
+    def visit_With(self, node: ast.With) -> Any:
+        """`with f(x) as u`."""
+        targets = [item.optional_vars for item in node.items if item.optional_vars]
+        names = [name for target in targets for name in variables(target)]
+        self.generic_visit(node)
+        node.body[:0] = self._named(names, node.items[0].context_expr)
+        return node
+
+    def _named(self, names: list[Variable], where: ast.AST) -> list[ast.stmt]:
+        """What names the values of variables that have just been bound."""
+        if self.in_class or not names:
+            return []
+        text = "\n".join(
+            f"{HELPER}.{'each_named' if starred else 'named'}({self._private(name)}, {name!r})"
+            for name, starred in names
+        )
+        return _placed(ast.parse(text).body, where)
 
     def _block(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
         body: list[ast.stmt] = []
@@ -173,5 +212,5 @@ def _placed(made: list[ast.stmt], where: ast.AST) -> list[ast.stmt]:
     """New statements, at the place of one that is there."""
     for statement in made:
         for node in ast.walk(statement):
-            ast.copy_location(node, where)
+            begin(node, where)
     return made

@@ -1,0 +1,76 @@
+"""The names that assignments give: a node is called after the user's variable.
+
+The first name stays, so that `y = x` leaves `x` its name. But what an inner function made, and
+perhaps named, is called as the outer one names it: after `a = softplus(x)` it is `a`, not the `t`
+inside of `softplus`."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from types import CodeType, FrameType
+from typing import Any
+
+from irgrad.frontend.site import LOWERING, is_library
+from irgrad.ir.builder import CURRENT, Traced
+
+
+def named(value: Any, name: str) -> Any:
+    """`value`, bound to a variable of the user's."""
+    if isinstance(value, Traced):
+        _name(value, name)
+    return value
+
+
+def each_named(values: list[Any], name: str) -> None:
+    """What a starred target took."""
+    for value in values:
+        named(value, name)
+
+
+def called(value: Any, name: str) -> None:
+    """Call what a branch or loop gives a variable, or a region takes for it, after the variable."""
+    here = CURRENT.get()
+    if isinstance(value, Traced) and value.builder is here:
+        here.bound[name] = value
+        node = value.value.node
+        if node.is_input or (node.name is None and len(node.types) == 1):
+            node.name = name
+
+
+def _name(value: Traced, name: str) -> None:
+    here = CURRENT.get()
+    if here is None or value.builder is not here:
+        return
+    here.bound[name] = value
+    node = value.value.node
+    if node.is_input or node.is_constant or len(node.types) > 1:
+        return
+    depth = _depth()
+    if node.name in (None, name) or depth < here.depths.get(node, sys.maxsize):
+        node.name = name
+        here.depths[node] = depth
+
+
+def _depth() -> int:
+    """How many functions of the user's are running, from the one that is lowered on."""
+    frame: FrameType | None = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+    count = 0
+    while frame is not None and frame.f_code.co_filename != LOWERING:
+        count += _counts(frame.f_code)
+        frame = frame.f_back
+    return count
+
+
+_COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
+
+
+@cache
+def _counts(code: CodeType) -> bool:
+    """Whether code is a function that the user wrote, not a library's, nor the body of a branch or
+    loop that became a function.
+    """
+    if code.co_name in _COMPREHENSIONS:
+        return False
+    is_body = code.co_name.startswith("__") and code.co_name.rstrip("_")[-1:].isdigit()
+    return not is_body and not is_library(code)
