@@ -43,9 +43,27 @@ def host_features() -> str:
     return llvm.get_host_cpu_features().flatten()
 
 
-@cache
-def _linker() -> Any:
-    return llvm.create_lljit_compiler(target_machine())
+class Linkers:
+    """Linkers for loaded code, each of a number of programs.
+
+    LLVM's linker keeps 10 KB of tables for each library, also for one that has been dropped, until
+    it goes itself. So it goes with the last of its programs."""
+
+    PROGRAMS = 16
+
+    def __init__(self) -> None:
+        self.current: Any = None
+        self.left = 0
+
+    def next(self) -> Any:
+        """The linker for one more program; called under the lock."""
+        if not self.left:
+            self.current, self.left = llvm.create_lljit_compiler(target_machine()), self.PROGRAMS
+        self.left -= 1
+        return self.current
+
+
+_LINKERS = Linkers()
 
 
 def optimised(text: str) -> Any:
@@ -107,7 +125,8 @@ class Loaded:
             builder.export_symbol(name)
         with _LOCK:
             try:
-                self._tracker = builder.link(_linker(), f"irgrad{next(_COUNT)}")
+                self._linker = _LINKERS.next()
+                self._tracker = builder.link(self._linker, f"irgrad{next(_COUNT)}")
             except RuntimeError as error:
                 raise BackendError(f"object code does not load: {error}") from None
         self.address = {name: int(self._tracker[name]) for name in names}
