@@ -55,9 +55,7 @@ BINDINGS = {
     "compiled inside": ("u = irgrad.compile(inner)(x)", "u:multiply"),
     "nested function": ("def h(t):\n  r = np.sin(t)\n  return r\nu = h(x)", "u:sin"),
 }
-UNCAPTURED = {
-    "call", "operator", "chained", "in place", "annotated", "walrus",
-}  # fmt: skip
+UNCAPTURED = ("call", "operator", "chained", "in place", "annotated", "walrus")
 
 HEAD = """
 import contextlib

@@ -6,8 +6,7 @@ import gc
 import weakref
 
 import numpy as np
-from irgrad_numba.machine import Linkers
-from irgrad_numba.native import State
+from irgrad_numba.machine import Linkers, Loaded
 
 import irgrad
 
@@ -48,15 +47,18 @@ def test_a_linker_stays_while_one_of_its_programs_does() -> None:
 
 
 def test_code_and_state_go() -> None:
+    compiled(0)
+    before = {id(thing) for thing in gc.get_objects() if isinstance(thing, Loaded)}
     f = compiled(1)
-    (program,) = f._programs.by_signature.values()
-    state = weakref.ref(program.direct.__self__)
-    assert isinstance(state(), State)
-    loaded = weakref.ref(state().loaded)
-    del f, program
+    code = [
+        weakref.ref(thing)
+        for thing in gc.get_objects()
+        if isinstance(thing, Loaded) and id(thing) not in before
+    ]
+    assert code
+    del f
     gc.collect()
-    assert state() is None
-    assert loaded() is None
+    assert [reference() for reference in code] == [None] * len(code)
 
 
 def test_programs_leave_no_objects() -> None:
