@@ -3,7 +3,9 @@ function is lowered, else the control-flow ops."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -119,9 +121,10 @@ def if_(
             result = map_leaves(snapshot, arm())
             return trial.ends(kept), trial.versions(), result
 
-    found, versions, result = trial.settle(
-        lambda: cond(test, lambda: finish(then), lambda: finish(other))
-    )
+    with _by_name(trial, kept):
+        found, versions, result = trial.settle(
+            lambda: cond(test, lambda: finish(then), lambda: finish(other))
+        )
     _bind(trial, [*lost, *kept], [*[UNBOUND] * len(lost), *found])
     trial.keep(versions)
     return result
@@ -141,13 +144,14 @@ def while_(test: Body, body: Body, get: Any, set: Any, seen: Any, names: tuple[s
             found = test()
             return found if not isinstance(found, Traced) or found.dtype == bool else found != 0  # pyright: ignore[reportAttributeAccessIssue]
 
-        found, versions = trial.settle(
-            lambda: while_loop(
-                lambda carry: _step(trial, carried, carry, holds)[0],
-                lambda carry: _step(trial, carried, carry, body)[1],
-                ([initial for _, initial in carried], trial.versions()),
+        with _by_name(trial, [i for i, _ in carried]):
+            found, versions = trial.settle(
+                lambda: while_loop(
+                    lambda carry: _step(trial, carried, carry, holds)[0],
+                    lambda carry: _step(trial, carried, carry, body)[1],
+                    ([initial for _, initial in carried], trial.versions()),
+                )
             )
-        )
         _bind(trial, [i for i, _ in carried], found)
         trial.keep(versions)
 
@@ -159,7 +163,9 @@ class TracedRange:
         self.start, self.stop = (0, bounds[0]) if len(bounds) == 1 else bounds[:2]
         self.step = bounds[2] if len(bounds) > 2 else 1
         if truth(self.step == 0) is not False:
-            raise TraceError("range: the step must be a known number, not 0")
+            raise TraceError(
+                "range: the step must be a known number, not 0", location=call_site().location
+            )
 
     @property
     def count(self) -> Any:
@@ -170,6 +176,7 @@ class TracedRange:
     def __iter__(self) -> Any:
         raise TraceError(
             "iteration over a range with a traced bound",
+            location=call_site().location,
             hint="a for statement without break, continue, return and else can",
         )
 
@@ -225,16 +232,32 @@ def _loop(trial: Trial, start: Any, step: Any, count: Any, bind: Any, body: Body
     here = CURRENT.get()
     assert here is not None
     carried = _carried(trial, at(here.wrap(here, here.constant(np.asarray(0)))))
-    found, versions = trial.settle(
-        lambda: fori_loop(
-            0,
-            count,
-            lambda i, carry: _step(trial, carried, carry, at(i))[1],
-            ([initial for _, initial in carried], trial.versions()),
+    with _by_name(trial, [i for i, _ in carried]):
+        found, versions = trial.settle(
+            lambda: fori_loop(
+                0,
+                count,
+                lambda i, carry: _step(trial, carried, carry, at(i))[1],
+                ([initial for _, initial in carried], trial.versions()),
+            )
         )
-    )
     _bind(trial, [i for i, _ in carried], found)
     trial.keep(versions)
+
+
+@contextmanager
+def _by_name(trial: Trial, places: list[int]) -> Generator[None]:
+    """Errors about values that a body gives speak of the user's variables."""
+    names = trial.variables.names
+    try:
+        yield
+    except IrgradError as error:
+        error.message = re.sub(
+            r"the (?:result|carried value)\[0\]\[(\d+)\]",
+            lambda found: f"'{names[places[int(found[1])]]}'",
+            error.message,
+        )
+        raise
 
 
 def _look(trial: Trial, body: Body, what: str) -> tuple[Any, ...]:

@@ -1,10 +1,11 @@
 """What NumPy's functions mean on traced values: one file per family, each filling the table in
-`tracer`.
+`registry`.
 """
 
 from irgrad.frontend.numpy_api import (
     along,
     assignment,
+    counting,
     creation,
     decompositions,
     diagonals,
@@ -36,6 +37,7 @@ from irgrad.frontend.numpy_api import (
 __all__ = [
     "along",
     "assignment",
+    "counting",
     "creation",
     "decompositions",
     "diagonals",

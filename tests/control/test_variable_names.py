@@ -1,0 +1,57 @@
+"""Errors about what branches and loops give name the user's variable."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.errors import IrgradError
+
+X = np.array([1.0, 2.0, 3.0])
+
+
+def branch_shape(x):
+    a, b = x, x
+    if x[0] > 0:
+        a = x * 2
+        b = x[:2]
+    return np.sum(a) + np.sum(b)
+
+
+def branch_dtype(x):
+    a, b = x, x
+    if x[0] > 0:
+        b = "text"
+    return np.sum(a), b
+
+
+def long_loop(x):
+    a, b = x, x
+    n = np.sum(x).astype(int)
+    for _ in range(n):
+        a = a + 1
+        b = np.concatenate([b, b])
+    return np.sum(a) + np.sum(b)
+
+
+def while_loop(x):
+    a, b = x, x
+    while np.sum(a) < 100:
+        a = a * 2
+        b = b[:-1]
+    return np.sum(a) + np.sum(b)
+
+
+@pytest.mark.parametrize("function", [branch_shape, branch_dtype, long_loop, while_loop])
+def test_the_variable_is_named(function) -> None:
+    with pytest.raises(IrgradError, match="'b'") as caught:
+        irgrad.compile(function)(X)
+    assert "[0][" not in str(caught.value)
+    assert "test_variable_names.py" in str(caught.value)
+
+
+def test_a_range_that_nothing_can_count() -> None:
+    with pytest.raises(IrgradError, match="range with a traced bound") as caught:
+        irgrad.compile(lambda x: sum(x for _ in range(int(x))))(2.0)
+    assert "range(int(x))" in str(caught.value)

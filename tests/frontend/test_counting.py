@@ -1,0 +1,65 @@
+"""bincount of known numbers, its weights traced."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.errors import DTypeError, IndexingError, ShapeError, TraceError
+
+I = np.array([0, 3, 3, 1])  # noqa: E741 -- the name that such numbers have
+W = np.array([0.5, 1.5, -2.0, 4.0])
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+@pytest.mark.parametrize("numbers", [I, I.tolist(), I.astype(np.uint8), I > 0, np.array([], int)])
+@pytest.mark.parametrize("minlength", [0, 2, 7])
+def test_bincount(numbers, minlength, backend) -> None:
+    weights = W[: len(numbers)]
+    f = irgrad.compile(lambda w: np.bincount(numbers, w, minlength), backend=backend)
+    expected = np.bincount(numbers, weights, minlength)
+    result = f(weights)
+    assert result.dtype == expected.dtype
+    np.testing.assert_allclose(result, expected)
+    if len(numbers):
+        irgrad.check_grads(lambda w: np.sum(np.bincount(numbers, weights=w) ** 2), (weights,))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32, bool])
+def test_weights_become_float64(dtype) -> None:
+    result = irgrad.compile(lambda w: np.bincount(I, w))(W.astype(dtype))
+    np.testing.assert_allclose(result, np.bincount(I, W.astype(dtype)))
+    assert result.dtype == np.float64
+
+
+def test_numbers_that_change() -> None:
+    numbers = I.copy()
+    f = irgrad.compile(lambda w: np.bincount(numbers, w))
+    for new in (I, I + 2, I * 0):
+        numbers[:] = new
+        np.testing.assert_allclose(f(W), np.bincount(new, W))
+
+
+def test_numbers_made_inside() -> None:
+    def f(w):
+        places = np.zeros(4, int)
+        places[1:] = 2
+        return np.bincount(places, w) + np.bincount(places, minlength=3)
+
+    np.testing.assert_allclose(irgrad.compile(f)(W), [1.5, 0.0, 6.5])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda w: np.bincount(w.astype(int), w), TraceError, "bincount of traced numbers"),
+        (lambda w: np.bincount(W, w), DTypeError, "takes a 1-D array of ints"),
+        (lambda w: np.bincount(I - 1, w), IndexingError, "must not be negative, got -1"),
+        (lambda w: np.bincount(I[:3], w), ShapeError, "3 numbers and weights of shape"),
+    ],
+)
+def test_refusals(call, error, message) -> None:
+    with pytest.raises(error, match=message) as caught:
+        irgrad.compile(call)(W)
+    assert "test_counting.py" in str(caught.value)
