@@ -31,7 +31,7 @@ def each_named(values: list[Any], name: str) -> None:
 def called(value: Any, name: str) -> None:
     """Call what a branch or loop gives a variable, or a region takes for it, after the variable."""
     here = CURRENT.get()
-    if isinstance(value, Traced) and value.builder is here:
+    if here is not None and isinstance(value, Traced) and value.builder is here:
         here.bound[name] = value
         node = value.value.node
         if node.is_input or (node.name is None and len(node.types) == 1):
