@@ -12,10 +12,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 FLOORS = {
     "errors": 0, "ir": 0, "ops": 1, "frontend": 2, "autodiff": 2, "passes": 2, "inspect": 2,
-    "runtime": 3, "scipy": 3, "__init__": 4, "cli": 5, "__main__": 6,
+    "runtime": 3, "scipy": 3, "functions": 3, "__init__": 4, "cli": 5, "__main__": 6,
 }  # fmt: skip
 RUNTIME = ("irgrad.runtime.backend", "irgrad.runtime.disk_cache")
-PROTOCOL = ("irgrad.errors", "irgrad.ir", "irgrad.ops", *RUNTIME)
+PROTOCOL = ("irgrad.errors", "irgrad.ir", "irgrad.ops", "irgrad.passes.rewrite", *RUNTIME)
 
 
 def imports(file: Path, root: Path) -> Iterator[tuple[int, str]]:
