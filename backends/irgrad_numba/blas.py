@@ -20,6 +20,8 @@ BLAS_THREADS = 262_144
 LEAST_WORK = 400_000
 """Multiplications that are worth several threads."""
 MOST_CHUNKS = 16
+LEAST_ROWS = 32
+"""In more chunks than that only where each has so many rows."""
 
 
 class Share(NamedTuple):
@@ -33,7 +35,7 @@ class Share(NamedTuple):
 def share_of(gemm: Gemm) -> Share | None:
     """The cut of a batch of products; None where it is not cut."""
     one = gemm.rows * gemm.inner * gemm.columns
-    if not gemm.batch or math.prod(gemm.batch) * one < LEAST_WORK or one > BLAS_THREADS:
+    if not gemm.batch or math.prod(gemm.batch) * one < LEAST_WORK:
         return None
     axes = [
         (gemm.result.batch[0], gemm.batch[0], "batch"),
@@ -41,7 +43,12 @@ def share_of(gemm: Gemm) -> Share | None:
         (gemm.result.column, gemm.columns, "columns"),
     ]
     _, extent, axis = max(axes)
-    return Share(axis, extent, min(extent, MOST_CHUNKS))
+    chunks = min(extent, MOST_CHUNKS)
+    if axis != "batch" and one > BLAS_THREADS * chunks:
+        chunks = -(-one // BLAS_THREADS)
+    largest = one if axis == "batch" else -(-extent // chunks) * (one // extent)
+    fits = largest <= BLAS_THREADS and (chunks <= MOST_CHUNKS or extent // chunks >= LEAST_ROWS)
+    return Share(axis, extent, chunks) if fits else None
 
 
 def emit_gemm(module: Module, gemm: Gemm) -> str:

@@ -88,30 +88,30 @@ class Cut(NamedTuple):
     steps: tuple[int, ...]
 
 
-def cut_of(parts: Sequence[Piece], sizes: Sizes) -> Cut | None:
-    """The cut of a kernel; None where it stays whole."""
+def cut_of(parts: Sequence[Piece], sizes: Sizes, chunks: int = 0) -> Cut | None:
+    """The cut of a kernel, into so many `chunks` where that is given; None where it stays whole."""
     works = [work_of(part) for part in parts]
     total = sum(works)
     if total < LEAST_WORK:
         return None
-    most = _most(total)
+    most = chunks or _most(total)
     axes = tuple(
         _axis(part, most, sizes) if work > SMALL * total else None
         for part, work in zip(parts, works, strict=True)
     )
-    pairs = zip(parts, axes, strict=True)
-    extents = [extent_of(part, axis) for part, axis in pairs if axis is not None]
-    if not extents:
+    led = [(part, axis) for part, axis in zip(parts, axes, strict=True) if axis is not None]
+    if not led:
         return None
-    extent = _count(min(most, *extents), extents)
+    most = min(most, *(extent_of(part, axis) for part, axis in led))
+    extent = chunks or _count(most, [(extent_of(*each), _strip(*each, most)) for each in led])
     steps = tuple(
-        0 if axis is None else _step(part, axis, extent)
+        0 if axis is None else _step(extent_of(part, axis), extent, _strip(part, axis, extent))
         for part, axis in zip(parts, axes, strict=True)
     )
     cut = Cut(extent, axes, steps)
     moved = sum(map(bytes_of, parts))
     too_large = any(_too_large(s, moved, extent, sizes) for s in _partial(parts, cut))
-    return None if too_large else cut
+    return None if too_large or most < extent else cut
 
 
 def joint_cut(parts: Sequence[Piece], axes: Sequence[int], rows: int) -> list[Cut] | None:
@@ -122,12 +122,14 @@ def joint_cut(parts: Sequence[Piece], axes: Sequence[int], rows: int) -> list[Cu
     if total < LEAST_WORK:
         return None
     cached = min(MOST_CHUNKS, sum(map(bytes_of, parts)) // CACHE_BYTES)
-    extent = _count(min(max(_most(total), cached), rows), [rows])
+    most = min(max(_most(total), cached), rows)
     ratios = [extent_of(part, axis) // rows for part, axis in zip(parts, axes, strict=True)]
-    step = min(
-        _step(part, axis, extent) if ratio == 1 else rows // extent
+    strip = max(
+        _strip(part, axis, most) if ratio == 1 else 1
         for part, axis, ratio in zip(parts, axes, ratios, strict=True)
     )
+    extent = _count(most, [(rows, strip)])
+    step = _step(rows, extent, strip)
     return [Cut(extent, (axis,), (step * ratio,)) for axis, ratio in zip(axes, ratios, strict=True)]
 
 
@@ -210,17 +212,25 @@ def _axis(part: Piece, most: int, sizes: Sizes) -> int | None:
     return -max(fitting)[1] if fitting else None
 
 
-def _count(most: int, extents: Sequence[int]) -> int:
-    """How many chunks leave the least over, of at most `most` and at least three quarters of it."""
-    least = max(2, most * 3 // 4)
-    return min(range(most, least - 1, -1), key=lambda n: sum(e % n for e in extents), default=most)
+def _count(most: int, extents: Sequence[tuple[int, int]]) -> int:
+    """How many chunks, of at most `most` and at least three quarters of it, leave the least over,
+    for axes of so many steps in strips of so many.
+    """
+
+    def left_over(count: int) -> int:
+        return sum(steps - count * _step(steps, count, strip) for steps, strip in extents)
+
+    return min(range(most, max(2, most * 3 // 4) - 1, -1), key=left_over, default=most)
 
 
-def _step(part: Piece, axis: int, count: int) -> int:
-    low, high = part.ranges[axis]
-    step = (high - low) // count
+def _strip(part: Piece, axis: int, count: int) -> int:
+    """Of what the chunks of an axis are multiples."""
     innermost = axis == len(part.ranges) - 1
-    return step // STRIP * STRIP if innermost and step >= 4 * STRIP else step
+    return STRIP if innermost and extent_of(part, axis) // count >= 4 * STRIP else 1
+
+
+def _step(extent: int, count: int, strip: int) -> int:
+    return extent // count // strip * strip
 
 
 def _cut(

@@ -3,7 +3,8 @@ of what one makes is still in the cache when the next reads it.
 
 Kernels form a run where each is a single piece, their outermost loops run through the same rows
 (several steps a row where a loop covers several axes), and every value that one makes for another
-is read row by row as it was written: the rows of a chunk then depend on no other chunk."""
+is read row by row as it was written: the rows of a chunk then depend on no other chunk. A kernel
+that has nothing to do with them joins where its chunks are about as long."""
 
 from __future__ import annotations
 
@@ -18,6 +19,8 @@ from irgrad_numba.pieces import Piece
 
 LONGEST = 16
 """Kernels in a run."""
+NEAR = 16
+"""Chunks that differ by less than this part of their length are about the same."""
 
 
 class Run(NamedTuple):
@@ -39,9 +42,43 @@ def runs(kernels: Sequence[Sequence[Piece]], sizes: Sizes) -> list[Run]:
             run = [number]
             alone = cut_of(kernels[number], sizes)
             cuts = None if alone is None else [alone]
+        while cuts is not None and len(run) < LONGEST and run[-1] + 1 < len(kernels):
+            beside = _beside([kernels[k] for k in run], cuts, kernels[run[-1] + 1], sizes)
+            if beside is None:
+                break
+            run.append(run[-1] + 1)
+            cuts.append(beside)
         result.append(Run(run, cuts))
         number += len(run)
     return result
+
+
+def _beside(
+    run: Sequence[Sequence[Piece]], cuts: Sequence[Cut], parts: Sequence[Piece], sizes: Sizes
+) -> Cut | None:
+    """The cut of a kernel that has nothing to do with those before it but goes through arrays of
+    about the same length, so that they read the same parts of them at one time.
+    """
+    cut = cut_of(parts, sizes, cuts[0].extent)
+    if cut is None or not all(_are_apart(made, parts) for made in run):
+        return None
+    length, other = max(cuts[0].steps), max(cut.steps)
+    return cut if abs(length - other) * NEAR <= length else None
+
+
+def _are_apart(one: Sequence[Piece], other: Sequence[Piece]) -> bool:
+    """Whether neither kernel reads or writes what the other writes."""
+    return not (_written(one) & _touched(other) or _written(other) & _touched(one))
+
+
+def _written(parts: Sequence[Piece]) -> set[int]:
+    return {s.buffer for part in parts for s in part.statements}
+
+
+def _touched(parts: Sequence[Piece]) -> set[int]:
+    return _written(parts) | {
+        e.data[0] for part in parts for e in part.expressions if e.kind == "load"
+    }
 
 
 def _together(kernels: Sequence[Sequence[Piece]], sizes: Sizes) -> tuple[list[int], int]:
