@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
+import sys
 
 import numpy as np
 import optree
 import pytest
 
 import irgrad
+from irgrad.errors import DTypeError
 
 X = np.array([1.0, 2.0])
 
@@ -62,6 +65,11 @@ class Model:
     def of_class(cls, x):
         return np.sum(x**3)
 
+    @classmethod
+    @functools.partial(irgrad.grad, argnums="x")
+    def named(cls, x):
+        return np.sum(x**3)
+
     sine = irgrad.compile(np.sin)
 
 
@@ -90,8 +98,17 @@ def test_through_the_class(name) -> None:
 
 def test_what_takes_no_object() -> None:
     np.testing.assert_allclose(Model.static(X), 3 * X**2)
-    np.testing.assert_allclose(Model.of_class(X), 3 * X**2)
+    np.testing.assert_allclose(Model.named(X), 3 * X**2)
     np.testing.assert_allclose(Model.sine(X), np.sin(X))
+
+
+def test_class_methods() -> None:
+    """Until 3.12 Python binds what a classmethod holds, since 3.13 it passes the class."""
+    if sys.version_info < (3, 13):
+        np.testing.assert_allclose(Model.of_class(X), 3 * X**2)
+    else:
+        with pytest.raises(DTypeError, match=r"a class comes first: .* argnums='x'"):
+            Model.of_class(X)
 
 
 def test_subclasses() -> None:

@@ -140,6 +140,8 @@ def no_derivative(what: str, leaf: Any) -> IrgradError:
             hint="pass floats, or convert with .astype(np.float64)",
         )
     kind, remedy = type(leaf.value).__name__, "choose other argnums"
+    if isinstance(leaf.value, type):  # of a class method, which Python 3.13 calls with it
+        remedy = "a class comes first: choose the argument by name, as in argnums='x'"
     if isinstance(leaf.value, int):
         remedy = f"pass a float: {float(leaf.value)}"
     return DTypeError(f"{what}: {leaf.value!r} is a Python {kind}, which is static", hint=remedy)
