@@ -10,7 +10,7 @@ import pytest
 
 import irgrad
 from irgrad.errors import VerifyError
-from irgrad.ir.graph import Graph
+from irgrad.ir.graph import Graph, regions
 from irgrad.ir.json_form import from_json
 from irgrad.ir.op import REGISTRY
 from irgrad.ir.verify import verify
@@ -48,13 +48,20 @@ def every_graph_reads_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def is_well_formed(graph: Graph) -> bool:
     """Whether the verifier accepts a graph of registered ops (some tests make bad ones)."""
-    if any(node.op.name not in REGISTRY for node in graph.nodes):
+    if not _is_registered(graph):
         return False
     try:
         verify(graph)
     except VerifyError:
         return False
     return True
+
+
+def _is_registered(graph: Graph) -> bool:
+    return all(
+        node.op.name in REGISTRY and all(map(_is_registered, regions(node.op).values()))
+        for node in graph.nodes
+    )
 
 
 def reads_back(graph: Graph) -> None:

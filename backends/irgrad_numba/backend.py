@@ -11,6 +11,7 @@ from irgrad.ir.evaluate import planned
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad_numba.program import Program
+from irgrad_numba.stacks import is_known
 
 
 class NumbaBackend:
@@ -21,13 +22,12 @@ class NumbaBackend:
     @paused_gc()
     def compile(self, graph: Graph) -> Program | Referenced:
         """A function from the arrays of all inputs to the arrays of all outputs."""
-        dynamic = any(type.is_dynamic for node in graph.nodes for type in node.types)
-        return Referenced(graph) if dynamic else Program(graph)
+        return Program(graph) if all(map(is_known, graph.nodes)) else Referenced(graph)
 
 
 class Referenced:
-    """A graph whose loops stack an unknown number of rows: memory is planned for known extents, so
-    the ops' references compute it.
+    """A graph in which other ops than loops take stacks of an unknown number of rows: the ops'
+    references compute it.
     """
 
     def __init__(self, graph: Graph) -> None:

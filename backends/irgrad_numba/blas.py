@@ -51,21 +51,21 @@ def share_of(gemm: Gemm) -> Share | None:
     return Share(axis, extent, chunks) if fits else None
 
 
-def emit_gemm(module: Module, gemm: Gemm) -> str:
+def emit_gemm(module: Module, gemm: Gemm, shared: bool = True) -> str:
     """Define a function of pointers to the buffers (left, right, result) and of the state, and of
-    the number of a chunk where threads share the work -> its name.
+    the number of a chunk where threads share the work, if they may -> its name.
     """
-    return Products(module, gemm).define()
+    return Products(module, gemm, share_of(gemm) if shared else None).define()
 
 
 class Products:
     """The function that computes one batch of products."""
 
-    def __init__(self, module: Module, gemm: Gemm) -> None:
+    def __init__(self, module: Module, gemm: Gemm, share: Share | None) -> None:
         self.module = module
         self.gemm = gemm
         self.code = Code(module)
-        self.share = share_of(gemm)
+        self.share = share
         self.start: dict[str, Value] = {}
         """Where the chunk begins on the axis that is shared."""
         self.sizes: dict[str, str] = {

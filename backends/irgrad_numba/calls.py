@@ -13,6 +13,7 @@ from irgrad.ir.blame import blame
 from irgrad.ir.graph import Node, Value
 from irgrad.ir.op import Array
 from irgrad_numba.index import View
+from irgrad_numba.lower import Sites
 
 
 class Place(NamedTuple):
@@ -97,12 +98,17 @@ class Runs(Protocol):
 
 
 class Callback:
-    """What machine code calls: (number of a group, address of the table of buffers)."""
+    """What machine code calls: (number of a group, address of the table of buffers), or, where an
+    index was outside, (-1 - its number, what it was).
+    """
 
-    def __init__(self, groups: Sequence[Runs], buffers: int) -> None:
+    def __init__(self, groups: Sequence[Runs], sites: Sites) -> None:
         self.groups = groups
-        self.table: Any = ctypes.c_void_p * buffers
+        self.sites = sites
+        self.table = ctypes.POINTER(ctypes.c_void_p)
 
     def __call__(self, number: int, address: int) -> None:
-        """Run one group."""
-        self.groups[number].run(self.table.from_address(address))
+        """Run one group, or say that an index is outside."""
+        if number < 0:
+            raise self.sites.error(-1 - number, address)
+        self.groups[number].run(ctypes.cast(address, self.table))

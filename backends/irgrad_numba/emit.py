@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from irgrad_numba import truncate, vector_math
 from irgrad_numba.elementwise import row_of
-from irgrad_numba.expression import Expr, Reduce, Store
+from irgrad_numba.expression import Add, Expr, Reduce, Store
 from irgrad_numba.index import Index
 from irgrad_numba.llvm import BITS, Code, Module, Type, Value
 from irgrad_numba.pieces import Piece
@@ -25,6 +25,8 @@ LIGHT = 12
 """Expressions in a loop below which four vectors go together; so they do where a library function
 is called: its long chain of operations leaves the processor idle for one vector."""
 BLOCK = 16
+INLINED = 400
+"""Instructions of a kernel that becomes part of the loop around it."""
 UNROLLED = 4
 """Loops of at most so many vectors are written out."""
 
@@ -67,11 +69,12 @@ def emit_kernel(
     starts: Sequence[Start],
     accumulated: set[int],
     chunks: int = 0,
+    inline: bool = False,
 ) -> str:
     """Define a function of a pointer for each buffer, numbered from 0, of element types `types` ->
     its name: the same for the same code. Folds go on from what `accumulated` buffers hold. With
     `chunks` the function also takes the number of one, below that, which is the outermost variable
-    of all pieces.
+    of all pieces. With `inline`, short code becomes part of what calls it.
     """
     code = Code(module)
     chunk = Value(code, Type("i64"), "%chunk") if chunks else None
@@ -80,17 +83,22 @@ def emit_kernel(
     for part in parts:
         Loops(code, part, accumulated, chunk).run()
     code.emit("ret void")
-    arguments = ", ".join(
-        [
-            f"ptr noalias nocapture {'' if b in written else 'readonly '}%b{b}"
-            for b in range(len(types))
-        ]
-        + ["i64 %chunk"] * bool(chunks)
-    )
+    arguments = [
+        f"ptr noalias nocapture {'' if b in written else 'readonly '}%b{b}"
+        for b in range(len(types))
+    ]
+    if checks(parts):
+        arguments += ["ptr noalias nocapture %fault.site", "ptr noalias nocapture %fault.index"]
+    arguments += ["i64 %chunk"] * bool(chunks)
     lines = ["entry:", *code.allocas, *code.lines]
-    return module.shared(
-        "kernel", f"({arguments}) nounwind noinline {{\n" + "\n".join(lines) + "\n}"
-    )
+    place = "alwaysinline" if inline and len(lines) < INLINED else "noinline"
+    head = f"({', '.join(arguments)}) nounwind {place} {{\n"
+    return module.shared("kernel", head + "\n".join(lines) + "\n}")
+
+
+def checks(parts: Sequence[Piece]) -> bool:
+    """Whether pieces check an index: then the kernel also takes where to note what is outside."""
+    return any(e.kind == "place" for part in parts for e in part.expressions)
 
 
 def _fill(code: Code, start: Start, type: str, chunk: Value | None, chunks: int) -> None:
@@ -268,6 +276,8 @@ class Loops:
         if self.depth:
             low, high = piece.ranges[-1]
             self.width = min(self.width, max(1, high - low))
+        if any(isinstance(s, Add) and not self._apart(s.index) for s in piece.statements):
+            self.width = 1
         self.folds: dict[Reduce, Fold] = {}
         for s in piece.statements:
             if isinstance(s, Reduce) and self.depth - 1 in s.axes:
@@ -279,6 +289,14 @@ class Loops:
     def run(self) -> None:
         """Emit everything."""
         self._level(0)
+
+    def _uniform(self, index: Index) -> bool:
+        """Whether the dynamic terms of an index are the same in all lanes of a vector."""
+        return all(e.level < self.depth for e, _ in index.dynamic)
+
+    def _apart(self, index: Index) -> bool:
+        """Whether the lanes of a vector have places of their own."""
+        return self._uniform(index) and bool(index.coefficient(self.depth - 1))
 
     def _number(self, n: int) -> Value:
         return self.code.constant(Type("i64"), n)
@@ -354,12 +372,12 @@ class Loops:
             value = self._value(statement.value, width)
             if isinstance(statement, Store):
                 self._write(statement, value, at, width)
-            elif statement in self.folds:
+            elif isinstance(statement, Reduce) and statement in self.folds:
                 self.folds[statement].add(value)
             else:
+                op = "add" if isinstance(statement, Add) else statement.op
                 old = self._read(statement.buffer, value.type, statement.index, at)
-                folded = combine(statement.op, old, value)
-                self._write(statement, folded, at, width)
+                self._write(statement, combine(op, old, value), at, width)
 
     def _value(self, expression: Expr, width: int) -> Value:
         found = self._values.get(expression)
@@ -391,6 +409,8 @@ class Loops:
         args = [operand(x) for x in e.args]
         if e.kind == "cast":
             return truncate.cast(args[0], e.type)
+        if e.kind == "place":
+            return checked(self.code, args[0], *e.data)
         if e.data in vector_math.MATH and args[0].type.is_float:
             return vector_math.call(e.data, *args)
         row = row_of(e.data, [x.type for x in e.args])
@@ -448,18 +468,46 @@ class Loops:
         ]
         return lanes[0].joined(lanes[1:])
 
-    def _write(self, statement: Store | Reduce, value: Value, at: Value | None, width: int) -> None:
+    def _write(
+        self, statement: Store | Reduce | Add, value: Value, at: Value | None, width: int
+    ) -> None:
         index, buffer = statement.index, statement.buffer
         by = index.coefficient(self.depth - 1) if at is not None else 0
-        if width == 1 or by == 1:
-            save(
-                value,
-                element(self.code, buffer, value.type.element, self._scalar_position(index, at)),
-            )
+        if width == 1 or (by == 1 and self._uniform(index)):
+            position = self._positions(index, at, 1)
+            save(value, element(self.code, buffer, value.type.element, position))
             return
         positions = self._positions(index, at, width)
         for k in range(width):
             save(value.lane(k), element(self.code, buffer, value.type.element, positions.lane(k)))
+
+
+def checked(code: Code, index: Value, extent: int, site: int) -> Value:
+    """`index` counted from 0 on an axis; where it is outside, 0, and the first of those is noted:
+    its number, counted from 1, and the index.
+    """
+    place = (index < 0).where(index + extent, index)
+    outside = (place < 0) | (place >= extent)
+    width = index.type.width
+    wrong = outside.text
+    if width > 1:
+        bits = code.value(Type("bool"), f"bitcast {outside.type.text} {wrong} to i{width}").text
+        wrong = code.value(Type("bool"), f"icmp ne i{width} {bits}, 0").text
+    note, go_on = code.fresh_label("outside"), code.fresh_label("inside")
+    code.emit(f"br i1 {wrong}, label %{note}, label %{go_on}")
+    code.label(note)
+    first = index.lane(0)
+    for k in range(width - 1, 0, -1):
+        first = outside.lane(k).where(index.lane(k), first)
+    first = outside.lane(0).where(index.lane(0), first)
+    number = Type("i64")
+    earlier = code.value(number, "load i64, ptr %fault.site, align 8")
+    code.emit(f"store i64 {(earlier == 0).where(site + 1, earlier).text}, ptr %fault.site, align 8")
+    kept = (earlier == 0).where(first, code.value(number, "load i64, ptr %fault.index, align 8"))
+    code.emit(f"store i64 {kept.text}, ptr %fault.index, align 8")
+    code.emit(f"br label %{go_on}")
+    code.label(go_on)
+    return outside.where(0, place)
 
 
 def load(code: Code, type: Type, address: str) -> Value:

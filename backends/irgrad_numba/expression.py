@@ -16,7 +16,8 @@ class Expr:
 
     kind "number": `data` is the Python number; "load": `data` is (buffer, Index); "index": `data`
     is an Index, as an i64; "inside": `data` is (Index, low, high), whether low <= index < high;
-    "apply": `data` is the name of an elementwise op; "cast": to `type`.
+    "apply": `data` is the name of an elementwise op; "cast": to `type`; "place": the operand as an
+    index from 0 on an axis, `data` is its extent and the number of this index among those checked.
     """
 
     __slots__ = ("args", "data", "kind", "level", "type")
@@ -54,7 +55,16 @@ class Reduce:
     axes: tuple[int, ...]
 
 
-Statement = Store | Reduce
+@dataclass(frozen=True)
+class Add:
+    """`buffer[index] += value` at each point, one after the other where places may be equal."""
+
+    buffer: int
+    index: Index
+    value: Expr
+
+
+Statement = Store | Reduce | Add
 
 
 class Pool:
@@ -92,6 +102,10 @@ class Pool:
         """Whether low <= index < high."""
         args = tuple(e for e, _ in index.dynamic)
         return self._make("inside", "bool", args, (index, low, high), _level(index))
+
+    def place(self, x: Expr, extent: int, site: int) -> Expr:
+        """An index on an axis of `extent`, from the end where it is negative, checked."""
+        return self._make("place", "i64", (x,), (extent, site), 0)
 
     def apply(self, op: str, type: str, *args: Expr) -> Expr:
         """An elementwise op."""

@@ -5,26 +5,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 
 from irgrad.ir.graph import Value
 from irgrad.ir.types import SHORT, ArrayType
 from irgrad_numba.chunks import Cut, chunked
 from irgrad_numba.complex_parts import in_parts
-from irgrad_numba.emit import IDENTITY, Start, emit_kernel
-from irgrad_numba.expression import Reduce
+from irgrad_numba.emit import IDENTITY, Start, checks, emit_kernel
+from irgrad_numba.expression import Add, Reduce
 from irgrad_numba.llvm import Module
 from irgrad_numba.pieces import Operand, Piece, pieces, relocated
 from irgrad_numba.schedule import REDUCTIONS, Kernel, Schedule
 from irgrad_numba.sweeps import runs
+from irgrad_numba.updates import is_update
 
 
 class NativeCall:
-    """A call of a function of the module: the buffers it takes, and whether the state too."""
+    """A call of a function of the module: the buffers it takes, whether the state too, and whether
+    it checks indices.
+    """
 
-    def __init__(self, name: str, operands: Sequence[Operand], stateful: bool) -> None:
+    def __init__(
+        self, name: str, operands: Sequence[Operand], stateful: bool, checks: bool = False
+    ) -> None:
         self.name = name
         self.operands = operands
         self.stateful = stateful
+        self.checks = checks
         self.buffers = [operand.buffer for operand in operands]
 
 
@@ -32,6 +39,8 @@ class Sweep:
     """Calls that are given the number of a chunk besides, for all numbers below `count`, in any
     order and by several threads.
     """
+
+    checks = False
 
     def __init__(self, count: int, calls: Sequence[NativeCall]) -> None:
         self.count = count
@@ -41,29 +50,55 @@ class Sweep:
 
 class KernelCalls:
     """Defines the functions of kernels; `temporaries` are the types of buffers, numbered after
-    those of the schedule, that they need besides.
+    those of the schedule, that they need besides. Kernels `inside` a loop are not cut, and small
+    ones become part of it.
     """
 
-    def __init__(self, module: Module, schedule: Schedule) -> None:
+    def __init__(self, module: Module, schedule: Schedule, inside: bool = False) -> None:
         self.module = module
         self.schedule = schedule
+        self.inside = inside
         self.temporaries: list[ArrayType] = []
+
+    def allot(self, type: ArrayType) -> int:
+        """The number of a new buffer."""
+        self.temporaries.append(type)
+        return len(self.schedule.buffers) + len(self.temporaries) - 1
+
+    @property
+    def types(self) -> list[ArrayType]:
+        """Those of all buffers."""
+        return [*(value.type for value in self.schedule.buffers), *self.temporaries]
 
     def of(self, kernels: Sequence[Kernel]) -> list[NativeCall | Sweep]:
         """The calls that run kernels, one after the other."""
         lowered = [(kernel, pieces(self.schedule, kernel)) for kernel in kernels]
         calls: list[NativeCall | Sweep] = []
-        for run in runs([parts for _, parts in lowered], self._size):
-            if run.cuts is None:
-                calls += [self._whole(*lowered[k]) for k in run.kernels]
-            else:
-                calls += self._swept([lowered[k][1] for k in run.kernels], run.cuts)
+        for (whole, _), group in groupby(lowered, self._neighbours):
+            some = list(group)
+            if whole:
+                calls += self._all_whole(some)
+                continue
+            for run in runs([parts for _, parts in some], self._size):
+                if run.cuts is None:
+                    calls += self._all_whole([some[k] for k in run.kernels])
+                else:
+                    calls += self._swept([some[k][1] for k in run.kernels], run.cuts)
         return calls
 
-    def _whole(self, kernel: Kernel, parts: list[Piece]) -> NativeCall:
-        """The call of a kernel that is not cut."""
+    def _neighbours(self, pair: tuple[Kernel, list[Piece]]) -> tuple[bool, int]:
+        """Whether a kernel must not be cut, and the same number for those that may run together."""
+        kernel, parts = pair
+        return self.inside or in_order(parts), apart(kernel)
+
+    def _all_whole(self, kernels: Sequence[tuple[Kernel, list[Piece]]]) -> list[NativeCall]:
+        return [call for pair in kernels if (call := self._whole(*pair)) is not None]
+
+    def _whole(self, kernel: Kernel, parts: list[Piece]) -> NativeCall | None:
+        """The call of a kernel that is not cut; None where it has nothing to do."""
         if not parts:
-            return self._fill(self._nothing(kernel))
+            starts = self._nothing(kernel)
+            return self._fill(starts) if starts else None
         several = _folds(parts) if len(parts) > 1 else set[int]()
         return self._call(parts, self._starts(parts[0], several), several)
 
@@ -117,15 +152,17 @@ class KernelCalls:
             [start._replace(buffer=number[start.buffer]) for start in starts],
             {number[b] for b in accumulated if b in number},
             chunks,
+            self.inside,
         )
-        return NativeCall(name, operands, False)
+        return NativeCall(name, operands, False, checks(parts))
 
     def _fill(self, starts: Sequence[Start]) -> NativeCall:
         """Define the function that sets buffers to the identities of their folds."""
         operands = [Operand(s.buffer, 0, SHORT[self._type(s.buffer).dtype]) for s in starts]
         own = [start._replace(buffer=k) for k, start in enumerate(starts)]
         types = [operand.type for operand in operands]
-        name = emit_kernel(self.module, types, set(range(len(types))), [], own, set())
+        every = set(range(len(types)))
+        name = emit_kernel(self.module, types, every, [], own, set(), inline=self.inside)
         return NativeCall(name, operands, False)
 
     def _starts(self, part: Piece, accumulated: set[int]) -> list[Start]:
@@ -150,12 +187,29 @@ class KernelCalls:
         """The folds of a space without points are their identities."""
         starts: list[Start] = []
         for node in kernel.roots:
+            if is_update(node):
+                continue
             value, op = Value(node, 0), REDUCTIONS.get(type(node.op), "add")
             made = in_parts(value.type)
             identity = IDENTITY[op](SHORT[made.dtype])
             number = identity + 0 if op == "add" else identity  # an empty sum is 0.0, not -0.0
             starts.append(Start(self.schedule.views[value].buffer, number, made.size))
         return starts
+
+
+def apart(kernel: Kernel) -> int:
+    """A number of its own for a kernel that writes into an array which others read before: no chunk
+    of it may run before all of those have; 0 for others.
+    """
+    return id(kernel) if any(map(is_update, kernel.roots)) else 0
+
+
+def in_order(parts: Sequence[Piece]) -> bool:
+    """Whether the points of a kernel go in order, in one thread: it writes to places that are known
+    when it runs, or says which index is outside.
+    """
+    statements = [s for part in parts for s in part.statements]
+    return checks(parts) or any(isinstance(s, Add) or s.index.dynamic for s in statements)
 
 
 def _folds(parts: Sequence[Piece]) -> set[int]:

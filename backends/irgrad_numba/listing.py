@@ -5,17 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
+from typing import Any
 
 from irgrad.ir.graph import Node, Value
+from irgrad.ops.cond import Cond
+from irgrad.ops.while_loop import While
 from irgrad_numba.complex_parts import in_parts
-from irgrad_numba.expression import Expr, Reduce, Statement
+from irgrad_numba.control import Control
+from irgrad_numba.expression import Add, Expr, Reduce, Statement
 from irgrad_numba.index import Index
 from irgrad_numba.indices import Check
+from irgrad_numba.kernel import apart, in_order
 from irgrad_numba.pieces import Piece, pieces
 from irgrad_numba.products import Gemm
 from irgrad_numba.routine import Routine
 from irgrad_numba.schedule import Kernel, Schedule
-from irgrad_numba.sweeps import runs
+from irgrad_numba.stacks import StackSum
+from irgrad_numba.sweeps import Run, runs
+from irgrad_numba.updates import is_update
 
 INFIX = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "less_equal": "<=",
@@ -27,8 +34,10 @@ FOLDS = {"add": "+=", "multiply": "*=", "logical_or": "|=", "logical_and": "&="}
 class Listing:
     """The text of a schedule; buffers are called by the names of the values that own them."""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, inside: bool = False) -> None:
         self.schedule = schedule
+        self.inside = inside
+        """Whether it is a region."""
         names = schedule.graph.names
         self.buffers = [
             f"constant{k}" if value.constant is not None else names[value].replace(".", "_")
@@ -41,12 +50,17 @@ class Listing:
 
     def steps(self) -> Iterator[list[str]]:
         """The lines of each step."""
-        cuts = self._cuts()
+        cuts = {} if self.inside else self._cuts()
         for number, step in enumerate(self.schedule.steps, 1):
             if isinstance(step, Kernel):
                 yield [*self._head(number, step), *cuts.get(number, []), *self._loops(step)]
             elif isinstance(step, Gemm):
                 yield [f"# {number}: matrix product, by BLAS", self._product(step)]
+            elif isinstance(step, StackSum):
+                x, y, z = (self.buffers[b] for b in step.buffers)
+                yield [f"# {number}: a sum of stacks, row by row", f"{z} = {x} + {y}"]
+            elif isinstance(step, Control):
+                yield [f"# {number}: {self._kind(step)}", *self._regions(step)]
             elif isinstance(step, Check):
                 yield [f"# {number}: indices that are looked at", self._check(step)]
             elif isinstance(step, Routine):
@@ -54,6 +68,42 @@ class Listing:
             else:
                 head = f"# {number}: in Python, no kernel for it"
                 yield [head, *map(self._call, step.nodes)]
+
+    def _kind(self, step: Control) -> str:
+        """What a loop or branch does, and where it writes."""
+        results = ", ".join(map(self._name, step.node.outputs))
+        operands = ", ".join(
+            self._name(v) if v.constant is None else "constant" for v in step.node.operands
+        )
+        placed = ", ".join(
+            f"{self._name(step.node.outputs[k])} in the memory of {self._name(v)}"
+            for k, slot in step.bases.items()
+            if (v := step.node.operands[slot]).constant is None
+        )
+        told = f"; {placed}" if placed else ""
+        return f"{results} = {step.node.op.name}({operands}), machine code{told}"
+
+    def _regions(self, step: Control) -> Iterator[str]:
+        """The loops or branches themselves, and below them the steps of their regions."""
+        op: Any = step.node.op
+        if isinstance(op, Cond):
+            heads = [f"if selected == {k}:" for k in range(len(step.regions))]
+        elif isinstance(op, While):
+            heads = ["while condition:  # what follows makes it", "if condition:"]
+        else:
+            steps = self._name(step.node.operands[0]) if op.length is None else op.length
+            back = "reversed(range({}))" if op.backward else "range({})"
+            heads = [f"for step in {back.format(steps)}:"]
+        for head, region in zip(heads, step.regions, strict=True):
+            yield head
+            inputs = ", ".join(f"%{region.graph.names[v]}" for v in region.graph.inputs)
+            outputs = ", ".join(
+                "constant" if v.constant is not None else f"%{region.graph.names[v]}"
+                for v in region.graph.outputs
+            )
+            yield f"    # ({inputs}) -> ({outputs})"
+            for line in str(Listing(region, inside=True)).split("\n"):
+                yield f"    {line}".rstrip()
 
     def _name(self, value: Value) -> str:
         return f"%{self.schedule.graph.names[value]}"
@@ -64,7 +114,8 @@ class Listing:
         for node in kernel.roots:
             value = Value(node, 0)
             why = self.schedule.why.get(value, "")
-            lines.append(f"#    {self._name(value)} = {node.op.name}, kept: {why}")
+            said = why if is_update(node) else f"kept: {why}"
+            lines.append(f"#    {self._name(value)} = {node.op.name}, {said}")
         return lines
 
     def _cuts(self) -> dict[int, list[str]]:
@@ -74,11 +125,8 @@ class Listing:
         for kind, steps in groupby(numbered, lambda step: type(step[1])):
             if kind is not Kernel:
                 continue
-            kernels = [(number, step) for number, step in steps if isinstance(step, Kernel)]
-            parts = [pieces(self.schedule, kernel) for _, kernel in kernels]
-            for run in runs(
-                parts, lambda buffer: in_parts(self.schedule.buffers[buffer].type).size
-            ):
+            every = [(number, step) for number, step in steps if isinstance(step, Kernel)]
+            for kernels, run in self._runs(every):
                 together = [kernels[k][0] for k in run.kernels]
                 for number in together if run.cuts else ():
                     others = ", ".join(str(other) for other in together if other != number)
@@ -86,6 +134,16 @@ class Listing:
                     extent = run.cuts[0].extent if run.cuts else 0
                     lines[number] = [f"#    in {extent} chunks for the threads{beside}"]
         return lines
+
+    def _runs(
+        self, numbered: list[tuple[int, Kernel]]
+    ) -> Iterator[tuple[list[tuple[int, Kernel]], Run]]:
+        lowered = [(pair, pieces(self.schedule, pair[1])) for pair in numbered]
+        size = lambda buffer: in_parts(self.schedule.buffers[buffer].type).size  # noqa: E731
+        for (whole, _), group in groupby(lowered, lambda k: (in_order(k[1]), apart(k[0][1]))):
+            some = list(group)
+            for run in runs([parts for _, parts in some], size) if not whole else ():
+                yield [pair for pair, _ in some], run
 
     def _loops(self, kernel: Kernel) -> Iterator[str]:
         for piece in pieces(self.schedule, kernel):
@@ -120,6 +178,8 @@ class Listing:
         if e.kind == "inside":
             index, low, high = e.data
             return f"({low} <= {_index(index, names)} < {high})"
+        if e.kind == "place":
+            return f"place({args[0]}, {e.data[0]})"
         if e.kind == "cast":
             return f"{e.type}({args[0]})"
         if e.data in INFIX:
@@ -129,6 +189,8 @@ class Listing:
     def _statement(self, statement: Statement, names: dict[Expr, str]) -> str:
         target = f"{self.buffers[statement.buffer]}[{_index(statement.index, names)}]"
         value = names[statement.value]
+        if isinstance(statement, Add):
+            return f"{target} += {value}"
         if not isinstance(statement, Reduce):
             return f"{target} = {value}"
         if statement.op in FOLDS:

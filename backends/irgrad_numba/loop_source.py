@@ -13,6 +13,7 @@ from irgrad.ir.types import DTYPES
 from irgrad.runtime.backend import WrittenStep
 from irgrad_numba.calls import Group
 from irgrad_numba.complex_parts import is_complex
+from irgrad_numba.control import Control
 from irgrad_numba.emit import IDENTITY
 from irgrad_numba.expression import Expr, Reduce, Statement
 from irgrad_numba.indices import Check
@@ -20,6 +21,8 @@ from irgrad_numba.listing import INFIX, Listing
 from irgrad_numba.pieces import Piece, pieces
 from irgrad_numba.products import Gemm
 from irgrad_numba.schedule import Kernel, Schedule
+from irgrad_numba.stacks import StackSum
+from irgrad_numba.updates import is_update
 
 FUNCTIONS = {
     "where": "({1} if {0} else {2})", "square": "{0} * {0}", "negative": "-{0}",
@@ -65,6 +68,7 @@ class LoopSource(Listing):
             elif isinstance(step, Gemm):
                 continue  # products are written where they are needed
             else:
+                assert not isinstance(step, StackSum)
                 nodes = step.nodes if isinstance(step, Group) else [step.node]
                 yield WrittenStep(list(nodes), [], [], [])
 
@@ -100,6 +104,8 @@ class LoopSource(Listing):
             return _number(e.type, float.fromhex(e.data) if isinstance(e.data, str) else e.data)
         if e.kind == "cast":
             return f"({args[0]} != 0)" if e.type == "bool" else f"np.{_name(e.type)}({args[0]})"
+        if e.kind == "place":
+            raise _UnwrittenError
         if e.kind != "apply":
             return super()._expression(e, names)
         if e.data in INFIX:
@@ -115,6 +121,17 @@ class LoopSource(Listing):
     def _statement(self, statement: Statement, names: dict[Expr, str]) -> str:
         text = super()._statement(statement, names)
         return re.sub(r"= (maximum|minimum)\(", r"= np.\1(", text)
+
+
+def is_written_in_place(schedule: Schedule) -> bool:
+    """Whether steps write into arrays that are there, or are loops: then buffers are not values,
+    and the source of a step is that of its ops.
+    """
+    return any(
+        isinstance(step, (Control, StackSum))
+        or (isinstance(step, Kernel) and any(map(is_update, step.roots)))
+        for step in schedule.steps
+    )
 
 
 def _folds(piece: Piece) -> list[Reduce]:

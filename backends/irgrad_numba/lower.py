@@ -6,9 +6,11 @@ their expressions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from irgrad.errors import IndexOutOfBounds, IrgradError
+from irgrad.ir.blame import blame
 from irgrad.ir.graph import Node, Value
 from irgrad.ir.types import Shape, contiguous_strides
 from irgrad.ops.call import Barrier
@@ -31,6 +33,8 @@ from irgrad_numba.complex_parts import (
 )
 from irgrad_numba.expression import Expr, Pool
 from irgrad_numba.index import ZERO, Index, Range, View, flat, unflatten
+from irgrad_numba.intervals import interval_of
+from irgrad_numba.updates import AddAt, Copy
 
 Place = tuple[Index, ...]
 """An index for each axis of a value."""
@@ -49,14 +53,59 @@ class Demand(NamedTuple):
     make: Callable[..., Expr | Demand]
 
 
+class Sites:
+    """The indices that are checked when a program runs, by numbers: the node that indexes, and the
+    axis.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[Node, int], int] = {}
+
+    def number(self, node: Node, axis: int) -> int:
+        """The number of an index."""
+        return self.known.setdefault((node, axis), len(self.known))
+
+    def error(self, number: int, index: int) -> IrgradError:
+        """What an index outside its axis raises."""
+        node, axis = list(self.known)[number]
+        op: Any = node.op
+        operand = len(node.operands) - len(op.axes) + op.axes.index(axis)
+        extent = node.operands[0].type.shape[axis]
+        operands = [v.node.operands[0] if isinstance(v.node.op, Copy) else v for v in node.operands]
+        if isinstance(
+            op, AddAt
+        ):  # for the user, the sum of an array and one with elements in places
+            operands, operand = operands[1:], operand - 1
+        error = IndexOutOfBounds.of(index, axis, extent, operand)
+        blame(error, _told(node, operands))
+        return error
+
+
+def _told(node: Node, operands: Sequence[Value]) -> Node:
+    """A node on other operands, for messages."""
+    return Node(node.op, tuple(operands), node.types, location=node.location, origin=node.origin)
+
+
 class Lowering:
     """Expressions for one piece: `views` are the values that are read from buffers, `ranges` those
     of the loop variables.
     """
 
-    def __init__(self, views: Mapping[Value, View], ranges: Sequence[Range]) -> None:
+    def __init__(
+        self,
+        views: Mapping[Value, View],
+        ranges: Sequence[Range],
+        made: Collection[Value],
+        known: Mapping[Value, Range],
+        sites: Sites,
+    ) -> None:
         self.views = views
         self.ranges = ranges
+        self.made = made
+        """What the piece itself computes, and reads from no buffer."""
+        self.intervals = known
+        """What integers values hold, where that is known."""
+        self.sites = sites
         self.pool = Pool()
         self.cuts: list[tuple[int, int]] = []
         """Loop variables and their values at which something undecided is decided."""
@@ -86,7 +135,7 @@ class Lowering:
     def _demand(self, value: Value, place: Place, part: int | None = None) -> Demand:
         type = part_type(value.type.dtype)
         constant = value.constant
-        view = self.views.get(value)
+        view = None if value in self.made else self.views.get(value)
         if view is not None:
             position = flat(place, view.strides, view.offset)
             position = position if part is None else in_memory(position, part)
@@ -98,6 +147,43 @@ class Lowering:
         if any(is_complex(v.type) for v in (value, *value.node.operands)):
             return _complex(self, value.node, place, part)
         return RULES[_class(value.node)](self, value.node, place)
+
+    def index_on(self, node: Node, axis: int, extent: int, value: Value, e: Expr) -> Index:
+        """The index on an axis that `e`, an element of `value`, means for `node`."""
+        interval = interval_of(value, self.intervals)
+        if interval is None or not -extent <= interval[0] <= interval[1] < extent:
+            if e.type == "u64":
+                e = self.pool.apply("minimum", "u64", e, self.pool.number("u64", 2**63 - 1))
+            site = self.sites.number(node, axis)
+            checked = self.pool.place(self.pool.cast("i64", e), extent, site)
+            return Index(0, (), ((checked, 1),))
+        position = affine(self.pool.cast("i64", e))
+        if interval[0] >= 0:
+            return position
+        if interval[1] < 0:
+            return position + extent
+        pool, number = self.pool, self.pool.index(position)
+        negative = pool.apply("less", "bool", number, pool.number("i64", 0))
+        turned = pool.apply("add", "i64", number, pool.number("i64", extent))
+        return Index(0, (), ((pool.apply("where", "i64", negative, turned, number), 1),))
+
+
+def affine(e: Expr) -> Index:
+    """An i64 expression as an index, sums and multiples of numbers taken apart."""
+    if e.kind == "number":
+        return Index(e.data)
+    if e.kind == "index":
+        return e.data
+    if e.kind == "apply" and e.data in ("add", "subtract", "multiply"):
+        x, y = map(affine, e.args)
+        if e.data == "add":
+            return x + y
+        if e.data == "subtract":
+            return x + y.scaled(-1)
+        for a, b in ((x, y), (y, x)):
+            if not (a.terms or a.dynamic):
+                return b.scaled(a.constant)
+    return Index(0, (), ((e, 1),))
 
 
 def _class(node: Node) -> type:
@@ -312,6 +398,36 @@ def _where_all(pool: Pool, conditions: list[Expr], x: Expr, y: Expr) -> Expr:
     return x
 
 
+def _gather(low: Lowering, node: Node, place: Place) -> Demand:
+    """The element at the place that the indices say; what is not indexed comes last."""
+    x, *indices = node.operands
+    count = indices[0].type.ndim
+
+    def make(*found: Expr) -> Demand:
+        return Demand([(x, indexed(low, node, node.op.parameters["axes"], found, place))], _itself)
+
+    return Demand([(index, place[:count]) for index in indices], make)
+
+
+def _itself(e: Expr) -> Expr:
+    return e
+
+
+def indexed(
+    low: Lowering, node: Node, axes: Sequence[int], found: Sequence[Expr], place: Place
+) -> Place:
+    """The place in the first operand of a node that indexes its `axes`, given the elements of the
+    index arrays: these are the node's last operands.
+    """
+    x, indices = node.operands[0], node.operands[len(node.operands) - len(found) :]
+    rest = iter(place[indices[0].type.ndim :])
+    at = {
+        axis: low.index_on(node, axis, x.type.shape[axis], value, e)
+        for axis, value, e in zip(axes, indices, found, strict=True)
+    }
+    return tuple(at[axis] if axis in at else next(rest) for axis in range(x.type.ndim))
+
+
 def _zero(type: str) -> Any:
     return False if type == "bool" else 0.0 if type in ("f32", "f64") else 0
 
@@ -344,39 +460,6 @@ def _concatenate(low: Lowering, node: Node, place: Place) -> Demand:
     return Demand(needs, make)
 
 
-def _gather(low: Lowering, node: Node, place: Place) -> Demand:
-    """The element that the index arrays name; that they name one has been checked."""
-    x, *indices = node.operands
-    axes, depth = node.op.parameters["axes"], indices[0].type.ndim
-
-    def make(*found: Expr) -> Demand:
-        named = {
-            axis: _counted(low, i, x.type.shape[axis]) for axis, i in zip(axes, found, strict=True)
-        }
-        rest = iter(place[depth:])
-        at = tuple(named[axis] if axis in named else next(rest) for axis in range(x.type.ndim))
-        return Demand([(x, at)], lambda element: element)
-
-    return Demand([(i, place[:depth]) for i in indices], make)
-
-
-def _counted(low: Lowering, index: Expr, extent: int) -> Index:
-    """An element of an index array, counted from the start of its axis."""
-    pool = low.pool
-    if index.kind == "number":
-        return Index(index.data + extent * (index.data < 0))
-    if index.kind == "index":
-        bounds = index.data.bounds(low.ranges)
-        if bounds is not None and bounds[0] >= 0:
-            return index.data
-    i = pool.cast("i64", index)
-    if not index.type.startswith("u"):
-        negative = pool.apply("less", "bool", i, pool.number("i64", 0))
-        wrapped = pool.apply("add", "i64", i, pool.number("i64", extent))
-        i = pool.apply("where", "i64", negative, wrapped, i)
-    return Index(0, (), ((i, 1),))
-
-
 RULES: dict[type, Callable[[Lowering, Node, Place], Demand]] = {
     Elementwise: _elementwise,
     Where: _elementwise,
@@ -394,4 +477,5 @@ RULES: dict[type, Callable[[Lowering, Node, Place], Demand]] = {
     Gather: _gather,
     Concatenate: _concatenate,
     Iota: _iota,
+    Copy: _moved(lambda low, node, place: place),
 }

@@ -15,7 +15,9 @@ ALIGNMENT = 64
 
 
 class Memory(NamedTuple):
-    """The plan. `buffers` are the types of all buffers, those of the inputs first."""
+    """The plan, of all but stacks, which grow. `buffers` are the types of all buffers, those of the
+    inputs first.
+    """
 
     buffers: list[ArrayType]
     input_types: tuple[ArrayType, ...]
@@ -60,10 +62,10 @@ def arrange(
     last: dict[int, int] = {}
     for step, used in enumerate(accesses):
         for buffer in used:
-            if buffer not in taken:
+            if buffer not in taken and not buffers[buffer].is_dynamic:
                 first.setdefault(buffer, step)
                 last[buffer] = step
-    lives = [(first[b], last[b], _rounded(buffers[b].nbytes), b) for b in first]
+    lives = [(first[b], last[b], rounded(buffers[b].nbytes), b) for b in first]
     offsets, size = packed(lives)
     return Memory(
         buffers, graph.input_types, graph.captured, constants, outputs, copies,
@@ -80,7 +82,8 @@ def _strided(graph: Graph, views: dict[Value, View]) -> dict[int, tuple[Value, V
     }
 
 
-def _rounded(size: int) -> int:
+def rounded(size: int) -> int:
+    """A size such that what follows is aligned."""
     return -(-max(size, 1) // ALIGNMENT) * ALIGNMENT
 
 

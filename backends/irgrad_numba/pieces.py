@@ -5,16 +5,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from irgrad.ir.graph import Node, Value
 from irgrad.ir.types import Shape
 from irgrad.ops.contract import Contract, split_spec
 from irgrad_numba.complex_parts import Arithmetic, in_memory, is_complex, multiply, part_type
-from irgrad_numba.expression import Expr, Reduce, Statement, Store
-from irgrad_numba.index import ZERO, Index, Range, flat, variable
-from irgrad_numba.lower import Lowering, Place
+from irgrad_numba.expression import Add, Expr, Reduce, Statement, Store
+from irgrad_numba.index import ZERO, Index, Range, View, flat, variable
+from irgrad_numba.lower import Lowering, Place, indexed
 from irgrad_numba.schedule import REDUCTIONS, Kernel, Schedule, contract_extents, space_of
+from irgrad_numba.updates import ADDING, SLICED, is_update
 
 MOST_BOXES = 64
 """Where cutting would give more boxes, what is undecided is decided at run time."""
@@ -57,15 +58,16 @@ def pieces(schedule: Schedule, kernel: Kernel) -> list[Piece]:
 def _lowered(
     schedule: Schedule, kernel: Kernel, box: tuple[Range, ...]
 ) -> tuple[Piece, list[tuple[int, int]]]:
-    views = {v: w for v, w in schedule.views.items() if schedule.home.get(v) is not kernel}
-    low = Lowering(views, box)
+    made = {Value(node, 0) for node in kernel.roots}
+    low = Lowering(schedule.views, box, made, schedule.intervals, schedule.sites)
     statements = tuple(s for node in kernel.roots for s in _statements(schedule, low, node))
     return Piece(box, statements, tuple(_live(low, statements))), low.cuts
 
 
 def _live(low: Lowering, statements: tuple[Statement, ...]) -> list[Expr]:
-    """The expressions that the statements use."""
+    """The expressions that the statements use, and the indices to be checked, used or not."""
     needed = {statement.value for statement in statements}
+    needed.update(e for e in low.pool.order if e.kind == "place")
     for statement in statements:
         needed.update(e for e, _ in statement.index.dynamic)
     for expression in reversed(low.pool.order):
@@ -82,6 +84,8 @@ def _statements(schedule: Schedule, low: Lowering, node: Node) -> list[Statement
     parts: list[tuple[int, ...]] = [(0,), (1,)] if is_complex(value.type) else [()]
     if isinstance(node.op, Contract):
         return _products(schedule, low, node)
+    if is_update(node):
+        return [_update(low, node, view, place)]
     op = REDUCTIONS.get(type(node.op))
     if op is None:
         index = flat(place, view.strides)
@@ -97,6 +101,22 @@ def _statements(schedule: Schedule, low: Lowering, node: Node) -> list[Statement
 
 def _at(index: Index, part: tuple[int, ...]) -> Index:
     return in_memory(index, *part) if part else index
+
+
+def _update(low: Lowering, node: Node, view: View, place: Place) -> Statement:
+    """A write into part of what `view` shows."""
+    _, y, *indices = node.operands
+    op: Any = node.op
+    if isinstance(op, SLICED):
+        at = tuple(
+            i.scaled(step) + start for i, start, step in zip(place, op.start, op.step, strict=True)
+        )
+    else:
+        found = [low.at(index, place[: index.type.ndim]) for index in indices]
+        at = indexed(low, node, op.axes, found, place)
+    index, value = flat(at, view.strides, view.offset), low.at(y, place)
+    make = Add if isinstance(op, ADDING) else Store
+    return make(view.buffer, index, value)
 
 
 def _folded(buffer: int, index: Index, value: Expr, op: str, over: list[Index]) -> Statement:
@@ -181,7 +201,8 @@ def relocated(parts: list[Piece]) -> tuple[list[Piece], list[Operand]]:
         accesses = [(*e.data, e.type) for e in part.expressions if e.kind == "load"]
         accesses += [(s.buffer, s.index, s.value.type) for s in part.statements]
         for buffer, index, type in accesses:
-            least[buffer] = min(index.constant, least.get(buffer, index.constant))
+            first = 0 if index.dynamic else index.constant
+            least[buffer] = min(first, least.get(buffer, first))
             types[buffer] = type
     number = {buffer: k for k, buffer in enumerate(least)}
     result: list[Piece] = []

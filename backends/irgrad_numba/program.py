@@ -15,25 +15,28 @@ from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ops.contract import Contract
 from irgrad.runtime.backend import Argument, Template, WrittenStep
-from irgrad_numba import machine, nopython, pool
+from irgrad_numba import machine, nopython
 from irgrad_numba.blas import emit_gemm, share_of
+from irgrad_numba.body import Callbacks, Checked, Step, write_body
 from irgrad_numba.bounds import Fault, emit_check
 from irgrad_numba.calls import Callback, Group
+from irgrad_numba.control import Control
 from irgrad_numba.gateway import ENTRY, emit_entry
 from irgrad_numba.indices import Check
 from irgrad_numba.kernel import KernelCalls, NativeCall, Sweep
 from irgrad_numba.layout import Layout, fitted, in_bytes, in_c_order, layout, layout_of
 from irgrad_numba.listing import Listing
-from irgrad_numba.llvm import BITS, Module
-from irgrad_numba.loop_source import LoopSource
-from irgrad_numba.memory import Memory, arrange
+from irgrad_numba.llvm import Module
+from irgrad_numba.loop_source import LoopSource, is_written_in_place
+from irgrad_numba.loops import NativeControl, Part, trips
+from irgrad_numba.memory import arrange
 from irgrad_numba.native import State, link, load
 from irgrad_numba.pieces import Operand
 from irgrad_numba.products import Gemm
-from irgrad_numba.raw import OUTSIDE, RAISED, RAW, SCALAR, emit_low_level, emit_raw
+from irgrad_numba.raw import RAW, SCALAR, emit_low_level, emit_raw
 from irgrad_numba.routine import Routine
 from irgrad_numba.schedule import Kernel, Schedule, plan
-from irgrad_numba.walk import emit_copy
+from irgrad_numba.stacks import StackSum
 from irgrad_numba.whole_array import emit_routine
 
 MOST_LAYOUTS = 16
@@ -130,7 +133,11 @@ class Program:
         return str(Listing(self.schedule))
 
     def written(self) -> list[WrittenStep]:
-        """The steps as loops for Numba's own compiler, for modules that need no irgrad."""
+        """The steps as loops for Numba's own compiler, for modules that need no irgrad; all ops as
+        one step where they write into arrays or have loops.
+        """
+        if is_written_in_place(self.schedule):
+            return [WrittenStep(list(self.graph.nodes), [], [], [])]
         return list(LoopSource(self.schedule).written())
 
     def llvm(self) -> str:
@@ -241,7 +248,10 @@ class Emitted:
         self.groups: list[Group | Fault] = []
         self.work = 0
         self.kernel_calls = KernelCalls(self.module, schedule)
-        steps = list(self._steps())
+        self.constants: dict[Any, Any] = {}
+        """Those of regions."""
+        self.regions = 0
+        steps = list(self._steps(self.kernel_calls, 1))
         self.memory = arrange(
             schedule.graph,
             schedule.buffers,
@@ -249,10 +259,7 @@ class Emitted:
             [s.buffers for s in steps],
             self.kernel_calls.temporaries,
         )
-        body = Body(self.module, self.memory)
-        for step in steps:
-            body.run(step)
-        body.finish()
+        write_body(self.module, self.memory, steps)
 
     def with_entry(self, arguments: Sequence[Argument], result: Template) -> Emitted:
         """With the function that Python calls."""
@@ -272,37 +279,62 @@ class Emitted:
         return link(code, name, self.module, self._things(captured))
 
     def _things(self, captured: Sequence[Array]) -> dict[Any, Any]:
-        things: dict[Any, Any] = {("callback",): Callback(self.groups, len(self.memory.buffers))}
+        things: dict[Any, Any] = {("callback",): Callback(self.groups, self.schedule.sites)}
+        things.update(self.constants)
         for k, value in self.memory.constants.items():
             things["constant", k] = value.constant
         for k, array in enumerate(captured):
             things["captured", k] = array
         return things
 
-    def _steps(self) -> Iterator[Call]:
-        for kind, steps in groupby(self.schedule.steps, type):
+    def _steps(self, calls: KernelCalls, times: int) -> Iterator[Step]:
+        """The steps of a schedule that runs so many times, as machine code calls them."""
+        for kind, steps in groupby(calls.schedule.steps, type):
             if kind is Kernel:
                 kernels = [step for step in steps if isinstance(step, Kernel)]
-                self.work += sum(math.prod(k.space) * len(k.roots) for k in kernels)
-                yield from self.kernel_calls.of(kernels)
+                self.work += times * sum(math.prod(k.space) * len(k.roots) for k in kernels)
+                yield from calls.of(kernels)
             else:
-                yield from (self._other(step) for step in steps if not isinstance(step, Kernel))
+                for step in steps:
+                    assert not isinstance(step, Kernel)
+                    yield self._other(step, calls, times)
 
-    def _other(self, step: Gemm | Group | Check | Routine) -> Call:
+    def _other(
+        self,
+        step: Gemm | Group | Check | Routine | Control | StackSum,
+        calls: KernelCalls,
+        times: int,
+    ) -> Step:
         """The call of what is no kernel."""
+        if isinstance(step, StackSum):
+            return step
+        if isinstance(step, Control):
+            return self._control(step, calls, times)
         if isinstance(step, Group):
             return self._call_back(step)
         if isinstance(step, Check):
             return self._check(step)
         if isinstance(step, Routine):
-            self.work += step.work
+            self.work += times * step.work
             operands = [Operand(b, 0, "u8") for b in step.buffers]
             return NativeCall(emit_routine(self.module, step), operands, False)
-        self.work += math.prod(step.batch) * step.rows * step.inner * step.columns
+        self.work += times * math.prod(step.batch) * step.rows * step.inner * step.columns
         operands = [Operand(b, 0, step.type) for b in step.buffers]
-        call = NativeCall(emit_gemm(self.module, step), operands, True)
-        share = share_of(step)
+        call = NativeCall(emit_gemm(self.module, step, not calls.inside), operands, True)
+        share = None if calls.inside else share_of(step)
         return Sweep(share.chunks, [call]) if share else call
+
+    def _control(self, step: Control, calls: KernelCalls, times: int) -> NativeControl:
+        parts: list[Part] = []
+        for region in step.regions:
+            self.regions += 1
+            number, inner = self.regions, KernelCalls(self.module, region, inside=True)
+            steps = list(self._steps(inner, times * trips(step.node)))
+            parts.append(Part(region, steps, inner.types, number))
+            for k, value in enumerate(region.buffers):
+                if value.constant is not None:
+                    self.constants["constant", number, k] = value.constant
+        return NativeControl(step, parts, calls.allot)
 
     def _call_back(self, group: Group | Fault) -> Callbacks:
         self.groups.append(group)
@@ -313,132 +345,3 @@ class Emitted:
         fault = Fault(check, views)
         self.work += check.array.type.size
         return Checked(emit_check(self.module, check, views[check.array]), self._call_back(fault))
-
-
-class Callbacks:
-    """A call back into Python."""
-
-    def __init__(self, number: int, buffers: Sequence[int]) -> None:
-        self.number = number
-        self.buffers = list(buffers)
-
-
-class Checked:
-    """A call of a function that says whether Python must raise, and the call of that."""
-
-    def __init__(self, name: str, otherwise: Callbacks) -> None:
-        self.name = name
-        self.otherwise = otherwise
-        self.buffers = otherwise.buffers
-
-
-Call = NativeCall | Sweep | Callbacks | Checked
-
-
-class Body:
-    """The function that runs all steps on a table of buffers: 0, or why it stopped (see `raw`)."""
-
-    def __init__(self, module: Module, memory: Memory) -> None:
-        self.module = module
-        self.memory = memory
-        self.lines: list[str] = []
-        self.count = 0
-
-    def _value(self, expression: str) -> str:
-        self.count += 1
-        self.lines.append(f"  %x{self.count} = {expression}")
-        return f"%x{self.count}"
-
-    def _pointer(self, buffer: int, start: int = 0, type: str = "u8") -> str:
-        at = self._value(f"getelementptr ptr, ptr %table, i64 {buffer}")
-        pointer = self._value(f"load ptr, ptr {at}")
-        if not start:
-            return pointer
-        return self._value(f"getelementptr i8, ptr {pointer}, i64 {start * _bytes(type)}")
-
-    def run(self, step: Call) -> None:
-        """Append a step."""
-        if isinstance(step, Checked):
-            self._check(step)
-            return
-        if isinstance(step, Callbacks):
-            self._call_back(step.number)
-            return
-        if isinstance(step, Sweep):
-            self._sweep(step)
-        else:
-            self._call(step)
-
-    def _call(self, call: NativeCall, *more: str) -> None:
-        arguments = [f"ptr {self._pointer(*operand)}" for operand in call.operands]
-        arguments += ["ptr %state"] if call.stateful else []
-        self.lines.append(f"  call void @{call.name}({', '.join([*arguments, *more])})")
-
-    def _sweep(self, sweep: Sweep) -> None:
-        """Run the chunks of kernels on the threads of the pool."""
-        inside = Body(self.module, self.memory)
-        for call in sweep.calls:
-            inside._call(call, "i64 %chunk")
-        head = "(ptr %table, ptr %state, i64 %chunk) nounwind {"
-        name = self.module.shared("sweep", "\n".join([head, *inside.lines, "  ret void", "}"]))
-        self.module.declare(pool.PARALLEL, pool.SIGNATURE)
-        arguments = f"ptr @{name}, ptr %table, ptr %state, i64 {sweep.count}"
-        self.lines.append(f"  call void @{pool.PARALLEL}({arguments})")
-
-    def _check(self, step: Checked) -> None:
-        wrong = self._value(f"call i1 @{step.name}(ptr {self._pointer(step.buffers[0])})")
-        number = step.otherwise.number
-        self.lines += [
-            f"  br i1 {wrong}, label %wrong{number}, label %right{number}",
-            f"wrong{number}:",
-        ]
-        self._call_back(number, OUTSIDE)
-        self.lines += [f"  br label %right{number}", f"right{number}:"]
-
-    def _call_back(self, number: int, status: int = RAISED) -> None:
-        declare = self.module.declare
-        declare("Py_DecRef", "void {}(ptr)")
-        declare("PyGILState_Ensure", "i32 {}()")
-        declare("PyGILState_Release", "void {}(i32)")
-        declare("PyObject_CallFunction", "ptr {}(ptr, ptr, ...)")
-        self.module.globals["format"] = '@format = private constant [3 x i8] c"nn\\00"'
-        at = self._value(f"getelementptr ptr, ptr %state, i64 {self.module.slot('callback')}")
-        function = self._value(f"load ptr, ptr {at}")
-        lock = self._value("call i32 @PyGILState_Ensure()")
-        address = self._value("ptrtoint ptr %table to i64")
-        result = self._value(
-            f"call ptr (ptr, ptr, ...) @PyObject_CallFunction(ptr {function}, ptr @format, "
-            f"i64 {number}, i64 {address})"
-        )
-        failed = self._value(f"icmp eq ptr {result}, null")
-        self.lines += [
-            f"  br i1 {failed}, label %raised{number}, label %went{number}",
-            f"raised{number}:",
-            f"  call void @PyGILState_Release(i32 {lock})",
-            f"  ret i32 {status}",
-            f"went{number}:",
-            f"  call void @Py_DecRef(ptr {result})",
-            f"  call void @PyGILState_Release(i32 {lock})",
-        ]
-
-    def finish(self) -> None:
-        """Copy what stands in two places, and define the function."""
-        for source, target in self.memory.copies:
-            self.module.declare("llvm.memcpy.p0.p0.i64", "void {}(ptr, ptr, i64, i1)")
-            to, of = self._pointer(target), self._pointer(source)
-            if source in self.memory.strided:
-                name = emit_copy(self.module, *self.memory.strided[source])
-                self.lines.append(f"  call void @{name}(ptr {of}, ptr {to})")
-                continue
-            size = self.memory.buffers[target].nbytes
-            self.lines.append(
-                f"  call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {of}, i64 {size}, i1 false)"
-            )
-        self.module.functions["body"] = (
-            "define internal i32 @body(ptr %table, ptr %state) noinline {\n"
-            + "\n".join([*self.lines, "  ret i32 0", "}"])
-        )
-
-
-def _bytes(type: str) -> int:
-    return max(1, BITS[type] // 8)

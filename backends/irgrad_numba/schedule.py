@@ -23,27 +23,34 @@ from typing import Any
 
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.types import SHORT, Shape
+from irgrad.ops.accumulate import AddStacks
 from irgrad.ops.cast import Astype, Conjugate, Imag, Real
 from irgrad.ops.contract import Contract, split_spec
 from irgrad.ops.create import Iota
 from irgrad.ops.elementwise import Elementwise
-from irgrad.ops.index import Gather
+from irgrad.ops.index import Gather, UpdateAt
 from irgrad.ops.linear import BroadcastTo, Reshape, Sum
 from irgrad.ops.reduction import All, Any_, Max, Min, Prod
 from irgrad.ops.select import Where
-from irgrad.ops.shape import Concatenate, Pad, UpdateSlice
+from irgrad.ops.shape import Concatenate, Pad, Slice, UpdateSlice
 from irgrad_numba.arranged import Arranged, arranged
 from irgrad_numba.calls import Group
 from irgrad_numba.complex_parts import has_parts, is_complex
+from irgrad_numba.control import Control, Surroundings, is_native
 from irgrad_numba.elementwise import LIBRARY_COST, cost_of, row_of
-from irgrad_numba.index import View, contiguous
-from irgrad_numba.indices import Check, checks_of
+from irgrad_numba.in_place import bases, prepared
+from irgrad_numba.index import Range, View, contiguous
+from irgrad_numba.indices import INDEXED, Check, checks_of
+from irgrad_numba.intervals import intervals
 from irgrad_numba.layout import Layout
+from irgrad_numba.lower import Sites
 from irgrad_numba.products import FLOATS, Gemm, gemm_of
 from irgrad_numba.routine import Routine, routine_of
+from irgrad_numba.stacks import StackSum, sum_of
+from irgrad_numba.updates import AddAt, AddSlice, Copy, is_update
 from irgrad_numba.views import VIEWS, viewed
 
-MOVES = (Pad, Concatenate, Iota, UpdateSlice, Gather, Arranged)
+MOVES = (Pad, Concatenate, Iota, UpdateSlice, Gather, Arranged, Copy)
 REDUCTIONS: dict[type, str] = {
     Sum: "add", Prod: "multiply", Max: "maximum", Min: "minimum",
     Any_: "logical_or", All: "logical_and",
@@ -56,8 +63,6 @@ HOIST_COST = 4
 """Above this, work that does not depend on all loops is done once and stored."""
 LANES = 32
 """From so many elements on, library functions run in a loop of their own, over vectors."""
-MOST_UPDATES = 8
-"""Updates of one array, one after the other, in a loop."""
 SMALL_PRODUCT = 16**3
 """Products of matrices with fewer multiplications are loops."""
 
@@ -71,7 +76,7 @@ class Kernel:
     roots: list[Node] = field(default_factory=list[Node])
 
 
-Step = Kernel | Gemm | Routine | Check | Group
+Step = Kernel | Gemm | Routine | Check | Group | Control | StackSum
 
 
 @dataclass
@@ -85,10 +90,14 @@ class Schedule:
     """The value that owns each buffer, inputs first."""
     home: dict[Value, Kernel]
     why: dict[Value, str]
+    intervals: dict[Value, Range]
+    """What integers values hold, where that is known."""
+    sites: Sites
+    """The indices that are checked when the program runs."""
 
 
 def sort_of(node: Node) -> str:
-    """view, point, reduction or call."""
+    """view, point, update, reduction or call."""
     op = node.op
     dtypes = [SHORT[v.type.dtype] for v in node.operands]
     types = [*(v.type for v in node.operands), *node.types]
@@ -96,6 +105,10 @@ def sort_of(node: Node) -> str:
         return _complex_sort(node)
     if isinstance(op, VIEWS):
         return "view"
+    if is_update(node):
+        return "update"
+    if isinstance(op, Gather) and node.operands[1].type.size and 0 in _indexed_extents(node):
+        return "call"
     if isinstance(op, (*MOVES, Where, Astype)):
         return "point"
     if isinstance(op, Elementwise):
@@ -103,6 +116,10 @@ def sort_of(node: Node) -> str:
     if type(op) in REDUCTIONS:
         return "reduction"
     return "reduction" if isinstance(op, Contract) and _is_loops(node) else "call"
+
+
+def _indexed_extents(node: Node) -> list[int]:
+    return [node.operands[0].type.shape[axis] for axis in node.op.parameters["axes"]]
 
 
 def _complex_sort(node: Node) -> str:
@@ -165,6 +182,8 @@ def space_of(node: Node) -> Shape:
         return tuple(contract_extents(node).values())
     if type(node.op) in REDUCTIONS:
         return node.operands[0].type.shape
+    if is_update(node):
+        return node.operands[1].type.shape
     return node.types[0].shape
 
 
@@ -176,17 +195,34 @@ def squeezed(shape: Shape) -> Shape:
 class Planner:
     """The decisions, one pass each."""
 
-    def __init__(self, graph: Graph, layouts: Sequence[Layout] = ()) -> None:
-        self.graph = graph
-        self.layouts = layouts or (None,) * len(graph.inputs)
+    def __init__(self, place: Surroundings) -> None:
+        self.place = place
+        self.graph, self.copied = prepared(place.graph, place.owned)
+        graph = self.graph
         self.sorts = {node: sort_of(node) for node in graph.nodes}
-        self.checks = {node: found for node in graph.nodes if (found := checks_of(node))}
+        self.checks = {
+            node: found
+            for node in graph.nodes
+            if self._is_routine(node) and (found := checks_of(node))
+        }
         self.stored: dict[Value, str] = {}
+        self.solid: set[Value] = set()
+        """Views that have memory of their own."""
+        self.dies = {
+            node.operands[slot]: k
+            for k, node in enumerate(graph.nodes)
+            for slot in bases(node).values()
+        }
+        """The arrays that are overwritten: by which node."""
+        self.reads: dict[Value, frozenset[Value]] = {}
+        """Which of these a value that has no memory is computed from."""
+        self.intervals = intervals(graph, place.known)
         self.stage: dict[Value, tuple[int, int]] = {}
         self.cost: dict[Value, int] = {}
 
     def run(self) -> Schedule:
         self._require()
+        self._save()
         self._cut()
         self._costs()
         self._stages()
@@ -206,26 +242,91 @@ class Planner:
         """Results, operands of calls, and what a reshape merges must lie in memory."""
         for value in self.graph.outputs:
             self._store(value, "a result")
+        for value, why in self.copied.items():
+            self._store(value, why)
         for node in self.graph.nodes:
             if self.sorts[node] == "call":
                 for operand in node.operands:
                     self._store(operand, f"an operand of {node.op.name}")
+            elif self.sorts[node] == "update":
+                self._store(node.operands[0], f"the memory of {node.op.name}")
             elif isinstance(node.op, Reshape) and _merges(node):
                 self._store(node.operands[0], "reshaped")
             for check in self.checks.get(node, ()):
                 self._store(check.array, "indices to be checked")
-        self._break_updates()
 
-    def _break_updates(self) -> None:
-        """Of many updates, one after the other, each would look for its place in every loop."""
-        updates: dict[Value, int] = {}
-        for node in self.graph.nodes:
-            if isinstance(node.op, UpdateSlice):
-                count = updates.get(node.operands[0], 0) + 1
-                if count > MOST_UPDATES:
-                    self._store(node.operands[0], f"updated {MOST_UPDATES} times")
-                    count = 1
-                updates[Value(node, 0)] = count
+    def _is_routine(self, node: Node) -> bool:
+        """Whether a node that is a call may be a routine; one that indexes only where its indices
+        can be looked through before, which is not in a region.
+        """
+        return self.sorts[node] == "call" and not (
+            self.place.inside and isinstance(node.op, INDEXED)
+        )
+
+    def _save(self) -> None:
+        """What is read from an array after a write into it is computed before."""
+        for place, node in enumerate(self.graph.nodes):
+            ends = place + (self.sorts[node] == "call")
+            for v in node.operands:
+                if any(self.dies[x] < ends for x in self.reads.get(v, ())):
+                    self._keep(v, "its array is overwritten")
+            if self.sorts[node] == "update":
+                x, y, *indices = node.operands
+                for v in (y, *indices):
+                    if x in self._touched([v]) and not self._same_places(node, v):
+                        self._keep(v, "the write reads other places of its array")
+            if self.sorts[node] in ("view", "point"):
+                value = Value(node, 0)
+                if self.sorts[node] == "view" or value not in self.stored:
+                    self.reads[value] = self._touched(node.operands)
+
+    def _same_places(self, node: Node, value: Value) -> bool:
+        """Whether `value` reads the array that an update writes to only where that writes, at each
+        step of its loops.
+        """
+        x, y, *indices = node.operands
+        if y.type.size == 1:
+            return True
+        waiting, op = [value], node.op
+        while waiting:
+            v = waiting.pop()
+            if x not in self._touched([v]):
+                continue
+            read: Any = v.node.op
+            window: Any = op if isinstance(op, (UpdateSlice, AddSlice)) else None
+            if v == x or (isinstance(read, Slice) and v.node.operands[0] == x):
+                zeros, ones = (0,) * x.type.ndim, (1,) * x.type.ndim
+                start, step = (zeros, ones) if v == x else (read.start, read.step)
+                if (
+                    window is None
+                    or (window.start, window.step) != (start, step)
+                    or v.type != y.type
+                ):
+                    return False
+            elif isinstance(read, Gather) and v.node.operands[0] == x:
+                same = isinstance(op, (UpdateAt, AddAt)) and op.axes == read.axes
+                if not same or list(v.node.operands[1:]) != indices or not _distinct(node):
+                    return False
+            elif isinstance(read, (Elementwise, Where, Astype)):
+                if any(
+                    o.type.shape != v.type.shape for o in v.node.operands if x in self._touched([o])
+                ):
+                    return False
+                waiting += v.node.operands
+            else:
+                return False
+        return True
+
+    def _keep(self, value: Value, why: str) -> None:
+        self.stored[value] = why
+        self.reads.pop(value, None)
+        if self.sorts[value.node] == "view":
+            self.solid.add(value)
+
+    def _touched(self, values: Sequence[Value]) -> frozenset[Value]:
+        """The arrays yet to be overwritten that computing values reads."""
+        found = [self.reads[v] for v in values if v in self.reads]
+        return frozenset(v for v in values if v in self.dies).union(*found)
 
     def _cut(self) -> None:
         """Very long straight code is cut; what crosses a cut is stored."""
@@ -250,7 +351,7 @@ class Planner:
                 self.cost[Value(node, 0)] = min(10**6, own + below)
                 self._hoist(node)
                 self._gathered(node)
-            elif self.sorts[node] == "reduction":
+            elif self.sorts[node] in ("reduction", "update"):
                 self._hoist(node)
 
     def _hoist(self, node: Node) -> None:
@@ -278,18 +379,29 @@ class Planner:
     def _stages(self) -> None:
         """(when a value can be read in place, when it can be read elsewhere), in stages."""
         stage = self.stage = dict.fromkeys(self.graph.inputs, (0, 0))
+        busy: dict[Value, int] = {}
         for node in self.graph.nodes:
             sort = self.sorts[node]
+            free = max((busy.get(node.operands[s], -1) for s in bases(node).values()), default=-1)
             if sort in ("view", "point"):
                 at = self._point_stage(node)
-            elif sort == "reduction":
-                here = max((self._read(node, v, axes) for v, axes in operand_axes(node)), default=0)
-                at = (here + 1, here + 1)
+                here = at[0] if Value(node, 0) in self.stored else None
             else:
-                here = max((stage.get(v, (0, 0))[1] for v in node.operands), default=0)
+                here = max(free + 1, self._call_stage(node))
                 at = (here + 1, here + 1)
             for value in node.outputs:
                 stage[value] = at
+            if here is not None:
+                for x in self._touched(node.operands):
+                    busy[x] = max(here, busy.get(x, -1))
+
+    def _call_stage(self, node: Node) -> int:
+        """When all is there that a reduction, an update or a call reads."""
+        sort, known = self.sorts[node], self.stage
+        if sort == "call":
+            return max((known.get(v, (0, 0))[1] for v in node.operands), default=0)
+        here = max((self._read(node, v, axes) for v, axes in operand_axes(node)), default=0)
+        return max(here, known.get(node.operands[0], (0, 0))[1]) if sort == "update" else here
 
     def _read(self, node: Node, operand: Value, axes: Sequence[int]) -> int:
         """When loops over the node's space can read an operand."""
@@ -305,8 +417,6 @@ class Planner:
         known = [self.stage.get(v, (0, 0)) for v in node.operands]
         elsewhere = max((at[1] for at in known), default=0)
         if moves:
-            for check in self.checks.get(node, ()):
-                elsewhere = max(elsewhere, self.stage.get(check.array, (0, 0))[1] + 1)
             at = (elsewhere, elsewhere)
         else:
             reads = [self._read(node, v, axes) for v, axes in operand_axes(node)]
@@ -321,10 +431,9 @@ class Planner:
             if sort == "call":
                 continue
             value = Value(node, 0)
-            if sort == "reduction" or value in self.stored:
-                own: set[Any] = {
-                    (self.stage[value][0] - (sort == "reduction"), squeezed(space_of(node)))
-                }
+            folds = sort in ("reduction", "update")
+            if folds or value in self.stored:
+                own: set[Any] = {(self.stage[value][0] - folds, squeezed(space_of(node)))}
             else:
                 own = places[value]
                 if sort == "point" and (len(own) - 1) * self.cost[value] > STORE_COST:
@@ -352,12 +461,12 @@ class Planner:
             views[value] = contiguous(len(buffers), value.type.shape)
             buffers.append(value)
 
-        for value, strides in zip(self.graph.inputs, self.layouts, strict=True):
+        for k, value in enumerate(self.graph.inputs):
             allot(value)
-            if strides is not None:
-                views[value] = views[value]._replace(strides=strides)
+            if k in self.place.strides:
+                views[value] = View(k, 0, self.place.strides[k])
         outputs = set(self.graph.outputs)
-        kernels: dict[tuple[int, Shape], Kernel] = {}
+        kernels: dict[tuple[int, Shape, Node | None], Kernel] = {}
         calls: list[tuple[int, Node | Check]] = []
         home: dict[Value, Kernel] = {}
         checked: set[tuple[Value, int]] = set()
@@ -372,24 +481,32 @@ class Planner:
                 if (check.array, check.extent) not in checked:
                     checked.add((check.array, check.extent))
                     calls.append((self.stage.get(check.array, (0, 0))[1], check))
-            if sort == "view" and value not in outputs:
+            if sort == "view" and value not in outputs and value not in self.solid:
                 source = views.get(node.operands[0])
                 view = None if source is None else viewed(node, source)
                 if view is not None:
                     views[value] = view
                     self.stored.pop(value, None)
                     continue
-            if sort == "call":
+            folds = sort in ("reduction", "update")
+            if sort in ("call", "update"):
+                taken = bases(node)
                 for result in node.outputs:
-                    allot(result)
-                at = max((self.stage.get(v, (0, 0))[1] for v in node.operands), default=0)
-                calls.append((at, node))
-            elif sort == "reduction" or value in self.stored:
+                    if result.index in taken:
+                        views[result] = views[node.operands[taken[result.index]]]
+                    else:
+                        allot(result)
+            elif folds or value in self.stored:
                 allot(value)
-                why[value] = self.stored.get(value, "a reduction")
-                at = self.stage[value][0] - (sort == "reduction")
-                key = (at, squeezed(space_of(node)))
-                kernel = kernels.setdefault(key, Kernel(*key))
+            if sort == "call":
+                calls.append((self.stage[value][0] - 1, node))
+            elif folds or value in self.stored:
+                why[value] = self._reason(node)
+                alone = (
+                    node if isinstance(node.op, AddAt) and node.operands[1].type.size > 1 else None
+                )
+                key = (self.stage[value][0] - folds, squeezed(space_of(node)), alone)
+                kernel = kernels.setdefault(key, Kernel(*key[:2]))
                 kernel.roots.append(node)
                 home[value] = kernel
         for value in self.graph.outputs:
@@ -399,7 +516,16 @@ class Planner:
         order: list[tuple[int, Kernel | Node | Check]] = [(k.stage, k) for k in large_first]
         order = sorted([*order, *calls], key=lambda step: step[0])
         steps = self._calls([step for _, step in order], views)
-        return Schedule(self.graph, steps, views, buffers, home, why)
+        known, sites = self.intervals, self.place.sites
+        return Schedule(self.graph, steps, views, buffers, home, why, known, sites)
+
+    def _reason(self, node: Node) -> str:
+        """Why a node is a statement of a kernel."""
+        if self.sorts[node] != "update":
+            return self.stored.get(Value(node, 0), "a reduction")
+        x = node.operands[0]
+        name = "its copy" if isinstance(x.node.op, Copy) else f"%{self.graph.names[x]}"
+        return f"in place, in the memory of {name}"
 
     def _calls(
         self,
@@ -432,7 +558,17 @@ class Planner:
                 close()
                 result.append(step)
                 continue
-            native = routine_of(step, views)
+            if is_native(step):
+                close()
+                known, sites = self.intervals, self.place.sites
+                result.append(Control.of(step, views, known, sites, plan_region))
+                continue
+            if isinstance(step.op, AddStacks):
+                close()
+                buffers = [views[v].buffer for v in (*step.operands, *step.outputs)]
+                result.append(sum_of(step, buffers))
+                continue
+            native = routine_of(step, views) if self._is_routine(step) else None
             if isinstance(step.op, Contract):
                 native = gemm_of(step, views)
             made = {views[v].buffer for node in pending for v in node.outputs}
@@ -460,6 +596,11 @@ def operand_axes(node: Node) -> list[tuple[Value, tuple[int, ...]]]:
             (v, tuple(order.index(c) for c in letters if space[order.index(c)] != 1))
             for v, letters in zip(node.operands, (left, right), strict=True)
         ]
+    if is_update(node):
+        return [
+            (v, tuple(axis for axis, e in enumerate(v.type.shape) if e != 1))
+            for v in node.operands[1:]
+        ]
     if isinstance(node.op, Gather):
         return [(v, tuple(range(v.type.ndim)) if k else ()) for k, v in enumerate(node.operands)]
     if isinstance(node.op, (*VIEWS, *MOVES)) and not isinstance(node.op, BroadcastTo):
@@ -486,11 +627,24 @@ def _merges(node: Node) -> bool:
     return False
 
 
+def _distinct(node: Node) -> bool:
+    """Whether an update at indices writes to each place once."""
+    op: Any = node.op
+    return getattr(op, "distinct", False) or node.operands[-1].type.size == 1
+
+
 def plan(graph: Graph, layouts: Sequence[Layout] = ()) -> Schedule:
     """The schedule of an optimised graph, for inputs that lie in memory as `layouts` say (all in C
     order).
     """
-    return Planner(arranged(graph, layouts, is_product), layouts).run()
+    strides = {k: strides for k, strides in enumerate(layouts) if strides is not None}
+    whole = arranged(graph, layouts, is_product)
+    return plan_region(Surroundings(whole, strides=strides, sites=Sites(), inside=False))
+
+
+def plan_region(place: Surroundings) -> Schedule:
+    """The schedule of a graph that runs inside of another."""
+    return Planner(place).run()
 
 
 def is_product(node: Node) -> bool:

@@ -198,27 +198,35 @@ def for_(
 ) -> None:
     """`for`: a loop op for a range with traced bounds, and for a long one if its body allows, that
     is, if it needs no number of the index (a slice up to it, a list's element) and changes no list
-    or object; else step by step.
+    or object; else step by step. Where the variables are not yet what a step makes of them, the
+    first step stands before the loop.
     """
     variables = Variables(get, set, seen, names)
     if isinstance(items, TracedRange):
         _loop(Trial(variables), items.start, items.step, items.count, bind, body)
         return
     if isinstance(items, range) and len(items) > unrolled() and CURRENT.get() is not None:
+        if _becomes_loop(variables, items, bind, body):
+            return
         bind(items[0])
         body()
         items = items[1:]
-        try:
-            _loop(Trial(variables), items.start, items.step, len(items), bind, body)
-        except _NEEDS_NUMBERS:
-            # Nothing is lost: what the body has against a traced index is no error, and an error of
-            # its own comes again below, from the step in which it is one.
-            pass
-        else:
+        if _becomes_loop(variables, items, bind, body):
             return
     for item in items:
         bind(item)
         body()
+
+
+def _becomes_loop(variables: Variables, items: range, bind: Any, body: Body) -> bool:
+    """Whether a loop op has taken the place of the steps."""
+    try:
+        _loop(Trial(variables), items.start, items.step, len(items), bind, body)
+    except _NEEDS_NUMBERS:
+        # Nothing is lost: what the body has against a traced index is no error, and an error of
+        # its own comes again, from the step in which it is one.
+        return False
+    return True
 
 
 def _loop(trial: Trial, start: Any, step: Any, count: Any, bind: Any, body: Body) -> None:

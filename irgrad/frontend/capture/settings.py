@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _ENABLED: ContextVar[bool] = ContextVar("irgrad_capture", default=True)
-_UNROLL: ContextVar[int] = ContextVar("irgrad_unroll", default=64)
+_UNROLL: ContextVar[int] = ContextVar("irgrad_unroll", default=16)
 
 
 @contextmanager
