@@ -13,7 +13,7 @@ import pytest
 
 import irgrad
 from irgrad.cli.inputs import types
-from irgrad.errors import ArgumentError, ExpressionError, IRTextError, TraceError, UnsupportedError
+from irgrad.errors import ArgumentError, ExpressionError, IRTextError, TraceError
 from irgrad.ir.types import ArrayType
 from irgrad.ops.elementwise import elementwise
 
@@ -106,13 +106,6 @@ def test_rounding_a_traced_scalar() -> None:
     for x in (0.5, np.ones(2)):
         with pytest.raises(TraceError, match=r"np\.round"):
             irgrad.compile(lambda x: round(x) * 1.0)(x)
-
-
-def test_counts_in_an_array_are_refused() -> None:
-    counts = np.array([1, 2])
-    with pytest.raises(UnsupportedError, match="tolist"):
-        irgrad.compile(lambda x: np.repeat(x, counts))(np.ones(2))
-    assert irgrad.compile(lambda x: np.repeat(x, counts.tolist()))(np.ones(2)).shape == (3,)
 
 
 @pytest.mark.parametrize("name", ["my op", "", "1st", "a-b", "é", "%x"])

@@ -8,7 +8,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import irgrad
@@ -61,6 +61,7 @@ def check(function, x, y) -> None:
         np.testing.assert_allclose(new, old, rtol=1e-12)
 
 
+@settings(deadline=None)  # a busy machine compiles slowly
 @given(expressions, st.sampled_from(SHAPES), st.sampled_from(SHAPES))
 def test_dtype_shape_and_value_are_kept(expression, x_shape, y_shape) -> None:
     x, y = np.full(x_shape, 1.25), np.full(y_shape, 0.75)
