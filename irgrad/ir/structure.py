@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from irgrad.ir.bulk import paused_gc
-from irgrad.ir.graph import Constant, Graph, Value
+from irgrad.ir.graph import Constant, Graph, Node, Value
 from irgrad.ir.op import Op
 from irgrad.ir.types import SHORT, ArrayType
 
@@ -37,9 +37,28 @@ def numbering(graph: Graph) -> Iterator[Any]:
 @paused_gc()
 def same_structure(left: Graph, right: Graph) -> bool:
     """Whether two graphs are equal but for names and provenance."""
-    if len(left.nodes) != len(right.nodes) or left.input_types != right.input_types:
+    if (left.captured, left.input_types, left.output_names, len(left.nodes)) != (
+        right.captured, right.input_types, right.output_names, len(right.nodes)
+    ):  # fmt: skip
         return False
-    return all(a == b for a, b in zip(numbering(left), numbering(right), strict=True))
+    image: dict[Node, Node] = {
+        one.node: other.node for one, other in zip(left.inputs, right.inputs, strict=True)
+    }
+
+    def same(one: Value, other: Value) -> bool:
+        if one.constant is None:
+            return one.index == other.index and image.get(one.node) is other.node
+        return one.node.op == other.node.op
+
+    for one, other in zip(left.nodes, right.nodes, strict=True):
+        if one.op is not other.op and one.op != other.op:
+            return False
+        if one.types != other.types or len(one.operands) != len(other.operands):
+            return False
+        if not all(map(same, one.operands, other.operands)):
+            return False
+        image[one] = other
+    return all(map(same, left.outputs, right.outputs))
 
 
 @paused_gc()
