@@ -10,9 +10,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from irgrad_numba.emit import loop
 from irgrad_numba.llvm import Code, Module, Type, Value
 from irgrad_numba.products import Gemm, Matrix
+from irgrad_numba.strips import loop
 
 ROUTINES = {"f32": "sgemm", "f64": "dgemm"}
 BLAS_THREADS = 262_144

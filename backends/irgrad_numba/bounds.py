@@ -11,7 +11,7 @@ from irgrad.ir.blame import blame
 from irgrad.ir.graph import Value
 from irgrad.ops.index import check_bounds
 from irgrad_numba.calls import place_of
-from irgrad_numba.emit import across
+from irgrad_numba.fold import across
 from irgrad_numba.index import View
 from irgrad_numba.indices import Check
 from irgrad_numba.llvm import Code, Module, Type

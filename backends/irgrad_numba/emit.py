@@ -2,54 +2,27 @@
 shorter vector.
 
 Expressions are computed in the outermost loop that they depend on. Folds along the innermost loops
-run in a vector of partial results; float sums gather them every `BLOCK` vectors with their rounding
-errors (TwoSum), so that the error does not grow with the length. Other folds accumulate in
-memory."""
+run in a vector of partial results, other folds accumulate in memory."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from irgrad_numba import truncate, vector_math
 from irgrad_numba.elementwise import row_of
 from irgrad_numba.expression import Add, Expr, Reduce, Store
+from irgrad_numba.fold import BLOCK, Fold, combine
 from irgrad_numba.index import Index
 from irgrad_numba.llvm import BITS, Code, Module, Type, Value
 from irgrad_numba.pieces import Piece
+from irgrad_numba.strips import VECTOR_BYTES, element, load, loop, save, stored_form, strips
 
-VECTOR_BYTES = 64
 LIGHT = 12
 """Expressions in a loop below which four vectors go together; so they do where a library function
 is called: its long chain of operations leaves the processor idle for one vector."""
-BLOCK = 16
 INLINED = 400
 """Instructions of a kernel that becomes part of the loop around it."""
-UNROLLED = 4
-"""Loops of at most so many vectors are written out."""
-
-IDENTITY: dict[str, Callable[[str], Any]] = {
-    "add": lambda type: -0.0 if type in ("f32", "f64") else 0,
-    "multiply": lambda type: 1,
-    "maximum": lambda type: _least(type),
-    "minimum": lambda type: _greatest(type),
-    "logical_or": lambda type: False,
-    "logical_and": lambda type: True,
-}
-
-
-def _least(type: str) -> Any:
-    if type in ("f32", "f64"):
-        return -math.inf
-    return -(1 << (BITS[type] - 1)) if type.startswith("i") else 0
-
-
-def _greatest(type: str) -> Any:
-    if type in ("f32", "f64"):
-        return math.inf
-    return (1 << (BITS[type] - type.startswith("i"))) - 1
 
 
 class Start(NamedTuple):
@@ -112,145 +85,6 @@ def _fill(code: Code, start: Start, type: str, chunk: Value | None, chunks: int)
         code.emit(f"store {value.type.text} {value.text}, ptr {address}, align 1")
 
 
-def stored_form(value: Value) -> Value:
-    """A value as memory holds it: truth values as bytes."""
-    return value.zext("u8") if value.is_bool else value
-
-
-def element(code: Code, buffer: int, type: str, position: Value) -> str:
-    """The address of an element."""
-    memory = "i8" if type == "bool" else Type(type).text
-    name = code.name()
-    code.emit(f"{name} = getelementptr inbounds {memory}, ptr %b{buffer}, i64 {position.text}")
-    return name
-
-
-@contextmanager
-def loop(code: Code, low: int | Value, high: int | Value, step: int) -> Iterator[Value]:
-    """A loop over low, low + step, ... below high; it runs at least once."""
-    first, last = (x.text if isinstance(x, Value) else x for x in (low, high))
-    head, done, before = code.fresh_label("loop"), code.fresh_label("done"), code.block
-    code.emit(f"br label %{head}")
-    code.label(head)
-    i, following = code.name(), code.name()
-    at = len(code.lines)
-    code.lines.append("")
-    yield Value(code, Type("i64"), i)
-    code.lines[at] = f"  {i} = phi i64 [{first}, %{before}], [{following}, %{code.block}]"
-    code.emit(f"{following} = add nuw nsw i64 {i}, {step}")
-    more = code.name()
-    code.emit(f"{more} = icmp slt i64 {following}, {last}")
-    code.emit(f"br i1 {more}, label %{head}, label %{done}")
-    code.label(done)
-
-
-def strips(code: Code, low: int, high: int, width: int) -> Iterator[tuple[Value, int]]:
-    """Positions and widths of vectors that cover low..high; the body runs inside."""
-    count = (high - low) // width
-    number = lambda n: code.constant(Type("i64"), n)  # noqa: E731
-    if count > UNROLLED:
-        with loop(code, low, low + count * width, width) as i:
-            yield i, width
-    else:
-        for k in range(count):
-            yield number(low + k * width), width
-    rest = high - low - count * width
-    if rest:
-        yield number(high - rest), rest
-
-
-class Fold:
-    """A reduction whose innermost loops are folded in a vector: its accumulators."""
-
-    def __init__(self, loops: Loops, statement: Reduce, depth: int, width: int) -> None:
-        self.loops = loops
-        self.code = loops.code
-        self.statement = statement
-        self.depth = depth
-        """How many loops are around the accumulators."""
-        self.op = statement.op
-        self.type = statement.value.type
-        count = math.prod(high - low for low, high in loops.piece.ranges[depth:])
-        self.careful = (
-            self.op == "add" and self.type in ("f32", "f64") and count > 2 * BLOCK * width
-        )
-        self.parts: dict[int, tuple[str, str, str]] = {}
-        """For each width of vectors: places of the partial result, its sum so far, and errors."""
-
-    def start(self, widths: set[int]) -> None:
-        """Set the accumulators to the identity."""
-        alloca = self.code.alloca
-        self.parts = {
-            type.width: (alloca(type), alloca(type), alloca(type))
-            for type in [Type(self.type, w) for w in widths]
-        }
-        for w, (part, total, error) in self.parts.items():
-            identity = self.code.constant(Type(self.type, w), IDENTITY[self.op](self.type))
-            self.code.put(part, identity)
-            if self.careful:
-                self.code.put(total, identity)
-                self.code.put(error, self.code.constant(Type(self.type, w), 0))
-
-    def add(self, value: Value) -> None:
-        """Fold one vector."""
-        part = self.parts[value.type.width][0]
-        self.code.put(part, combine(self.op, self.code.get(part, value.type), value))
-
-    def gather(self) -> None:
-        """Move the partial results of a float sum to the totals, keeping the rounding errors."""
-        if not self.careful:
-            return
-        for w, (part, total, error) in self.parts.items():
-            type = Type(self.type, w)
-            with self.code.exact():
-                a, b = self.code.get(total, type), self.code.get(part, type)
-                s = a + b
-                rounded_b = s - a
-                lost = (a - (s - rounded_b)) + (b - rounded_b)
-                self.code.put(error, self.code.get(error, type) + lost)
-            self.code.put(total, s)
-            self.code.put(part, self.code.constant(type, -0.0))
-
-    def result(self) -> Value:
-        """The fold of all lanes."""
-        values: list[Value] = []
-        for w, (part, total, error) in self.parts.items():
-            type = Type(self.type, w)
-            if self.careful:
-                with self.code.exact():
-                    s, e = self.code.get(total, type), self.code.get(error, type)
-                    values.append((e == e).where(s + e, s))
-            else:
-                values.append(self.code.get(part, type))
-        return across(self.op, values)
-
-
-def combine(op: str, x: Value, y: Value) -> Value:
-    """The fold of two values."""
-    row = row_of(op, [x.type.element])
-    assert row is not None
-    return row(x, y)
-
-
-def across(op: str, vectors: Sequence[Value]) -> Value:
-    """The fold of all lanes of vectors: first of whole registers, then by halves."""
-    lanes = VECTOR_BYTES * 8 // max(8, BITS[vectors[0].type.element])
-    parts = [
-        vector.part(at, min(lanes, vector.type.width - at))
-        for vector in vectors
-        for at in range(0, vector.type.width, lanes)
-    ]
-    parts.sort(key=lambda part: -part.type.width)
-    while len(parts) > 1 or parts[0].type.width > 1:
-        if len(parts) > 1 and parts[0].type.width == parts[1].type.width:
-            parts = [combine(op, parts[0], parts[1]), *parts[2:]]
-        else:
-            half = (parts[0].type.width + 1) // 2
-            low, high = parts[0].part(0, half), parts[0].part(half, parts[0].type.width - half)
-            parts = sorted([low, high, *parts[1:]], key=lambda part: -part.type.width)
-    return parts[0]
-
-
 class Loops:
     """The loops of one piece; the outermost variable is `chunk` where that is given."""
 
@@ -284,7 +118,7 @@ class Loops:
                 depth = self.depth
                 while depth and depth - 1 in s.axes:
                     depth -= 1
-                self.folds[s] = Fold(self, s, depth, self.width)
+                self.folds[s] = Fold(code, piece.ranges, s, depth, self.width)
 
     def run(self) -> None:
         """Emit everything."""
@@ -508,18 +342,3 @@ def checked(code: Code, index: Value, extent: int, site: int) -> Value:
     code.emit(f"br label %{go_on}")
     code.label(go_on)
     return outside.where(0, place)
-
-
-def load(code: Code, type: Type, address: str) -> Value:
-    """The elements at an address; truth values are bytes in memory."""
-    memory = type.of("u8") if type.element == "bool" else type
-    align = max(1, BITS[memory.element] // 8)
-    value = code.value(memory, f"load {memory.text}, ptr {address}, align {align}")
-    return value != 0 if type.element == "bool" else value
-
-
-def save(value: Value, address: str) -> None:
-    """Write elements to an address."""
-    kept = stored_form(value)
-    align = max(1, BITS[kept.type.element] // 8)
-    value.code.emit(f"store {kept.type.text} {kept.text}, ptr {address}, align {align}")

@@ -11,11 +11,13 @@ from irgrad.ir.graph import Value
 from irgrad.ir.types import SHORT, ArrayType
 from irgrad_numba.chunks import Cut, chunked
 from irgrad_numba.complex_parts import in_parts
-from irgrad_numba.emit import IDENTITY, Start, checks, emit_kernel
+from irgrad_numba.emit import Start, checks, emit_kernel
 from irgrad_numba.expression import Add, Reduce
+from irgrad_numba.fold import IDENTITY
 from irgrad_numba.llvm import Module
 from irgrad_numba.pieces import Operand, Piece, pieces, relocated
-from irgrad_numba.schedule import REDUCTIONS, Kernel, Schedule
+from irgrad_numba.schedule import Kernel, Schedule
+from irgrad_numba.sorts import REDUCTIONS
 from irgrad_numba.sweeps import runs
 from irgrad_numba.updates import is_update
 

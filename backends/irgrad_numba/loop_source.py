@@ -14,8 +14,8 @@ from irgrad.runtime.backend import WrittenStep
 from irgrad_numba.calls import Group
 from irgrad_numba.complex_parts import is_complex
 from irgrad_numba.control import Control
-from irgrad_numba.emit import IDENTITY
 from irgrad_numba.expression import Expr, Reduce, Statement
+from irgrad_numba.fold import IDENTITY
 from irgrad_numba.indices import Check
 from irgrad_numba.listing import INFIX, Listing
 from irgrad_numba.pieces import Piece, pieces

@@ -14,7 +14,8 @@ from irgrad_numba.complex_parts import Arithmetic, in_memory, is_complex, multip
 from irgrad_numba.expression import Add, Expr, Reduce, Statement, Store
 from irgrad_numba.index import ZERO, Index, Range, View, flat, variable
 from irgrad_numba.lower import Lowering, Place, indexed
-from irgrad_numba.schedule import REDUCTIONS, Kernel, Schedule, contract_extents, space_of
+from irgrad_numba.schedule import Kernel, Schedule
+from irgrad_numba.sorts import REDUCTIONS, contract_extents, space_of
 from irgrad_numba.updates import ADDING, SLICED, is_update
 
 MOST_BOXES = 64

@@ -8,8 +8,8 @@ from typing import Any
 
 from irgrad.ir.graph import Node
 from irgrad.ops.reduction import Argmax
-from irgrad_numba.emit import loop
 from irgrad_numba.llvm import Code, Type, Value
+from irgrad_numba.strips import loop
 from irgrad_numba.walk import Strided, walk, widest
 
 

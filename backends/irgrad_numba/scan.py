@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from irgrad.ir.graph import Node
-from irgrad_numba.emit import combine, loop
+from irgrad_numba.fold import combine
 from irgrad_numba.llvm import Code, Type, Value
+from irgrad_numba.strips import loop
 from irgrad_numba.walk import Strided, walk, widest
 
 FOLDS = {"cumsum": "add", "cumprod": "multiply", "cummax": "maximum", "cummin": "minimum"}

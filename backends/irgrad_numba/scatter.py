@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from irgrad.ir.graph import Node
-from irgrad_numba.emit import combine
+from irgrad_numba.fold import combine
 from irgrad_numba.llvm import BITS, Code, Value
 from irgrad_numba.walk import Strided, walk, widest
 

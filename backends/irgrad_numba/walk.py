@@ -9,9 +9,9 @@ from typing import NamedTuple
 from irgrad.ir.graph import Value as Named
 from irgrad.ir.types import SHORT, Shape
 from irgrad_numba.complex_parts import PARTS
-from irgrad_numba.emit import VECTOR_BYTES, element, load, loop, save, strips
 from irgrad_numba.index import View, contiguous
 from irgrad_numba.llvm import BITS, Code, Module, Type, Value
+from irgrad_numba.strips import VECTOR_BYTES, element, load, loop, save, strips
 
 
 class Strided(NamedTuple):

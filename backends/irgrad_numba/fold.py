@@ -1,0 +1,131 @@
+"""Folds: the partial results that a loop keeps in vectors, and how these become one number.
+
+Float sums gather them every `BLOCK` vectors with their rounding errors (TwoSum), so that the error
+does not grow with the length."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from irgrad_numba.elementwise import row_of
+from irgrad_numba.expression import Reduce
+from irgrad_numba.index import Range
+from irgrad_numba.llvm import BITS, Code, Type, Value
+from irgrad_numba.strips import VECTOR_BYTES
+
+BLOCK = 16
+IDENTITY: dict[str, Callable[[str], Any]] = {
+    "add": lambda type: -0.0 if type in ("f32", "f64") else 0,
+    "multiply": lambda type: 1,
+    "maximum": lambda type: _least(type),
+    "minimum": lambda type: _greatest(type),
+    "logical_or": lambda type: False,
+    "logical_and": lambda type: True,
+}
+
+
+def _least(type: str) -> Any:
+    if type in ("f32", "f64"):
+        return -math.inf
+    return -(1 << (BITS[type] - 1)) if type.startswith("i") else 0
+
+
+def _greatest(type: str) -> Any:
+    if type in ("f32", "f64"):
+        return math.inf
+    return (1 << (BITS[type] - type.startswith("i"))) - 1
+
+
+class Fold:
+    """A reduction whose innermost loops are folded in a vector: its accumulators."""
+
+    def __init__(
+        self, code: Code, ranges: Sequence[Range], statement: Reduce, depth: int, width: int
+    ) -> None:
+        self.code = code
+        self.statement = statement
+        self.depth = depth
+        """How many loops are around the accumulators."""
+        self.op = statement.op
+        self.type = statement.value.type
+        count = math.prod(high - low for low, high in ranges[depth:])
+        self.careful = (
+            self.op == "add" and self.type in ("f32", "f64") and count > 2 * BLOCK * width
+        )
+        self.parts: dict[int, tuple[str, str, str]] = {}
+        """For each width of vectors: places of the partial result, its sum so far, and errors."""
+
+    def start(self, widths: set[int]) -> None:
+        """Set the accumulators to the identity."""
+        alloca = self.code.alloca
+        self.parts = {
+            type.width: (alloca(type), alloca(type), alloca(type))
+            for type in [Type(self.type, w) for w in widths]
+        }
+        for w, (part, total, error) in self.parts.items():
+            identity = self.code.constant(Type(self.type, w), IDENTITY[self.op](self.type))
+            self.code.put(part, identity)
+            if self.careful:
+                self.code.put(total, identity)
+                self.code.put(error, self.code.constant(Type(self.type, w), 0))
+
+    def add(self, value: Value) -> None:
+        """Fold one vector."""
+        part = self.parts[value.type.width][0]
+        self.code.put(part, combine(self.op, self.code.get(part, value.type), value))
+
+    def gather(self) -> None:
+        """Move the partial results of a float sum to the totals, keeping the rounding errors."""
+        if not self.careful:
+            return
+        for w, (part, total, error) in self.parts.items():
+            type = Type(self.type, w)
+            with self.code.exact():
+                a, b = self.code.get(total, type), self.code.get(part, type)
+                s = a + b
+                rounded_b = s - a
+                lost = (a - (s - rounded_b)) + (b - rounded_b)
+                self.code.put(error, self.code.get(error, type) + lost)
+            self.code.put(total, s)
+            self.code.put(part, self.code.constant(type, -0.0))
+
+    def result(self) -> Value:
+        """The fold of all lanes."""
+        values: list[Value] = []
+        for w, (part, total, error) in self.parts.items():
+            type = Type(self.type, w)
+            if self.careful:
+                with self.code.exact():
+                    s, e = self.code.get(total, type), self.code.get(error, type)
+                    values.append((e == e).where(s + e, s))
+            else:
+                values.append(self.code.get(part, type))
+        return across(self.op, values)
+
+
+def combine(op: str, x: Value, y: Value) -> Value:
+    """The fold of two values."""
+    row = row_of(op, [x.type.element])
+    assert row is not None
+    return row(x, y)
+
+
+def across(op: str, vectors: Sequence[Value]) -> Value:
+    """The fold of all lanes of vectors: first of whole registers, then by halves."""
+    lanes = VECTOR_BYTES * 8 // max(8, BITS[vectors[0].type.element])
+    parts = [
+        vector.part(at, min(lanes, vector.type.width - at))
+        for vector in vectors
+        for at in range(0, vector.type.width, lanes)
+    ]
+    parts.sort(key=lambda part: -part.type.width)
+    while len(parts) > 1 or parts[0].type.width > 1:
+        if len(parts) > 1 and parts[0].type.width == parts[1].type.width:
+            parts = [combine(op, parts[0], parts[1]), *parts[2:]]
+        else:
+            half = (parts[0].type.width + 1) // 2
+            low, high = parts[0].part(0, half), parts[0].part(half, parts[0].type.width - half)
+            parts = sorted([low, high, *parts[1:]], key=lambda part: -part.type.width)
+    return parts[0]

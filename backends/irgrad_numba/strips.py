@@ -1,0 +1,74 @@
+"""Loops over vectors, and the memory that they read and write, as LLVM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from irgrad_numba.llvm import BITS, Code, Type, Value
+
+VECTOR_BYTES = 64
+UNROLLED = 4
+"""Loops of at most so many vectors are written out."""
+
+
+def stored_form(value: Value) -> Value:
+    """A value as memory holds it: truth values as bytes."""
+    return value.zext("u8") if value.is_bool else value
+
+
+def element(code: Code, buffer: int, type: str, position: Value) -> str:
+    """The address of an element."""
+    memory = "i8" if type == "bool" else Type(type).text
+    name = code.name()
+    code.emit(f"{name} = getelementptr inbounds {memory}, ptr %b{buffer}, i64 {position.text}")
+    return name
+
+
+@contextmanager
+def loop(code: Code, low: int | Value, high: int | Value, step: int) -> Iterator[Value]:
+    """A loop over low, low + step, ... below high; it runs at least once."""
+    first, last = (x.text if isinstance(x, Value) else x for x in (low, high))
+    head, done, before = code.fresh_label("loop"), code.fresh_label("done"), code.block
+    code.emit(f"br label %{head}")
+    code.label(head)
+    i, following = code.name(), code.name()
+    at = len(code.lines)
+    code.lines.append("")
+    yield Value(code, Type("i64"), i)
+    code.lines[at] = f"  {i} = phi i64 [{first}, %{before}], [{following}, %{code.block}]"
+    code.emit(f"{following} = add nuw nsw i64 {i}, {step}")
+    more = code.name()
+    code.emit(f"{more} = icmp slt i64 {following}, {last}")
+    code.emit(f"br i1 {more}, label %{head}, label %{done}")
+    code.label(done)
+
+
+def strips(code: Code, low: int, high: int, width: int) -> Iterator[tuple[Value, int]]:
+    """Positions and widths of vectors that cover low..high; the body runs inside."""
+    count = (high - low) // width
+    number = lambda n: code.constant(Type("i64"), n)  # noqa: E731
+    if count > UNROLLED:
+        with loop(code, low, low + count * width, width) as i:
+            yield i, width
+    else:
+        for k in range(count):
+            yield number(low + k * width), width
+    rest = high - low - count * width
+    if rest:
+        yield number(high - rest), rest
+
+
+def load(code: Code, type: Type, address: str) -> Value:
+    """The elements at an address; truth values are bytes in memory."""
+    memory = type.of("u8") if type.element == "bool" else type
+    align = max(1, BITS[memory.element] // 8)
+    value = code.value(memory, f"load {memory.text}, ptr {address}, align {align}")
+    return value != 0 if type.element == "bool" else value
+
+
+def save(value: Value, address: str) -> None:
+    """Write elements to an address."""
+    kept = stored_form(value)
+    align = max(1, BITS[kept.type.element] // 8)
+    value.code.emit(f"store {kept.type.text} {kept.text}, ptr {address}, align {align}")
