@@ -288,6 +288,7 @@ class Compiled:
 
     def kernels(self, *args: Any, **kwargs: Any) -> str:
         """What the backend does for these arguments, step by step, as loops that read like Python.
+        After a single call the arguments may be left out, here and in the other forms.
 
         >>> import numpy as np
         >>> f = compile(lambda x: np.sum(x * x + 1.0), backend="numba")
@@ -362,8 +363,13 @@ class Compiled:
         return native.low_level_callable(self._program_for(args, {}), self.backend)
 
     def _program_for(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Program:
-        """The program for these arguments; types may stand for arrays."""
+        """The program for these arguments; types may stand for arrays. Without arguments it is the
+        only one made so far.
+        """
         backend = self.backend or default_backend()
+        made = [p for (of, _), p in self._programs.by_signature.items() if of == backend]
+        if not args and not kwargs and len(made) == 1 and made[0].lowered.holds:
+            return made[0]
         signature, _ = signature_of(args, kwargs, self.target)
         program = self._programs.by_signature.get((backend, signature))
         if program is None or not program.lowered.holds:

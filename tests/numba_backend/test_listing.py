@@ -47,3 +47,13 @@ def test_a_backend_without_kernels_says_so() -> None:
     f = irgrad.compile(lambda x: x + 1.0, backend="numpy")
     with pytest.raises(BackendError, match=r"'numpy' has no kernels\n  hint: .*numba"):
         f.kernels(np.ones(3))
+
+
+def test_the_only_program_needs_no_arguments() -> None:
+    f, x = irgrad.compile(lambda x: x * 2.0, backend="numba"), np.ones(3)
+    f(x)
+    assert f.kernels() == f.kernels(x)
+    assert f.memory() == f.memory(x)
+    f(np.ones(4))
+    with pytest.raises(TypeError, match="missing 1 required"):
+        f.kernels()
