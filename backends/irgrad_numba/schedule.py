@@ -467,7 +467,7 @@ class Planner:
                 known, sites = self.intervals, self.place.sites
                 result.append(Control.of(step, views, known, sites, plan_region))
                 continue
-            if isinstance(step.op, AddStacks):
+            if isinstance(step.op, AddStacks) and step.types[0].is_dynamic:
                 close()
                 buffers = [views[v].buffer for v in (*step.operands, *step.outputs)]
                 result.append(sum_of(step, buffers))

@@ -179,7 +179,7 @@ def test_three_hundred_nodes() -> None:
             x = np.tanh(W[i] * x) + x
         return np.sum(x)
 
-    graph = irgrad.compile(irgrad.grad(long)).graph(*specs("f64[40,3] f64[3]"))
+    graph = irgrad.compile(irgrad.grad(long), unroll=64).graph(*specs("f64[40,3] f64[3]"))
     assert len(graph) > 300
     assert isinstance(Placement(graph).graph, Graph)
     ET.fromstring(graph.svg())
