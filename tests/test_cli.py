@@ -238,6 +238,12 @@ def test_run_of_edited_text(capsys, tmp_path, monkeypatch) -> None:
     assert "7.0" in run(capsys, "run", "-", *at)
 
 
+def test_run_of_the_json_form(capsys, tmp_path) -> None:
+    file = tmp_path / "graph.json"
+    file.write_text(run(capsys, "dump", "--expr", "x * 2.0", "--args", "f64[]", "--format", "json"))
+    assert "7.0" in run(capsys, "run", str(file), "--at", "x=3.5")
+
+
 def test_run_shows_the_guilty_line(capsys, tmp_path) -> None:
     file = tmp_path / "bad.ir"
     file.write_text(
@@ -290,3 +296,18 @@ def test_dump_draws(capsys) -> None:
     argv = ["dump", "--expr", "sum(sin(x)**2)", "--args", "f64[3]", "--grad", "--format"]
     assert run(capsys, *argv, "svg").startswith("<svg")
     assert "cos(x)" in run(capsys, *argv, "blackboard")
+
+
+def test_a_backend_that_does_not_load_is_named(capsys, monkeypatch) -> None:
+    from importlib.metadata import EntryPoint
+
+    from irgrad.errors import BackendError
+    from irgrad.runtime import backend
+
+    broken = EntryPoint("broken", "no_such_module:Backend", backend.GROUP)
+    found = {**backend._entry_points(), "broken": broken}
+    monkeypatch.setattr(backend, "_entry_points", lambda: found)
+    with pytest.raises(BackendError, match=r"backend 'broken' does not load: ModuleNotFoundError"):
+        irgrad.compile(lambda x: x, backend="broken")
+    assert "does not load" in run(capsys, "backends")
+    assert "does not load" in run(capsys, "demo")

@@ -113,3 +113,54 @@ def test_results_are_fresh_arrays() -> None:
     x = np.ones(2)
     assert not np.shares_memory(GraphFunction(graph)(x), x)
     assert not np.shares_memory(irgrad.compile(graph)(x), x)
+
+
+def counted(x):
+    for i in range(50):
+        x = np.sin(x) + i * 0.1
+    return x
+
+
+def first_bound_inside(x):
+    for i in range(50):
+        y = x * i
+    return np.sum(y)
+
+
+def until(x):
+    while np.sum(x) < 100.0:
+        n = 2.0
+        x = x * n
+    return x
+
+
+def nested(x):
+    for i in range(30):
+        for j in range(i, 40):
+            x = x + 0.01 * (i - j)
+        if np.sum(x) > 3.0:
+            x = x / 2
+    return x
+
+
+@pytest.mark.parametrize("function", [counted, first_bound_inside, until, nested])
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_graph_of_loops_takes_what_the_function_takes(function, backend) -> None:
+    x = np.array([1.0, 2.0, 3.0])
+    expected = function(x)
+    graph = irgrad.trace(function, x)
+    dumped = irgrad.compile(function).dump(x)
+    slope = irgrad.grad(lambda x: np.sum(function(x)))
+    for same in (graph, irgrad.parse(str(graph)), irgrad.from_json(graph.to_json())):
+        np.testing.assert_allclose(irgrad.compile(same, backend=backend)(x), expected)
+    np.testing.assert_allclose(irgrad.compile(irgrad.parse(dumped), backend=backend)(x), expected)
+    edited = irgrad.compile(irgrad.parse(irgrad.compile(slope).dump(x)), backend=backend)
+    np.testing.assert_allclose(edited(x), slope(x))
+
+
+def test_a_missing_array_that_was_closed_over_has_a_remedy() -> None:
+    weights = np.array([1.0, 2.0])
+    graph = irgrad.trace(lambda x: np.sum(weights * x), 2.0)
+    with pytest.raises(ArgumentError, match="captured_0 stands for an array that the traced"):
+        irgrad.compile(graph)(2.0)
+    assert irgrad.compile(graph)(2.0, captured_0=weights) == 6.0

@@ -16,10 +16,11 @@ from rich.text import Text
 
 import irgrad
 from irgrad.cli import show
+from irgrad.errors import BackendError
 from irgrad.inspect.differences import gradient_error, relative_error
 from irgrad.ir.graph import Graph
 from irgrad.passes.pipeline import Report, optimise
-from irgrad.runtime.backend import backends
+from irgrad.runtime.backend import backends, get_backend
 
 WRT = ("x", "W1", "W2", "b")
 
@@ -113,6 +114,11 @@ def _backends(out: Console, loss: Callable[..., Any]) -> float:
         made.add_row("NumPy, the value alone", "", _duration(plain), "", style="dim")
         reference: list[Any] = []
         for name in backends():
+            try:
+                get_backend(name)
+            except BackendError as error:
+                made.add_row(name, Text(error.message), "", "", style="dim")
+                continue
             row, results = _measure(loss, name, arguments)
             reference = reference or results
             difference = max(map(relative_error, results, reference))

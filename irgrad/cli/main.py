@@ -22,7 +22,7 @@ from rich.text import Text
 import irgrad
 from irgrad.cli import analysis, inputs, show
 from irgrad.cli.users_code import users_code
-from irgrad.errors import ArgumentError, IrgradError
+from irgrad.errors import ArgumentError, BackendError, IrgradError
 from irgrad.frontend.expression import expression
 from irgrad.inspect.differences import gradient_error
 from irgrad.inspect.dot import to_dot
@@ -282,7 +282,8 @@ def _dump(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    graph = irgrad.parse(_read(arguments.file))
+    text = _read(arguments.file)
+    graph = irgrad.from_json(text) if text.lstrip().startswith("{") else irgrad.parse(text)
     function = graph_function(graph)
     given = inputs.values(arguments.at)
     args = inputs.in_order(function.names, given, f"@{graph.name}")
@@ -335,8 +336,8 @@ def _backends(arguments: argparse.Namespace) -> int:
         try:
             kind = type(get_backend(name))
             described = f"{kind.__module__}.{kind.__qualname__}"
-        except Exception as error:  # a stranger's backend may fail to load in any way
-            described = f"does not load: {error}"
+        except BackendError as error:
+            described = error.message
         made.add_row(name, Text(described), "default" if name == default_backend() else "")
     show.console().print(made)
     return 0

@@ -210,7 +210,7 @@ class _Compiler:
         return Lowered((node.left, *node.comparators), act, piece.begin(node))
 
     def _conditional(self, node: ast.IfExp, piece: Piece) -> Lowered:
-        return Lowered((node.test, node.body, node.orelse), operators.choose, piece.begin(node))
+        return Lowered((node.body, node.test, node.orelse), operators.choose, piece.begin(node))
 
     # structure
 

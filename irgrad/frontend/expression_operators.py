@@ -200,9 +200,9 @@ def comparison(kinds: list[type[ast.cmpop]]) -> Callable[..., Any]:
     return apply
 
 
-def choose(condition: Any, x: Any, y: Any) -> Any:
-    """`x if condition else y`: `np.where`, or one of the two where the condition is a Python
-    number.
+def choose(x: Any, condition: Any, y: Any) -> Any:
+    """`x if condition else y`, its operands as they are written: `np.where`, or one of the two
+    where the condition is a Python number.
     """
     if isinstance(condition, _NUMBERS):
         return x if condition else y

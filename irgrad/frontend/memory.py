@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 
 def is_contiguous(x: Any, order: str) -> bool:
     """Whether the elements of `x` lie side by side, in C or Fortran order."""
-    if x.view is None and order != "F":
+    if x.window is None and order != "F":
         return True
     flags = layout(x).flags
     return flags.f_contiguous if order == "F" else flags.c_contiguous
@@ -24,7 +24,7 @@ def is_contiguous(x: Any, order: str) -> bool:
 
 def reshapes_in_place(x: Any, shape: Shape, order: str = "C") -> bool:
     """Whether strides describe `x` with another shape, so that NumPy makes a view."""
-    if x.view is None and order != "F":
+    if x.window is None and order != "F":
         return True
     held = layout(x)
     return _reshaped(held.T, shape[::-1]) if order == "F" else _reshaped(held, shape)
@@ -41,9 +41,9 @@ def _reshaped(held: Array, shape: Shape) -> bool:
 def layout(x: Any) -> Array:
     """An array with the shape and the strides of `x`; its elements are never read."""
     windows: list[Any] = []
-    while x.view is not None:
-        windows.append(x.view)
-        x = x.view.parent
+    while x.window is not None:
+        windows.append(x.window)
+        x = x.window.parent
     strides = tuple(n * x.dtype.itemsize for n in contiguous_strides(x.shape))
     held = as_strided(np.empty(1, x.dtype), x.shape, strides)
     for view in reversed(windows):

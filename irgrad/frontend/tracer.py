@@ -61,7 +61,7 @@ def _inplace(ufunc: np.ufunc) -> Any:
 
     def method(self: Tracer, other: Any) -> Any:
         result = operator(self, other)
-        if result is NotImplemented or not (self.ndim or self.view):  # scalars are immutable
+        if result is NotImplemented or not (self.ndim or self.window):  # scalars are immutable
             return result
         return write_result(ufunc.__name__, self, result)
 
@@ -88,33 +88,33 @@ def _assignable(name: str) -> Any:
 class Tracer(OnlyNumbers):
     """A traced array: dtype and shape are known, the numbers are not.
 
-    It is a handle on the current version of the array; `view` is there where it shows part of
+    It is a handle on the current version of the array; `window` is there where it shows part of
     another. `weak` marks a Python float or complex argument, which promotes as NumPy promotes a
     Python number."""
 
-    __slots__ = ("view", "weak")
+    __slots__ = ("weak", "window")
     __array_priority__ = 1000
     __hash__ = None  # pyright: ignore[reportAssignmentType] -- equality is elementwise, as ndarray's
 
     def __init__(self, builder: Builder, value: Value, weak: bool = False) -> None:
         self.owner = builder
         self.version = value
-        self.view: View | None = None
+        self.window: View | None = None
         self.weak = weak
 
     @property
     def builder(self) -> Builder:
         """The builder of the graph that the current version is in."""
-        return self.owner if self.view is None else owner_of(self)
+        return self.owner if self.window is None else owner_of(self)
 
     @property
     def value(self) -> Value:
         """The current version."""
-        return self.version if self.view is None else refreshed(self)
+        return self.version if self.window is None else refreshed(self)
 
     def show(self, parent: Any, op: Op) -> None:
         """Be a view of `parent` through `op`."""
-        self.view = View(parent, op)
+        self.window = View(parent, op)
 
     # attributes: no version has another type
 

@@ -35,27 +35,27 @@ class View:
 
 def root_of(handle: Any) -> Any:
     """The handle at the bottom of a chain of views."""
-    return handle if handle.view is None else handle.view.root
+    return handle if handle.window is None else handle.window.root
 
 
 def owner_of(handle: Any) -> Builder:
     """The builder of a view's value: the root's, or a deeper one that it was read in."""
-    own, held = handle.owner, handle.view.root.owner
+    own, held = handle.owner, handle.window.root.owner
     return own if own.level > held.level and not own.closed else held
 
 
 def refreshed(handle: Any) -> Value:
     """The value of a view of the root's current version."""
-    root = handle.view.root
+    root = handle.window.root
     current = root.version
     stale: list[Any] = []
-    while handle.view is not None and (
-        handle.view.seen is not current or handle.owner is not owner_of(handle)
+    while handle.window is not None and (
+        handle.window.seen is not current or handle.owner is not owner_of(handle)
     ):
         stale.append(handle)
-        handle = handle.view.parent
+        handle = handle.window.parent
     for each in reversed(stale):
-        view = each.view
+        view = each.window
         each.owner = view.parent.builder
         operand = each.owner.lift(view.parent)
         each.version = Value(each.owner.emit(view.op, [operand]), 0)
@@ -67,8 +67,8 @@ def write(handle: Any, new: Any) -> None:
     """Give `handle` a new version, traced and of its type; its parents and their views see it."""
     within_reach(handle, new)
     written = [(handle, new)]
-    while handle.view is not None:
-        view = handle.view
+    while handle.window is not None:
+        view = handle.window
         if not view.writable:
             raise ReadOnly(
                 "an in-place write into a read-only view (NumPy makes diagonals read-only)",
@@ -80,8 +80,8 @@ def write(handle: Any, new: Any) -> None:
     _keep_name(handle.version.node, current.node)
     for each, value in written:
         each.owner, each.version = handle.owner, handle.owner.lift(value)
-        if each.view is not None:
-            each.view.seen = current
+        if each.window is not None:
+            each.window.seen = current
     handle.version = current
 
 
@@ -115,10 +115,10 @@ def steps_between(handle: Any, ancestor: Any) -> list[Op] | None:
     """The windows through which an up-to-date handle shows `ancestor`, the first on it first."""
     steps: list[Op] = []
     while handle is not ancestor:
-        if handle.view is None or handle.view.seen is not handle.view.root.version:
+        if handle.window is None or handle.window.seen is not handle.window.root.version:
             return None
-        steps.append(handle.view.op)
-        handle = handle.view.parent
+        steps.append(handle.window.op)
+        handle = handle.window.parent
     return steps[::-1]
 
 

@@ -157,7 +157,9 @@ def use_backend(name: str) -> Iterator[None]:
 
 @cache
 def get_backend(name: str) -> Backend:
-    """The backend called `name`; a `BackendError` that lists the installed ones otherwise."""
+    """The backend called `name`; otherwise a `BackendError` that lists the installed ones, or says
+    why it does not load.
+    """
     found = _entry_points().get(name)
     if found is None:
         close = difflib.get_close_matches(name, backends(), n=1)
@@ -165,7 +167,14 @@ def get_backend(name: str) -> Backend:
             f"no backend called '{name}'; installed: {', '.join(backends())}",
             hint=f"did you mean '{close[0]}'?" if close else "",
         )
-    return found.load()()
+    try:
+        return found.load()()
+    except Exception as error:  # a stranger's code may fail in any way
+        of = f" of {found.dist.name}" if found.dist is not None else ""
+        raise BackendError(
+            f"the backend '{name}'{of} does not load: {type(error).__name__}: {error}",
+            hint=f"repair or uninstall it; it is found as {found.value}",
+        ) from error
 
 
 @lru_cache(maxsize=1)

@@ -73,7 +73,15 @@ class GraphFunction:
         try:
             bound = self.__signature__.bind(*args, **kwargs)
         except TypeError as error:
-            raise ArgumentError(f"@{self.graph.name} takes {self._listed()}: {error}") from None
+            captured = self.names[len(self.names) - self.graph.captured :]
+            missing = [name for name in captured if f"'{name}'" in str(error)]
+            raise ArgumentError(
+                f"@{self.graph.name} takes {self._listed()}: {error}",
+                hint=f"{missing[0]} stands for an array that the traced function closed over: pass "
+                "it too, or compile the function itself"
+                if missing
+                else "",
+            ) from None
         return [bound.arguments[name] for name in self.names]
 
     def _listed(self) -> str:

@@ -18,7 +18,7 @@ from irgrad.frontend.lower import (
     positional_names,
 )
 from irgrad.frontend.pytree import LEAF, flatten, unflatten
-from irgrad.ir.graph import Value
+from irgrad.ir.graph import Graph, Value
 from irgrad.ir.types import is_inexact
 from irgrad.runtime.target import arguments_of
 
@@ -51,6 +51,7 @@ class Arguments:
         self.function = function
         self.args, self.kwargs = arguments_of(signature)
         self.names = positional_names(function, len(self.args))[: len(self.args)]
+        self._known: tuple[Graph, dict[int, Value]] | None = None
 
     def check(self, argnum: int | str, holomorphic: bool) -> None:
         """Refuse an entry of argnums that has no derivative."""
@@ -62,9 +63,16 @@ class Arguments:
         chosen, tree = flatten(self._argument(argnum))
         if isinstance(argnum, str) and not self._has(argnum):
             return Selection([self._inner(argnum, lowered)], LEAF, (True,))
-        inputs = dict(zip(lowered.signature.traced, lowered.graph.inputs, strict=False))
+        inputs = self._inputs(lowered)
         values = [inputs[position] for position in chosen if position in inputs]
         return Selection(values, tree, [position in inputs for position in chosen])
+
+    def _inputs(self, lowered: Lowered) -> dict[int, Value]:
+        """The inputs of the graph by the positions of their leaves."""
+        if self._known is None or self._known[0] is not lowered.graph:
+            traced = zip(lowered.signature.traced, lowered.graph.inputs, strict=False)
+            self._known = lowered.graph, dict(traced)
+        return self._known[1]
 
     def _has(self, name: str) -> bool:
         return name in self.kwargs or name in self.names

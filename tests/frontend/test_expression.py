@@ -211,6 +211,25 @@ def test_names_in_order_of_first_appearance_and_signature() -> None:
     assert formula.text == formula.__doc__ == "b * x + a * b"
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a if b else c", "abc"),
+        ("a + (b if c else d)", "abcd"),
+        ("a * b if c and d else f", "abcdf"),
+        ("a < b < c", "abc"),
+        ("a[b:c] + d", "abcd"),
+        ("where(a, b, c) ** d", "abcd"),
+        ("clip(a, b, c)", "abc"),
+        ("-a ** b @ c", "abc"),
+        ("(a, b)[0] + [c, d][1]", "abcd"),
+        ("a.sum(b) + c.T", "abc"),
+    ],
+)
+def test_names_stand_as_they_are_written(text: str, names: str) -> None:
+    assert "".join(expression(text).names) == names
+
+
 def test_same_text_is_the_same_object() -> None:
     assert expression("x + 1") is expression("x + 1")
     assert irgrad.grad("x + 1") == irgrad.grad("x + 1")

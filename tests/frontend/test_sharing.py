@@ -144,3 +144,22 @@ def test_traced_values_are_not_pickled() -> None:
     for value in (lambda x: x, lambda x: [x], lambda x: x[x > 0]):
         with pytest.raises((TraceError, UnsupportedError), match="pickling"):
             irgrad.trace(lambda x, value=value: pickle.dumps(value(x)), M)
+
+
+def test_view_is_a_view() -> None:
+    def f(x):
+        a = x.copy()
+        b = a.view()
+        b[1] = 5 * x[0]
+        return a * x
+
+    x = np.array([1.0, 2.0, 3.0])
+    for backend in ("numpy", "numba"):
+        np.testing.assert_array_equal(irgrad.compile(f, backend=backend)(x), f(x))
+    irgrad.check_grads(lambda x: np.sum(f(x)), (x,))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, "f4", "c16"])
+def test_bytes_are_not_read_anew(dtype) -> None:
+    with pytest.raises(UnsupportedError, match=r"x.view\(.*\) reads the bytes of a traced float64"):
+        irgrad.compile(lambda x: x.view(dtype))(np.ones(2))

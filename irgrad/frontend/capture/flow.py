@@ -304,8 +304,14 @@ def _blank(leaf: Any) -> Any:
     """Zeros like what a step makes of a variable that has no value before the loop."""
     if not isinstance(leaf, Traced):
         return leaf
-    shape, dtype = leaf.value.type.shape, leaf.value.type.dtype
-    return dtype.type(0).item() if leaf.weak else np.zeros(shape, dtype)  # pyright: ignore[reportAttributeAccessIssue]
+    zero, here = leaf.value.type.dtype.type(0), CURRENT.get()
+    assert here is not None
+    if leaf.weak:  # pyright: ignore[reportAttributeAccessIssue]
+        return zero.item()
+    shape = leaf.value.type.shape
+    return (
+        np.broadcast_to(here.wrap(here, here.constant(np.asarray(zero))), shape) if shape else zero
+    )
 
 
 def _step(trial: Trial, carried: list[tuple[int, Any]], carry: Any, body: Body) -> tuple[Any, Any]:

@@ -50,7 +50,7 @@ def setitem(x: Any, index: Any, new: Any) -> None:
     if any(isinstance(item, Selected) for item in items):
         return write_at(x, Advanced.of(x, items, separated(index)), new)
     steps = basic_steps(items, x.shape)
-    if isinstance(new, Tracer) and new.view is not None and steps_between(new, x) == steps:
+    if isinstance(new, Tracer) and new.window is not None and steps_between(new, x) == steps:
         return None  # x[i] += y wrote through the view x[i] already
     write(x, replaced(x, steps, lambda part: fitted(x, new, part.shape)))
     return None

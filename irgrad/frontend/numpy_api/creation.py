@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, DTypeError, ShapeError, TraceError
+from irgrad.errors import ArgumentError, DTypeError, ShapeError, TraceError, UnsupportedError
 from irgrad.frontend.known import known
 from irgrad.frontend.numpy_api.shape import element_order, extents, moveaxis
 from irgrad.frontend.promote import lift_each, lift_together
@@ -113,6 +113,19 @@ def astype(
     if wanted == self.dtype:
         return copied(self) if copy else self
     return bind(Astype(wanted), self)
+
+
+@method("view")
+def view(self: Any, dtype: Any = None, type: Any = None) -> Any:
+    """`x.view()`: the same memory under another name."""
+    if type not in (None, np.ndarray):
+        raise UnsupportedError("x.view(type) of a traced value", hint="x.view() gives an array")
+    if dtype not in (None, np.ndarray) and dtype_argument(dtype) != self.dtype:
+        raise UnsupportedError(
+            f"x.view({np.dtype(dtype)}) reads the bytes of a traced {self.dtype} anew",
+            hint="x.astype(dtype) converts the numbers; .real and .imag are complex parts",
+        )
+    return self[...]
 
 
 @implements("astype")

@@ -28,8 +28,8 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
         raise ShapeError(f"diagonal needs an array with two axes or more, got {a.value!r}")
     first, second = axes_in_order((axis1, axis2), a.ndim)
     result = diagonal_of(a, first, second, offset)
-    if result.view is not None:
-        result.view.writable = False
+    if result.window is not None:
+        result.window.writable = False
     return result
 
 

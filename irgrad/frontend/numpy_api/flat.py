@@ -44,5 +44,5 @@ def flat(self: Any) -> Any:
     """`x.flat`."""
     elements = bind(Reshape((self.size,)), self)
     result = Flat(elements.builder, elements.value)
-    result.view = elements.view
+    result.window = elements.window
     return result
