@@ -47,7 +47,8 @@ def thread_count() -> int:
 @cache
 def loaded() -> machine.Loaded:
     """The pool of this process."""
-    declared, called = PAUSE[platform.machine().replace("arm64", "aarch64")]
+    kind = platform.machine().replace("arm64", "aarch64")
+    declared, called = PAUSE.get(kind, ("llvm.donothing()", "llvm.donothing()"))
     text = TEXT.replace("THREADS", str(thread_count())).replace("DECLARED", declared)
     code = machine.object_code(text.replace("PAUSE", called))
     return machine.Loaded(code, [PARALLEL], {})

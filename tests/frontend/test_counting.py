@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import irgrad
-from irgrad.errors import DTypeError, IndexingError, ShapeError, TraceError
+from irgrad.errors import DTypeError, IndexingError, ShapeError, TraceError, UnsupportedError
 
 I = np.array([0, 3, 3, 1])  # noqa: E741 -- the name that such numbers have
 W = np.array([0.5, 1.5, -2.0, 4.0])
@@ -63,3 +63,27 @@ def test_refusals(call, error, message) -> None:
     with pytest.raises(error, match=message) as caught:
         irgrad.compile(call)(W)
     assert "test_counting.py" in str(caught.value)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize(
+    "places",
+    [
+        lambda mask: np.where(mask)[0],
+        lambda mask: np.nonzero(mask)[0],
+        lambda mask: mask.nonzero()[0],
+        np.flatnonzero,
+        lambda mask: np.argwhere(mask)[:, 0],
+    ],
+)
+def test_the_places_of_known_numbers(backend, places) -> None:
+    def f(x):
+        mask = np.array([1, 0, 1])
+        return x[places(mask)] ** 2
+
+    x = np.array([1.0, -2.0, 3.0])
+    np.testing.assert_array_equal(irgrad.compile(f, backend=backend)(x), [1.0, 9.0])
+    slope = irgrad.grad(lambda x: np.sum(f(x)))
+    np.testing.assert_array_equal(slope(x), [2.0, 0.0, 6.0])
+    with pytest.raises(UnsupportedError, match="not known"):
+        irgrad.compile(lambda x: x[places(x > 0)], backend=backend)(x)

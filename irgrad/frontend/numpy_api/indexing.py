@@ -9,6 +9,7 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, IndexingError, ShapeError, UnsupportedError
 from irgrad.frontend.guards import fixed
+from irgrad.frontend.known import known
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.numpy_api.shape import extents, ravel
 from irgrad.frontend.pick import gather_axis
@@ -367,15 +368,30 @@ def ix_(*args: Any) -> tuple[Any, ...]:
     )
 
 
-@implements(np.nonzero, np.flatnonzero, np.argwhere)
-def nonzero(a: Any) -> Any:
-    """Refused: the size of the result is not known."""
-    raise UnsupportedError(
-        "the indices of a traced condition: their number is not known", hint=REMEDY
-    )
+def _known_condition(a: Any) -> Any:
+    """The numbers of a condition; refused where they are not known, since they decide a size."""
+    numbers = known(a)
+    if numbers is None:
+        raise UnsupportedError(
+            "the indices of a traced condition: their number is not known", hint=REMEDY
+        )
+    return numbers
 
 
 @method("nonzero")
-def nonzero_method(self: Any) -> Any:
-    """Refused, as `np.nonzero`."""
-    return nonzero(self)
+@implements(np.nonzero)
+def nonzero(a: Any) -> Any:
+    """`np.nonzero`, of known numbers."""
+    return np.nonzero(_known_condition(a))
+
+
+@implements(np.flatnonzero)
+def flatnonzero(a: Any) -> Any:
+    """`np.flatnonzero`, of known numbers."""
+    return np.flatnonzero(_known_condition(a))
+
+
+@implements(np.argwhere)
+def argwhere(a: Any) -> Any:
+    """`np.argwhere`, of known numbers."""
+    return np.argwhere(_known_condition(a))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import ArgumentError, ShapeError, UnsupportedError
+from irgrad.frontend.known import known
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.promote import common_dtype, innermost, lift, lift_each
 from irgrad.frontend.registry import implements
@@ -21,11 +22,14 @@ from irgrad.ops.select import where
 
 @implements(np.where)
 def where_(condition: Any, x: Any = None, y: Any = None) -> Any:
-    """`np.where` with three arguments."""
+    """`np.where` with three arguments, or with one whose numbers are known."""
     if x is None or y is None:
-        raise UnsupportedError(
-            "np.where with one argument: the number of results is not known", hint=REMEDY
-        )
+        numbers = known(condition)
+        if numbers is None:
+            raise UnsupportedError(
+                "np.where with one argument: the number of results is not known", hint=REMEDY
+            )
+        return np.nonzero(numbers)
     builder = innermost((condition, x, y))
     dtype = common_dtype((x, y))
     return where(lift(builder, condition, BOOL), lift(builder, x, dtype), lift(builder, y, dtype))
