@@ -69,6 +69,11 @@ def work_of(piece: Piece) -> float:
     return points * additions * ADDITION + bytes_of(piece) * BYTE
 
 
+def is_small(work: float) -> bool:
+    """Whether so much work stays on one thread."""
+    return work < LEAST_WORK
+
+
 def bytes_of(piece: Piece) -> int:
     """How many bytes the innermost loop of a piece reads and writes."""
     depth = len(piece.ranges)
@@ -92,7 +97,7 @@ def cut_of(parts: Sequence[Piece], sizes: Sizes, chunks: int = 0) -> Cut | None:
     """The cut of a kernel, into so many `chunks` where that is given; None where it stays whole."""
     works = [work_of(part) for part in parts]
     total = sum(works)
-    if total < LEAST_WORK:
+    if is_small(total):
         return None
     most = chunks or _most(total)
     axes = tuple(
@@ -119,7 +124,7 @@ def joint_cut(parts: Sequence[Piece], axes: Sequence[int], rows: int) -> list[Cu
     each axis is a multiple; None where they stay whole.
     """
     total = sum(map(work_of, parts))
-    if total < LEAST_WORK:
+    if is_small(total):
         return None
     cached = min(MOST_CHUNKS, sum(map(bytes_of, parts)) // CACHE_BYTES)
     most = min(max(_most(total), cached), rows)
@@ -256,10 +261,7 @@ def _cut(
         if isinstance(s, Reduce):
             s = replace(s, axes=tuple(v + 1 for v in s.axes))
             if s.buffer in number:
-                size = sizes(s.buffer)
-                kept = Index(s.index.constant, tuple(t for t in s.index.terms if t[0] != 0))
-                across = s.index.coefficient(0)
-                index = kept + variable(0).scaled(size + across)
+                index = s.index + variable(0).scaled(sizes(s.buffer))
                 s = replace(s, buffer=number[s.buffer], index=index)
         statements.append(s)
     return piece._replace(statements=tuple(statements))

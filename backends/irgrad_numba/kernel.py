@@ -4,7 +4,7 @@ chunks of one or several and calls for what is left over."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from irgrad.ir.graph import Value
@@ -50,6 +50,34 @@ class Sweep:
         self.buffers = [buffer for call in calls for buffer in call.buffers]
 
 
+Lowered = tuple[Kernel, list[Piece]]
+"""A kernel and its pieces."""
+
+
+def runs_of(
+    schedule: Schedule, kernels: Sequence[Kernel], inside: bool = False
+) -> Iterator[tuple[list[Lowered], list[Cut] | None]]:
+    """Neighbouring kernels as they are called: together, with the cut of each, or (None) whole, as
+    all are `inside` a loop.
+    """
+
+    def neighbours(pair: Lowered) -> tuple[bool, int]:
+        """Whether a kernel must stay whole, and one number for those that may run together."""
+        return inside or in_order(pair[1]), apart(pair[0])
+
+    def size(buffer: int) -> int:
+        return in_parts(schedule.buffers[buffer].type).size
+
+    lowered = [(kernel, pieces(schedule, kernel)) for kernel in kernels]
+    for (whole, _), group in groupby(lowered, neighbours):
+        some = list(group)
+        if whole:
+            yield some, None
+            continue
+        for run in runs([parts for _, parts in some], size):
+            yield [some[k] for k in run.kernels], run.cuts
+
+
 class KernelCalls:
     """Defines the functions of kernels; `temporaries` are the types of buffers, numbered after
     those of the schedule, that they need besides. Kernels `inside` a loop are not cut, and small
@@ -74,26 +102,15 @@ class KernelCalls:
 
     def of(self, kernels: Sequence[Kernel]) -> list[NativeCall | Sweep]:
         """The calls that run kernels, one after the other."""
-        lowered = [(kernel, pieces(self.schedule, kernel)) for kernel in kernels]
         calls: list[NativeCall | Sweep] = []
-        for (whole, _), group in groupby(lowered, self._neighbours):
-            some = list(group)
-            if whole:
-                calls += self._all_whole(some)
-                continue
-            for run in runs([parts for _, parts in some], self._size):
-                if run.cuts is None:
-                    calls += self._all_whole([some[k] for k in run.kernels])
-                else:
-                    calls += self._swept([some[k][1] for k in run.kernels], run.cuts)
+        for run, cuts in runs_of(self.schedule, kernels, self.inside):
+            if cuts is None:
+                calls += self._all_whole(run)
+            else:
+                calls += self._swept([parts for _, parts in run], cuts)
         return calls
 
-    def _neighbours(self, pair: tuple[Kernel, list[Piece]]) -> tuple[bool, int]:
-        """Whether a kernel must not be cut, and the same number for those that may run together."""
-        kernel, parts = pair
-        return self.inside or in_order(parts), apart(kernel)
-
-    def _all_whole(self, kernels: Sequence[tuple[Kernel, list[Piece]]]) -> list[NativeCall]:
+    def _all_whole(self, kernels: Sequence[Lowered]) -> list[NativeCall]:
         return [call for pair in kernels if (call := self._whole(*pair)) is not None]
 
     def _whole(self, kernel: Kernel, parts: list[Piece]) -> NativeCall | None:

@@ -10,18 +10,16 @@ from typing import Any
 from irgrad.ir.graph import Node, Value
 from irgrad.ops.cond import Cond
 from irgrad.ops.while_loop import While
-from irgrad_numba.complex_parts import in_parts
 from irgrad_numba.control import Control
 from irgrad_numba.expression import Add, Expr, Reduce, Statement
 from irgrad_numba.index import Index
 from irgrad_numba.indices import Check
-from irgrad_numba.kernel import apart, in_order
+from irgrad_numba.kernel import runs_of
 from irgrad_numba.pieces import Piece, pieces
 from irgrad_numba.products import Gemm
 from irgrad_numba.routine import Routine
 from irgrad_numba.schedule import Kernel, Schedule
 from irgrad_numba.stacks import StackSum
-from irgrad_numba.sweeps import Run, runs
 from irgrad_numba.updates import is_update
 
 INFIX = {
@@ -126,24 +124,15 @@ class Listing:
             if kind is not Kernel:
                 continue
             every = [(number, step) for number, step in steps if isinstance(step, Kernel)]
-            for kernels, run in self._runs(every):
-                together = [kernels[k][0] for k in run.kernels]
-                for number in together if run.cuts else ():
+            numbers = iter(number for number, _ in every)
+            for run, cuts in runs_of(self.schedule, [kernel for _, kernel in every]):
+                together = [next(numbers) for _ in run]
+                for number in together if cuts else ():
                     others = ", ".join(str(other) for other in together if other != number)
                     beside = f", chunk by chunk with {others}" if others else ""
-                    extent = run.cuts[0].extent if run.cuts else 0
+                    extent = cuts[0].extent if cuts else 0
                     lines[number] = [f"#    in {extent} chunks for the threads{beside}"]
         return lines
-
-    def _runs(
-        self, numbered: list[tuple[int, Kernel]]
-    ) -> Iterator[tuple[list[tuple[int, Kernel]], Run]]:
-        lowered = [(pair, pieces(self.schedule, pair[1])) for pair in numbered]
-        size = lambda buffer: in_parts(self.schedule.buffers[buffer].type).size  # noqa: E731
-        for (whole, _), group in groupby(lowered, lambda k: (in_order(k[1]), apart(k[0][1]))):
-            some = list(group)
-            for run in runs([parts for _, parts in some], size) if not whole else ():
-                yield [pair for pair, _ in some], run
 
     def _loops(self, kernel: Kernel) -> Iterator[str]:
         for piece in pieces(self.schedule, kernel):

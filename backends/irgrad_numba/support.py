@@ -39,7 +39,8 @@ declare void @Py_IncRef(ptr)
 declare void @Py_DecRef(ptr)
 declare ptr @aligned_alloc(i64, i64)
 declare void @free(ptr)
-define i1 @irgrad_same_array(ptr %x, ptr %type, ptr %descr, i32 %nd, ptr %dims) nounwind {
+define internal i1 @is_array(
+    ptr %x, ptr %type, ptr %descr, i32 %nd, ptr %dims, i32 %flags) nounwind alwaysinline {
   %type.at = getelementptr i8, ptr %x, i64 8
   %type.is = load ptr, ptr %type.at
   %type.ok = icmp eq ptr %type.is, %type
@@ -53,8 +54,8 @@ array:
   %descr.ok = icmp eq ptr %descr.is, %descr
   %flags.at = getelementptr i8, ptr %x, i64 64
   %flags.is = load i32, ptr %flags.at
-  %flags.both = and i32 %flags.is, 257
-  %flags.ok = icmp eq i32 %flags.both, 257
+  %flags.both = and i32 %flags.is, %flags
+  %flags.ok = icmp eq i32 %flags.both, %flags
   %kind.ok = and i1 %nd.ok, %descr.ok
   %ok = and i1 %kind.ok, %flags.ok
   br i1 %ok, label %shape, label %no
@@ -80,52 +81,35 @@ no:
   ret i1 false
 }
 
+define i1 @irgrad_same_array(ptr %x, ptr %type, ptr %descr, i32 %nd, ptr %dims) nounwind {
+  %same = call i1 @is_array(ptr %x, ptr %type, ptr %descr, i32 %nd, ptr %dims, i32 257)
+  ret i1 %same
+}
+
 define i1 @irgrad_same_strided(
     ptr %x, ptr %type, ptr %descr, i32 %nd, ptr %dims, ptr %strides) nounwind {
-  %type.at = getelementptr i8, ptr %x, i64 8
-  %type.is = load ptr, ptr %type.at
-  %type.ok = icmp eq ptr %type.is, %type
-  br i1 %type.ok, label %array, label %no
+  %same = call i1 @is_array(ptr %x, ptr %type, ptr %descr, i32 %nd, ptr %dims, i32 256)
+  br i1 %same, label %array, label %no
 array:
-  %nd.at = getelementptr i8, ptr %x, i64 24
-  %nd.is = load i32, ptr %nd.at
-  %nd.ok = icmp eq i32 %nd.is, %nd
-  %descr.at = getelementptr i8, ptr %x, i64 56
-  %descr.is = load ptr, ptr %descr.at
-  %descr.ok = icmp eq ptr %descr.is, %descr
-  %flags.at = getelementptr i8, ptr %x, i64 64
-  %flags.is = load i32, ptr %flags.at
-  %flags.both = and i32 %flags.is, 256
-  %flags.ok = icmp eq i32 %flags.both, 256
-  %kind.ok = and i1 %nd.ok, %descr.ok
-  %ok = and i1 %kind.ok, %flags.ok
-  br i1 %ok, label %shape, label %no
-shape:
-  %dims.at = getelementptr i8, ptr %x, i64 32
-  %dims.is = load ptr, ptr %dims.at
   %strides.at = getelementptr i8, ptr %x, i64 40
   %strides.is = load ptr, ptr %strides.at
   br label %axis
 axis:
-  %k = phi i32 [0, %shape], [%k.next, %extent]
+  %k = phi i32 [0, %array], [%k.next, %stride]
   %done = icmp eq i32 %k, %nd
-  br i1 %done, label %yes, label %extent
-extent:
-  %a.at = getelementptr i64, ptr %dims.is, i32 %k
-  %a = load i64, ptr %a.at
-  %b.at = getelementptr i64, ptr %dims, i32 %k
-  %b = load i64, ptr %b.at
-  %equal = icmp eq i64 %a, %b
+  br i1 %done, label %yes, label %stride
+stride:
   %s.at = getelementptr i64, ptr %strides.is, i32 %k
   %s = load i64, ptr %s.at
   %t.at = getelementptr i64, ptr %strides, i32 %k
   %t = load i64, ptr %t.at
   %apart = icmp eq i64 %s, %t
-  %single = icmp eq i64 %b, 1
+  %extent.at = getelementptr i64, ptr %dims, i32 %k
+  %extent = load i64, ptr %extent.at
+  %single = icmp eq i64 %extent, 1
   %reached = or i1 %apart, %single
-  %both = and i1 %equal, %reached
   %k.next = add i32 %k, 1
-  br i1 %both, label %axis, label %no
+  br i1 %reached, label %axis, label %no
 yes:
   ret i1 true
 no:

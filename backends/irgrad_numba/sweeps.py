@@ -12,7 +12,16 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from irgrad_numba.chunks import Cut, Sizes, cut_of, extent_of, joint_cut, lead_of
+from irgrad_numba.chunks import (
+    Cut,
+    Sizes,
+    cut_of,
+    extent_of,
+    is_small,
+    joint_cut,
+    lead_of,
+    work_of,
+)
 from irgrad_numba.expression import Reduce
 from irgrad_numba.index import Index
 from irgrad_numba.pieces import Piece
@@ -33,8 +42,13 @@ class Run(NamedTuple):
 def runs(kernels: Sequence[Sequence[Piece]], sizes: Sizes) -> list[Run]:
     """All kernels in order, in runs."""
     result: list[Run] = []
+    works = [sum(map(work_of, parts)) for parts in kernels]
     number = 0
     while number < len(kernels):
+        if is_small(sum(works[number : number + LONGEST])):  # so is any run from here on
+            result.append(Run([number], None))
+            number += 1
+            continue
         axes, rows = _together(kernels[number : number + LONGEST], sizes)
         run = list(range(number, number + max(1, len(axes))))
         cuts = joint_cut([kernels[k][0] for k in run], axes, rows) if len(run) > 1 else None
