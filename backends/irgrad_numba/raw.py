@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from irgrad_numba.code import Code
 from irgrad_numba.llvm import Module
 from irgrad_numba.memory import Memory
 from irgrad_numba.support import STACK_BYTES
@@ -18,65 +19,30 @@ RAISED, OUTSIDE = 1, 2
 ALLOCATION = {"aligned_alloc": "ptr {}(i64, i64)", "free": "void {}(ptr)"}
 
 
-class Lines:
-    """The body of a function: names count up."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def emit(self, line: str) -> None:
-        """Append an instruction."""
-        self.lines.append(f"  {line}")
-
-    def value(self, expression: str) -> str:
-        """Append an instruction with a result."""
-        name = f"%v{len(self.lines)}"
-        self.emit(f"{name} = {expression}")
-        return name
-
-    def entry(self, table: str, place: int) -> str:
-        """A pointer in a table of pointers."""
-        return self.value(f"load ptr, ptr {self.at(table, place)}")
-
-    def at(self, table: str, place: int) -> str:
-        """Where it stands."""
-        return self.value(f"getelementptr ptr, ptr {table}, i64 {place}")
-
-    def define(self, head: str) -> str:
-        """The function."""
-        return f"define {head} {{\n" + "\n".join(self.lines) + "\n}"
-
-
 def emit_raw(module: Module, memory: Memory) -> None:
     """Define `raw`, which calls the `body` that is there already."""
-    code = Lines()
+    code = Code(module)
     given = len(memory.input_types) - memory.captured
-    table = code.value(f"alloca [{max(1, len(memory.buffers))} x ptr], align 64")
-
-    def fill(buffer: int, address: str) -> None:
-        code.emit(f"store ptr {address}, ptr {code.at(table, buffer)}")
-
+    code.emit(f"%table = alloca [{max(1, len(memory.buffers))} x ptr], align 64")
     for k in range(given):
-        fill(k, code.entry("%given", k))
+        code.fill(k, code.pointer("%given", k))
     for k in range(memory.captured):
-        array = code.entry("%state", module.slot("captured", k))
-        data = code.value(f"getelementptr i8, ptr {array}, i64 16")
-        fill(given + k, code.value(f"load ptr, ptr {data}"))
+        code.fill(given + k, code.field(code.slot("captured", k), 16))
     for k, (buffer, _) in enumerate(memory.outputs):
-        fill(buffer, code.entry("%given", given + k))
+        code.fill(buffer, code.pointer("%given", given + k))
     for buffer in memory.constants:
-        fill(buffer, code.entry("%state", module.slot("constant", buffer)))
+        code.fill(buffer, code.slot("constant", buffer))
     arena = _arena(module, memory, code)
     for buffer, offset in memory.offsets.items():
-        fill(buffer, code.value(f"getelementptr i8, ptr {arena}, i64 {offset}"))
-    status = code.value(f"call i32 @body(ptr {table}, ptr %state)")
+        code.fill(buffer, code.offset(arena, offset))
+    status = code.value("call i32 @body(ptr %table, ptr %state)")
     if memory.scratch_bytes > STACK_BYTES:
         code.emit(f"call void @free(ptr {arena})")
     code.emit(f"ret i32 {status}")
     module.functions[RAW] = code.define(f"i32 @{RAW}(ptr %state, ptr %given)")
 
 
-def _arena(module: Module, memory: Memory, code: Lines) -> str:
+def _arena(module: Module, memory: Memory, code: Code) -> str:
     size = memory.scratch_bytes
     if size <= STACK_BYTES:
         return code.value(f"alloca [{max(1, size)} x i8], align 64")
@@ -94,7 +60,7 @@ def emit_low_level(module: Module, arguments: Sequence[int]) -> str:
     element, else of (int, double*, void*) -> its name. `arguments` are the elements of each, and
     void* is the state; where the number of elements is another one, it returns nan.
     """
-    count, code = sum(arguments), Lines()
+    count, code = sum(arguments), Code(module)
     single = list(arguments) == [1]
     result = code.value("alloca double, align 8")
     given = code.value(f"alloca [{len(arguments) + 1} x ptr], align 8")

@@ -122,6 +122,8 @@ class Planner:
         """Which of these a value that has no memory is computed from."""
         self.intervals = intervals(graph, place.known)
         self.stage: dict[Value, tuple[int, int]] = {}
+        self.segment: dict[Node, int] = {}
+        """Which part of very long code over its space a node belongs to."""
         self.cost: dict[Value, int] = {}
 
     def run(self) -> Schedule:
@@ -233,19 +235,22 @@ class Planner:
         return frozenset(v for v in values if v in self.dies).union(*found)
 
     def _cut(self) -> None:
-        """Very long straight code is cut; what crosses a cut is stored."""
+        """Very long straight code is cut into segments; what crosses a cut is stored."""
         count: dict[Shape, int] = defaultdict(int)
-        segment: dict[Value, int] = {}
         for node in self.graph.nodes:
-            if self.sorts[node] not in ("view", "point"):
+            if self.sorts[node] == "call":
                 continue
-            value = Value(node, 0)
-            space = squeezed(node.types[0].shape)
-            count[space] += self.sorts[node] == "point"
-            segment[value] = count[space] // LARGEST
-            for operand in node.operands:
-                if segment.get(operand, segment[value]) != segment[value]:
-                    self._store(operand, "the loop would be too large")
+            space = squeezed(space_of(node))
+            near = [v.node for v in node.operands if squeezed(v.type.shape) == space]
+            if self.sorts[node] in ("view", "point"):
+                count[space] += self.sorts[node] == "point"
+                own = count[space] // LARGEST
+            else:
+                own = max((self.segment.get(n, 0) for n in near), default=0)
+            self.segment[node] = own
+            for n in near:
+                if self.segment.get(n, own) != own:
+                    self._store(Value(n, 0), "the loop would be too large")
 
     def _costs(self) -> None:
         for node in self.graph.nodes:
@@ -327,6 +332,12 @@ class Planner:
             at = (max(reads, default=0), elsewhere)
         return (at[0], at[0] + 1) if value in self.stored else at
 
+    def _place(self, node: Node) -> tuple[int, Shape, int]:
+        """Which kernel stores a node's value: its stage, space and segment."""
+        folds = self.sorts[node] in ("reduction", "update")
+        stage = self.stage[Value(node, 0)][0] - folds
+        return stage, squeezed(space_of(node)), self.segment[node]
+
     def _share(self) -> None:
         """What several places need is stored where computing it again costs more."""
         places: dict[Value, set[Any]] = defaultdict(set)
@@ -337,12 +348,12 @@ class Planner:
             value = Value(node, 0)
             folds = sort in ("reduction", "update")
             if folds or value in self.stored:
-                own: set[Any] = {(self.stage[value][0] - folds, squeezed(space_of(node)))}
+                own: set[Any] = {self._place(node)}
             else:
                 own = places[value]
                 if sort == "point" and (len(own) - 1) * self.cost[value] > STORE_COST:
                     self._store(value, f"needed at {len(own)} places")
-                    own = {(self.stage[value][0], squeezed(space_of(node)))}
+                    own = {self._place(node)}
             for operand, axes in operand_axes(node):
                 pure = sort != "view" and not isinstance(node.op, MOVES)
                 if pure and squeezed(operand.type.shape) == squeezed(space_of(node)):
@@ -370,7 +381,7 @@ class Planner:
             if k in self.place.strides:
                 views[value] = View(k, 0, self.place.strides[k])
         outputs = set(self.graph.outputs)
-        kernels: dict[tuple[int, Shape, Node | None], Kernel] = {}
+        kernels: dict[tuple[int, Shape, int, Node | None], Kernel] = {}
         calls: list[tuple[int, Node | Check]] = []
         home: dict[Value, Kernel] = {}
         checked: set[tuple[Value, int]] = set()
@@ -409,7 +420,7 @@ class Planner:
                 alone = (
                     node if isinstance(node.op, AddAt) and node.operands[1].type.size > 1 else None
                 )
-                key = (self.stage[value][0] - folds, squeezed(space_of(node)), alone)
+                key = (*self._place(node), alone)
                 kernel = kernels.setdefault(key, Kernel(*key[:2]))
                 kernel.roots.append(node)
                 home[value] = kernel

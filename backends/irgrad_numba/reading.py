@@ -1,0 +1,162 @@
+"""Arguments from Python, as machine code: each is looked at, and its buffer given an address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from irgrad.ir.types import F64, ArrayType
+from irgrad.runtime.backend import Argument
+from irgrad_numba.code import Code, blocks
+from irgrad_numba.llvm import Module
+from irgrad_numba.memory import Memory
+
+F64_SCALAR = ArrayType(F64, ())
+WRITEABLE = 1024
+"""The flag of NumPy's array object."""
+CELL = 16
+"""Bytes of memory for a number without an array."""
+PARAMETERS = "ptr %args, ptr %table, ptr %state, ptr %numbers"
+
+
+class Span(NamedTuple):
+    """The bytes of an array, from the address of its buffer."""
+
+    buffer: int
+    start: int
+    end: int
+
+
+class Reading:
+    """What the arguments are, and of captured arrays the same: `given` spans in memory, and `outs`,
+    those of arrays for the results.
+    """
+
+    def __init__(self, module: Module, memory: Memory, arguments: Sequence[Argument]) -> None:
+        self.module = module
+        self.memory = memory
+        self.given: list[Span] = []
+        self.outs: list[Span] = []
+        places = iter(range(len(memory.input_types)))
+        self.jobs = [(a, -1 if a.kind in ("static", "out") else next(places)) for a in arguments]
+        captured = [Argument("captured", memory.input_types[k], None) for k in places]
+        first = len(memory.input_types) - len(captured)
+        self.jobs += [(a, first + k) for k, a in enumerate(captured)]
+        self.first_captured = first
+
+    def calls(self) -> list[str]:
+        """Define the functions that read -> calls of them, each true where all is as expected."""
+        parts = blocks(len(self.jobs))
+        return [self._define(k, part, len(parts) > 1) for k, part in enumerate(parts)]
+
+    def _define(self, number: int, jobs: range, several: bool) -> str:
+        code = Code(self.module)
+        for k in jobs:
+            self._read(code, k, *self.jobs[k])
+        code.emit("ret i1 true")
+        code.label("mismatch")
+        code.emit("ret i1 false")
+        name = f"read{number}"
+        head = f"internal i1 @{name}({PARAMETERS}){' noinline' if several else ''}"
+        self.module.functions[name] = code.define(head)
+        return f"call i1 @{name}({PARAMETERS})"
+
+    def _read(self, code: Code, k: int, argument: Argument, position: int) -> None:
+        type = argument.type
+        if argument.kind == "captured":
+            assert type is not None
+            found = code.slot("captured", position - self.first_captured)
+            self._array(code, found, type, position, self._captured_strides(position))
+            return
+        x = code.pointer("%args", k)
+        if argument.kind == "static":
+            code.require(code.value(f"icmp eq ptr {x}, {code.slot('static', k)}"), "mismatch")
+        elif argument.kind == "out":
+            self._out(code, x)
+        elif argument.kind == "float":
+            code.require(_is_of(code, x, "@PyFloat_Type"), "mismatch")
+            self._number(code, x, position)
+        elif type == F64_SCALAR:
+            self._array_or_scalar(code, x, position)
+        else:
+            assert type is not None
+            self._array(code, x, type, position, argument.strides)
+
+    def _number(self, code: Code, x: str, position: int) -> None:
+        """Keep the number of a float."""
+        place = code.offset("%numbers", CELL * position)
+        number = code.value(f"call double @PyFloat_AsDouble(ptr {x})")
+        code.emit(f"store double {number}, ptr {place}")
+        code.fill(position, place)
+
+    def _array_or_scalar(self, code: Code, x: str, position: int) -> None:
+        """Where np.float64 scalars are welcome: they are Python floats too."""
+        is_scalar = _is_of(code, x, code.slot("numpy", "float64"))
+        code.emit(f"br i1 {is_scalar}, label %scalar{position}, label %array{position}")
+        code.label(f"scalar{position}")
+        self._number(code, x, position)
+        code.emit(f"br label %read{position}")
+        code.label(f"array{position}")
+        self._array(code, x, F64_SCALAR, position)
+        code.emit(f"br label %read{position}")
+        code.label(f"read{position}")
+
+    def _captured_strides(self, position: int) -> tuple[int, ...] | None:
+        """The strides of a captured array, in bytes, where it does not lie in C order."""
+        if position not in self.memory.strided:
+            return None
+        value, view = self.memory.strided[position]
+        return tuple(s * value.type.dtype.itemsize for s in view.strides)
+
+    def _array(
+        self,
+        code: Code,
+        x: str,
+        type: ArrayType,
+        buffer: int,
+        strides: tuple[int, ...] | None = None,
+    ) -> None:
+        look = f"call i1 @irgrad_same_array(ptr {x}, {code.kind(type)})"
+        if strides is not None:
+            kind = f"{code.kind(type)}, ptr {code.numbers('strides', strides)}"
+            look = f"call i1 @irgrad_same_strided(ptr {x}, {kind})"
+        code.require(code.value(look), "mismatch")
+        code.fill(buffer, code.field(x, 16))
+        self.given.append(_span(buffer, type, strides))
+
+    def _out(self, code: Code, x: str) -> None:
+        """An array for a result: in C order, and writeable."""
+        buffer, type = self.memory.outputs[len(self.outs)]
+        same = code.value(f"call i1 @irgrad_same_array(ptr {x}, {code.kind(type)})")
+        code.require(same, "mismatch")
+        flags = code.value(f"and i32 {code.field(x, 64, 'i32')}, {WRITEABLE}")
+        code.require(code.value(f"icmp ne i32 {flags}, 0"), "mismatch")
+        code.fill(buffer, code.field(x, 16))
+        self.outs.append(_span(buffer, type, None))
+
+    def emit_apart(self, code: Code) -> None:
+        """Require that arrays for results overlap no inputs, nor each other."""
+        spans = [*self.given, *(out for out in self.outs if out.end)]
+        if len(spans) == len(self.given):
+            return
+        table = code.value(f"alloca [{2 * len(spans)} x ptr], align 8")
+        for k, span in enumerate(spans):
+            data = code.pointer("%table", span.buffer)
+            for place, count in (2 * k, span.start), (2 * k + 1, span.end):
+                code.emit(f"store ptr {code.offset(data, count)}, ptr {code.at(table, place)}")
+        numbers = f"i64 {len(self.given)}, i64 {len(spans)}"
+        apart = code.value(f"call i1 @irgrad_apart(ptr {table}, {numbers})")
+        code.require(apart, "mismatch")
+
+
+def _is_of(code: Code, x: str, type: str) -> str:
+    """Whether an object's type is `type`."""
+    return code.value(f"icmp eq ptr {code.field(x, 8)}, {type}")
+
+
+def _span(buffer: int, type: ArrayType, strides: tuple[int, ...] | None) -> Span:
+    if strides is None:
+        return Span(buffer, 0, type.nbytes)
+    reach = [(n - 1) * s for n, s in zip(type.shape, strides, strict=True)]
+    last = sum(max(r, 0) for r in reach) + type.dtype.itemsize
+    return Span(buffer, sum(min(r, 0) for r in reach), last)
