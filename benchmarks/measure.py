@@ -29,6 +29,8 @@ SHORT = {
     "skipped": "skipped",
 }
 FUNCTION_ROUNDS = 3
+SETTLE = 0.05
+"""Seconds before a round: the BLAS threads of the one before spin for some 25 ms when idle."""
 SLOW = 0.5  # seconds; of what takes longer there are two rounds
 
 
@@ -202,7 +204,7 @@ class Run:
             return []
 
     def _round(self, process: Process, call: str) -> float:
-        time.sleep(0.01)  # threads of the one before may spin for a while
+        time.sleep(SETTLE)
         return process.ask("round", 120, call=call, seconds=self.options.seconds)["seconds"]
 
     def _warm(self, row: Row, alive: list[str]) -> None:
