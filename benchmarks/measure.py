@@ -29,8 +29,8 @@ SHORT = {
     "skipped": "skipped",
 }
 FUNCTION_ROUNDS = 3
-SETTLE = 0.05
-"""Seconds before a round: the BLAS threads of the one before spin for some 25 ms when idle."""
+SETTLE = 0.15
+"""Seconds before a round: the BLAS threads of the one before spin for some 80 ms when idle."""
 SLOW = 0.5  # seconds; of what takes longer there are two rounds
 
 
