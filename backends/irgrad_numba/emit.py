@@ -21,6 +21,8 @@ from irgrad_numba.strips import VECTOR_BYTES, element, load, loop, save, stored_
 LIGHT = 12
 """Expressions in a loop below which four vectors go together; so they do where a library function
 is called: its long chain of operations leaves the processor idle for one vector."""
+TOGETHER = 4
+"""Rows that are added to sums in memory at a time."""
 INLINED = 400
 """Instructions of a kernel that becomes part of the loop around it."""
 
@@ -150,17 +152,65 @@ class Loops:
             self._level(1)
         elif depth == self.depth - 1:
             self._innermost(low, high)
+        elif depth == self.depth - 2 and high - low >= TOGETHER and self._sums_rows():
+            self._rows(low, high)
         elif high - low == 1:
-            self.variables.append(self._number(low))
-            self._level(depth + 1)
-            self.variables.pop()
+            self._row(depth, self._number(low))
         else:
             with loop(self.code, low, high, 1) as i:
-                self.variables.append(i)
-                self._level(depth + 1)
-                self.variables.pop()
+                self._row(depth, i)
         for fold in starting:
             self._finish(fold)
+
+    def _row(self, depth: int, i: Value) -> None:
+        self.variables.append(i)
+        self._level(depth + 1)
+        self.variables.pop()
+
+    def _sums_rows(self) -> bool:
+        """Whether several rows may go together: what they add up in memory is then loaded and
+        stored once for them.
+        """
+        outer, statements = self.depth - 2, self.piece.statements
+        written = {s.buffer for s in statements}
+        innermost = self.by_level.get(self.depth, [])
+        return (
+            any(
+                isinstance(s, Reduce) and s not in self.folds and outer in s.axes
+                for s in statements
+            )
+            and not any(isinstance(s, Add) or s.index.dynamic for s in statements)
+            and not any(f.careful or f.depth == self.depth - 1 for f in self.folds.values())
+            and not any(e.kind == "load" and e.data[0] in written for e in self.piece.expressions)
+            and not any(e.kind == "place" for e in self.piece.expressions)
+            and len(innermost) <= LIGHT
+        )
+
+    def _rows(self, low: int, high: int) -> None:
+        """The two innermost loops, over several rows at a time."""
+        whole = (high - low) // TOGETHER * TOGETHER
+        with loop(self.code, low, low + whole, TOGETHER) as i:
+            self._together([i + k for k in range(TOGETHER)])
+        if low + whole < high:
+            self._together([self._number(k) for k in range(low + whole, high)])
+
+    def _together(self, rows: Sequence[Value]) -> None:
+        outer, own = self.scalars, self.by_level.get(self.depth - 1, [])
+        scalars: list[dict[Expr, Value]] = []
+        for row in rows:
+            self.variables.append(row)
+            self.scalars = dict(outer)
+            for expression in own:
+                self.scalars[expression] = self._emit(expression, None, 1)
+            scalars.append(self.scalars)
+            self.variables.pop()
+        low, high = self.piece.ranges[-1]
+        for at, width in strips(self.code, low, high, self.width):
+            for row, self.scalars in zip(rows, scalars, strict=True):
+                self.variables.append(row)
+                self._body(at, width)
+                self.variables.pop()
+        self.scalars = outer
 
     def _widths(self) -> set[int]:
         low, high = self.piece.ranges[-1]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from irgrad.runtime.backend import Argument, Template
-from irgrad_numba.code import Code
+from irgrad_numba.boundary import Boundary
 from irgrad_numba.llvm import Module
 from irgrad_numba.memory import Memory
 from irgrad_numba.reading import CELL, Reading
@@ -48,7 +48,7 @@ def emit_entry(
         module.declare(name, signature)
     module.globals.update((name, f"@{name} = external global i8") for name in EXTERNAL)
     reading, returning = Reading(module, memory, arguments), Returning(module, memory)
-    code = Code(module)
+    code = Boundary(module)
     _frame(code, memory)
     code.require(code.value(f"icmp eq i64 %count, {len(arguments)}"), "mismatch")
     for call in reading.calls():
@@ -70,7 +70,7 @@ def emit_entry(
     module.functions[ENTRY] = code.define(f"ptr @{ENTRY}(ptr %self, ptr %args, i64 %count)")
 
 
-def _frame(code: Code, memory: Memory) -> None:
+def _frame(code: Boundary, memory: Memory) -> None:
     """The memory of a call: addresses of buffers, numbers that have no array, arrays made."""
     cells = len(memory.input_types) + len(memory.outputs)
     arrays = max(1, len(memory.outputs))
@@ -85,7 +85,7 @@ def _frame(code: Code, memory: Memory) -> None:
         code.emit(f"%arena = alloca [{memory.scratch_bytes} x i8], align 64")
 
 
-def _run(code: Code, memory: Memory, release: bool) -> None:
+def _run(code: Boundary, memory: Memory, release: bool) -> None:
     """Memory for intermediate values, and the program."""
     size, kept = memory.scratch_bytes, None
     if size > STACK_BYTES:

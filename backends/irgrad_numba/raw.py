@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from irgrad_numba.code import Code
+from irgrad_numba.boundary import Boundary
 from irgrad_numba.llvm import Module
 from irgrad_numba.memory import Memory
 from irgrad_numba.support import STACK_BYTES
@@ -21,7 +21,7 @@ ALLOCATION = {"aligned_alloc": "ptr {}(i64, i64)", "free": "void {}(ptr)"}
 
 def emit_raw(module: Module, memory: Memory) -> None:
     """Define `raw`, which calls the `body` that is there already."""
-    code = Code(module)
+    code = Boundary(module)
     given = len(memory.input_types) - memory.captured
     code.emit(f"%table = alloca [{max(1, len(memory.buffers))} x ptr], align 64")
     for k in range(given):
@@ -42,7 +42,7 @@ def emit_raw(module: Module, memory: Memory) -> None:
     module.functions[RAW] = code.define(f"i32 @{RAW}(ptr %state, ptr %given)")
 
 
-def _arena(module: Module, memory: Memory, code: Code) -> str:
+def _arena(module: Module, memory: Memory, code: Boundary) -> str:
     size = memory.scratch_bytes
     if size <= STACK_BYTES:
         return code.value(f"alloca [{max(1, size)} x i8], align 64")
@@ -60,7 +60,7 @@ def emit_low_level(module: Module, arguments: Sequence[int]) -> str:
     element, else of (int, double*, void*) -> its name. `arguments` are the elements of each, and
     void* is the state; where the number of elements is another one, it returns nan.
     """
-    count, code = sum(arguments), Code(module)
+    count, code = sum(arguments), Boundary(module)
     single = list(arguments) == [1]
     result = code.value("alloca double, align 8")
     given = code.value(f"alloca [{len(arguments) + 1} x ptr], align 8")

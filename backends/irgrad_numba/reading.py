@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from irgrad.ir.types import F64, ArrayType
 from irgrad.runtime.backend import Argument
-from irgrad_numba.code import Code, blocks
+from irgrad_numba.boundary import Boundary, blocks
 from irgrad_numba.llvm import Module
 from irgrad_numba.memory import Memory
 
@@ -50,7 +50,7 @@ class Reading:
         return [self._define(k, part, len(parts) > 1) for k, part in enumerate(parts)]
 
     def _define(self, number: int, jobs: range, several: bool) -> str:
-        code = Code(self.module)
+        code = Boundary(self.module)
         for k in jobs:
             self._read(code, k, *self.jobs[k])
         code.emit("ret i1 true")
@@ -61,7 +61,7 @@ class Reading:
         self.module.functions[name] = code.define(head)
         return f"call i1 @{name}({PARAMETERS})"
 
-    def _read(self, code: Code, k: int, argument: Argument, position: int) -> None:
+    def _read(self, code: Boundary, k: int, argument: Argument, position: int) -> None:
         type = argument.type
         if argument.kind == "captured":
             assert type is not None
@@ -82,14 +82,14 @@ class Reading:
             assert type is not None
             self._array(code, x, type, position, argument.strides)
 
-    def _number(self, code: Code, x: str, position: int) -> None:
+    def _number(self, code: Boundary, x: str, position: int) -> None:
         """Keep the number of a float."""
         place = code.offset("%numbers", CELL * position)
         number = code.value(f"call double @PyFloat_AsDouble(ptr {x})")
         code.emit(f"store double {number}, ptr {place}")
         code.fill(position, place)
 
-    def _array_or_scalar(self, code: Code, x: str, position: int) -> None:
+    def _array_or_scalar(self, code: Boundary, x: str, position: int) -> None:
         """Where np.float64 scalars are welcome: they are Python floats too."""
         is_scalar = _is_of(code, x, code.slot("numpy", "float64"))
         code.emit(f"br i1 {is_scalar}, label %scalar{position}, label %array{position}")
@@ -110,7 +110,7 @@ class Reading:
 
     def _array(
         self,
-        code: Code,
+        code: Boundary,
         x: str,
         type: ArrayType,
         buffer: int,
@@ -124,7 +124,7 @@ class Reading:
         code.fill(buffer, code.field(x, 16))
         self.given.append(_span(buffer, type, strides))
 
-    def _out(self, code: Code, x: str) -> None:
+    def _out(self, code: Boundary, x: str) -> None:
         """An array for a result: in C order, and writeable."""
         buffer, type = self.memory.outputs[len(self.outs)]
         same = code.value(f"call i1 @irgrad_same_array(ptr {x}, {code.kind(type)})")
@@ -134,7 +134,7 @@ class Reading:
         code.fill(buffer, code.field(x, 16))
         self.outs.append(_span(buffer, type, None))
 
-    def emit_apart(self, code: Code) -> None:
+    def emit_apart(self, code: Boundary) -> None:
         """Require that arrays for results overlap no inputs, nor each other."""
         spans = [*self.given, *(out for out in self.outs if out.end)]
         if len(spans) == len(self.given):
@@ -149,7 +149,7 @@ class Reading:
         code.require(apart, "mismatch")
 
 
-def _is_of(code: Code, x: str, type: str) -> str:
+def _is_of(code: Boundary, x: str, type: str) -> str:
     """Whether an object's type is `type`."""
     return code.value(f"icmp eq ptr {code.field(x, 8)}, {type}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from irgrad.ir.types import SHORT
 from irgrad.runtime.backend import Template
-from irgrad_numba.code import Code, blocks
+from irgrad_numba.boundary import Boundary, blocks
 from irgrad_numba.llvm import Module
 from irgrad_numba.memory import Memory
 from irgrad_numba.reading import CELL
@@ -27,7 +27,7 @@ class Returning:
         return [self._define(k, part, len(parts) > 1) for k, part in enumerate(parts)]
 
     def _define(self, number: int, outputs: range, several: bool) -> str:
-        code = Code(self.module)
+        code = Boundary(self.module)
         for k in outputs:
             self._make(code, k)
         code.emit("ret i1 true")
@@ -38,7 +38,7 @@ class Returning:
         self.module.functions[name] = code.define(head)
         return f"call i1 @{name}({MADE})"
 
-    def _make(self, code: Code, k: int) -> None:
+    def _make(self, code: Boundary, k: int) -> None:
         """An array for an output that has axes, a cell for one that has none."""
         buffer, type = self.memory.outputs[k]
         if not type.shape:
@@ -53,7 +53,7 @@ class Returning:
         code.require(code.value(f"icmp ne ptr {x}, null"), "short")
         code.fill(buffer, code.field(x, 16))
 
-    def build(self, code: Code, template: Template, given: bool) -> str:
+    def build(self, code: Boundary, template: Template, given: bool) -> str:
         """The object of a result; each array goes to one place. Where the memory was `given`, no
         array was made.
         """
@@ -62,7 +62,7 @@ class Returning:
         whole = code.value(f"call ptr @PyTuple_New(i64 {len(template)})")
         parts = blocks(len(template))
         for part in parts:
-            inner = code if len(parts) == 1 else Code(self.module)
+            inner = code if len(parts) == 1 else Boundary(self.module)
             tuple = whole if len(parts) == 1 else "%tuple"
             for k in part:
                 x = self.build(inner, template[k], given)
@@ -71,7 +71,7 @@ class Returning:
                 code.emit(f"call void @{self._builder(inner)}(ptr {whole}, {MADE})")
         return whole
 
-    def _builder(self, code: Code) -> str:
+    def _builder(self, code: Boundary) -> str:
         """The name of the function that puts a part of a long tuple into it."""
         name = f"build{self.builders}"
         self.builders += 1
@@ -80,7 +80,7 @@ class Returning:
         self.module.functions[name] = code.define(head)
         return name
 
-    def _object(self, code: Code, output: int, given: bool) -> str:
+    def _object(self, code: Boundary, output: int, given: bool) -> str:
         buffer, type = self.memory.outputs[output]
         if type.shape and not given:
             return code.pointer("%made", output)

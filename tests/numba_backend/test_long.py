@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from irgrad_numba import code, schedule
+from irgrad_numba import boundary, schedule
 
 import irgrad
 
-COUNT = 3 * code.BLOCK + 5
+COUNT = 3 * boundary.BLOCK + 5
 
 
 def many(*args: Any) -> Any:
@@ -42,9 +42,9 @@ def test_many_arguments_of_all_kinds_and_nested_results():
             np.testing.assert_allclose(part["rest"][0], other["rest"][0], rtol=1e-6)
 
 
-@pytest.mark.parametrize("place", [0, code.BLOCK - 1, code.BLOCK, COUNT - 1])
+@pytest.mark.parametrize("place", [0, boundary.BLOCK - 1, boundary.BLOCK, COUNT - 1])
 def test_an_argument_of_another_type_anywhere_is_seen(place: int):
-    args = [np.full(3, float(k)) for k in range(COUNT)]
+    args: list[Any] = [np.full(3, float(k)) for k in range(COUNT)]
     compiled = irgrad.compile(lambda *x: sum(x), backend="numba")
     compiled(*args)
     args[place] = 5.0

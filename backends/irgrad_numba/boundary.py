@@ -11,7 +11,7 @@ from irgrad.ir.types import SHORT, ArrayType
 from irgrad_numba.llvm import Module
 
 
-class Code:
+class Boundary:
     """Instructions in order; names count up."""
 
     def __init__(self, module: Module) -> None:
