@@ -1,8 +1,9 @@
 """Matrix products by BLAS: `gemm` of SciPy's library, called from machine code.
 
-BLAS shares a large product among threads of its own. Of many small ones our threads take chunks of
-the axis along which the result's rows are farthest apart: what two threads write must not lie on
-one line of the cache."""
+Our threads share the work. Of many small products they take chunks of the axis along which the
+result's rows are farthest apart: what two threads write must not lie on one line of the cache. A
+large one is cut into a part for each. Where BLAS cannot be told to leave that alone, it shares
+large products among threads of its own."""
 
 from __future__ import annotations
 
@@ -10,33 +11,55 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from irgrad_numba import blas_threads
 from irgrad_numba.llvm import Code, Module, Type, Value
+from irgrad_numba.pool import thread_count
 from irgrad_numba.products import Gemm, Matrix
 from irgrad_numba.strips import loop
 
 ROUTINES = {"f32": "sgemm", "f64": "dgemm"}
 BLAS_THREADS = 262_144
-"""Multiplications beyond which BLAS uses threads of its own, and is not called from several."""
+"""Multiplications beyond which BLAS uses threads of its own."""
 LEAST_WORK = 400_000
 """Multiplications that are worth several threads."""
 MOST_CHUNKS = 16
 LEAST_ROWS = 32
-"""In more chunks than that only where each has so many rows."""
+"""In more chunks than that only where each has so many rows; so have the parts of a large one."""
 
 
 class Share(NamedTuple):
-    """How threads share a batch of products: the axis (batch, rows or columns) and its chunks."""
+    """How threads share products: the axis (batch, rows or columns) and its chunks, and whether
+    BLAS has to leave its own threads out.
+    """
 
     axis: str
     extent: int
     chunks: int
+    alone: bool = False
 
 
 def share_of(gemm: Gemm) -> Share | None:
-    """The cut of a batch of products; None where it is not cut."""
+    """The cut of products; None where they are not cut."""
     one = gemm.rows * gemm.inner * gemm.columns
-    if not gemm.batch or math.prod(gemm.batch) * one < LEAST_WORK:
+    if math.prod(gemm.batch) * one < LEAST_WORK:
         return None
+    if gemm.batch and (share := _of_many(gemm, one)) is not None:
+        return share
+    return _of_large(gemm) if one > BLAS_THREADS and blas_threads.functions() else None
+
+
+def _of_large(gemm: Gemm) -> Share | None:
+    """A part for each thread: parts of the same product copy the same operand each for itself."""
+    threads = thread_count()
+    if gemm.batch and gemm.batch[0] >= threads:
+        return Share("batch", gemm.batch[0], min(gemm.batch[0], MOST_CHUNKS), alone=True)
+    extent, axis = max((gemm.columns, "columns"), (gemm.rows, "rows"))
+    parts = min(threads, extent // LEAST_ROWS)
+    return Share(axis, extent, parts, alone=True) if parts > 1 else None
+
+
+def _of_many(gemm: Gemm, one: int) -> Share | None:
+    """Chunks so small that BLAS uses no threads for them."""
     axes = [
         (gemm.result.batch[0], gemm.batch[0], "batch"),
         (gemm.result.row, gemm.rows, "rows"),
@@ -84,7 +107,7 @@ class Products:
         if self.share is None:
             self._batched(batch, [])
         else:
-            axis, extent, chunks = self.share
+            axis, extent, chunks, _ = self.share
             chunk = Value(self.code, Type("i64"), "%chunk")
             low, high = ((k * extent).integer_division(chunks) for k in (chunk, chunk + 1))
             if axis == "batch":

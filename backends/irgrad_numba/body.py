@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from irgrad_numba import pool
+from irgrad_numba import blas_threads, pool
 from irgrad_numba.kernel import NativeCall, Sweep
 from irgrad_numba.llvm import BITS, Module
 from irgrad_numba.memory import Memory
@@ -287,7 +287,16 @@ class Body:
         name = self.module.shared("sweep", "\n".join([head, *inside.lines, "  ret void", "}"]))
         self.module.declare(pool.PARALLEL, pool.SIGNATURE)
         arguments = f"ptr @{name}, ptr %table, ptr %state, i64 {sweep.count}"
+        if sweep.alone:
+            self._call_blas_threads(blas_threads.ALONE)
         self.emit(f"call void @{pool.PARALLEL}({arguments})")
+        if sweep.alone:
+            self._call_blas_threads(blas_threads.SHARED)
+
+    def _call_blas_threads(self, name: str) -> None:
+        self.module.declare(name, blas_threads.SIGNATURE)
+        ways = [self.state("blas_threads", way) for way in ("set", "get")]
+        self.emit(f"call void @{name}(ptr {ways[0]}, ptr {ways[1]})")
 
     def _check(self, step: Checked, frame: Frame) -> None:
         pointer = frame.pointer(self, step.buffers[0])

@@ -39,12 +39,13 @@ class NativeCall:
 
 class Sweep:
     """Calls that are given the number of a chunk besides, for all numbers below `count`, in any
-    order and by several threads.
+    order and by several threads; BLAS's own stay out where it is said to leave that `alone`.
     """
 
     checks = False
 
-    def __init__(self, count: int, calls: Sequence[NativeCall]) -> None:
+    def __init__(self, count: int, calls: Sequence[NativeCall], alone: bool = False) -> None:
+        self.alone = alone
         self.count = count
         self.calls = calls
         self.buffers = [buffer for call in calls for buffer in call.buffers]

@@ -10,6 +10,7 @@ from typing import Any
 from irgrad.ir.graph import Node, Value
 from irgrad.ops.cond import Cond
 from irgrad.ops.while_loop import While
+from irgrad_numba.blas import share_of
 from irgrad_numba.control import Control
 from irgrad_numba.expression import Add, Expr, Reduce, Statement
 from irgrad_numba.index import Index
@@ -53,7 +54,9 @@ class Listing:
             if isinstance(step, Kernel):
                 yield [*self._head(number, step), *cuts.get(number, []), *self._loops(step)]
             elif isinstance(step, Gemm):
-                yield [f"# {number}: matrix product, by BLAS", self._product(step)]
+                share = None if self.inside else share_of(step)
+                parts = [f"#    in {share.chunks} parts for the threads"] if share else []
+                yield [f"# {number}: matrix product, by BLAS", *parts, self._product(step)]
             elif isinstance(step, StackSum):
                 x, y, z = (self.buffers[b] for b in step.buffers)
                 yield [f"# {number}: a sum of stacks, row by row", f"{z} = {x} + {y}"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.ir.types import DTYPES
-from irgrad_numba import pool, support
+from irgrad_numba import blas_threads, pool, support
 from irgrad_numba.llvm import Module
 from irgrad_numba.machine import Loaded
 
@@ -78,6 +78,8 @@ def link(code: bytes, name: str, module: Module, things: Mapping[tuple[Any, ...]
     imports = support.loaded().address | module.imports
     if pool.PARALLEL in module.declarations:
         imports |= pool.loaded().address
+    if blas_threads.ALONE in module.declarations:
+        imports |= blas_threads.loaded().address
     state.loaded = Loaded(code, [name], imports)
     state.things = list(things.values())
     for key, place in module.slots.items():
@@ -107,6 +109,8 @@ def known_address(kind: str, *rest: Any) -> int:
         return id(DTYPES[rest[0]])
     if kind == "blas":
         return _blas(rest[0])
+    if kind == "blas_threads":
+        return blas_threads.functions()[rest[0]]
     if kind in ("result", "arena"):
         return 0
     raise KeyError(kind)

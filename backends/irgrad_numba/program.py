@@ -322,7 +322,7 @@ class Emitted:
         operands = [Operand(b, 0, step.type) for b in step.buffers]
         call = NativeCall(emit_gemm(self.module, step, not calls.inside), operands, True)
         share = None if calls.inside else share_of(step)
-        return Sweep(share.chunks, [call]) if share else call
+        return Sweep(share.chunks, [call], share.alone) if share else call
 
     def _control(self, step: Control, calls: KernelCalls, times: int) -> NativeControl:
         parts: list[Part] = []
