@@ -29,6 +29,8 @@ class IrgradError(Exception):
         self.message = message
         self.location = location
         self.hint = hint
+        self.about = ""
+        """On which values it failed, with their types and the user's names for them."""
         self.blamed = False
         """Whether the node that raised it has said so (errors of a running program)."""
 
@@ -39,7 +41,7 @@ class IrgradError(Exception):
         return self
 
     def __str__(self) -> str:
-        text = self.message
+        text = f"{self.message}\n  {self.about}" if self.about else self.message
         if self.location is not None:
             text += f"\n{place_text(self.location)}"
         if self.hint:
@@ -123,6 +125,15 @@ class ExpressionError(IrgradError, ValueError):
 
 class BackendError(IrgradError, ValueError):
     """An unknown backend, or one that cannot run a graph."""
+
+
+def with_article(noun: str) -> str:
+    """A noun with its article, as the name of a type is spoken.
+
+    >>> with_article("int"), with_article("str")
+    ('an int', 'a str')
+    """
+    return f"{'an' if noun.startswith((*'aeiouAEIO', 'nd')) else 'a'} {noun}"
 
 
 def place_text(location: Location) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.cli.users_code import users_code
-from irgrad.errors import ArgumentError, IrgradError, pointer
+from irgrad.errors import ArgumentError, IrgradError, pointer, with_article
 from irgrad.frontend.expression import expression
 from irgrad.frontend.lower import Spec, positional_names
 from irgrad.runtime.compiled import as_callable
@@ -182,7 +182,7 @@ def target(text: str) -> Callable[..., Any]:
         found = getattr(found, part)
     function = as_callable(found)
     if not callable(function):
-        raise ArgumentError(f"{text} is a {type(found).__name__}, not a function")
+        raise ArgumentError(f"{text} is {with_article(type(found).__name__)}, not a function")
     return function
 
 

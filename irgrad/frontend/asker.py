@@ -106,6 +106,8 @@ def _public_name(frame: FrameType) -> str:
 
 
 def _remedy(node: ast.expr | None, name: str, found: Any, library: str) -> str:
+    if library.startswith("np.vectorize"):
+        return "call the function on the whole arrays, or irgrad.vmap(f)(x)"
     key = getattr(found, "__name__", name.rpartition(".")[-1])
     arguments = node.args if isinstance(node, ast.Call) else []
     several = any(isinstance(argument, _SEVERAL) for argument in arguments)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from irgrad.errors import IrgradError
+from irgrad.frontend.complaint import completed
 from irgrad.frontend.site import Pattern, call_site
 from irgrad.ir.builder import Traced, located_by
 
@@ -26,9 +27,23 @@ def _name(result: Any, variable: Pattern) -> None:
             _name(part, name)
 
 
-def entry(method: F) -> F:
-    """Decorator of the methods that user code calls: puts the user's line on nodes and errors, and
-    the name of the user's variable on the result."""
+def about_call(function: F) -> F:
+    """Decorator of what checks the arguments of a call of the user's: errors get its line."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except IrgradError as error:
+            raise error.at(call_site().location) from None
+
+    return wrapper  # pyright: ignore[reportReturnType]
+
+
+def entry(method: F, name: str = "") -> F:
+    """Decorator of the methods that user code calls: puts the user's line on nodes and errors, the
+    name of the user's variable on the result, and on errors what was called (`name`, or the NumPy
+    function that the first argument is) and on which values."""
 
     @functools.wraps(method)
     def wrapper(self: Traced, *args: Any, **kwargs: Any) -> Any:
@@ -40,7 +55,8 @@ def entry(method: F) -> F:
         try:
             result = method(self, *args, **kwargs)
         except IrgradError as error:
-            raise error.at(site.location) from None
+            call = name or getattr(args[0] if args else None, "__name__", "")
+            raise completed(error, call, (self, args, kwargs), site.location) from None
         finally:
             now.busy, now.location = False, None
         if site.variable is not None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, ExpressionError, IndexingError, IrgradError
+from irgrad.errors import ArgumentError, ExpressionError, IndexingError, IrgradError, with_article
 from irgrad.frontend.expression_grammar import Argument, Program, Step, compile_tree
 from irgrad.frontend.expression_names import CONSTANTS
 from irgrad.frontend.expression_text import Place, Source, parse
@@ -133,7 +133,6 @@ class Expression:
         return f"expression({text!r})"
 
 
-@lru_cache(maxsize=256)
 def expression(text: str) -> Expression:
     """The expression written as `text`; an `ExpressionError` that points at what is not understood
     otherwise.
@@ -152,7 +151,12 @@ def expression(text: str) -> Expression:
       hint: did you mean 'sin'?
     """
     if not isinstance(text, str):
-        raise ArgumentError(f"an expression is a string, got a {type(text).__name__}")
+        raise ArgumentError(f"an expression is a string, got {with_article(type(text).__name__)}")
+    return _expression(text)
+
+
+@lru_cache(maxsize=256)
+def _expression(text: str) -> Expression:
     return Expression(text)
 
 

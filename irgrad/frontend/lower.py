@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, IrgradError, OptionError
+from irgrad.errors import ArgumentError, IrgradError, OptionError, with_article
 from irgrad.frontend.capture import captured
 from irgrad.frontend.distinct import distinct
 from irgrad.frontend.guards import Guard, reachable
@@ -148,7 +148,8 @@ def classify(leaf: Any) -> Any:
         hash(leaf)
     except TypeError:
         raise ArgumentError(
-            f"a {type(leaf).__name__} is neither an array nor a static value", hint=_instead(leaf)
+            f"{with_article(type(leaf).__name__)} is neither an array nor a static value",
+            hint=_instead(leaf),
         ) from None
     return Static(leaf)
 

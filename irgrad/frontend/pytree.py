@@ -11,6 +11,8 @@ from typing import Any
 
 import optree
 
+from irgrad.errors import with_article
+
 _tree: Any = optree  # optree's annotations describe trees of one leaf type; ours hold anything
 
 _ORDERED = "irgrad.ordered"
@@ -93,6 +95,36 @@ def how_to_register(name: str) -> str:
         f"register the class with optree, in its global namespace: optree.register_pytree_node("
         f"{name}, flatten, unflatten, namespace=optree.registry.__GLOBAL_NAMESPACE)"
     )
+
+
+def difference(given: Any, expected: Any, root: str) -> str:
+    """Where one structure first differs from another, in words; `root` stands for the whole.
+
+    >>> difference(flatten({"a": (1, 2)})[1], flatten({"a": (1,)})[1], "p")
+    "p['a'] is a tuple of 2, expected a tuple of 1"
+    """
+    path, pairs = root, [("", given, expected)]
+    while pairs:
+        step, given, expected = next((pair for pair in pairs if pair[1] != pair[2]), pairs[0])
+        path += step
+        if _node(given) != _node(expected):
+            break
+        entries = [f"[{entry!r}]" for entry in given.entries()]
+        pairs = list(zip(entries, given.children(), expected.children(), strict=True))
+    return f"{path} is {_drawn(given)}, expected {_drawn(expected)}"
+
+
+def _node(structure: Any) -> Any:
+    return structure.type, structure.num_children, structure.entries()
+
+
+def _drawn(structure: Any) -> str:
+    """The outermost node of a structure, in words."""
+    if structure.is_leaf():
+        return "a single value"
+    if structure.type is dict:
+        return f"a dict of {', '.join(map(repr, structure.entries())) or 'nothing'}"
+    return f"{with_article(structure.type.__name__)} of {structure.num_children}"
 
 
 LEAF = flatten(0)[1]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, DTypeError, IrgradError, Location, ShapeError
+from irgrad.errors import ArgumentError, DTypeError, IrgradError, Location, ShapeError, with_article
 from irgrad.frontend.lower import (
     Argument,
     Signature,
@@ -64,7 +64,8 @@ def array_leaf(leaf: Any) -> Any:
     if isinstance(found, Argument):
         return found
     raise ArgumentError(
-        f"a {type(leaf).__name__} is not an array", hint="close over it: let the function read it"
+        f"{with_article(type(leaf).__name__)} is not an array",
+        hint="close over it: let the function read it",
     )
 
 

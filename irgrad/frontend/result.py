@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import UnsupportedError
+from irgrad.errors import UnsupportedError, with_article
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.pytree import how_to_register
 from irgrad.ir.builder import Traced
@@ -30,12 +30,13 @@ def check_static(leaf: Any) -> None:
     kind = type(leaf).__name__
     if isinstance(leaf, _LAZY):
         raise UnsupportedError(
-            f"a {kind} would be read after the function has returned",
+            f"{with_article(kind)} would be read after the function has returned",
             hint="return list(...) or dict(...) of it",
         )
     if holds_traced(leaf):
         raise UnsupportedError(
-            f"a {kind} holds a traced value, which would escape in it", hint=_remedy(leaf)
+            f"{with_article(kind)} holds a traced value, which would escape in it",
+            hint=_remedy(leaf),
         )
 
 

@@ -57,10 +57,13 @@ def read(builder: Any, index: Any, shape: Shape) -> list[Item]:
     used = sum(_consumed(entry) for entry in entries)
     if used > len(shape):
         raise IndexingError(
-            f"too many indices: the array has {len(shape)} axes, but {used} were indexed"
+            f"too many indices: the array has {len(shape)} axes, but {used} were indexed",
+            hint="None in a subscript adds an axis",
         )
     if sum(entry is Ellipsis for entry in entries) > 1:
-        raise IndexingError("an index can only have a single ellipsis ('...')")
+        raise IndexingError(
+            "an index can only have a single ellipsis ('...')", hint="write : for one axis"
+        )
     if not any(entry is Ellipsis for entry in entries):
         entries.append(Ellipsis)
     items: list[Item] = []
@@ -157,10 +160,19 @@ def _position(entry: Any, shape: Shape, axis: int) -> Position:
     except (AttributeError, TypeError):
         raise IndexingError(
             "only integers, slices (`:`), ellipsis (`...`), np.newaxis (`None`) and integer or "
-            f"boolean arrays are valid indices, got {entry!r}"
+            f"boolean arrays are valid indices, got {entry!r}",
+            hint=_integer_for(entry),
         ) from None
     _check(index, index, shape[axis], axis)
     return Position(index % shape[axis])
+
+
+def _integer_for(entry: Any) -> str:
+    if isinstance(entry, str):
+        return "pass a dict of arrays, whose entries have names"
+    if isinstance(entry, float):
+        return f"write {int(entry)}, or n // 2 for a half"
+    return "int(i) or i.astype(np.int64) converts"
 
 
 def _check(low: int, high: int, extent: int, axis: int) -> None:
@@ -191,7 +203,8 @@ def _integers(array: np.ndarray[Any, Any], entry: Any) -> np.ndarray[Any, Any]:
         return array.astype(np.int64)
     if array.dtype.kind not in "iu":
         raise IndexingError(
-            f"arrays used as indices must be of integers or bools, got dtype {array.dtype}"
+            f"arrays used as indices must be of integers or bools, got dtype {array.dtype}",
+            hint="convert with .astype(np.int64)",
         )
     return array
 
@@ -208,7 +221,8 @@ def _mask(builder: Any, mask: Any, shape: Shape, axis: int) -> Selected:
         if got != extent and got:  # NumPy lets an empty mask stand on any axis
             raise IndexingError(
                 f"boolean index did not match the array along axis {axis + offset}: "
-                f"the axis has size {extent}, the mask {got}"
+                f"the axis has size {extent}, the mask {got}",
+                hint="a mask has the shape of the leading axes; make it of the array itself",
             )
     if isinstance(mask, np.ndarray) and mask.ndim:
         places = bind(Nonzero(int(np.count_nonzero(mask))), lift(builder, mask))

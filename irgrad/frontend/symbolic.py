@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, IrgradError, Location, UnsupportedError
+from irgrad.errors import ArgumentError, IrgradError, Location, UnsupportedError, with_article
 from irgrad.frontend.identifiers import identifiers
 from irgrad.frontend.polygamma import polygamma
 from irgrad.frontend.promote import any_traced, innermost, stacked
@@ -133,7 +133,7 @@ def from_sympy(formula: Any, args: Sequence[Any] | None = None) -> Symbolic:
     (('y', 'x'), 0.841471)
     """
     if not is_sympy(formula):
-        raise ArgumentError(f"not a SymPy expression: a {type(formula).__name__}")
+        raise ArgumentError(f"not a SymPy expression: {with_article(type(formula).__name__)}")
     if not hasattr(formula, "free_symbols"):
         raise UnsupportedError(f"a SymPy {type(formula).__name__} is not an expression")
     _check_symbols(formula)

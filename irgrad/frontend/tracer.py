@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import DTypeError, MissingAttribute, UnsupportedError
+from irgrad.errors import DTypeError
+from irgrad.frontend.complaint import completed
 from irgrad.frontend.entry import entry
 from irgrad.frontend.only_numbers import OnlyNumbers
 from irgrad.frontend.promote import as_weak
+from irgrad.frontend.refused import missing, on_numbers
 from irgrad.frontend.registry import ATTRIBUTES, FUNCTIONS, METHODS
 from irgrad.frontend.site import call_site
 from irgrad.frontend.ufunc_call import call_elementwise, call_ufunc
@@ -168,11 +170,8 @@ class Tracer(OnlyNumbers):
             check_plain(each)
         implementation = FUNCTIONS.get(function)
         if implementation is None:
-            name = f"{function.__module__}.{function.__name__}"
-            raise UnsupportedError(
-                f"{name} is not supported on traced values",
-                hint="compute it outside, or open an issue naming it",
-            )
+            name = f"{function.__module__}.{function.__name__}".replace("numpy.", "np.", 1)
+            return on_numbers(function, name, args, kwargs)
         return implementation(*args, **kwargs)
 
     # operators
@@ -254,12 +253,11 @@ class Tracer(OnlyNumbers):
         if method is None:
             if name.startswith("__"):
                 raise AttributeError(name)
-            raise MissingAttribute(
-                f"ndarray.{name} is not supported on traced values", location=call_site().location
-            )
+            site = call_site()
+            raise completed(missing(name, site.location), "", (self,), site.location)
         if name in ATTRIBUTES:
-            return entry(method)(self)
-        return functools.partial(entry(method), self)
+            return entry(method, name)(self)
+        return functools.partial(entry(method, name), self)
 
     def __copy__(self) -> Any:
         return self.copy()

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import IrgradError, UnsupportedError
+from irgrad.errors import UnsupportedError
 from irgrad.frontend.out import check_out
 from irgrad.frontend.promote import any_traced, comparable, innermost, kind, lift
+from irgrad.frontend.refused import on_numbers
 from irgrad.frontend.registry import FUNCTIONS
 from irgrad.frontend.view import write_result
 from irgrad.ir.builder import Traced
@@ -26,12 +27,7 @@ def call_elementwise(op: Elementwise, operands: tuple[Any, ...], operator: bool 
         operands = tuple(map(comparable, operands, operands[::-1]))
     if any(isinstance(operand, (list, tuple)) and any_traced(operand) for operand in operands):
         operands = tuple(lift(builder, x) if isinstance(x, (list, tuple)) else x for x in operands)
-    try:
-        loop = op.loop(tuple(map(kind, operands)))
-    except IrgradError as error:
-        traced = [repr(operand.value) for operand in operands if isinstance(operand, Traced)]
-        error.message += f"\n  operands: {', '.join(traced)}"
-        raise
+    loop = op.loop(tuple(map(kind, operands)))
     values = [
         builder.lift(
             operand
@@ -57,7 +53,8 @@ def call_ufunc(
     if method != "__call__":
         implementation = FUNCTIONS.get((ufunc, method)) or FUNCTIONS.get(method)
         if implementation is None:
-            raise UnsupportedError(f"{ufunc.__name__}.{method} is not supported on traced values")
+            bound, name = getattr(ufunc, method), f"np.{ufunc.__name__}.{method}"
+            return on_numbers(bound, name, inputs, kwargs or {})
         options = dict(kwargs or {})
         (out,) = options.pop("out", None) or (None,)
         if out is None:
@@ -99,7 +96,8 @@ def _ufunc_result(ufunc: np.ufunc, inputs: tuple[Any, ...], dtype: Any) -> Any:
     if op is None:
         implementation = FUNCTIONS.get(ufunc)
         if implementation is None:
-            raise UnsupportedError(f"the ufunc {ufunc.__name__} is not supported on traced values")
+            options = {} if dtype is None else {"dtype": dtype}
+            return on_numbers(ufunc, f"the ufunc {ufunc.__name__}", inputs, options)
         result = implementation(*inputs)
     else:
         if dtype is not None:

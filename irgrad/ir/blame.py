@@ -17,7 +17,7 @@ def blame(error: Exception, node: Node) -> None:
     if isinstance(error, IrgradError):
         if not error.blamed and error.location is None:
             error.blamed = True
-            error.message += _operands_text(error, node)
+            error.about = _operands_text(error, node)
             error.at(node.location)
     elif node.location is not None:
         place = place_text(node.location)
@@ -29,8 +29,8 @@ def blame(error: Exception, node: Node) -> None:
 
 def _operands_text(error: IrgradError, node: Node) -> str:
     if not isinstance(error, IndexOutOfBounds) or error.operand is None:
-        return f"\n  operands: {', '.join(map(described, node.operands))}"
-    text = f"\n  index: {described(node.operands[error.operand])}"
+        return f"operands: {', '.join(map(described, node.operands))}"
+    text = f"index: {described(node.operands[error.operand])}"
     of = None if node.origin is None else node.origin.of
     for each in (node, of):  # an adjoint has the array's indices, and not the array
         if isinstance(each, Node) and each.operands:

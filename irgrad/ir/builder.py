@@ -155,7 +155,7 @@ class Builder:
         try:
             types = op.result_types(*[value.type for value in operands])
         except IrgradError as error:
-            error.message += f"\n  operands: {', '.join(map(repr, operands))}"
+            error.about = f"operands: {', '.join(map(repr, operands))}"
             raise error.at(self.provenance.location) from None
         node = Node(
             op,

@@ -234,9 +234,8 @@ class Graph:
             import difflib
 
             close = difflib.get_close_matches(name, self._by_name, n=3)
-            raise KeyError(
-                f"no value called '{name}' in @{self.name}; near: {', '.join(close) or 'none'}"
-            )
+            near = f"; near: {', '.join(close)}" if close else ""
+            raise KeyError(f"no value called '{name}' in @{self.name}{near}")
         return found
 
     @cached_property

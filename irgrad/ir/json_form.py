@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, IrgradError, IRTextError, Location
+from irgrad.errors import ArgumentError, IrgradError, IRTextError, Location, with_article
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Origin, Value, constant_value, input_value
 from irgrad.ir.op import make_op
@@ -36,7 +36,7 @@ def from_json(text: str) -> Graph:
     True
     """
     if not isinstance(text, (str, bytes, bytearray)):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ArgumentError(f"from_json takes a JSON text, got a {type(text).__name__}")
+        raise ArgumentError(f"from_json takes a JSON text, got {with_article(type(text).__name__)}")
     try:
         data = json.loads(text)
     except ValueError as error:

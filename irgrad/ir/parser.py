@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, IrgradError, IRTextError, Location
+from irgrad.errors import ArgumentError, IrgradError, IRTextError, Location, with_article
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Origin, Value, constant_value, input_value
 from irgrad.ir.literal import C128, element_value
@@ -65,7 +65,9 @@ def parse(text: str) -> Graph:
     True
     """
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ArgumentError(f"parse takes the text of a graph, got a {type(text).__name__}")
+        raise ArgumentError(
+            f"parse takes the text of a graph, got {with_article(type(text).__name__)}"
+        )
     reader = _Reader(text)
     try:
         graph = reader.graph()

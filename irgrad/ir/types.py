@@ -173,7 +173,9 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
         if len(extents) > 1:
             raise ShapeError(
                 f"shapes {' and '.join(map(str, shapes))} do not broadcast: "
-                f"axis {axis} is {' and '.join(map(str, sorted(extents)))}"
+                f"axis {axis} is {' and '.join(map(str, sorted(extents)))}",
+                hint="axes are matched from the last one on, and an extent of 1 fits any other: "
+                "x[:, None] puts an axis of 1 last, x[None] first",
             )
         result.append(extents.pop() if extents else 1)
     return tuple(result)
@@ -191,8 +193,11 @@ def normalize_axis(axis: int, ndim: int) -> int:
     """`axis` counted from 0; a `ShapeError` when there is no such axis."""
     axis = operator.index(axis)
     if not -ndim <= axis < ndim:
+        expected = f": expected {-ndim} to {ndim - 1}" if ndim else ", which has no axes"
         raise ShapeError(
             f"axis {axis} is out of bounds for an array of {ndim} dimension{'s' * (ndim != 1)}"
+            f"{expected}",
+            hint="axes are numbered from 0, and -1 is the last" if ndim else "leave axis away",
         )
     return axis % ndim
 
@@ -203,7 +208,9 @@ def normalize_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ..
         return tuple(range(ndim))
     axes = [normalize_axis(int(a), ndim) for a in (axis if isinstance(axis, Iterable) else (axis,))]
     if len(set(axes)) != len(axes):
-        raise ShapeError(f"an axis stands twice in axis={axis}")
+        raise ShapeError(
+            f"an axis stands twice in axis={axis}", hint="-1 is the last axis by another name"
+        )
     return tuple(sorted(axes))
 
 

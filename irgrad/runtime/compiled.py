@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, BackendError, IrgradError
+from irgrad.errors import ArgumentError, BackendError, IrgradError, with_article
 from irgrad.frontend.capture import capturing
 from irgrad.frontend.lower import Lowered, Signature, check_numbers, signature_of
 from irgrad.frontend.pytree import LEAF
@@ -144,7 +144,7 @@ class Compiled:
     ) -> None:
         if not callable(target):
             raise ArgumentError(
-                f"cannot compile a {type(target).__name__}",
+                f"cannot compile {with_article(type(target).__name__)}",
                 hint="pass a function, an expression string or a Graph",
             )
         if backend is not None:

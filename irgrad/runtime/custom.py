@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.autodiff.calls import CHECKPOINT
-from irgrad.errors import ArgumentError
+from irgrad.errors import ArgumentError, with_article
 from irgrad.frontend.lower import Lowered, is_lowering, lower, signature_of
 from irgrad.frontend.promote import any_traced, innermost
 from irgrad.frontend.pytree import flatten, leaves_of, map_leaves, unflatten
@@ -36,7 +36,9 @@ class Custom:
 
     def __init__(self, function: Callable[..., Any], nondiff_argnums: int | Sequence[int] = ()):
         if not callable(function):
-            raise ArgumentError(f"{self.kind} takes a function, got a {type(function).__name__}")
+            raise ArgumentError(
+                f"{self.kind} takes a function, got {with_article(type(function).__name__)}"
+            )
         self.function = function
         single = isinstance(nondiff_argnums, int)
         self.nondiff_argnums = (nondiff_argnums,) if single else tuple(sorted(nondiff_argnums))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from irgrad.errors import BackendError, OptionError
+from irgrad.errors import BackendError, OptionError, with_article
 from irgrad.frontend.identifiers import identifiers
 from irgrad.frontend.lower import Static
 from irgrad.frontend.pytree import unflatten
@@ -155,6 +155,8 @@ def _unpack(tree: Any, leaves: Sequence[str | None], place: str, lines: list[str
         items = [(f"{place}[{k}]", part) for k, part in enumerate(sequence)]
     else:
         kind = tree.__class__.__name__
-        raise OptionError(f"export: {place} is a {kind}; tuples, lists and dicts can be written")
+        raise OptionError(
+            f"export: {place} is {with_article(kind)}; tuples, lists and dicts can be written"
+        )
     for inner, part in items:
         _unpack(part, leaves, inner, lines)

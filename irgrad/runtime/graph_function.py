@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, DTypeError, ShapeError
+from irgrad.errors import ArgumentError, DTypeError, ShapeError, with_article
 from irgrad.frontend.identifiers import identifiers
 from irgrad.frontend.promote import any_traced, convert_to, innermost, stacked
 from irgrad.frontend.tracer import Tracer
@@ -127,5 +127,5 @@ def _as_array(argument: Any, what: str) -> Any:
     except ValueError as error:
         raise ShapeError(f"{what}: {error}") from None
     if array.dtype not in SHORT:
-        raise DTypeError(f"{what} must be numbers, got a {type(argument).__name__}")
+        raise DTypeError(f"{what} must be numbers, got {with_article(type(argument).__name__)}")
     return array

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irgrad.autodiff import implicit as _calculus
-from irgrad.errors import ArgumentError, DTypeError, OptionError, ShapeError
+from irgrad.errors import ArgumentError, DTypeError, OptionError, ShapeError, with_article
 from irgrad.frontend.lower import Argument, classify, lower, signature_of
 from irgrad.frontend.promote import any_traced, convert_to, innermost, lift
 from irgrad.frontend.pytree import flatten, unflatten
@@ -63,7 +63,9 @@ def unknown_of(name: str, tree: Any) -> Unknown:
         leaf = np.asarray(leaf, float) if isinstance(leaf, int) else leaf
         kind = classify(leaf)
         if not isinstance(kind, Argument):
-            raise ArgumentError(f"{name}: the start holds a {type(leaf).__name__}, no array")
+            raise ArgumentError(
+                f"{name}: the start holds {with_article(type(leaf).__name__)}, no array"
+            )
         array = leaf if any_traced(leaf) else np.asarray(leaf)
         arrays.append(array.astype(float) if array.dtype.kind in "biu" else array)
     types = tuple(ArrayType(np.dtype(x.dtype), x.shape) for x in arrays)

@@ -10,9 +10,17 @@ from irgrad.autodiff.calls import settled, with_residuals
 from irgrad.autodiff.graphs import pushforward
 from irgrad.autodiff.jacobian import jacobian as jacobian_of
 from irgrad.errors import ArgumentError, DTypeError, OptionError
+from irgrad.frontend.entry import about_call
 from irgrad.frontend.lower import Argument, Lowered, Signature
 from irgrad.frontend.promote import convert_to
-from irgrad.frontend.pytree import flatten, leaves_of, map_leaves, unflatten, written_path
+from irgrad.frontend.pytree import (
+    difference,
+    flatten,
+    leaves_of,
+    map_leaves,
+    unflatten,
+    written_path,
+)
 from irgrad.frontend.site import call_site, defined_at
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder
@@ -164,6 +172,7 @@ class HVP(Operator):
         graph = self._with_inputs(signature, leaves_of(direction), pushed)
         return lowered._replace(graph=graph, signature=signature)
 
+    @about_call
     def _check_direction(
         self, signature: Signature, direction: Any, result: Any, wrt: list[Value]
     ) -> None:
@@ -171,8 +180,8 @@ class HVP(Operator):
         expected = flatten(result)[1]
         if structure != expected:
             raise ArgumentError(
-                f"hvp: the direction's structure {structure} differs from that of the gradient, "
-                f"{expected}",
+                "hvp: the direction's structure differs from that of the gradient: "
+                + difference(structure, expected, "the direction"),
                 hint="the direction is the last argument, and looks like the argument that "
                 "argnums chooses",
             )

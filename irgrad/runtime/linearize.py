@@ -14,7 +14,8 @@ import numpy as np
 from irgrad.autodiff.calls import settled, with_residuals
 from irgrad.autodiff.graphs import partition, pullback, pushforward
 from irgrad.autodiff.linear import linearized
-from irgrad.errors import ArgumentError, IrgradError
+from irgrad.errors import ArgumentError, IrgradError, with_article
+from irgrad.frontend.entry import about_call
 from irgrad.frontend.lower import (
     Argument,
     Lowered,
@@ -24,7 +25,8 @@ from irgrad.frontend.lower import (
     signature_of,
 )
 from irgrad.frontend.promote import convert_to
-from irgrad.frontend.pytree import flatten, leaves_of, map_leaves, written_path
+from irgrad.frontend.pytree import difference, flatten, leaves_of, map_leaves, written_path
+from irgrad.frontend.site import call_site
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.types import ArrayType, is_inexact
@@ -192,13 +194,16 @@ class Pullback(Split):
         """One cotangent with the structure of the result."""
         tree = flatten(out)[1]
 
+        @about_call
         def read(directions: tuple[Any, ...]) -> list[Any]:
             if len(directions) != 1:
                 raise ArgumentError(f"a pullback takes one cotangent, got {len(directions)}")
             given, structure = flatten(directions[0])
             if structure != tree:
                 raise ArgumentError(
-                    f"the cotangent's structure {structure} differs from the result's {tree}"
+                    "the cotangent's structure differs from the result's: "
+                    + difference(structure, tree, "the cotangent"),
+                    hint="it looks like what the function returns",
                 )
             wanted = [i for i in range(len(given)) if first.statics[i] is None]
             return [
@@ -251,6 +256,7 @@ def differentiable_inputs(lowered: Lowered) -> list[Any]:
     return [value for value in lowered.graph.inputs[:arguments] if is_inexact(value.type.dtype)]
 
 
+@about_call
 def tangents_for(
     function: Callable[..., Any], signature: Signature, tangents: tuple[Any, ...]
 ) -> list[Any]:
@@ -258,9 +264,10 @@ def tangents_for(
     directions, structure = flatten((tangents, {}))
     if signature.tree != structure:
         primals, _ = arguments_of(signature)
+        where = difference(flatten(tangents)[1], flatten(primals)[1], "tangents")
         raise ArgumentError(
-            f"the tangents' structure {flatten(tangents)[1]} differs from the primals' "
-            f"{flatten(primals)[1]}"
+            f"the tangents' structure differs from the primals': {where}",
+            hint="give one tangent for each primal, in a tuple: jvp(f, (x, y), (x_dot, y_dot))",
         )
     along: list[Any] = []
     for position, (direction, kind) in enumerate(zip(directions, signature.leaves, strict=True)):
@@ -277,10 +284,16 @@ def conforming(given: Any, expected: ArrayType, place: Callable[[], str], of: st
     where need be; errors say what stands at its `place`.
     """
     if not isinstance(given, _NUMERIC) or np.result_type(given).kind not in "biufc":
-        raise ArgumentError(f"{place()} is a {type(given).__name__}, expected {expected}")
+        raise ArgumentError(
+            f"{place()} is {with_article(type(given).__name__)}, expected {expected}",
+            hint="zeros say that there is none" if given is None else "pass an array of numbers",
+        )
     if np.shape(given) != expected.shape:
         raise ArgumentError(
-            f"{place()} has shape {np.shape(given)}, expected {expected.shape} as the {of}'s"
+            f"{place()} has shape {np.shape(given)}, expected {expected.shape} as the {of}'s",
+            hint=f"np.broadcast_to(v, {expected.shape}) repeats one value"
+            if not np.shape(given)
+            else f"it looks like the {of}",
         )
     try:
         return convert_to(given, expected.dtype)
@@ -315,7 +328,12 @@ def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool =
     (9.0, 6.0)
     """
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
-        raise ArgumentError("jvp takes a tuple of primals and a tuple of tangents")
+        got = f"{type(primals).__name__} and {type(tangents).__name__}"
+        raise ArgumentError(
+            f"jvp takes a tuple of primals and a tuple of tangents, got {got}",
+            location=call_site().location,
+            hint="for one argument, jvp(f, (x,), (x_dot,))",
+        )
     function = differentiable(f)
     signature, _ = signature_of(tuple(primals), {}, function)
     along = tangents_for(function, signature, tuple(tangents))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, DTypeError, IrgradError, ReadOnly, ShapeError
+from irgrad.errors import ArgumentError, DTypeError, IrgradError, ReadOnly, ShapeError, with_article
 from irgrad.frontend.lower import Lowered
 from irgrad.frontend.out import check_out
 from irgrad.frontend.pytree import LEAF, flatten, subtrees, written_path
@@ -78,7 +78,8 @@ def _checked(place: str, leaf: Any, type: ArrayType) -> Array:
     remedy = f"np.empty({type.shape}, np.{type.dtype.name}) fits"
     if not isinstance(leaf, np.ndarray):
         raise ArgumentError(
-            f"{place} must be an array of {type}, got a {leaf.__class__.__name__}", hint=remedy
+            f"{place} must be an array of {type}, got {with_article(leaf.__class__.__name__)}",
+            hint=remedy,
         )
     array: Array = leaf
     error: IrgradError | None = None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from irgrad.errors import ArgumentError, DTypeError, IrgradError
+from irgrad.frontend.entry import about_call
 from irgrad.frontend.lower import (
     Argument,
     Lowered,
@@ -53,11 +54,13 @@ class Arguments:
         self.names = positional_names(function, len(self.args))[: len(self.args)]
         self._known: tuple[Graph, dict[int, Value]] | None = None
 
+    @about_call
     def check(self, argnum: int | str, holomorphic: bool) -> None:
         """Refuse an entry of argnums that has no derivative."""
         for position in flatten(self._argument(argnum))[0]:
             self._check_leaf(position, holomorphic)
 
+    @about_call
     def select(self, argnum: int | str, lowered: Lowered) -> Selection:
         """The values that one entry of argnums names."""
         chosen, tree = flatten(self._argument(argnum))
@@ -85,9 +88,11 @@ class Arguments:
             return self.args[self.names.index(argnum)] if argnum in self.names else ()
         if not -len(self.args) <= argnum < len(self.args):
             count = f"{len(self.args)} positional argument{'s' * (len(self.args) != 1)}"
+            listed = f" ({', '.join(self.names)})" if self.names else ""
+            expected = f": expected {-len(self.args)} to {len(self.args) - 1}" * bool(self.args)
             raise ArgumentError(
-                f"argnums={argnum}, but the call has {count}",
-                hint=self._unpassed(argnum),
+                f"{self.operator}: argnums={argnum}, but the call has {count}{listed}{expected}",
+                hint=self._unpassed(argnum) or "argnums counts from 0, or names: argnums='x'",
             )
         return self.args[argnum]
 
@@ -104,7 +109,8 @@ class Arguments:
         except KeyError as error:
             known = ", ".join([*self.names, *self.kwargs])
             raise ArgumentError(
-                f"argnums: {error.args[0]}; the arguments are {known}", hint=self._unpassed(name)
+                f"{self.operator}: argnums: {error.args[0]}; the arguments are {known}",
+                hint=self._unpassed(name) or "argnums names an argument, or a variable of f",
             ) from None
 
     def _unpassed(self, argnum: int | str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from irgrad.autodiff.calls import settled, with_residuals
 from irgrad.autodiff.graphs import gradient
-from irgrad.errors import ArgumentError, DTypeError, ShapeError
+from irgrad.errors import ArgumentError, DTypeError, ShapeError, with_article
 from irgrad.frontend.lower import Lowered, Signature, Static
 from irgrad.frontend.pytree import flatten, unflatten
 from irgrad.frontend.site import defined_at
@@ -148,8 +148,8 @@ def described(template: Any) -> str:
         return "None" if template.value is None else f"the Python {kind} {template.value!r}"
     if isinstance(template, (tuple, list, dict)):
         count = len(template)
-        return f"a {type(template).__name__} of {count} value{'s' * (count != 1)}"
-    return "an array" if isinstance(template, Slot) else f"a {type(template).__name__}"
+        return f"{with_article(type(template).__name__)} of {count} value{'s' * (count != 1)}"
+    return "an array" if isinstance(template, Slot) else f"{with_article(type(template).__name__)}"
 
 
 def _scalar_remedy(template: Any) -> str:
@@ -227,7 +227,7 @@ def differentiable(f: Any) -> Callable[..., Any]:
     function = as_callable(f)
     if not callable(function):
         raise ArgumentError(
-            f"cannot transform a {type(f).__name__}",
+            f"cannot transform {with_article(type(f).__name__)}",
             hint="pass a function, an expression or a Graph",
         )
     return function.target if isinstance(function, Compiled) else function

@@ -267,8 +267,8 @@ REFUSALS: dict[str, tuple[Any, type[Exception], str]] = {
     "roll": (lambda x: np.roll(x, x[0, 0].astype(int)), TraceError, "np.take"),
     "delete": (lambda x: np.delete(x, x[0, 0].astype(int)), TraceError, "concrete arrays"),
     "out": (lambda x: np.concatenate((x, x), out=HELD), UnsupportedError, "out="),
-    "item": (lambda x: x.item(), TraceError, "not known while the function is lowered"),
-    "tolist": (lambda x: x.tolist(), TraceError, "not known while the function is lowered"),
+    "item": (lambda x: x.item(), ShapeError, "x.item.i. takes the element"),
+    "tobytes": (lambda x: x.tobytes(), TraceError, "not known while the function is lowered"),
     "resize": (lambda x: x.resize((2, 6)), UnsupportedError, "np.resize"),
     "complex": (lambda x: (x + 1j).astype(float), TypeError, "use .real"),
     "put": (lambda x: np.put(HELD, [0], x), UnsupportedError, "np.where"),
@@ -310,8 +310,9 @@ def test_messages_say_what_and_where() -> None:
     with pytest.raises(ShapeError) as error:
         irgrad.trace(lambda x: np.reshape(x, (5, 2)), M)
     lines = str(error.value).splitlines()
-    assert lines[0] == "cannot reshape an array of size 12 into shape (5, 2)"
-    assert "test_shape.py" in lines[1]
+    assert lines[0] == "cannot reshape an array of size 12 into shape (5, 2), which has size 10"
+    assert "%x: f64[3,4]" in lines[1]
+    assert "test_shape.py" in lines[2]
     with pytest.raises(IndexOutOfBounds) as error:
         irgrad.trace(lambda x: np.delete(x, 3, axis=0), M)
     assert "index 3 is out of bounds for axis 0 with size 3" in str(error.value)

@@ -24,13 +24,13 @@ from irgrad.ops.linear import broadcast_to, reshape
 
 
 def _constructor(function: Any, number: Any) -> None:
-    @door(function)
-    @at_home
     def make(shape: Any, dtype: Any = float, order: str = "C", **rest: Any) -> Any:
         shape = fixed(shape)
         if rest or not is_supported(dtype):
             return function(shape, dtype, order, **rest)
         return repeated(np.asarray(number, dtype), extents(shape))
+
+    door(function)(at_home(make, function))
 
 
 for _made, _value in ((np.zeros, 0), (np.empty, 0), (np.ones, 1)):
@@ -52,8 +52,6 @@ door(np.full)(at_home(_full))
 def _like(function: Any, number: Any) -> None:
     parameters = inspect.signature(function)
 
-    @door(function)
-    @at_home
     def make(*args: Any, **kwargs: Any) -> Any:
         given = parameters.bind(*args, **kwargs).arguments
         like = next(iter(given.values()))
@@ -66,6 +64,8 @@ def _like(function: Any, number: Any) -> None:
         if not is_supported(dtype):
             return function(*args, **kwargs)
         return _full(shape, value, dtype)
+
+    door(function)(at_home(make, function))
 
 
 for _made, _value in (
@@ -85,7 +85,8 @@ def _plain(function: Any) -> None:
             args = tuple(map(fixed, args))
         return handle_on(function(*args, **kwargs))
 
-    door(function)(at_home(deciding(make, function) if function is not np.arange else make))
+    made = make if function is np.arange else deciding(make, function)
+    door(function)(at_home(made, function))
 
 
 for _made in (np.eye, np.identity, np.arange, np.tri, np.linspace):

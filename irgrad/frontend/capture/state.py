@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import Any, NamedTuple
 
-from irgrad.errors import TraceError
+from irgrad.errors import TraceError, with_article
 from irgrad.frontend.pytree import leaves_of, map_leaves
 from irgrad.frontend.site import call_site
 from irgrad.frontend.tracer import Tracer
@@ -101,7 +101,7 @@ class Trial:
         if changed is not None:
             restore(self.held)
             raise TraceError(
-                f"a {changed} from outside is changed in the body of {what}",
+                f"{with_article(changed)} from outside is changed in the body of {what}",
                 location=call_site().location,
                 hint="bind a new value to a variable instead, or write into an array",
             )

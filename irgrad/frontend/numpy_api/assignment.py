@@ -69,7 +69,10 @@ def fitted(x: Any, new: Any, shape: Shape) -> Any:
     except ShapeError:
         fits = False
     if not fits:
-        raise ShapeError(f"could not broadcast input array from shape {y.shape} into shape {shape}")
+        raise ShapeError(
+            f"could not broadcast input array from shape {y.shape} into shape {shape}",
+            hint="what is assigned must fit the place: x[i] = y[i], x[:, :1] = y[:, None]",
+        )
     return broadcast_to(y, shape)
 
 

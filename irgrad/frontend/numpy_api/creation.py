@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, DTypeError, ShapeError, TraceError, UnsupportedError
+from irgrad.errors import (
+    ArgumentError,
+    DTypeError,
+    IndexingError,
+    ShapeError,
+    TraceError,
+    UnsupportedError,
+)
 from irgrad.frontend.known import known
 from irgrad.frontend.numpy_api.shape import element_order, extents, moveaxis
 from irgrad.frontend.promote import lift_each, lift_together
@@ -224,6 +231,36 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     return np.stack(powers[:count] if increasing else powers[:count][::-1], axis=1)
 
 
+@method("item")
+def item(self: Any, *args: Any) -> Any:
+    """`x.item()` and `x.item(i)`: one element, which promotes as a Python number."""
+    if known(self) is not None:
+        return known(self).item(*args)  # pyright: ignore[reportOptionalMemberAccess] -- not None
+    if len(args) == 1 and isinstance(args[0], tuple):
+        (args,) = args
+    if not args and self.size != 1:
+        raise ShapeError(
+            f"item: only an array of size 1 is one number, got size {self.size}",
+            hint="x.item(i) takes the element at i of the flat array",
+        )
+    flat = reshape(self, (self.size,))
+    element = flat[args[0] if args else 0] if len(args) < 2 else self[args]
+    if element.ndim:
+        raise IndexingError(f"item: {self.ndim} indices are needed, got {len(args)}")
+    dtype = np.dtype(type(element.dtype.type(0).item()))
+    number = copied(converted(element, dtype))
+    number.weak = dtype.kind in "ifc"
+    return number
+
+
+@method("tolist")
+def tolist(self: Any) -> Any:
+    """`x.tolist()`: nested lists of numbers that promote as Python's."""
+    if known(self) is not None:
+        return known(self).tolist()  # pyright: ignore[reportOptionalMemberAccess] -- not None
+    return [row.tolist() for row in self] if self.ndim else item(self)
+
+
 def _no_number(name: str) -> None:
     def refuse(self: Any, *args: Any, **kwargs: Any) -> Any:
         numbers = known(self)
@@ -231,11 +268,12 @@ def _no_number(name: str) -> None:
             return getattr(numbers, name)(*args, **kwargs)
         raise TraceError(
             f"ndarray.{name} of a traced value ({self.value!r})",
-            hint="the numbers are not known while the function is lowered; keep the value as it is",
+            hint="the numbers are not known while the function is lowered; return the value, and "
+            "write it outside",
         )
 
     method(name)(refuse)
 
 
-for _name in ("item", "tolist", "tobytes", "tofile", "dump", "dumps"):
+for _name in ("tobytes", "tofile", "dump", "dumps"):
     _no_number(_name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -99,23 +99,3 @@ def svdvals(x: Any, /) -> Any:
 def singular_values(x: Any) -> Any:
     """The singular values of traced matrices, decreasing."""
     return bind(SVD_OP, x)[1]
-
-
-def _refuse_eig(name: str) -> NoReturn:
-    raise UnsupportedError(
-        f"np.linalg.{name} is not supported on traced values: whether the result is complex "
-        "depends on the numbers",
-        hint="np.linalg.eigh and eigvalsh take symmetric (Hermitian) matrices",
-    )
-
-
-@implements(np.linalg.eig)
-def eig(a: Any) -> NoReturn:
-    """Refused."""
-    _refuse_eig("eig")
-
-
-@implements(np.linalg.eigvals)
-def eigvals(a: Any) -> NoReturn:
-    """Refused."""
-    _refuse_eig("eigvals")

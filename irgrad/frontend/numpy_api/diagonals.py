@@ -25,7 +25,10 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """`np.diagonal`: of two axes, which it replaces by a last one."""
     (a,) = lift_each(a)
     if a.ndim < 2:
-        raise ShapeError(f"diagonal needs an array with two axes or more, got {a.value!r}")
+        raise ShapeError(
+            f"diagonal needs an array with two axes or more, got {a.value.type}",
+            hint="np.diag(v) makes a matrix of a vector",
+        )
     first, second = axes_in_order((axis1, axis2), a.ndim)
     result = diagonal_of(a, first, second, offset)
     if result.window is not None:

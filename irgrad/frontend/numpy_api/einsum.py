@@ -113,9 +113,15 @@ def _result(spec: str, result: str, named: str, letters: str) -> str:
     full = result.replace("...", named)
     for letter in full:
         if full.count(letter) > 1:
-            raise ShapeError(f"einsum: '{letter}' stands twice in the result of {spec!r}")
+            raise ShapeError(
+                f"einsum: '{letter}' stands twice in the result of {spec!r}",
+                hint="np.diag makes a matrix of a vector",
+            )
         if letter not in letters + named:
-            raise ShapeError(f"einsum: '{letter}' of the result of {spec!r} is in no operand")
+            raise ShapeError(
+                f"einsum: '{letter}' of the result of {spec!r} is in no operand",
+                hint="np.broadcast_to repeats along new axes",
+            )
     return full
 
 
@@ -131,7 +137,10 @@ def _ellipsis_axes(term: str, ndim: int, spec: str) -> int:
     if "..." in term and term.count("...") == 1 and written <= ndim:
         return ndim - written
     if "..." in term or written != ndim:
-        raise ShapeError(f"einsum: '{term}' of {spec!r} does not fit an operand of {ndim} axes")
+        raise ShapeError(
+            f"einsum: '{term}' of {spec!r} does not fit an operand of {ndim} axes",
+            hint="one letter for each axis; '...' stands for any number of them",
+        )
     return 0
 
 
@@ -143,14 +152,16 @@ def check_extents(request: Request, arrays: Sequence[Any]) -> None:
         for letter, extent in zip(group, array.shape, strict=True):
             if own.setdefault(letter, extent) != extent:
                 raise ShapeError(
-                    f"einsum: '{letter}' is {own[letter]} and {extent} in the one {array.value!r}"
+                    f"einsum: '{letter}' is {own[letter]} and {extent} in the one {array.value!r}",
+                    hint="axes of one letter have one extent",
                 )
             known = extents.setdefault(letter, extent)
             if known == 1:
                 extents[letter] = extent
             elif extent not in (1, known):
                 raise ShapeError(
-                    f"einsum: '{letter}' is {extent} in {array.value!r} but {known} elsewhere"
+                    f"einsum: '{letter}' is {extent} in {array.value!r} but {known} elsewhere",
+                    hint="axes of one letter have one extent",
                 )
 
 

@@ -302,6 +302,11 @@ def extract(condition: Any, arr: Any) -> Any:
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """`np.choose`: at each place, the element of the choice that `a` says."""
     which = lift(innermost((a, choices)), a)
+    if which.dtype.kind not in "biu":
+        raise IndexingError(
+            f"choose: the choices are numbered by integers, got {which.value!r}",
+            hint="convert with .astype(np.int64), or write np.where(condition, x, y)",
+        )
     (which, *listed) = lift_each(which, *choices)
     dtype = common_dtype(choices)
     listed = [astype(choice, dtype) for choice in listed]

@@ -32,7 +32,7 @@ from irgrad.ops.shape import Concatenate, slice_axis
 def same_dtype(arrays: Sequence[Any], dtype: Any = None) -> list[Any]:
     """The operands as traced arrays of their common dtype, or of the one given."""
     if not len(arrays):
-        raise ShapeError("need at least one array to join")
+        raise ShapeError("need at least one array to join, got none", hint="the list is empty")
     wanted = common_dtype(arrays) if dtype is None else dtype_argument(dtype)
     builder = innermost(arrays)
     return [lift(builder, array, wanted) for array in arrays]
@@ -68,7 +68,10 @@ def joined(parts: Sequence[Any], axis: int, name: str) -> Any:
             first.shape, (axis,)
         ):
             raise ShapeError(
-                f"{name}: shapes {first.shape} and {part.shape} must agree but along axis {axis}"
+                f"{name}: shapes {first.shape} and {part.shape} must agree but along axis {axis}",
+                hint="give both as many axes, with x[:, None] or np.reshape"
+                if part.ndim != first.ndim
+                else "join along another axis, or np.broadcast_to one of them",
             )
     return first if len(parts) == 1 else bind(Concatenate(axis), *parts)
 
@@ -82,7 +85,11 @@ def stack(
     parts = same_dtype([_as_array(x, strong=True) for x in arrays], dtype)
     if any(part.shape != parts[0].shape for part in parts):
         listed = ", ".join(str(part.shape) for part in parts)
-        raise ShapeError(f"stack: all arrays must have one shape, got {listed}")
+        raise ShapeError(
+            f"stack: all arrays must have one shape, got {listed}",
+            hint="np.concatenate joins arrays that differ along one axis, np.broadcast_arrays "
+            "gives arrays one shape",
+        )
     axis = normalize_axis(axis, parts[0].ndim + 1)
     return joined([expand_dims(part, axis) for part in parts], axis, "stack")
 

@@ -15,7 +15,7 @@ from irgrad.frontend.pick import gather_axis
 from irgrad.frontend.promote import any_traced, lift_arrays, lift_each
 from irgrad.frontend.registry import implements, method
 from irgrad.frontend.sharing import copies
-from irgrad.ir.types import I64, broadcast_shapes
+from irgrad.ir.types import I64, broadcast_shapes, normalize_axis
 from irgrad.ops.cast import conjugate
 from irgrad.ops.create import iota
 from irgrad.ops.linear import broadcast_to, full, reshape
@@ -157,7 +157,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
         count = int(axes)
         if count > min(a.ndim, b.ndim):
             raise ShapeError(
-                f"tensordot: {a.value!r} and {b.value!r} do not both have {count} axes"
+                f"tensordot: {a.value!r} and {b.value!r} do not both have {count} axes",
+                hint="axes is how many of the last and first axes are summed, or two lists of them",
             )
         return _along("tensordot", a, tuple(range(a.ndim - count, a.ndim)), b, tuple(range(count)))
     first, second = axes
@@ -220,8 +221,12 @@ def cross(
 @copies
 def linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """`np.linalg.cross`: of vectors of 3 components."""
-    if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
-        raise ShapeError("linalg.cross takes vectors of 3 components")
+    sizes = [np.shape(x)[normalize_axis(axis, np.ndim(x))] for x in (x1, x2)]
+    if sizes != [3, 3]:
+        raise ShapeError(
+            f"linalg.cross takes vectors of 3 components, got {sizes[0]} and {sizes[1]}",
+            hint="x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0] is the cross product in the plane",
+        )
     return cross(x1, x2, axis=axis)
 
 

@@ -82,6 +82,20 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     return a
 
 
+@implements(np.fft.fftshift)
+def fftshift(x: Any, axes: Any = None) -> Any:
+    """`np.fft.fftshift`: the zero frequency in the middle."""
+    places = range(x.ndim) if axes is None else axes_in_order(axes, x.ndim)
+    return roll(x, tuple(x.shape[i] // 2 for i in places), tuple(places))
+
+
+@implements(np.fft.ifftshift)
+def ifftshift(x: Any, axes: Any = None) -> Any:
+    """`np.fft.ifftshift`, the inverse of `fftshift`."""
+    places = range(x.ndim) if axes is None else axes_in_order(axes, x.ndim)
+    return roll(x, tuple(-(x.shape[i] // 2) for i in places), tuple(places))
+
+
 @implements(np.tile)
 @copies
 def tile(A: Any, reps: Any) -> Any:
@@ -117,7 +131,9 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     before, extent, after = a.shape[:axis], a.shape[axis], a.shape[axis + 1 :]
     count = int(counts.ravel()[0])
     if count < 0:
-        raise ShapeError("repeat: counts must not be negative")
+        raise ShapeError(
+            f"repeat: counts must not be negative, got {count}", hint="0 leaves an element out"
+        )
     apart = reshape(a, (*before, extent, 1, *after))
     return reshape(
         broadcast_to(apart, (*before, extent, count, *after)), (*before, extent * count, *after)
@@ -128,7 +144,9 @@ def _repeated(extent: int, counts: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]
     try:
         return np.repeat(np.arange(extent), counts)
     except ValueError as error:
-        raise ShapeError(f"repeat: {error}") from None
+        raise ShapeError(
+            f"repeat: {error}", hint=f"one count, or {extent} of them that are not negative"
+        ) from None
 
 
 @implements(np.delete)

@@ -34,7 +34,9 @@ def axes_in_order(axes: Any, ndim: int) -> tuple[int, ...]:
     """An axis argument, an int or a sequence of ints, as distinct axes counted from 0."""
     listed = tuple(normalize_axis(axis, ndim) for axis in extents(axes))
     if len(set(listed)) != len(listed):
-        raise ShapeError(f"an axis stands twice in {axes}")
+        raise ShapeError(
+            f"an axis stands twice in {axes}", hint="-1 is the last axis by another name"
+        )
     return listed
 
 
@@ -43,11 +45,20 @@ def resolve_shape(shape: Any, size: int) -> tuple[int, ...]:
     wanted = extents(shape)
     known = math.prod(extent for extent in wanted if extent != -1)
     if wanted.count(-1) > 1:
-        raise ShapeError("reshape: only one extent can be -1")
+        raise ShapeError(
+            f"reshape: only one extent can be -1, got {wanted}", hint="say the others as numbers"
+        )
     if -1 in wanted and known and size % known == 0:
         wanted = tuple(size // known if extent == -1 else extent for extent in wanted)
     if min(wanted, default=0) < 0 or math.prod(wanted) != size:
-        raise ShapeError(f"cannot reshape an array of size {size} into shape {extents(shape)}")
+        open_ = -1 in wanted
+        raise ShapeError(
+            f"cannot reshape an array of size {size} into shape {wanted}, "
+            + (f"whose other extents make {known}" if open_ else f"which has size {known}"),
+            hint=f"{size} must be a multiple of the product of the other extents"
+            if open_
+            else "the sizes must be equal; an extent of -1 becomes what is left",
+        )
     return wanted
 
 
@@ -122,7 +133,10 @@ def transpose(a: Any, axes: Any = None) -> Any:
         return reverse_axes(a)
     order = axes_in_order(axes, a.ndim)
     if len(order) != a.ndim:
-        raise ShapeError(f"transpose: axes {axes} do not match an array of {a.ndim} axes")
+        raise ShapeError(
+            f"transpose: axes {axes} do not match an array of {a.ndim} axes",
+            hint="name each axis once, or use np.swapaxes or np.moveaxis",
+        )
     return ops.transpose(a, order)
 
 
@@ -143,7 +157,9 @@ def transposed(self: Any) -> Any:
 def matrix_transpose(x: Any, /) -> Any:
     """The last two axes swapped."""
     if x.ndim < 2:
-        raise ShapeError(f"matrix transpose needs 2 axes, got {x.ndim}")
+        raise ShapeError(
+            f"matrix transpose needs 2 axes, got {x.ndim}", hint="x[:, None] makes x a column"
+        )
     return swapaxes(x, -1, -2)
 
 
@@ -164,7 +180,11 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     (a,) = lift_each(a)
     sources, places = axes_in_order(source, a.ndim), axes_in_order(destination, a.ndim)
     if len(sources) != len(places):
-        raise ShapeError("moveaxis: source and destination must have the same number of axes")
+        raise ShapeError(
+            "moveaxis: source and destination must have the same number of axes, got "
+            f"{len(sources)} and {len(places)}",
+            hint="each axis of source goes to the place in destination",
+        )
     order = [axis for axis in range(a.ndim) if axis not in sources]
     for place, axis in sorted(zip(places, sources, strict=True)):
         order.insert(place, axis)
@@ -200,7 +220,11 @@ def squeeze(a: Any, axis: Any = None) -> Any:
     else:
         gone = normalize_axes(axis, a.ndim)
     if any(a.shape[i] != 1 for i in gone):
-        raise ShapeError(f"squeeze: axis {axis} of {a.value.type} is not of size 1")
+        extents_there = ", ".join(str(a.shape[i]) for i in gone)
+        raise ShapeError(
+            f"squeeze: axis {axis} must be of size 1, got {extents_there}",
+            hint="x[0] takes an element along an axis, np.sum(x, axis) adds along it",
+        )
     return linear.reshape(a, drop_axes(a.shape, gone))
 
 

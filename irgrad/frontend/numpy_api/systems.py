@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -143,13 +143,3 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any =
     else:
         tol = np.asarray(tol)[..., None]
     return np.count_nonzero(s > tol, axis=-1)
-
-
-@implements(np.linalg.lstsq)
-def lstsq(a: Any, b: Any, rcond: Any = None) -> NoReturn:
-    """The shape of its residuals depends on the rank, which is known only when it runs."""
-    raise UnsupportedError(
-        "np.linalg.lstsq is not supported on traced values: the shape of a result depends on the "
-        "rank",
-        hint="np.linalg.pinv(a) @ b, or q, r = np.linalg.qr(a); np.linalg.solve(r, q.T @ b)",
-    )

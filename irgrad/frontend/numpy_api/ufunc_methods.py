@@ -208,15 +208,3 @@ def outer(ufunc: np.ufunc, a: Any, b: Any, /, **kwargs: Any) -> Any:
 
 
 FUNCTIONS["outer"] = copies(outer)
-
-
-def _refuse(method: str, remedy: str) -> None:
-    def refused(ufunc: np.ufunc, *operands: Any, **options: Any) -> Any:
-        raise UnsupportedError(
-            f"np.{ufunc.__name__}.{method} is not supported on traced values", hint=remedy
-        )
-
-    FUNCTIONS[method] = refused
-
-
-_refuse("reduceat", "reduce slices, and np.stack the results")

@@ -54,7 +54,11 @@ def check_square(name: str, x: ArrayType) -> None:
     """A stack of square matrices of floats or complex numbers."""
     check_matrix(name, x)
     if x.shape[-1] != x.shape[-2]:
-        raise ShapeError(f"{name} takes square matrices, got {x}")
+        raise ShapeError(
+            f"{name} takes square matrices, got {x}",
+            hint="np.linalg.pinv, qr and svd take any, and np.linalg.pinv(a) @ b solves "
+            "least squares",
+        )
 
 
 def check_system(name: str, a: ArrayType, b: ArrayType) -> None:

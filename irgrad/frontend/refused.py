@@ -1,0 +1,113 @@
+"""NumPy's functions that have no meaning on traced values: they run where the numbers of all their
+arguments are known, and are refused elsewhere, with what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import MissingAttribute, UnsupportedError
+from irgrad.frontend.known import known
+from irgrad.ir.builder import Traced
+
+_SIZE = "the size of the result depends on the numbers"
+_EIGEN = "whether the result is complex depends on the numbers"
+_GENERAL = "compute it outside and pass the result, or make an op of it: see docs/add-an-op.md"
+_REFUSED = [
+    ("fft ifft rfft", "", "it is linear: x @ np.fft.{name}(np.eye(n)) transforms the last axis"),
+    ("fft2 fftn ifft2 ifftn rfft2 rfftn", "",
+     "it is linear: x @ np.fft.fft(np.eye(n)) transforms the last axis; so do the others in turn"),
+    ("irfft irfft2 irfftn hfft ihfft", "",
+     "of a whole spectrum z, (z @ np.fft.ifft(np.eye(n))).real transforms the last axis back"),
+    ("unique unique_all unique_counts unique_inverse unique_values", _SIZE,
+     "np.sort(x) has equal elements side by side"),
+    ("intersect1d union1d setdiff1d setxor1d", _SIZE, "np.isin(x, y) tells what is in both"),
+    ("histogram histogram2d histogramdd histogram_bin_edges", "",
+     "np.searchsorted(edges, x) gives the bins, np.add.at(counts, bins, 1) counts"),
+    ("trim_zeros", _SIZE, "cut a known part with x[a:b]"),
+    ("eig eigvals", _EIGEN, "np.linalg.eigh and eigvalsh take symmetric (Hermitian) matrices"),
+    ("roots", _EIGEN, "irgrad.root(lambda x, p: np.polyval(p, x), start, p) finds one of them"),
+    ("real_if_close", _EIGEN, "z.real takes the real part"),
+    ("lstsq", "the shape of a result depends on the rank",
+     "np.linalg.pinv(a) @ b, or q, r = np.linalg.qr(a); np.linalg.solve(r, q.T @ b)"),
+    ("polyfit", "", "np.linalg.pinv(np.vander(x, deg + 1)) @ y gives the coefficients"),
+    ("poly polymul", "", "np.convolve(p, q) multiplies polynomials"),
+    ("polydiv", "", "np.linalg.solve for the coefficients"),
+    ("polyadd", "", "p + q, of equal lengths"),
+    ("polysub", "", "p - q, of equal lengths"),
+    ("polyder", "", "p[:-1] * np.arange(len(p) - 1, 0, -1)"),
+    ("polyint", "", "np.append(p / np.arange(len(p), 0, -1), 0.0)"),
+    ("geomspace", "", "np.exp(np.linspace(np.log(a), np.log(b), n))"),
+    ("array_equiv", "", "np.all(a == b)"),
+    ("frexp", "", "n = np.floor(np.log2(np.abs(x))) + 1 is the exponent, x / 2**n the mantissa"),
+    ("reduceat", "", "reduce slices, and np.stack the results"),
+    ("save savetxt savez savez_compressed", "", "return the value, and save it outside"),
+    ("array2string array_repr array_str", "",
+     "x.shape and x.dtype are known; print(irgrad.compile(f).dump(x)) shows the program"),
+    ("may_share_memory shares_memory", "", "a traced value lies nowhere in memory"),
+]  # fmt: skip
+"""Names, why not (where there is a reason), and what to write instead."""
+
+_REMEDIES = {
+    name: (reason, remedy.replace("{name}", name))
+    for names, reason, remedy in _REFUSED
+    for name in names.split()
+}
+
+
+def on_numbers(call: Any, name: str, args: Any, kwargs: Any) -> Any:
+    """`call(*args, **kwargs)` where the numbers of all traced arguments are known; else the error
+    that refuses the function `name`.
+    """
+    numbers = _numbers((args, kwargs)) if kwargs.get("out") is None else None
+    if numbers is not None:
+        given, options = numbers
+        return call(*given, **options)
+    reason, remedy = _REMEDIES.get(re.split(r"[. ]", name)[-1], ("", _GENERAL))
+    why = f": {reason}" if reason else ""
+    raise UnsupportedError(f"{name} is not supported on traced values{why}", hint=remedy)
+
+
+def _numbers(given: Any) -> Any:
+    """Arguments with numbers in place of traced values; None where some are not known."""
+    if isinstance(given, Traced):
+        return known(given)
+    if isinstance(given, dict):
+        values = _numbers(tuple(given.values()))
+        return None if values is None else dict(zip(given, values, strict=True))
+    if type(given) not in (list, tuple):
+        return _NONE if given is None else given
+    parts = [_numbers(item) for item in given]
+    if any(part is None for part in parts):
+        return None
+    return type(given)(None if part is _NONE else part for part in parts)
+
+
+_NONE = object()
+"""The argument None, as the numbers of it."""
+
+_IN_MEMORY = ("base", "ctypes", "data", "flags", "setflags", "strides", "byteswap", "getfield")
+
+
+def missing(name: str, location: Any) -> MissingAttribute:
+    """The error for an attribute of ndarray that traced values lack, or that ndarray lacks."""
+    if hasattr(np.ndarray, name):
+        remedy = "compute with the array as a whole: its functions in NumPy, shape and dtype"
+        if name in _IN_MEMORY:
+            remedy = (
+                "a traced value lies nowhere in memory; shape, dtype, size and nbytes are known"
+            )
+        return MissingAttribute(
+            f"ndarray.{name} is not supported on traced values", location=location, hint=remedy
+        )
+    close = difflib.get_close_matches(name, dir(np.ndarray), n=1)
+    if close:
+        remedy = f"did you mean '{close[0]}'?"
+    elif callable(getattr(np, name, None)):
+        remedy = f"write np.{name}(x)"
+    else:
+        remedy = "pass a dict, or a registered dataclass, whose entries have names"
+    return MissingAttribute(f"ndarray has no attribute '{name}'", location=location, hint=remedy)
