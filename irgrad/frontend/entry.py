@@ -13,7 +13,7 @@ from irgrad.frontend.site import Pattern, call_site
 from irgrad.ir.builder import Traced, located_by
 
 F = TypeVar("F", bound=Callable[..., Any])
-located_by(lambda: call_site(2).location)
+located_by(lambda op: call_site(2, op.home).location)
 
 
 def _name(result: Any, variable: Pattern) -> None:

@@ -40,8 +40,9 @@ LOWERING = str(_HERE / "lower.py")
 """The file whose frame runs the function that is lowered."""
 
 
-def call_site(depth: int = 1) -> Site:
-    """The innermost frame outside irgrad, NumPy and SciPy, from `depth` callers up.
+def call_site(depth: int = 1, home: str | None = None) -> Site:
+    """The innermost frame outside irgrad, NumPy and SciPy, from `depth` callers up, and beyond the
+    file `home`, which defines the op that is called.
 
     Beyond the frame that runs the traced function (which may be NumPy's own) stands the call that
     had it traced: its line serves, the variable that it stores to is not the value's.
@@ -53,8 +54,23 @@ def call_site(depth: int = 1) -> Site:
         frame = frame.f_back
     if frame is None:
         return _NOWHERE
+    if inside and home is not None and frame.f_code.co_filename == home:
+        frame = _caller(frame, home)
     site = _site(frame.f_code, frame.f_lasti)
     return site if inside else site._replace(variable=None)
+
+
+def _caller(frame: FrameType, home: str) -> FrameType:
+    """The call of what a frame in the file `home` runs: from another file, or where the traced
+    function is in that one too, from the next function.
+    """
+    first, outer = frame, frame.f_back
+    while outer is not None and outer.f_code.co_filename != LOWERING:
+        if outer.f_code.co_filename != home and not is_library(outer.f_code):
+            return outer
+        outer = outer.f_back
+    back = first.f_back
+    return first if back is None or is_library(back.f_code) else back
 
 
 def defined_at(function: Any) -> Location | None:

@@ -65,10 +65,10 @@ def home(found: Builder) -> Builder:
     return found
 
 
-_USERS_LINE: list[Callable[[], Location | None]] = []
+_USERS_LINE: list[Callable[[Op], Location | None]] = []
 
 
-def located_by(find: Callable[[], Location | None]) -> None:
+def located_by(find: Callable[[Op], Location | None]) -> None:
     """Let `find` say which line of the user's runs, for ops bound outside of any function that
     knows. The search lives in `irgrad.frontend`, on a floor above this one.
     """
@@ -171,7 +171,7 @@ class Builder:
         """Emit `op` on traced values, arrays and scalars -> a traced value, or a tuple of them."""
         now = self.provenance
         if not now.busy and now.location is None:
-            with self.emitting(_USERS_LINE[0]() if _USERS_LINE else None, now.origin):
+            with self.emitting(_USERS_LINE[0](op) if _USERS_LINE else None, now.origin):
                 return self.bind(op, operands)
         node = self.emit(op, [self.lift(operand) for operand in operands])
         if len(node.types) == 1:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import sys
 import types
 import typing
 from collections.abc import Callable, Sequence
@@ -35,6 +36,9 @@ class Op:
     name: ClassVar[str]
     is_view: ClassVar[bool] = False
     """Whether the reference may return a view of its first operand."""
+    home: ClassVar[str | None] = None
+    """The file that registered the op, where that is none of irgrad's: its lines are not those of
+    the user whose call fails."""
     is_window: ClassVar[bool] = False
     """Whether NumPy code can write through the result into the first operand: `overwrite` says
     what becomes of it."""
@@ -47,6 +51,12 @@ class Op:
             if _is_parametric(self)
             else {}
         )
+
+    def promoted(self, *kinds: Any) -> tuple[Any, ...]:
+        """The dtypes to which `bind` converts operands of these dtypes, or of these Python number
+        types: as they are, unless the class says so.
+        """
+        return tuple(np.dtype(kind) for kind in kinds)
 
     def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
         """The types of the outputs; raises a `ShapeError` or `DTypeError` where the operands do not
@@ -196,7 +206,20 @@ def _is_parametric(op: Any) -> bool:
 def _add(name: str, entry: Op | type[Op]) -> None:
     if name in REGISTRY:
         raise ValueError(f"an op called '{name}' is registered already")
+    home = _file_outside()
+    if home is not None:
+        entry.home = home  # pyright: ignore[reportAttributeAccessIssue] -- a constant from here on
     REGISTRY[name] = entry
+
+
+def _file_outside() -> str | None:
+    """The file that registers an op now; None for irgrad, which is being imported."""
+    frame: types.FrameType | None = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("irgrad."):
+        frame = frame.f_back
+    if frame is None or frame.f_globals.get("__name__", "").startswith("importlib."):
+        return None
+    return frame.f_code.co_filename
 
 
 @lru_cache(maxsize=1)

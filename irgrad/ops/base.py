@@ -20,12 +20,17 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.errors import IrgradError
 from irgrad.ir.builder import Traced, home
 from irgrad.ir.op import Op
 
 
 def bind(op: Op, *operands: Any) -> Any:
-    """Apply `op`: emitted where an operand is traced, computed at once where none is."""
+    """Apply `op`: emitted where an operand is traced, computed at once where none is. Operands are
+    converted as `op.promoted` says, those of a ufunc as NumPy does.
+    """
+    if type(op).promoted is not Op.promoted:
+        operands = _converted(op, operands)
     builder = None
     for operand in operands:
         if isinstance(operand, Traced) and (
@@ -35,6 +40,37 @@ def bind(op: Op, *operands: Any) -> Any:
     if builder is None:
         return op.reference(*map(np.asarray, operands))
     return home(builder).bind(op, operands)
+
+
+def _converted(op: Op, operands: Sequence[Any]) -> tuple[Any, ...]:
+    """The operands with the dtypes that `op` computes in, each as it was where it has that."""
+    from irgrad.ops.cast import astype
+
+    kinds = tuple(map(_kind, operands))
+    traced = next((x for x in operands if isinstance(x, Traced)), None)
+    try:
+        wanted = op.promoted(*kinds)
+    except IrgradError:
+        if traced is None:
+            raise
+        return tuple(operands)  # the type rule says the same, on the user's line
+    if wanted == kinds:
+        return tuple(operands)
+    converted: list[Any] = []
+    for x, dtype in zip(operands, wanted, strict=True):
+        if isinstance(x, np.ndarray) and x.dtype != dtype and traced is not None:
+            x = traced.builder.wrap(traced.builder, traced.builder.lift(x))  # by reference
+        converted.append(astype(x, dtype) if isinstance(x, Traced) else np.asarray(x, dtype))
+    return tuple(converted)
+
+
+def _kind(x: Any) -> Any:
+    """What decides promotion: a dtype, or the type of a Python number."""
+    if isinstance(x, Traced):
+        dtype = x.value.type.dtype
+        weak = getattr(x, "weak", False)
+        return {"f": float, "c": complex, "i": int}[dtype.kind] if weak else dtype
+    return type(x) if type(x) in (int, float, complex) else np.asarray(x).dtype
 
 
 class Bilinear(Op):

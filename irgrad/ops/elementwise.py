@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import DTypeError
+from irgrad.errors import DTypeError, ShapeError
 from irgrad.ir.op import Array, Op, register_instance
 from irgrad.ir.types import SHORT, ArrayType, DType, broadcast_shapes
 from irgrad.ops.base import bind
@@ -50,6 +50,9 @@ class Elementwise(Op):
         types).
         """
         return _loop(self.ufunc, operands)
+
+    def promoted(self, *kinds: Any) -> tuple[Any, ...]:
+        return self.loop(kinds)[: len(kinds)]
 
     def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
         return _elementwise_type(self, operands)
@@ -135,6 +138,7 @@ def _elementwise_type(op: Elementwise, operands: tuple[ArrayType, ...]) -> tuple
         raise DTypeError(f"{op.name} computes in {needed}, got {got}", hint="insert astype")
     try:
         shape = broadcast_shapes(*(operand.shape for operand in operands))
-    except ValueError as error:
-        raise type(error)(f"{op.name}: {error}") from None
+    except ShapeError as error:
+        error.message = f"{op.name}: {error.message}"
+        raise
     return (ArrayType(loop[-1], shape),)

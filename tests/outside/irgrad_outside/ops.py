@@ -33,6 +33,51 @@ def softsign(x: Any) -> Any:
     return bind(SOFTSIGN, x)
 
 
+class _Slope:
+    """Of two operands, also a ufunc's outside NumPy."""
+
+    nin, nout, __name__ = 2, 1, "slope"
+
+    def __call__(self, x: Array, y: Array, out: Any = None) -> Array:
+        return np.divide(x, y, out=out)
+
+    def resolve_dtypes(self, dtypes: tuple[Any, ...]) -> tuple[Any, ...]:
+        return np.divide.resolve_dtypes(dtypes)
+
+
+SLOPE = elementwise("slope", _Slope(), lambda x, y, s: 1 / y, lambda x, y, s: -s / y)
+
+
+def slope(x: Any, y: Any) -> Any:
+    """x / y."""
+    return bind(SLOPE, x, y)
+
+
+@register("halved")
+class Halved(Op):
+    """x / 2 of floats; integers become float32, because the class says so."""
+
+    def promoted(self, *kinds: Any) -> tuple[Any, ...]:
+        return tuple(np.dtype(k) if np.dtype(k).kind == "f" else np.dtype("f4") for k in kinds)
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        if operands[0].ndim > 2:
+            raise ShapeError(f"halved takes two axes at most, got {operands[0]}")
+        return operands
+
+    def reference(self, *operands: Array) -> Array:
+        return operands[0] / operands[0].dtype.type(2)
+
+
+def halved(x: Any) -> Any:
+    """x / 2."""
+    return _in_two_steps(x)
+
+
+def _in_two_steps(x: Any) -> Any:
+    return bind(Halved(), x)
+
+
 @register("repeat_body")
 class RepeatBody(Op):
     """`body` applied `times` times to its operand."""
