@@ -1,32 +1,41 @@
 """Batching: a graph for one example becomes a graph for many at once.
 
 The batch axis of a value is its first. What does not depend on the example is computed once, by the
-nodes of the graph as they are; every other node is replaced by what its op's batching rule emits.
-Where an op has no rule it is applied to one example after the other."""
+nodes of the graph as they are; every other node is replaced by what its op's batching rule emits:
+`Op.batch`, or an entry of `RULES` for ops with regions. Where an op has no rule it is applied to
+one example after the other, in a loop."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from irgrad.errors import UnsupportedError
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, rebuilt
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Origin, Value, input_value
+from irgrad.ir.op import Op
 from irgrad.ir.types import ArrayType
 from irgrad.ops.base import bind
 from irgrad.ops.linear import broadcast_to
+from irgrad.ops.loop import Loop
+from irgrad.ops.region import INDEX
+
+Rule = Callable[[Any, Sequence[Any], Sequence[bool], int], Sequence[Any]]
+"""(op, operands, which of them are batched, the number of examples) -> outputs, as `Op.batch`."""
+RULES: dict[type[Op], Rule] = {}
+"""The rules of ops that have regions, which are to be batched too."""
 
 
 @paused_gc()
-def batch(graph: Graph, batched: Sequence[bool], size: int) -> tuple[Graph, list[bool]]:
+def batch(
+    graph: Graph, batched: Sequence[bool], size: int, spread: Sequence[bool] = ()
+) -> tuple[Graph, list[bool]]:
     """`graph` for `size` examples at once, and which of its outputs differ between them.
 
     The inputs that are `batched` (one entry for each, captured ones included) get an axis of `size`
-    in front, and so do the outputs that depend on them."""
+    in front, and so do the outputs that depend on them, and those that `spread` names."""
     builder = Builder(Tracer)
     builder.provenance.busy = True
     types = [ArrayType(value.type.dtype, (size, *value.type.shape)) for value in graph.inputs]
@@ -39,6 +48,9 @@ def batch(graph: Graph, batched: Sequence[bool], size: int) -> tuple[Graph, list
     for node in graph.nodes:
         walk.visit(node)
     moved = [walk.values.get(value, value) for value in graph.outputs]
+    for k, wanted in enumerate(spread):
+        if wanted and moved[k] not in walk.batched:
+            moved[k] = walk.repeated(moved[k])
     outputs = dict(zip(graph.output_names, moved, strict=True))
     inputs = [images.get(value, value) for value in graph.inputs]
     return (
@@ -85,10 +97,21 @@ class Batching:
     def _apply(self, node: Node, operands: tuple[Value, ...], batched: list[bool]) -> list[Value]:
         traced = [Tracer(self.builder, operand) for operand in operands]
         with self.builder.emitting(node.location, self._origin(node)):
-            results = node.op.batch(traced, batched)
+            rule = RULES.get(type(node.op))
+            if rule is not None:
+                results = rule(node.op, traced, batched, self.size)
+            else:
+                results = node.op.batch(traced, batched)
             if results is None:
                 results = one_by_one(node, traced, batched, self.size)
         return [self.builder.lift(result) for result in results]
+
+    def repeated(self, value: Value) -> Value:
+        """A value that is the same for all examples, with a batch axis."""
+        with self.builder.emitting(value.node.location, None):
+            x = broadcast_to(Tracer(self.builder, value), (self.size, *value.type.shape))
+        self.batched.add(x.value)
+        return x.value
 
     def _origin(self, node: Node) -> Origin | None:
         """A batched adjoint is still whose adjoint it was."""
@@ -108,25 +131,22 @@ class Batching:
 def one_by_one(
     node: Node, operands: Sequence[Any], batched: Sequence[bool], size: int
 ) -> list[Any]:
-    """The outputs of a node for each example apart, stacked: right for any op, and as long as the
-    batch.
+    """The outputs of a node for each example, stacked by a loop over the examples: right for any
+    op.
     """
     if any(type.is_dynamic for type in node.types):
         raise UnsupportedError(
-            f"vmap of what a {node.op.name} with an unknown number of steps keeps for its adjoint",
+            f"vmap of {node.op.name}, which has no batching rule, on stacks of unknown length",
             location=node.location,
-            hint="differentiate the batched function instead: grad of a sum of vmap(f)",
         )
-    if not size:
-        zeros = [np.zeros((), type.dtype) for type in node.types]
-        builder = operands[0].builder
-        return [
-            broadcast_to(Tracer(builder, builder.constant(zero)), (0, *type.shape))
-            for zero, type in zip(zeros, node.types, strict=True)
-        ]
-    examples: list[tuple[Any, ...]] = []
-    for i in range(size):
-        own = [x[i] if is_batched else x for x, is_batched in zip(operands, batched, strict=True)]
-        results = bind(node.op, *own)
-        examples.append(results if isinstance(results, tuple) else (results,))
-    return [np.stack(column) for column in zip(*examples, strict=True)]
+    types = [value.type for value in node.operands]
+    slots = [k for k in range(len(types)) if batched[k]] + [
+        k for k in range(len(types)) if not batched[k]
+    ]
+    inputs = [input_value(f"x{k}", type) for k, type in enumerate(types)]
+    inner = Node(node.op, tuple(inputs), node.types, name=node.name, location=node.location)
+    outputs = {f"y{k}": value for k, value in enumerate(inner.outputs)}
+    given = [input_value("i", INDEX), *(inputs[k] for k in slots)]
+    body = Graph(node.op.name, given, [inner], outputs)
+    results = bind(Loop(0, sum(batched), size, False, False, body), *(operands[k] for k in slots))
+    return list(results) if isinstance(results, tuple) else [results]

@@ -209,8 +209,9 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     `init`.
 
     The value is a pytree of arrays that keeps its structure, shapes and dtypes; the condition is a
-    scalar bool. Derivatives go through it in both modes, whatever the number of steps; it does not
-    end where the condition never fails.
+    scalar bool. Derivatives go through it in both modes, whatever the number of steps. It does not
+    end where the condition never fails, and under `vmap` for as long as it holds for any example;
+    a condition that is always True is an `ArgumentError`.
 
     >>> float(while_loop(lambda x: x < 100, lambda x: x * x, 3.0))
     6561.0
@@ -231,6 +232,12 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
             f"while_loop: the condition must be a scalar bool, got {got}",
             location=test.lines[0] if test.lines else defined_at(cond_fun),
             hint="compare, or reduce with np.any(...) or np.all(...)",
+        )
+    if test.graph.outputs[0].constant is not None and test.graph.outputs[0].constant:
+        raise ArgumentError(
+            "while_loop: the condition is True whatever the value is, so the loop never ends",
+            location=defined_at(cond_fun),
+            hint="let the condition read what the step changes",
         )
     state = [(x, k) for x, k in zip(leaves, kinds, strict=True) if isinstance(k, Argument)]
     condition, body, captured = _together(test, region)

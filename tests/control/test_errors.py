@@ -89,6 +89,15 @@ def test_bounds_and_conditions() -> None:
     assert "np.any" in message
 
 
+def test_a_loop_that_never_ends() -> None:
+    message = refused(lambda x: irgrad.while_loop(lambda c: True, lambda c: c + 1, x), 1.0)
+    assert "the condition is True whatever the value is" in message
+    message = refused(irgrad.vmap(lambda x: irgrad.while_loop(lambda c: True, np.sin, x)), ONES)
+    assert "let the condition read what the step changes" in message
+    never = irgrad.compile(lambda x: irgrad.while_loop(lambda c: False, lambda c: c + 1, x))
+    assert never(1.0) == 1.0
+
+
 def test_branches_that_differ() -> None:
     message = refused(lambda x: irgrad.cond(x > 0, lambda: x, lambda: np.stack([x, x])), 1.0)
     assert "cond: the result differs between the branches: f64[2] and f64[]" in message
