@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, DTypeError, ShapeError
+from irgrad.errors import ArgumentError, DTypeError, Location, ShapeError
 from irgrad.frontend.lower import Argument, classify
 from irgrad.frontend.promote import lift
 from irgrad.frontend.pytree import flatten, unflatten, written_path
@@ -43,10 +43,16 @@ def cond(pred: Any, true_fun: Branch, false_fun: Branch, *operands: Any) -> Any:
     _check_selector("cond", "pred", pred)
     if not isinstance(pred, Traced):
         return (true_fun if pred else false_fun)(*operands)
-    if pred.value.type.dtype != BOOL:
-        with pred.builder.emitting(call_site().location, None):
-            pred = pred != 0
-    return _chosen("cond", pred, (false_fun, true_fun), operands)
+    return _chosen("cond", as_condition(pred), (false_fun, true_fun), operands)
+
+
+def as_condition(pred: Any) -> Any:
+    """A traced scalar as a bool."""
+    _check_selector("cond", "pred", pred)
+    if pred.value.type.dtype == BOOL:
+        return pred
+    with pred.builder.emitting(call_site().location, None):
+        return pred != 0
 
 
 def switch(index: Any, branches: Sequence[Branch], *operands: Any) -> Any:
@@ -139,24 +145,22 @@ def _agreed(
     agreed: list[ArrayType | None] = []
     for place in range(len(first.kinds)):
         kind = first.kinds[place]
+        name = written_path(first.tree, place, "the result")
         for region in regions[1:]:
-            kind = _both(what, place, first, region, kind, region.kinds[place])
+            line = region.lines[place] or first.lines[place]
+            kind = agreed_kind(what, name, kind, region.kinds[place], line)
         agreed.append(None if kind is None else kind.type)
     return agreed
 
 
-def _both(
-    what: str,
-    place: int,
-    first: Region,
-    region: Region,
-    one: Argument | None,
-    other: Argument | None,
+def agreed_kind(
+    what: str, name: str, one: Argument | None, other: Argument | None, line: Location | None
 ) -> Argument | None:
+    """The kind of a value, called `name`, that two branches give, converted where nothing is
+    lost.
+    """
     if one is None and other is None:
         return None
-    name = written_path(first.tree, place, "the result")
-    line = region.lines[place] or first.lines[place]
     if one is None or other is None or one.type.shape != other.type.shape:
         types = " and ".join("None" if kind is None else str(kind.type) for kind in (one, other))
         raise ShapeError(
@@ -174,4 +178,4 @@ def _both(
     return Argument(ArrayType(dtype, one.type.shape), one.weak and other.weak)
 
 
-__all__ = ["cond", "switch"]
+__all__ = ["agreed_kind", "as_condition", "cond", "switch"]

@@ -23,13 +23,13 @@ _FOR_GOOD.__enter__()  # left when it is collected, so a name keeps it
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
-def flatten(tree: Any) -> tuple[list[Any], Any]:
-    """The leaves in order, and the structure.
+def flatten(tree: Any, whole: Callable[[Any], bool] | None = None) -> tuple[list[Any], Any]:
+    """The leaves in order, and the structure; what is `whole` is a leaf.
 
     >>> flatten({"a": (1, None)})[0]
     [1, None]
     """
-    return _tree.tree_flatten(tree, none_is_leaf=True)
+    return _tree.tree_flatten(tree, whole, none_is_leaf=True)
 
 
 def written(tree: Any) -> str:

@@ -95,6 +95,8 @@ def within_reach(handle: Any, new: Any) -> None:
     """Refuse to write into an array from outside the function that is traced."""
     root, current = root_of(handle), CURRENT.get()
     if root.builder.level < max(new.builder.level, 0 if current is None else current.level):
+        if current is not None and current.lend is not None and current.lend(root):
+            return
         raise OuterWrite(
             root,
             f"an in-place write into an array from outside ({handle!r}) in a function that is "

@@ -99,7 +99,8 @@ class Builder:
     while it is traced, also from outer values alone. `numbers` holds what is known of values that
     depend on no argument (`held`: those that can change), `guards` the arrays whose numbers became
     part of the program. `bound` are the variables of the traced code, `depths` says in how deep a
-    call a node got its name."""
+    call a node got its name. `notes` are kept while the outermost function is lowered, and `lend`
+    takes in an array from outside that is about to be written to."""
 
     def __init__(
         self,
@@ -120,6 +121,8 @@ class Builder:
         self.guards: list[Any] = [] if outer is None else outer.guards
         self.bound: dict[str, Traced] = {}
         self.depths: dict[Node, int] = {}
+        self.notes: dict[Any, Any] = {} if outer is None else outer.notes
+        self.lend: Callable[[Any], bool] | None = None
         self.provenance = Provenance() if outer is None else outer.provenance
         self.closed = False
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from irgrad.errors import DTypeError, ShapeError
 from irgrad.ir.op import Array, Op, register_instance
-from irgrad.ir.types import SHORT, ArrayType, DType, broadcast_shapes
+from irgrad.ir.types import I64, SHORT, ArrayType, DType, broadcast_shapes
 from irgrad.ops.base import bind
 from irgrad.ops.batching import aligned
 from irgrad.ops.linear import broadcast_to, sum_to
@@ -114,6 +114,8 @@ def _loop(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[DType, ...]:
     listed = ", ".join(
         getattr(dtype, "name", getattr(dtype, "__name__", "?")) for dtype in operands
     )
+    if all(dtype is int for dtype in operands):  # which NumPy compares as objects
+        operands = (I64,) * len(operands)
     try:
         dtypes = ufunc.resolve_dtypes((*operands, *(None,) * ufunc.nout))
     except TypeError:

@@ -3,30 +3,21 @@ function is lowered, else the control-flow ops."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+import functools
+import sys
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from irgrad.errors import IrgradError, TraceError
-from irgrad.frontend.branches import cond
-from irgrad.frontend.capture.naming import called
+from irgrad.frontend.capture.branching import branch
+from irgrad.frontend.capture.inner import Inner
+from irgrad.frontend.capture.looping import counted, counted_until, repeated_while
+from irgrad.frontend.capture.parts import taken_apart
 from irgrad.frontend.capture.settings import unrolled
-from irgrad.frontend.capture.state import (
-    UNBOUND,
-    Trial,
-    Variables,
-    changed,
-    is_outside,
-    snapshot,
-    value,
-)
+from irgrad.frontend.capture.state import UNBOUND, State, Variables, value
 from irgrad.frontend.known import known
-from irgrad.frontend.loops import fori_loop, while_loop
-from irgrad.frontend.pytree import map_leaves
-from irgrad.frontend.region import trace_region
 from irgrad.frontend.site import call_site
 from irgrad.ir.builder import CURRENT, Traced
 
@@ -47,7 +38,12 @@ def truth(test: Any) -> bool | None:
 def choose(test: Any, then: Body, other: Body) -> Any:
     """`then() if test else other()`."""
     certain = truth(test)
-    return cond(test, then, other) if certain is None else (then if certain else other)()
+    if certain is None:
+        return branch(test, then, other, State(_NONE), lenient=False)
+    return (then if certain else other)()
+
+
+_NONE = Variables(tuple, lambda values: None, tuple, ())
 
 
 def both(first: Any, *rest: Body) -> Any:
@@ -75,8 +71,8 @@ def _joined(combine: Any, first: Any, later: Body) -> Any:
     it counts.
     """
     if combine is np.logical_and:
-        return cond(first, lambda: np.logical_and(True, later()), lambda: np.False_)
-    return cond(first, lambda: np.True_, lambda: np.logical_or(False, later()))
+        return choose(first, lambda: np.logical_and(True, later()), lambda: np.False_)
+    return choose(first, lambda: np.True_, lambda: np.logical_or(False, later()))
 
 
 def negated(test: Any) -> Any:
@@ -103,57 +99,73 @@ def chained(first: Any, *steps: Callable[..., Any]) -> Any:
 
 
 def if_(
-    test: Any, then: Body, other: Body, get: Any, set: Any, seen: Any, names: tuple[str, ...]
+    test: Any,
+    then: Body,
+    other: Body,
+    get: Any,
+    set: Any,
+    seen: Any,
+    names: tuple[str, ...],
+    lenient: bool = False,
 ) -> Any:
     """`if test`; what both sides return, where they do."""
     certain = truth(test)
     if certain is not None:
         return (then if certain else other)()
-    trial = Trial(Variables(get, set, seen, names))
-    ends = [_look(trial, arm, "an if") for arm in (then, other)]
-    places = sorted({i for end in ends for i in changed(trial.before, end)})
-    lost = [i for i in places if any(end[i] is UNBOUND for end in ends)]
-    kept = [i for i in places if i not in lost]
-
-    def finish(arm: Body) -> Any:
-        set(trial.before)
-        with trial.lent(trial.versions()):
-            result = map_leaves(snapshot, arm())
-            return trial.ends(kept), trial.versions(), result
-
-    with _by_name(trial, kept):
-        found, versions, result = trial.settle(
-            lambda: cond(test, lambda: finish(then), lambda: finish(other))
-        )
-    _bind(trial, [*lost, *kept], [*[UNBOUND] * len(lost), *found])
-    trial.keep(versions)
-    return result
+    return branch(test, then, other, State(Variables(get, set, seen, names)), lenient)
 
 
-def while_(test: Body, body: Body, get: Any, set: Any, seen: Any, names: tuple[str, ...]) -> None:
-    """`while test()`: steps of Python as long as the test is known, then a loop op."""
-    certain = truth(test())
+def while_(
+    test: Body,
+    body: Body,
+    get: Any,
+    set: Any,
+    seen: Any,
+    names: tuple[str, ...],
+    stop: Body | None = None,
+    forever: bool = False,
+) -> None:
+    """`while test()`, until `stop()`: steps of Python as long as that is known, then a loop op."""
+    variables = Variables(get, set, seen, names)
+
+    def holds() -> Any:
+        if stop is None:
+            return test()
+        return negated(stop()) if forever else both(negated(stop()), test)
+
+    certain, steps = truth(holds()), 0
     while certain:
+        steps += 1
+        if stop is not None or steps > unrolled():
+            if _is_traced(variables, body, stop) and _becomes_while(variables, holds, body):
+                return
+            steps = -sys.maxsize
         body()
-        certain = truth(test())
+        certain = truth(holds())
     if certain is None:
-        trial = Trial(Variables(get, set, seen, names))
-        carried = _carried(trial, body)
+        repeated_while(State(variables), holds, body, body.__code__)
 
-        def holds() -> Any:
-            found = test()
-            return found if not isinstance(found, Traced) or found.dtype == bool else found != 0  # pyright: ignore[reportAttributeAccessIssue]
 
-        with _by_name(trial, [i for i, _ in carried]):
-            found, versions = trial.settle(
-                lambda: while_loop(
-                    lambda carry: _step(trial, carried, carry, holds)[0],
-                    lambda carry: _step(trial, carried, carry, body)[1],
-                    ([initial for _, initial in carried], trial.versions()),
-                )
-            )
-        _bind(trial, [i for i, _ in carried], found)
-        trial.keep(versions)
+def _becomes_while(variables: Variables, holds: Body, body: Any) -> bool:
+    try:
+        repeated_while(State(variables), holds, body, body.__code__)
+    except _NEEDS_NUMBERS:
+        return False
+    return True
+
+
+def _is_traced(variables: Variables, body: Body, stop: Body | None) -> bool:
+    """Whether what a step changes, or whether it ends a loop, depends on traced values."""
+    inner = Inner(State(variables), lends=True)
+    try:
+        inner.run(lambda: (body(), stop and stop()))
+    except _NEEDS_NUMBERS:
+        return False  # which comes again, from the step itself
+    found = [inner.result[1]] if stop else list(inner.changes.values())
+    leaves = [leaf for item in found for leaf in taken_apart(item, lambda _: False)[0]]
+    traced = any(isinstance(leaf, Traced) and known(leaf) is None for leaf in leaves)
+    inner.builder.closed = True
+    return traced
 
 
 class TracedRange:
@@ -177,7 +189,7 @@ class TracedRange:
         raise TraceError(
             "iteration over a range with a traced bound",
             location=call_site().location,
-            hint="a for statement without break, continue, return and else can",
+            hint="a for statement can",
         )
 
 
@@ -195,33 +207,51 @@ def for_(
     set: Any,
     seen: Any,
     names: tuple[str, ...],
+    stop: Body | None = None,
 ) -> None:
     """`for`: a loop op for a range with traced bounds, and for a long one if its body allows, that
-    is, if it needs no number of the index (a slice up to it, a list's element) and changes no list
-    or object; else step by step. Where the variables are not yet what a step makes of them, the
-    first step stands before the loop.
+    is, if it needs no number of the index (a slice up to it, a list's element); else step by step.
+    Where the variables are not yet what a step makes of them, the first step stands before the
+    loop.
     """
     variables = Variables(get, set, seen, names)
     if isinstance(items, TracedRange):
-        _loop(Trial(variables), items.start, items.step, items.count, bind, body)
+        _loop(variables, items.start, items.step, items.count, bind, body, stop)
         return
     if isinstance(items, range) and len(items) > unrolled() and CURRENT.get() is not None:
-        if _becomes_loop(variables, items, bind, body):
+        if _becomes_loop(variables, items, bind, body, stop):
             return
         bind(items[0])
         body()
         items = items[1:]
-        if _becomes_loop(variables, items, bind, body):
+        if _becomes_loop(variables, items, bind, body, stop):
             return
     for item in items:
-        bind(item)
-        body()
+        left = stop is not None and stop()
+        certain = truth(left)
+        if certain:
+            return
+        if certain is False:
+            bind(item)
+            body()
+        else:
+            one = functools.partial(_one, bind, item, body)
+            branch(left, _nothing, one, State(variables), lenient=True)
 
 
-def _becomes_loop(variables: Variables, items: range, bind: Any, body: Body) -> bool:
+def _nothing() -> None:
+    pass
+
+
+def _one(bind: Callable[[Any], None], item: Any, body: Body) -> None:
+    bind(item)
+    body()
+
+
+def _becomes_loop(variables: Variables, items: range, bind: Any, body: Any, stop: Any) -> bool:
     """Whether a loop op has taken the place of the steps."""
     try:
-        _loop(Trial(variables), items.start, items.step, len(items), bind, body)
+        _loop(variables, items.start, items.step, len(items), bind, body, stop)
     except _NEEDS_NUMBERS:
         # Nothing is lost: what the body has against a traced index is no error, and an error of
         # its own comes again, from the step in which it is one.
@@ -229,107 +259,19 @@ def _becomes_loop(variables: Variables, items: range, bind: Any, body: Body) -> 
     return True
 
 
-def _loop(trial: Trial, start: Any, step: Any, count: Any, bind: Any, body: Body) -> None:
-    def at(i: Any) -> Body:
-        def run() -> None:
-            bind(i * step + start)
-            body()
+def _loop(
+    variables: Variables, start: Any, step: Any, count: Any, bind: Any, body: Any, stop: Any
+) -> None:
+    def at(i: Any) -> None:
+        by = i if type(step) is int and step == 1 else i * step
+        bind(by if type(start) is int and start == 0 else by + start)
+        body()
 
-        return run
-
-    here = CURRENT.get()
-    assert here is not None
-    carried = _carried(trial, at(here.wrap(here, here.constant(np.asarray(0)))))
-    with _by_name(trial, [i for i, _ in carried]):
-        found, versions = trial.settle(
-            lambda: fori_loop(
-                0,
-                count,
-                lambda i, carry: _step(trial, carried, carry, at(i))[1],
-                ([initial for _, initial in carried], trial.versions()),
-            )
-        )
-    _bind(trial, [i for i, _ in carried], found)
-    trial.keep(versions)
-
-
-@contextmanager
-def _by_name(trial: Trial, places: list[int]) -> Generator[None]:
-    """Errors about values that a body gives speak of the user's variables."""
-    names = trial.variables.names
-    try:
-        yield
-    except IrgradError as error:
-        error.message = re.sub(
-            r"the (?:result|carried value)\[0\]\[(\d+)\]",
-            lambda found: f"'{names[places[int(found[1])]]}'",
-            error.message,
-        )
-        raise
-
-
-def _look(trial: Trial, body: Body, what: str) -> tuple[Any, ...]:
-    """The variables after a body, which is traced and thrown away."""
-    ends: list[tuple[Any, ...]] = []
-
-    def run() -> None:
-        with trial.lent(trial.versions()):
-            body()
-            ends.append(trial.variables.get())
-            trial.check_contents(f"{what} that depends on traced values")
-
-    trial.settle(lambda: trace_region(run, (), (), contains=True))
-    return ends[-1]
-
-
-def _carried(trial: Trial, body: Body) -> list[tuple[int, Any]]:
-    """The variables that a step binds anew, and what they hold at first."""
-    end = _look(trial, body, "a loop")
-    carried: list[tuple[int, Any]] = []
-    for i in changed(trial.before, end):
-        if end[i] is UNBOUND:
-            continue
-        if is_outside(end[i]):
-            raise TraceError(
-                f"'{trial.variables.names[i]}' becomes another name of an array from outside",
-                location=call_site().location,
-                hint="bind a .copy(), or write x[...] = y",
-            )
-        initial = trial.before[i]
-        carried.append((i, map_leaves(_blank, end[i]) if initial is UNBOUND else initial))
-    return carried
-
-
-def _blank(leaf: Any) -> Any:
-    """Zeros like what a step makes of a variable that has no value before the loop."""
-    if not isinstance(leaf, Traced):
-        return leaf
-    zero, here = leaf.value.type.dtype.type(0), CURRENT.get()
-    assert here is not None
-    if leaf.weak:  # pyright: ignore[reportAttributeAccessIssue]
-        return zero.item()
-    shape = leaf.value.type.shape
-    return (
-        np.broadcast_to(here.wrap(here, here.constant(np.asarray(zero))), shape) if shape else zero
-    )
-
-
-def _step(trial: Trial, carried: list[tuple[int, Any]], carry: Any, body: Body) -> tuple[Any, Any]:
-    """What a body gives for carried values, and those after it."""
-    values, versions = carry
-    _bind(trial, [i for i, _ in carried], values)
-    with trial.lent(versions):
-        result = map_leaves(snapshot, body())
-        return result, (trial.ends([i for i, _ in carried]), trial.versions())
-
-
-def _bind(trial: Trial, places: list[int], values: Any) -> None:
-    """Set the variables at some places, and the others to what they were."""
-    every = list(trial.before)
-    for i, new in zip(places, values, strict=True):
-        every[i] = new
-        called(new, trial.variables.names[i])
-    trial.variables.set(every)
+    state = State(variables)
+    if stop is None:
+        counted(state, count, at, body.__code__)
+    else:
+        counted_until(state, count, at, stop, body.__code__)
 
 
 __all__ = [

@@ -14,7 +14,7 @@ _LOOPS = (ast.For, ast.While, ast.AsyncFor)
 def stored(statements: Sequence[ast.AST]) -> list[str]:
     """The variables that statements bind or delete, in order; scopes inside keep their own."""
     found: dict[str, None] = {}
-    for node in _inside(statements):
+    for node in inside(statements):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             found[node.id] = None
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -60,23 +60,32 @@ def loaded(statements: Sequence[ast.AST]) -> list[str]:
 def declared_global(statements: Sequence[ast.AST]) -> set[str]:
     """The names that a function declares global."""
     return {
-        name for node in _inside(statements) if isinstance(node, ast.Global) for name in node.names
+        name for node in inside(statements) if isinstance(node, ast.Global) for name in node.names
     }
+
+
+def declared(statements: Sequence[ast.AST]) -> set[str]:
+    """The names that a function declares global or nonlocal."""
+    kinds = (ast.Global, ast.Nonlocal)
+    return {name for node in inside(statements) if isinstance(node, kinds) for name in node.names}
+
+
+def suspends(statements: Sequence[ast.AST]) -> bool:
+    """Whether a function with these statements is a generator, or asynchronous."""
+    kinds = (ast.Yield, ast.YieldFrom, ast.Await, ast.AsyncFor, ast.AsyncWith)
+    return any(isinstance(node, kinds) for node in inside(statements))
 
 
 def is_plain(statements: Sequence[ast.AST], returns: bool = False) -> bool:
     """Whether statements can become the body of a function: none of them jumps out (`returns` lets
     return), suspends, raises, or declares names.
     """
-    kinds: tuple[type, ...] = (
-        ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal, ast.Raise, ast.AsyncFor,
-        ast.AsyncWith,
-    )  # fmt: skip
+    kinds: tuple[type, ...] = (ast.Global, ast.Nonlocal, ast.Raise)
     if not returns:
         kinds += (ast.Return,)
-    return not any(isinstance(node, kinds) for node in _inside(statements)) and not _breaks(
-        statements
-    )
+    if suspends(statements) or any(isinstance(node, kinds) for node in inside(statements)):
+        return False
+    return not _breaks(statements)
 
 
 def always_returns(statements: Sequence[ast.stmt]) -> bool:
@@ -85,16 +94,6 @@ def always_returns(statements: Sequence[ast.stmt]) -> bool:
     if isinstance(last, ast.If):
         return always_returns(last.body) and always_returns(last.orelse)
     return isinstance(last, ast.Return)
-
-
-def returns_in_loops(statements: Sequence[ast.stmt]) -> bool:
-    """Whether a return stands in a loop, a with or a try block."""
-    return any(
-        isinstance(inner, ast.Return)
-        for node in _inside(statements)
-        if isinstance(node, (*_LOOPS, ast.With, ast.Try))
-        for inner in _inside([node])
-    )
 
 
 def _breaks(nodes: Sequence[ast.AST]) -> bool:
@@ -108,7 +107,7 @@ def _breaks(nodes: Sequence[ast.AST]) -> bool:
     return False
 
 
-def _inside(nodes: Sequence[ast.AST]) -> Iterator[ast.AST]:
+def inside(nodes: Sequence[ast.AST]) -> Iterator[ast.AST]:
     """All nodes but those in scopes inside, whose own node comes too."""
     work = list(nodes)[::-1]
     while work:

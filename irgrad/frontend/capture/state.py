@@ -1,22 +1,18 @@
-"""What a body of a loop or branch changes: variables, and arrays written through any handle.
+"""What a body of a loop or branch can change: variables, the contents of lists, dicts and objects,
+and arrays written through any handle.
 
-While the body is traced, an array from outside that it writes to is lent to the trace: the handle
-itself gets a version inside, so that every alias and view means the same as ever. Which arrays
-those are is found by tracing: a write to one that is not lent stops, and the trace begins again."""
+All of it is put back when the body has been traced, and given the results of the op that the body
+becomes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from types import FunctionType
+from collections.abc import Callable, Sequence
+from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
-from irgrad.errors import TraceError, with_article
-from irgrad.frontend.pytree import leaves_of, map_leaves
-from irgrad.frontend.site import call_site
+from irgrad.frontend.capture.jumps import is_flag
 from irgrad.frontend.tracer import Tracer
-from irgrad.frontend.view import OuterWrite, root_of, write
-from irgrad.ir.builder import CURRENT, Traced
+from irgrad.ir.builder import Traced
 
 
 class _Unbound:
@@ -48,68 +44,79 @@ class Variables(NamedTuple):
     names: tuple[str, ...]
 
 
-class Trial:
-    """Tracing of a body: what it binds, and which arrays it writes to."""
+Key = tuple[str, int]
+"""What can change: ("variable", its number), ("contents", number of a container), ("array", id of a
+handle)."""
+
+
+class State:
+    """What is there before a body runs."""
 
     def __init__(self, variables: Variables) -> None:
         self.variables = variables
         self.before = variables.get()
-        self.roots: list[Any] = []
         self.held = contents([*self.before, *variables.seen()])
+        self.containers = {id(container) for container, _, _ in self.held}
 
-    def settle(self, attempt: Callable[[], Any]) -> Any:
-        """The result of an attempt in which every array that is written to is lent."""
-        while True:
-            try:
-                return attempt()
-            except OuterWrite as stop:
-                if any(stop.root is root for root in self.roots):
-                    raise
-                self.roots.append(stop.root)
-            finally:
-                self.variables.set(self.before)
-                restore(self.held)
+    def reset(self) -> None:
+        """Put everything back."""
+        self.variables.set(self.before)
+        for container, then, _ in self.held:
+            fill(container, then)
 
-    @contextmanager
-    def lent(self, versions: Sequence[Any]) -> Generator[None]:
-        """Inside, the arrays written to have these versions, of the trace at hand; at the end they
-        are as before.
-        """
-        here = CURRENT.get()
-        assert here is not None
-        saved = [(root.owner, root.version) for root in self.roots]
-        try:
-            for root, version in zip(self.roots, versions, strict=True):
-                root.owner, root.version = here, here.lift(version)
-            yield
-        finally:
-            for root, (builder, version) in zip(self.roots, saved, strict=True):
-                root.owner, root.version = builder, version
+    def changes(self) -> dict[Key, Any]:
+        """What variables and containers hold now, where it is something else than before."""
+        now = self.variables.get()
+        found: dict[Key, Any] = {
+            ("variable", i): new
+            for i, (old, new) in enumerate(zip(self.before, now, strict=True))
+            if old is not new
+        }
+        for k, (container, then, _) in enumerate(self.held):
+            if not holds(container, then):
+                found["contents", k] = container.copy()
+        return found
 
-    def ends(self, places: Sequence[int]) -> list[Any]:
-        """What some of the variables hold, as it is now."""
-        values = self.variables.get()
-        return [map_leaves(snapshot, values[i]) for i in places]
+    def get(self, key: Key) -> Any:
+        """What there is before."""
+        kind, number = key
+        return self.before[number] if kind == "variable" else self.held[number][1]
 
-    def versions(self) -> list[Any]:
-        """The arrays written to, as they are now."""
-        return [Tracer(root.builder, root.version) for root in self.roots]
+    def get_or_unbound(self, key: Key) -> Any:
+        """The same, of a key that another state may have had."""
+        kind, number = key
+        held = self.before if kind == "variable" else self.held
+        return self.get(key) if number < len(held) else UNBOUND
 
-    def check_contents(self, what: str) -> None:
-        """Refuse a body that changed a list, dict or object from outside."""
-        changed = differences(self.held)
-        if changed is not None:
-            restore(self.held)
-            raise TraceError(
-                f"{with_article(changed)} from outside is changed in the body of {what}",
-                location=call_site().location,
-                hint="bind a new value to a variable instead, or write into an array",
-            )
+    def put(self, changes: dict[Key, Any]) -> None:
+        """Bind variables and fill containers anew, the others as before."""
+        every = list(self.before)
+        for (kind, number), new in changes.items():
+            if kind == "variable":
+                every[number] = new
+            elif kind == "contents":
+                fill(self.held[number][0], new)
+        self.variables.set(every)
 
-    def keep(self, versions: Sequence[Any]) -> None:
-        """Write the results into the arrays."""
-        for root, version in zip(self.roots, versions, strict=True):
-            write(root, version)
+    def name(self, key: Key) -> str:
+        """What the user calls it, in errors."""
+        kind, number = key
+        if kind == "variable":
+            name = self.variables.names[number]
+            return name if " " in name else f"'{name}'"
+        if kind == "array":
+            return "an array that is written to"
+        return f"the {self.held[number][2]}"
+
+    def is_flag(self, key: Key) -> bool:
+        """Whether it stands for a jump."""
+        return key[0] == "variable" and (
+            is_flag(self.variables.names[key[1]]) or " " in self.variables.names[key[1]]
+        )
+
+    def is_whole(self, item: Any) -> bool:
+        """Whether a container was there before: it is what it is, whatever it holds."""
+        return id(item) in self.containers
 
 
 def snapshot(leaf: Any) -> Any:
@@ -117,45 +124,34 @@ def snapshot(leaf: Any) -> Any:
     return Tracer(leaf.builder, leaf.value, leaf.weak) if isinstance(leaf, Tracer) else leaf
 
 
-def changed(before: Sequence[Any], after: Sequence[Any]) -> list[int]:
-    """The positions of the variables that have another value than before."""
-    return [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a is not b]
-
-
-def is_outside(value: Any) -> bool:
-    """Whether a value has arrays in it that do not belong to a trace which has ended."""
-    return any(
-        isinstance(leaf, Tracer) and leaf.ndim and not root_of(leaf).builder.closed
-        for leaf in leaves_of(value)
-    )
-
-
 # lists, dicts and objects that a body can reach
 
-Held = list[tuple[Any, Any]]
+Held = list[tuple[Any, Any, str]]
 
 
 def contents(values: Sequence[Any]) -> Held:
-    """What the containers reachable from values hold now."""
-    held: dict[int, tuple[Any, Any]] = {}
+    """The containers reachable from values, what they hold now, and what they are called."""
+    held: dict[int, tuple[Any, Any, str]] = {}
     work = list(values)
     while work and len(held) < 10_000:
         item = work.pop()
         if id(item) in held:
             continue
-        if isinstance(item, (list, dict)):
-            held[id(item)] = item, item.copy()
-            work += item.values() if isinstance(item, dict) else item
-        elif isinstance(item, set):
-            held[id(item)] = item, item.copy()
+        if isinstance(item, (list, dict, set)):
+            held[id(item)] = item, item.copy(), type(item).__name__
+            if len(item) < 10_000:
+                work += item.values() if isinstance(item, dict) else item
         elif isinstance(item, tuple):
             work += item
         elif isinstance(item, FunctionType):
             for cell in item.__closure__ or ():
                 work.append(value(lambda cell=cell: _of_cell(cell)))
-        elif _is_object(item):
-            held[id(item)] = item.__dict__, dict(item.__dict__)
-            work += item.__dict__.values()
+        elif isinstance(item, MethodType):
+            work.append(item.__self__)
+        elif is_object(item) and id(item.__dict__) not in held:
+            own = item.__dict__
+            held[id(own)] = own, dict(own), f"{type(item).__name__} object"
+            work += own.values()
     return list(held.values())
 
 
@@ -166,7 +162,8 @@ def _of_cell(cell: Any) -> Any:
         return UNBOUND
 
 
-def _is_object(item: Any) -> bool:
+def is_object(item: Any) -> bool:
+    """Whether an item is an instance of a class of the user's, with attributes."""
     kind: Any = type(item)
     plain = kind.__module__ not in ("builtins", "types") and not kind.__module__.startswith(
         ("numpy", "scipy", "irgrad")
@@ -178,27 +175,23 @@ def _is_object(item: Any) -> bool:
     )
 
 
-def differences(held: Held) -> str | None:
-    """What kind of container holds something else than it held; None where none does."""
-    for now, then in held:
-        if len(now) != len(then):
-            return type(now).__name__
-        if isinstance(now, dict):
-            same = all(key in then and then[key] is x for key, x in now.items())
-        else:
-            same = now == then if isinstance(now, set) else all(map(_is, now, then))
-        if not same:
-            return type(now).__name__
-    return None
+def holds(now: Any, then: Any) -> bool:
+    """Whether a container holds what it held."""
+    if len(now) != len(then):
+        return False
+    if isinstance(now, dict):
+        return all(key in then and then[key] is x for key, x in now.items())
+    if isinstance(now, set):
+        return now == then
+    return all(map(_is, now, then))
 
 
 def _is(one: Any, other: Any) -> bool:
     return one is other
 
 
-def restore(held: Held) -> None:
-    """Give containers what they held."""
-    for now, then in held:
-        if differences([(now, then)]) is not None:
-            now.clear()
-            now.extend(then) if isinstance(now, list) else now.update(then)
+def fill(now: Any, then: Any) -> None:
+    """Give a container what it held."""
+    if not holds(now, then):
+        now.clear()
+        now.extend(then) if isinstance(now, list) else now.update(then)

@@ -8,13 +8,14 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
+from irgrad.frontend.capture.jumps import RESULT, is_guard, stop_of, without_jumps
 from irgrad.frontend.capture.names import (
     Variable,
     always_returns,
+    declared,
     declared_global,
     is_plain,
     loaded,
-    returns_in_loops,
     stored,
     variables,
 )
@@ -38,14 +39,10 @@ class Statements(Expressions):
         """The statements of a function, rewritten."""
         kept = self.names, self.globals, self.in_class
         self.names, self.globals, self.in_class = {}, declared_global(statements), False
-        if is_plain(statements, returns=True):
-            statements = in_tail_form(statements)
         documented = statements[:1] if ast.get_docstring(_function(statements)) else []
-        body: list[ast.stmt] = []
-        for statement in statements[len(documented) :]:
-            result: Any = self.visit(statement)
-            body += result if isinstance(result, list) else [result]
-        bound = [name for name in self.names if name not in self.globals]
+        body = self._block(without_jumps(statements[len(documented) :]))
+        elsewhere = declared(statements)
+        bound = [name for name in self.names if name not in elsewhere]
         if bound:  # never run: it makes them variables of this function
             text = f"if 0:\n    {' = '.join(bound)} = None"
             body = [*_placed(ast.parse(text).body, statements[0]), *body]
@@ -56,22 +53,26 @@ class Statements(Expressions):
         """An `if` whose branches end where it ends, or return both."""
         both = [*node.body, *node.orelse]
         returning = always_returns(node.body) and always_returns(node.orelse)
-        if self.in_class or not is_plain(both, returning) or returns_in_loops(both):
+        if self.in_class or not is_plain(both, returning):
             return self.generic_visit(node)
         names = stored(both)
         test = self.visit(node.test)
         arms = [("then", self._block(node.body)), ("other", self._block(node.orelse))]
         what = "return if_" if returning else "if_"
-        return self._called(node, what, names, loaded(both), arms, [test])
+        lenient = [ast.keyword("lenient", ast.Constant(True))] if is_guard(node) else []
+        return self._called(node, what, names, loaded(both), arms, [test], lenient)
 
     def visit_While(self, node: ast.While) -> Any:
         """A `while` that ends by its condition."""
         if self.in_class or node.orelse or not is_plain(node.body):
             return self.generic_visit(node)
         names, seen = stored([*node.body, node.test]), loaded([*node.body, node.test])
+        forever = isinstance(node.test, ast.Constant) and bool(node.test.value)
+        more = [ast.keyword("forever", ast.Constant(True))] if forever else []
+        more += _stopping(node)
         test = ast.copy_location(ast.Return(self.visit(node.test)), node.test)
         arms = [("test", [test]), ("body", self._block(node.body))]
-        return self._called(node, "while_", names, seen, arms, [])
+        return self._called(node, "while_", names, seen, arms, [], more)
 
     def visit_For(self, node: ast.For) -> Any:
         """A `for` that ends with what it runs over."""
@@ -87,7 +88,7 @@ class Statements(Expressions):
         bind = ast.Assign([self.visit(node.target)], item)
         ast.copy_location(bind, node.target)
         arms = [("bind", [bind, *named]), ("body", self._block(node.body))]
-        return self._called(node, "for_", names, seen, arms, [items])
+        return self._called(node, "for_", names, seen, arms, [items], _stopping(node))
 
     def visit_Assign(self, node: ast.Assign) -> Any:
         """`u = v = f(x)`, `a, (b, *c) = g(x)`: the values are named after the variables."""
@@ -137,6 +138,7 @@ class Statements(Expressions):
         seen: list[str],
         arms: list[tuple[str, list[ast.stmt]]],
         operands: list[ast.expr],
+        keywords: list[ast.keyword],
     ) -> list[ast.stmt]:
         """The functions, and the call that runs them."""
         self.number += 1
@@ -158,13 +160,17 @@ class Statements(Expressions):
         text.append(f"def __seen{mark}():\n    return ({reached})")
         result, _, call = what.rpartition(" ")
         functions = ", ".join(f"__{arm}{mark}" for arm in (*dict(arms), "get", "set", "seen"))
-        text.append(f"{result} {HELPER}.{call}({functions}, {tuple(names)!r})".lstrip())
+        told = tuple(_told(name, node) for name in names)
+        text.append(f"{result} {HELPER}.{call}({functions}, {told!r})".lstrip())
         made = _placed(ast.parse("\n".join(text)).body, node)
         for function, (_, body) in zip(made, arms, strict=False):
             assert isinstance(function, ast.FunctionDef)
             function.body[-1:] = body or function.body[-1:]
         last: Any = made[-1]
         last.value.args = [*operands, *last.value.args]
+        last.value.keywords = keywords
+        for part in (inner for keyword in keywords for inner in ast.walk(keyword)):
+            begin(part, node)
         return made
 
     def _shared(self, names: list[str]) -> str:
@@ -178,30 +184,28 @@ class Statements(Expressions):
         return "".join(lines)
 
 
-def in_tail_form(statements: list[ast.stmt]) -> list[ast.stmt]:
-    """Statements in which an `if` that returns on one side has what follows it on the other, and
-    then returns on both.
-    """
-    for place, node in enumerate(statements):
-        if not isinstance(node, ast.If) or returns_in_loops([node]):
-            continue
-        rest = statements[place + 1 :]
-        body, orelse = node.body, node.orelse
-        if always_returns(body):
-            orelse = [*orelse, *rest] if not always_returns(orelse) else orelse
-        elif orelse and always_returns(orelse):
-            body = [*body, *rest]
-        else:
-            continue
-        arms = [in_tail_form(arm) for arm in (body, orelse)]
-        ends = [arm if always_returns(arm) else [*arm, _nothing(node)] for arm in arms]
-        chosen = ast.copy_location(ast.If(node.test, ends[0], ends[1]), node)
-        return [*statements[:place], chosen]
-    return statements
+def _stopping(loop: ast.For | ast.While) -> list[ast.keyword]:
+    """How to read whether a loop has been left."""
+    name = stop_of(loop)
+    if name is None:
+        return []
+    return [ast.keyword("stop", ast.parse(f"lambda: {name}", mode="eval").body)]
 
 
-def _nothing(node: ast.stmt) -> ast.stmt:
-    return _placed([ast.Return(ast.Constant(None))], node)[0]
+def _told(name: str, node: ast.stmt) -> str:
+    """A variable as errors call it: what a function returns is called by the lines of that."""
+    if name != RESULT:
+        return name
+    lines = sorted(
+        {
+            part.lineno
+            for part in ast.walk(node)
+            if isinstance(part, ast.Assign)
+            and isinstance(part.targets[0], ast.Name)
+            and part.targets[0].id == RESULT
+        }
+    )
+    return f"what is returned on line {' and '.join(map(str, lines))}"
 
 
 def _function(statements: list[ast.stmt]) -> Any:

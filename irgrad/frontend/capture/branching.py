@@ -1,0 +1,234 @@
+"""`if` on a traced condition: both branches are traced, once each, and what they change becomes
+what a `cond` gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import ArgumentError, Location
+from irgrad.frontend.branches import agreed_kind, as_condition
+from irgrad.frontend.capture.handles import repeated
+from irgrad.frontend.capture.inner import Alias, Inner
+from irgrad.frontend.capture.naming import called
+from irgrad.frontend.capture.parts import Shape, kinds_of, put_together, same, taken_apart
+from irgrad.frontend.capture.state import UNBOUND, Key, State
+from irgrad.frontend.lower import Argument
+from irgrad.frontend.promote import lift
+from irgrad.frontend.region import apply, operand_types, with_inputs
+from irgrad.frontend.site import call_site
+from irgrad.frontend.view import write
+from irgrad.ir.builder import CURRENT, Builder
+from irgrad.ir.graph import Graph, Value, input_value
+from irgrad.ir.printer import clean_name
+from irgrad.ops.cond import Cond
+
+Body = Callable[[], Any]
+RESULT: Key = ("result", 0)
+
+
+def branch(test: Any, then: Body, other: Body, state: State, lenient: bool) -> Any:
+    """Do what one of two bodies does -> what it returns. A variable that has a value in one of them
+    only has none afterwards; if `lenient`, where the program sees to it that nobody reads it then,
+    some value.
+    """
+    selector = as_condition(test)
+    arms = [Inner(state, lends=True) for _ in range(2)]
+    for arm, body in zip(arms, (other, then), strict=True):
+        arm.run(body)
+    merge = _Merge(state, arms, lenient)
+    for key in sorted({key for arm in arms for key in arm.changes}):
+        merge.add(key, [_after(state, arm, key) for arm in arms])
+    merge.add(RESULT, [arm.result for arm in arms])
+    found = merge.found(selector)
+    result = found.pop(RESULT)
+    state.put({key: new for key, new in found.items() if key[0] != "array"})
+    roots = {number: root for arm in arms for number, root in arm.roots.items()}
+    for (kind, number), new in found.items():
+        if kind == "variable":
+            called(new, state.variables.names[number])
+        elif kind == "array":
+            write(roots[number], new)
+    return result
+
+
+def _after(state: State, arm: Inner, key: Key) -> Any:
+    """What there is after one branch."""
+    if key in arm.changes:
+        return arm.changes[key]
+    return UNCHANGED if key[0] == "array" else state.get(key)
+
+
+class _Unchanged:
+    """In place of an array that a branch does not write to."""
+
+
+UNCHANGED: Any = _Unchanged()
+
+
+class _Merge:
+    """What two branches give: leaves that are the same in both, and outputs of a `cond`."""
+
+    def __init__(self, state: State, arms: Sequence[Inner], lenient: bool) -> None:
+        self.state, self.arms, self.lenient = state, arms, lenient
+        self.kinds: list[Argument] = []
+        self.outputs: list[list[Value]] = [[], []]
+        self.names: list[str] = []
+        self.made: dict[Key, Callable[[Iterator[Any]], Any]] = {}
+
+    def add(self, key: Key, values: list[Any]) -> None:
+        """What the branches give for one thing."""
+        if key[0] == "array":
+            self._array(key, values)
+            return
+        if any(v is UNBOUND for v in values):
+            there = [v for v in values if v is not UNBOUND]
+            if not there or not (self.lenient or self.state.is_flag(key)):
+                self._lose(key)
+                return
+        shapes: list[Shape | None] = []
+        leaves: list[list[Any]] = []
+        for item in values:
+            if item is UNBOUND:
+                shapes.append(None)
+                leaves.append([])
+                continue
+            own, shape = taken_apart(item, self.state.is_whole)
+            shapes.append(shape)
+            leaves.append(own)
+        shape = next(shape for shape in shapes if shape is not None)
+        if any(s is not None and s != shape for s in shapes):
+            raise ArgumentError(
+                f"{self._name(key, shape, None)} differs between the branches: "
+                f"{' and '.join(map(str, shapes))}",
+                location=self._line(leaves),
+                hint=self._hint(key),
+            )
+        count = max(map(len, leaves))
+        columns = [[own[k] if own else UNBOUND for own in leaves] for k in range(count)]
+        plan = [self._leaf(key, shape, k, column) for k, column in enumerate(columns)]
+        self.made[key] = lambda given: put_together(shape, (leaf(given) for leaf in plan))
+
+    def _hint(self, key: Key) -> str:
+        if key[0] == "contents":
+            return "lists, dicts and sets grow and shrink only where the condition is known"
+        return "give it the same tuples, lists, dicts and classes on both sides"
+
+    def _lose(self, key: Key) -> None:
+        here = CURRENT.get()
+        assert here is not None
+        if key[0] == "variable":
+            here.notes["lost", self.state.variables.names[key[1]]] = call_site().location
+        self.made[key] = lambda given: UNBOUND
+
+    def _array(self, key: Key, values: list[Any]) -> None:
+        roots = [arm.roots[key[1]] for arm in self.arms if key[1] in arm.roots]
+        given = [roots[0] if v is UNCHANGED else v for v in values]
+        name = getattr(roots[0].version.node, "name", None) or "array"
+        put = self._output(given, [Argument(v.value.type) for v in given], name, None)
+        self.made[key] = put
+
+    def _leaf(self, key: Key, shape: Shape, k: int, column: list[Any]) -> Callable[[Any], Any]:
+        there = [leaf for leaf in column if leaf is not UNBOUND]
+        handles = [leaf.handle if isinstance(leaf, Alias) else leaf for leaf in there]
+        if all(same(handles[0], handle) for handle in handles[1:]) and self._is_outer(handles[0]):
+            return lambda given: handles[0]
+        now = [
+            leaf.now if isinstance(leaf, Alias) else arm.at_end(leaf)
+            for leaf, arm in zip(column, self.arms, strict=True)
+        ]
+        kinds = kinds_of([leaf for leaf in now if leaf is not UNBOUND])
+        if any(kind is None for kind in kinds):
+            self._refuse(key, shape, k, there, kinds)
+        name = self.state.variables.names[key[1]] if key[0] == "variable" else "out"
+        text = lambda: self._name(key, shape, k)  # noqa: E731 -- made only for errors
+        return self._output(now, kinds, name, (text, self._line([column])))
+
+    def _is_outer(self, handle: Any) -> bool:
+        """Whether a value is no result of a branch."""
+        builder = getattr(handle, "builder", None)
+        return builder is None or all(arm.builder is not builder for arm in self.arms)
+
+    def _refuse(self, key: Key, shape: Shape, k: int, there: list[Any], kinds: Any) -> None:
+        types = " and ".join(
+            repr(leaf) if kind is None else str(kind.type)
+            for leaf, kind in zip(there, kinds, strict=True)
+        )
+        raise ArgumentError(
+            f"cond: {self._name(key, shape, k)} differs between the branches: {types}",
+            location=self._line([there]),
+            hint="only numbers and arrays can depend on a traced condition",
+        )
+
+    def _output(self, now: list[Any], kinds: list[Any], name: str, told: Any) -> Any:
+        """One output of the `cond`."""
+        kind: Any = kinds[0]
+        for following in kinds[1:]:
+            place = told[0]() if told else name
+            kind = agreed_kind("cond", place, kind, following, told and told[1])
+        for arm, leaf, outputs in zip(self.arms, now, self.outputs, strict=True):
+            with arm.open():
+                outputs.append(_lifted(arm.builder, leaf, kind))
+        self.kinds.append(kind)
+        self.names.append(clean_name(name) if name.isidentifier() else "out")
+        return next
+
+    def _name(self, key: Key, shape: Shape, k: int | None) -> str:
+        root = "what is returned" if key == RESULT else self.state.name(key)
+        if k is None or root.startswith(("the ", "what ")):
+            return root
+        return f"'{shape.place(k, root.strip(chr(39)))}'"
+
+    def _line(self, leaves: list[list[Any]]) -> Location | None:
+        for own in leaves:
+            for leaf in reversed(own):
+                now = leaf.now if isinstance(leaf, Alias) else leaf
+                inside = any(getattr(now, "owner", None) is arm.builder for arm in self.arms)
+                if inside and now.version.node.location:
+                    return now.version.node.location
+        return call_site().location
+
+    def found(self, selector: Any) -> dict[Key, Any]:
+        """Everything, with the outputs of the `cond`."""
+        results = iter(self._results(selector) if self.kinds else ())
+        return {key: make(results) for key, make in self.made.items()}
+
+    def _results(self, selector: Any) -> list[Any]:
+        names = _unique(self.names)
+        closed = [
+            arm.close("branch", dict(zip(names, outputs, strict=True)))
+            for arm, outputs in zip(self.arms, self.outputs, strict=True)
+        ]
+        operands = [what for _, captured in closed for what in captured]
+        graphs = [graph for graph, _ in closed]
+        op = Cond(tuple(with_inputs(g, _inputs(g, graphs)) for g in graphs))
+        return apply(op, [selector, *operands], operand_types([selector], operands))
+
+
+def _inputs(own: Graph, graphs: Sequence[Graph]) -> list[Value]:
+    """Inputs for what any of the branches closes over."""
+    inputs: list[Value] = []
+    for graph in graphs:
+        fresh = [input_value(v.node.name or "x", v.type) for v in graph.inputs]
+        inputs += graph.inputs if graph is own else fresh
+    return inputs
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    taken: dict[str, int] = {}
+    made: list[str] = []
+    for name in names:
+        taken[name] = taken.get(name, 0) + 1
+        made.append(name if taken[name] == 1 else f"{name}_{taken[name]}")
+    return made
+
+
+def _lifted(builder: Builder, leaf: Any, kind: Argument) -> Value:
+    if leaf is UNBOUND:
+        leaf = repeated(np.zeros((), kind.type.dtype), kind.type.shape)
+    return builder.lift(lift(builder, leaf, kind.type.dtype))
+
+
+__all__ = ["branch"]

@@ -1,0 +1,117 @@
+"""A body of a loop or branch under trace, whose region is closed when it is known what of it is
+needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from irgrad.frontend.capture.parts import put_together, taken_apart
+from irgrad.frontend.capture.state import UNBOUND, Key, State, snapshot
+from irgrad.frontend.pytree import map_leaves
+from irgrad.frontend.tracer import Tracer
+from irgrad.frontend.view import root_of
+from irgrad.ir.builder import CURRENT, Builder
+from irgrad.ir.graph import Graph, Value
+
+
+class Alias:
+    """An array from outside to which a body binds a variable: its handle, and as it is then."""
+
+    __slots__ = ("handle", "now")
+
+    def __init__(self, handle: Any, now: Any) -> None:
+        self.handle, self.now = handle, now
+
+
+class Inner:
+    """A trace inside the one at hand. An array from outside that the body writes to is lent to it:
+    the handle itself gets a version inside, so that every alias and view means the same as ever.
+    """
+
+    def __init__(self, state: State, lends: bool) -> None:
+        self.state = state
+        self.builder = Builder(Tracer, CURRENT.get(), contains=True)
+        if lends:
+            self.builder.lend = self.lend
+        self.loans: list[tuple[Any, Any, Any, Any]] = []
+        self.changes: dict[Key, Any] = {}
+        self.roots: dict[int, Any] = {}
+        self.ends: dict[int, Value] = {}
+        self.result: Any = None
+
+    def lend(self, root: Any, version: Value | None = None) -> bool:
+        """Let the body write to an array."""
+        owner, before = root.owner, root.version
+        lent = self.builder.lift(root) if version is None else version
+        root.owner, root.version = self.builder, lent
+        self.loans.append((root, owner, before, lent))
+        return True
+
+    @contextmanager
+    def open(self) -> Generator[None]:
+        """Inside, what is computed goes here."""
+        token = CURRENT.set(self.builder)
+        try:
+            with self.builder.emitting(None, None, busy=False):
+                yield
+        finally:
+            CURRENT.reset(token)
+
+    def run(self, body: Callable[[], Any]) -> None:
+        """Trace a body, see what it has changed, and put everything back."""
+        try:
+            with self.open():
+                self.result = map_leaves(snapshot, body())
+                for key, new in self.state.changes().items():
+                    self.changes[key] = self._as_now(new)
+                for root, _, _, lent in self.loans:
+                    self.ends[id(root)] = root.version
+                    if root.version is not lent:
+                        self.changes["array", id(root)] = Tracer(root.builder, root.version)
+                        self.roots[id(root)] = root
+        finally:
+            for root, owner, version, _ in reversed(self.loans):
+                root.owner, root.version = owner, version
+            self.state.reset()
+
+    def at_end(self, leaf: Any) -> Any:
+        """A value from outside as it is at the end of the body."""
+        root = root_of(leaf) if isinstance(leaf, Tracer) else None
+        if root is None or id(root) not in self.ends:
+            return leaf
+        before = root.owner, root.version
+        root.owner, root.version = self.builder, self.ends[id(root)]
+        try:
+            with self.open():
+                return Tracer(leaf.builder, leaf.value, leaf.weak)
+        finally:
+            root.owner, root.version = before
+
+    def _as_now(self, new: Any) -> Any:
+        if new is UNBOUND:
+            return new
+        leaves, shape = taken_apart(new, self.state.is_whole)
+        now = list(map(self._leaf_now, leaves))
+        if all(one is other for one, other in zip(now, leaves, strict=True)):
+            return new
+        return put_together(shape, iter(now))
+
+    def _leaf_now(self, leaf: Any) -> Any:
+        if not isinstance(leaf, Tracer):
+            return leaf
+        root = root_of(leaf)
+        lent = any(root is loan[0] for loan in self.loans)
+        if leaf.ndim and (lent or root.owner.level < self.builder.level):
+            return Alias(leaf, Tracer(leaf.builder, leaf.value, leaf.weak))
+        return leaf if root.owner.level < self.builder.level else snapshot(leaf)
+
+    def close(self, name: str, outputs: dict[str, Value]) -> tuple[Graph, Sequence[Any]]:
+        """The region, what it closed over as its last inputs, and what these stand for."""
+        graph, captured = self.builder.finish(name, outputs)
+        for given, what in zip(graph.inputs[::-1], captured[::-1], strict=False):
+            if isinstance(what, Tracer) and what.value.node.name:
+                given.node.name = what.value.node.name
+        named = dict(zip(graph.output_names, graph.outputs, strict=True))
+        return Graph(graph.name, graph.inputs, graph.nodes, named), captured
