@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, IrgradError, OptionError, with_article
+from irgrad.errors import ArgumentError, IrgradError, OptionError, TraceError, with_article
 from irgrad.frontend.capture import captured
+from irgrad.frontend.capture.raising import Raised, tied
 from irgrad.frontend.distinct import distinct
 from irgrad.frontend.guards import Guard, reachable
 from irgrad.frontend.masked import Selection
@@ -228,6 +229,8 @@ def lower(function: Callable[..., Any], signature: Signature, contains: bool = F
     try:
         with builder.emitting(None, None, busy=False):
             result = captured(function)(*args, **kwargs)
+        if "refused" in builder.notes and builder.outer is None:
+            raise builder.notes["refused"]
         lowered = finish(builder, result, signature, names, function)
         bound = {name: traced.version for name, traced in builder.bound.items()}
         return lowered._replace(guards=reachable(builder.guards), bound=bound)
@@ -236,6 +239,12 @@ def lower(function: Callable[..., Any], signature: Signature, contains: bool = F
             raise error.__cause__ from None
         _explain_types(error, signature)
         raise
+    except Raised:
+        raise TraceError(
+            "the function raises an exception whatever the traced values are",
+            location=defined_at(function),
+            hint="raise it under a condition",
+        ) from None
     finally:
         CURRENT.reset(token)
         builder.closed = True
@@ -266,6 +275,8 @@ def finish(
         label = ".".join(["out", *map(str, path)])
         try:
             value = output_value(builder, leaf)
+            if value is not None and builder.reached is not True:
+                value = builder.lift(tied(builder, builder.wrap(builder, value)))
         except IrgradError as error:
             error.message = f"{written_path(tree, position, 'the result')}: {error.message}"
             raise error.at(defined_at(function)) from None

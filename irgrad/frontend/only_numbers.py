@@ -3,6 +3,7 @@ numbers are known; elsewhere the error says what asked, and what to write instea
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any, NoReturn
 
 import numpy as np
@@ -96,7 +97,20 @@ class OnlyNumbers(Traced):
         self._no_number("pickling")
 
     def __repr__(self) -> str:
-        return f"<traced {self.value!r}>"
+        return _placed(self, "") or f"<traced {self.value!r}>"
 
     def __format__(self, spec: str) -> str:
-        return repr(self)
+        return _placed(self, spec) or repr(self)
+
+
+FORMATTED: ContextVar[list[Any] | None] = ContextVar("irgrad_formatted", default=None)
+"""The traced values in a text that is made when the program runs."""
+
+
+def _placed(x: Any, spec: str) -> str:
+    """What stands for a value in such a text; nothing elsewhere."""
+    values = FORMATTED.get()
+    if values is None:
+        return ""
+    values.append(x)
+    return f"\x1a{len(values) - 1}{':' if spec else ''}{spec}\x1a"

@@ -100,7 +100,8 @@ class Builder:
     depend on no argument (`held`: those that can change), `guards` the arrays whose numbers became
     part of the program. `bound` are the variables of the traced code, `depths` says in how deep a
     call a node got its name. `notes` are kept while the outermost function is lowered, and `lend`
-    takes in an array from outside that is about to be written to."""
+    takes in an array from outside that is about to be written to. `reached` is a value that is
+    there once all has run that may raise an exception of the user's."""
 
     def __init__(
         self,
@@ -122,6 +123,7 @@ class Builder:
         self.bound: dict[str, Traced] = {}
         self.depths: dict[Node, int] = {}
         self.notes: dict[Any, Any] = {} if outer is None else outer.notes
+        self.reached: Any = True
         self.lend: Callable[[Any], bool] | None = None
         self.provenance = Provenance() if outer is None else outer.provenance
         self.closed = False

@@ -299,17 +299,6 @@ def grows(x: Any) -> Any:
     return np.sum(a)
 
 
-def raises(x: Any) -> Any:
-    if x < 0:
-        raise ValueError("negative")
-    return x
-
-
-def asserts(x: Any) -> Any:
-    assert x > 0
-    return x
-
-
 def unbound(x: Any) -> Any:
     if x > 0:
         y = x
@@ -328,8 +317,6 @@ REFUSALS = (
     (appends, ArgumentError, "the list differs between the branches"),
     (differs, ValueError, "differs between the branches"),
     (grows, ValueError, "changes its shape"),
-    (raises, TraceError, "truth value"),
-    (asserts, TraceError, "truth value"),
     (unbound, NameError, "y"),
     (exchanges, TraceError, "another name of an array"),
 )

@@ -11,14 +11,16 @@ import numpy as np
 from irgrad.errors import ArgumentError, Location
 from irgrad.frontend.branches import agreed_kind, as_condition
 from irgrad.frontend.capture.handles import repeated
-from irgrad.frontend.capture.inner import Alias, Inner
+from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.naming import called
-from irgrad.frontend.capture.parts import Shape, kinds_of, put_together, same, taken_apart
+from irgrad.frontend.capture.parts import Alias, Shape, kinds_of, put_together, same, taken_apart
+from irgrad.frontend.capture.raising import Raised
 from irgrad.frontend.capture.state import UNBOUND, Key, State
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.promote import lift
 from irgrad.frontend.region import apply, operand_types, with_inputs
 from irgrad.frontend.site import call_site
+from irgrad.frontend.tracer import Tracer
 from irgrad.frontend.view import write
 from irgrad.ir.builder import CURRENT, Builder
 from irgrad.ir.graph import Graph, Value, input_value
@@ -41,9 +43,12 @@ def branch(test: Any, then: Body, other: Body, state: State, lenient: bool) -> A
     merge = _Merge(state, arms, lenient)
     for key in sorted({key for arm in arms for key in arm.changes}):
         merge.add(key, [_after(state, arm, key) for arm in arms])
-    merge.add(RESULT, [arm.result for arm in arms])
+    merge.add(RESULT, [UNBOUND if arm.raised else arm.result for arm in arms])
     found = merge.found(selector)
     result = found.pop(RESULT)
+    reach(found.pop(REACHED, True))
+    if all(arm.raised for arm in arms):
+        raise Raised
     state.put({key: new for key, new in found.items() if key[0] != "array"})
     roots = {number: root for arm in arms for number, root in arm.roots.items()}
     for (kind, number), new in found.items():
@@ -54,10 +59,22 @@ def branch(test: Any, then: Body, other: Body, state: State, lenient: bool) -> A
     return result
 
 
+def reach(token: Any) -> None:
+    """Have what follows depend on it."""
+    here = CURRENT.get()
+    assert here is not None
+    if token is not True:
+        here.reached = token if here.reached is True else np.logical_and(here.reached, token)
+
+
 def _after(state: State, arm: Inner, key: Key) -> Any:
     """What there is after one branch."""
     if key in arm.changes:
         return arm.changes[key]
+    if key == REACHED:
+        return True
+    if arm.raised:
+        return UNCHANGED if key[0] == "array" else UNBOUND
     return UNCHANGED if key[0] == "array" else state.get(key)
 
 
@@ -83,9 +100,13 @@ class _Merge:
         if key[0] == "array":
             self._array(key, values)
             return
+        if all(v is values[0] for v in values) and not isinstance(values[0], Tracer):
+            self.made[key] = lambda given: values[0]
+            return
         if any(v is UNBOUND for v in values):
             there = [v for v in values if v is not UNBOUND]
-            if not there or not (self.lenient or self.state.is_flag(key)):
+            fine = self.lenient or self.state.is_flag(key) or any(a.raised for a in self.arms)
+            if not there or not fine:
                 self._lose(key)
                 return
         shapes: list[Shape | None] = []

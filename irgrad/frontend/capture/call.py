@@ -22,8 +22,10 @@ from irgrad.frontend.capture.flow import (
     while_,
 )
 from irgrad.frontend.capture.function import captured
+from irgrad.frontend.capture.iteration import combining
 from irgrad.frontend.capture.lists import JOINING, stacking
 from irgrad.frontend.capture.naming import each_named, named
+from irgrad.frontend.capture.raising import certain, fail, trying
 from irgrad.frontend.capture.scalars import scalar_type
 from irgrad.frontend.registry import FUNCTIONS
 from irgrad.ir.builder import CURRENT
@@ -64,6 +66,12 @@ def call(function: Any) -> Any:
     return function
 
 
+def over(function: Any) -> Any:
+    """What to call in the head of a `for`."""
+    found = None if CURRENT.get() is None else combining(function)
+    return call(function) if found is None else found
+
+
 def _instance_of(kind: type) -> Any:
     """The class itself, or what makes an instance of it by its rewritten `__init__`."""
     if issubclass(kind, np.generic):
@@ -85,14 +93,18 @@ __all__ = [
     "UNBOUND",
     "both",
     "call",
+    "certain",
     "chained",
     "choose",
     "each_named",
     "either",
+    "fail",
     "for_",
     "if_",
     "named",
     "negated",
+    "over",
+    "trying",
     "value",
     "while_",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 
 from irgrad.frontend.capture.doors import METHODS, at_home, door
 from irgrad.frontend.capture.handles import builder, handle_on, is_supported, repeated
+from irgrad.frontend.capture.rows import whole
 from irgrad.frontend.guards import deciding, fixed
 from irgrad.frontend.numpy_api.shape import extents
 from irgrad.frontend.promote import any_traced, innermost, lift
@@ -105,7 +106,10 @@ def _array(
 ) -> Any:
     """`np.array`, of traced values too."""
     made: Any
-    if not any_traced(object):
+    rows = whole(object)
+    if rows is not None:
+        made = astype(copied(rows), rows.dtype if dtype is None else np.dtype(dtype))
+    elif not any_traced(object):
         if isinstance(object, np.ndarray) and dtype is None and is_supported(object.dtype):
             made = copied(_by_reference(object))
         else:

@@ -6,19 +6,21 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from irgrad.errors import IrgradError, TraceError
+from irgrad.errors import IrgradError
 from irgrad.frontend.capture.branching import branch
+from irgrad.frontend.capture.growth import refuse_earlier
 from irgrad.frontend.capture.inner import Inner
+from irgrad.frontend.capture.iteration import Positions, positions, rest
 from irgrad.frontend.capture.looping import counted, counted_until, repeated_while
 from irgrad.frontend.capture.parts import taken_apart
 from irgrad.frontend.capture.settings import unrolled
 from irgrad.frontend.capture.state import UNBOUND, State, Variables, value
 from irgrad.frontend.known import known
-from irgrad.frontend.site import call_site
 from irgrad.ir.builder import CURRENT, Traced
 
 Body = Callable[[], Any]
@@ -27,6 +29,7 @@ Body = Callable[[], Any]
 def truth(test: Any) -> bool | None:
     """Python's truth of a value; None where it is known only when the program runs."""
     if not isinstance(test, Traced):
+        refuse_earlier(test)
         return bool(test)
     numbers = known(test)
     return None if numbers is None else bool(numbers)
@@ -168,31 +171,6 @@ def _is_traced(variables: Variables, body: Body, stop: Body | None) -> bool:
     return traced
 
 
-class TracedRange:
-    """`range` with bounds that are known only when the program runs."""
-
-    def __init__(self, *bounds: Any) -> None:
-        self.start, self.stop = (0, bounds[0]) if len(bounds) == 1 else bounds[:2]
-        self.step = bounds[2] if len(bounds) > 2 else 1
-        if truth(self.step == 0) is not False:
-            raise TraceError(
-                "range: the step must be a known number, not 0", location=call_site().location
-            )
-
-    @property
-    def count(self) -> Any:
-        """How many numbers there are."""
-        ahead = self.stop - self.start
-        return np.maximum((ahead + self.step - (1 if self.step > 0 else -1)) // self.step, 0)
-
-    def __iter__(self) -> Any:
-        raise TraceError(
-            "iteration over a range with a traced bound",
-            location=call_site().location,
-            hint="a for statement can",
-        )
-
-
 _NEEDS_NUMBERS = (IrgradError, TypeError, ValueError, IndexError, KeyError)
 """What a body raises that needs the number of a traced index: our refusals, and those of Python and
 NumPy where such an index is a slice's bound, a dict's key, a list's element.
@@ -209,24 +187,30 @@ def for_(
     names: tuple[str, ...],
     stop: Body | None = None,
 ) -> None:
-    """`for`: a loop op for a range with traced bounds, and for a long one if its body allows, that
-    is, if it needs no number of the index (a slice up to it, a list's element); else step by step.
-    Where the variables are not yet what a step makes of them, the first step stands before the
-    loop.
+    """`for`: a loop op where only the running program knows how many items there are, and for many
+    if the body allows, that is, if it needs no number of the index (a slice up to it, a list's
+    element); else step by step. Where the variables are not yet what a step makes of them, the
+    first step stands before the loop.
     """
     variables = Variables(get, set, seen, names)
-    if isinstance(items, TracedRange):
-        _loop(variables, items.start, items.step, items.count, bind, body, stop)
+    refuse_earlier(items)
+    found = positions(items) if CURRENT.get() is not None else None
+    skipped = 0
+    if found is not None and not isinstance(found.count, int):
+        _loop(variables, found, bind, body, stop)
         return
-    if isinstance(items, range) and len(items) > unrolled() and CURRENT.get() is not None:
-        if _becomes_loop(variables, items, bind, body, stop):
+    if found is not None and found.count > unrolled():
+        if _becomes_loop(variables, found, bind, body, stop):
             return
-        bind(items[0])
+        first = next(iter(items))
+        bind(first)
         body()
-        items = items[1:]
-        if _becomes_loop(variables, items, bind, body, stop):
+        skipped = 1
+        if truth(stop is not None and stop()) is False and _becomes_loop(
+            variables, rest(found), bind, body, stop
+        ):
             return
-    for item in items:
+    for item in islice(items, skipped, None):
         left = stop is not None and stop()
         certain = truth(left)
         if certain:
@@ -248,10 +232,10 @@ def _one(bind: Callable[[Any], None], item: Any, body: Body) -> None:
     body()
 
 
-def _becomes_loop(variables: Variables, items: range, bind: Any, body: Any, stop: Any) -> bool:
+def _becomes_loop(variables: Variables, items: Positions, bind: Any, body: Any, stop: Any) -> bool:
     """Whether a loop op has taken the place of the steps."""
     try:
-        _loop(variables, items.start, items.step, len(items), bind, body, stop)
+        _loop(variables, items, bind, body, stop)
     except _NEEDS_NUMBERS:
         # Nothing is lost: what the body has against a traced index is no error, and an error of
         # its own comes again, from the step in which it is one.
@@ -259,24 +243,20 @@ def _becomes_loop(variables: Variables, items: range, bind: Any, body: Any, stop
     return True
 
 
-def _loop(
-    variables: Variables, start: Any, step: Any, count: Any, bind: Any, body: Any, stop: Any
-) -> None:
+def _loop(variables: Variables, items: Positions, bind: Any, body: Any, stop: Any) -> None:
     def at(i: Any) -> None:
-        by = i if type(step) is int and step == 1 else i * step
-        bind(by if type(start) is int and start == 0 else by + start)
+        bind(items.at(i))
         body()
 
     state = State(variables)
     if stop is None:
-        counted(state, count, at, body.__code__)
+        counted(state, items.count, at, body.__code__)
     else:
-        counted_until(state, count, at, stop, body.__code__)
+        counted_until(state, items.count, at, stop, body.__code__)
 
 
 __all__ = [
     "UNBOUND",
-    "TracedRange",
     "both",
     "chained",
     "choose",

@@ -71,7 +71,10 @@ def _compiled(function: FunctionType) -> CodeType | None:
     code = function.__code__
     module = rewritten(source, code.co_freevars)
     flags = code.co_flags & _FUTURE
-    compiled = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
+    try:
+        compiled = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
+    except SyntaxError:
+        return None
     for inner in _nested(compiled):
         _rewritten.add(inner)
     holder = next(c for c in compiled.co_consts if isinstance(c, CodeType))

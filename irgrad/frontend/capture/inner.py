@@ -7,7 +7,9 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from irgrad.frontend.capture.parts import put_together, taken_apart
+from irgrad.frontend.capture.parts import Alias, put_together, taken_apart
+from irgrad.frontend.capture.raising import Raised
+from irgrad.frontend.capture.rows import is_row
 from irgrad.frontend.capture.state import UNBOUND, Key, State, snapshot
 from irgrad.frontend.pytree import map_leaves
 from irgrad.frontend.tracer import Tracer
@@ -15,14 +17,7 @@ from irgrad.frontend.view import root_of
 from irgrad.ir.builder import CURRENT, Builder
 from irgrad.ir.graph import Graph, Value
 
-
-class Alias:
-    """An array from outside to which a body binds a variable: its handle, and as it is then."""
-
-    __slots__ = ("handle", "now")
-
-    def __init__(self, handle: Any, now: Any) -> None:
-        self.handle, self.now = handle, now
+REACHED: Key = ("reached", 0)
 
 
 class Inner:
@@ -40,6 +35,7 @@ class Inner:
         self.roots: dict[int, Any] = {}
         self.ends: dict[int, Value] = {}
         self.result: Any = None
+        self.raised = False
 
     def lend(self, root: Any, version: Value | None = None) -> bool:
         """Let the body write to an array."""
@@ -63,7 +59,14 @@ class Inner:
         """Trace a body, see what it has changed, and put everything back."""
         try:
             with self.open():
-                self.result = map_leaves(snapshot, body())
+                try:
+                    self.result = map_leaves(snapshot, body())
+                except Raised:
+                    self.raised = True
+                if self.builder.reached is not True:
+                    self.changes[REACHED] = self.builder.reached
+                if self.raised:
+                    return
                 for key, new in self.state.changes().items():
                     self.changes[key] = self._as_now(new)
                 for root, _, _, lent in self.loans:
@@ -99,7 +102,7 @@ class Inner:
         return put_together(shape, iter(now))
 
     def _leaf_now(self, leaf: Any) -> Any:
-        if not isinstance(leaf, Tracer):
+        if not isinstance(leaf, Tracer) or (is_row(leaf) and leaf.owner.level < self.builder.level):
             return leaf
         root = root_of(leaf)
         lent = any(root is loan[0] for loan in self.loans)

@@ -84,6 +84,8 @@ class _Function:
             if isinstance(node, _LOOPS):
                 made += self.loop(node)
                 work[:0] = _else(node, made[-1])
+                if _is_endless(node):
+                    return [*made, *self.returned(node, tail)]
                 if _jumps(node.body, _returns):
                     return [*made, *self.guarded(node, work, tail)]
             elif not _jumps([node], _leaves):
@@ -116,6 +118,12 @@ class _Function:
         names = [loop.stop if stops else None, loop.skip]
         return [flag for name in names if name for flag in self.flag(name, True, node)]
 
+    def returned(self, node: ast.stmt, tail: bool) -> Block:
+        """What follows a loop that only a return leaves."""
+        if not tail:
+            return self.leave(node, True)
+        return [ast.copy_location(ast.Return(_name(RESULT, node)), node)]
+
     def chosen(self, node: ast.If, rest: Block, tail: bool) -> ast.stmt | None:
         """An `if` with what follows it in the branch that does not jump; None where both may go
         on.
@@ -133,9 +141,8 @@ class _Function:
     def guarded(self, node: ast.stmt, rest: Block, tail: bool) -> Block:
         """What follows a statement that may have jumped."""
         if tail:
-            result = ast.copy_location(ast.Return(_name(RESULT, node)), node)
             other = _returning(self.block(rest, True), node)
-            return [_if(_name(DONE, node), [result], other, node)]
+            return [_if(_name(DONE, node), self.returned(node, tail), other, node)]
         if isinstance(node, _LOOPS) or not self.loops:
             out = self.leave(node, True)
             made = self.block(rest)
@@ -214,6 +221,18 @@ def _with_test_inside(node: Any) -> Any:
     for made in (test, stop, certain, leave):
         begin(made, node.test)
     return _like(node, test=certain, body=[leave, *node.body])
+
+
+def _is_endless(node: ast.For | ast.While) -> bool:
+    """Whether a loop ends by a return or never."""
+    if not isinstance(node, ast.While) or not isinstance(node.test, ast.Constant):
+        return False
+    leaves = _jumps(node.body, _returns) and not _jumps(node.body, _only_breaks)
+    return bool(node.test.value) and leaves
+
+
+def _only_breaks(node: ast.stmt, in_loop: bool) -> bool:
+    return isinstance(node, ast.Break) and not in_loop
 
 
 def _returns(node: ast.stmt, in_loop: bool) -> bool:

@@ -11,7 +11,9 @@ import numpy as np
 from irgrad.errors import UnsupportedError
 from irgrad.frontend.capture.constructors import array
 from irgrad.frontend.capture.doors import door
-from irgrad.frontend.capture.flow import TracedRange
+from irgrad.frontend.capture.growth import refuse_earlier
+from irgrad.frontend.capture.iteration import TracedRange
+from irgrad.frontend.capture.rows import whole
 from irgrad.frontend.known import known
 from irgrad.frontend.promote import any_traced
 from irgrad.ir.builder import Traced
@@ -48,6 +50,8 @@ _OF_SEQUENCES = {
 
 def stacking(function: Any) -> Any:
     """A NumPy function that takes lists with traced values in them as arrays."""
+    if function in _JOINS:
+        return _JOINS[function]
     if function in _OF_SEQUENCES:
         return function
 
@@ -59,6 +63,45 @@ def stacking(function: Any) -> Any:
         return function(*args, **kwargs)
 
     return run
+
+
+@door(builtins.len)
+def length(items: Any) -> int:
+    """`len`, but not of a list that grows in a loop."""
+    refuse_earlier(items)
+    return len(items)
+
+
+@door(builtins.sum)
+def total(items: Any, start: Any = 0) -> Any:
+    """`sum`, of what a loop appended too."""
+    stack = whole(items)
+    return sum(items, start) if stack is None else start + np.sum(stack, axis=0)
+
+
+def _stack(arrays: Any, axis: int = 0, **kwargs: Any) -> Any:
+    """`np.stack`."""
+    found = None if kwargs else whole(arrays)
+    return np.stack(arrays, axis, **kwargs) if found is None else np.moveaxis(found, 0, axis)
+
+
+def _concatenate(arrays: Any, axis: Any = 0, **kwargs: Any) -> Any:
+    """`np.concatenate`."""
+    found = None if kwargs or axis != 0 else whole(arrays)
+    if found is None or np.ndim(found) < 2:
+        return np.concatenate(arrays, axis, **kwargs)
+    return np.reshape(found, (found.shape[0] * found.shape[1], *found.shape[2:]))
+
+
+def _vstack(tup: Any, **kwargs: Any) -> Any:
+    """`np.vstack`."""
+    found = None if kwargs else whole(tup)
+    if found is None:
+        return np.vstack(tup, **kwargs)
+    return found[:, None] if found.ndim == 1 else found if found.ndim == 2 else _concatenate(tup)
+
+
+_JOINS = {np.stack: _stack, np.concatenate: _concatenate, np.vstack: _vstack}
 
 
 class _Joining:

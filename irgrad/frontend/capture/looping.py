@@ -6,16 +6,20 @@ these keep their types; the next time at the same place in the code, the first o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from irgrad.errors import ArgumentError, DTypeError, Location, ShapeError, TraceError
+from irgrad.frontend.capture.branching import reach
+from irgrad.frontend.capture.growth import EARLIER, Growing, filled, growth, regrown
 from irgrad.frontend.capture.handles import repeated
-from irgrad.frontend.capture.inner import Alias, Inner
+from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.jumps import is_skip
 from irgrad.frontend.capture.naming import called
-from irgrad.frontend.capture.parts import Shape, kinds_of, put_together, same, taken_apart
+from irgrad.frontend.capture.parts import Alias, Shape, kinds_of, put_together, same, taken_apart
+from irgrad.frontend.capture.raising import tied
 from irgrad.frontend.capture.state import UNBOUND, Key, State
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.promote import innermost, lift
@@ -59,6 +63,7 @@ class Carry:
         self.changing: dict[Key, Changing] = {}
         self.roots: dict[int, Any] = {}
         self.lost: set[Key] = set()
+        self.growing: dict[int, Growing] = {}
 
     def grow(self, inner: Inner) -> bool:
         """Take in what a trace of a step has changed -> whether that is more than was known."""
@@ -68,12 +73,39 @@ class Carry:
         for key, end in inner.changes.items():
             if key[0] == "array" or key in self.lost:
                 continue
+            if key[0] == "contents" and self._grows(key[1], end):
+                seen = self.growing[key[1]].seen
+                key, end = ("tail", key[1]), end[len(end) - seen :]
+                if not seen:
+                    continue
             made = self._changing(key, end)
             if made is None:
                 self.lost.add(key)
             elif made != self.changing.get(key):
                 self.changing[key], grown = made, True
         return grown
+
+    def _grows(self, number: int, end: Any) -> bool:
+        """Whether a list grows in each step."""
+        known = self.growing.get(number)
+        if known is None:
+            found = (
+                None if ("contents", number) in self.changing else growth(self.state, number, end)
+            )
+        else:
+            found = regrown(self.state, end, known)
+        if found is not None:
+            self.growing[number] = found
+        return found is not None
+
+    def _first(self, key: Key) -> Any:
+        """What there is before the loop."""
+        if key == REACHED:
+            return True
+        if key[0] != "tail":
+            return self.state.get(key)
+        before = self.state.held[key[1]][1]
+        return before[len(before) - self.growing[key[1]].seen :]
 
     def take_root(self, number: int, root: Any) -> bool:
         """Carry an array that is written to -> whether it was not carried before."""
@@ -94,13 +126,13 @@ class Carry:
         leaves, shape = taken_apart(end, state.is_whole)
         if known is not None:
             firsts, own = [slot.first for slot in known.slots], known.shape
-        elif state.get(key) is UNBOUND:
+        elif self._first(key) is UNBOUND:
             kinds = kinds_of(leaves)
             if any(k is None and leaf is not None for k, leaf in zip(kinds, leaves, strict=True)):
                 return None
             firsts, own = [_blank(leaf) for leaf in leaves], shape
         else:
-            firsts, own = taken_apart(state.get(key), state.is_whole)
+            firsts, own = taken_apart(self._first(key), state.is_whole)
         if own != shape:
             self._refuse_shape(key, own, shape, leaves)
         slots: list[Slot] = []
@@ -113,12 +145,14 @@ class Carry:
         self, key: Key, shape: Shape, k: int, first: Any, before: Argument | None, leaf: Any
     ) -> Argument | None:
         """The kind of one carried leaf, given what it is before a step and after."""
+        if key[0] == "tail" and isinstance(leaf, Alias):
+            leaf = leaf.now
         if before is None and same(first, leaf.handle if isinstance(leaf, Alias) else leaf):
             return None
         name = f"'{shape.place(k, self.state.name(key).strip(chr(39)))}'"
-        if key[0] == "contents":
+        if key[0] in ("contents", "tail"):
             name = f"what is in {self.state.name(key)}"
-        line = line_of(leaf)
+        line = line_of(leaf) or call_site().location
         if isinstance(leaf, Alias):
             raise TraceError(
                 f"{name} becomes another name of an array from outside",
@@ -164,10 +198,21 @@ class Carry:
             named += [(name, slot.kind) for slot in one.slots if slot.kind]
         return named
 
-    def bind(self, values: Sequence[Any], inner: Inner | None = None) -> None:
+    def bind(
+        self,
+        values: Sequence[Any],
+        inner: Inner | None = None,
+        stacks: Sequence[Any] = (),
+        steps: int = 0,
+    ) -> None:
         """Give everything these values: for a trace of a step, or after the loop."""
-        given = iter(values)
+        given, rows = iter(values), iter(stacks)
         changes: dict[Key, Any] = {}
+        for number, growing in self.growing.items():
+            own = list(islice(rows, len(growing.kinds)))
+            before = self.state.held[number][1]
+            kept = [EARLIER] if inner else filled(before, growing, own, steps)
+            changes["contents", number] = kept
         if inner is None:
             changes.update((key, UNBOUND) for key in self.lost if key[0] == "variable")
         for key, one in self.changing.items():
@@ -179,21 +224,52 @@ class Carry:
                 else:
                     inner.lend(root, leaves[0].value)
                 continue
-            changes[key] = put_together(one.shape, iter(leaves))
+            made = put_together(one.shape, iter(leaves))
+            if key == REACHED:
+                if inner is None:
+                    reach(made)
+                else:
+                    inner.builder.reached = made
+                continue
+            if key[0] == "tail":
+                changes["contents", key[1]] += made if inner else []
+                continue
+            changes[key] = made
             if key[0] == "variable":
-                called(changes[key], self.state.variables.names[key[1]])
+                called(made, self.state.variables.names[key[1]])
         self.state.put(changes)
 
     def ends(self, inner: Inner) -> list[Any]:
         """What a step gives for each carried leaf."""
         ends: list[Any] = []
         for key, one in self.changing.items():
-            if key in inner.changes:
+            if key[0] == "tail":
+                end = inner.changes["contents", key[1]]
+                seen = self.growing[key[1]].seen
+                leaves = taken_apart(end[len(end) - seen :], self.state.is_whole)[0]
+            elif key in inner.changes:
                 leaves = taken_apart(inner.changes[key], self.state.is_whole)[0]
             else:
                 leaves = [None] * len(one.slots)
             ends += [leaf for leaf, slot in zip(leaves, one.slots, strict=True) if slot.kind]
         return ends
+
+    def rows(self, inner: Inner) -> list[Any]:
+        """What a step appends to lists."""
+        found: list[Any] = []
+        for number, growing in self.growing.items():
+            end = inner.changes["contents", number]
+            found += taken_apart(end[1 + growing.seen :], self.state.is_whole)[0]
+        return found
+
+    def check_fixed(self) -> None:
+        """Refuse lists that grow, where the number of steps is not known."""
+        if self.growing:
+            raise TraceError(
+                "a list grows in a loop whose number of steps is known only when it runs",
+                location=call_site().location,
+                hint="write into an array with a row for each step that there may be, and count",
+            )
 
 
 def _no(item: Any) -> bool:
@@ -251,13 +327,14 @@ def settled(carry: Carry, step: Step, indexed: bool, memory: Any) -> Settled:
     """Trace a step until what is carried is known."""
     here = CURRENT.get()
     assert here is not None
-    known = here.notes.get(memory)
+    known = here.notes.pop(memory, None)
     if known is None or not _recall(carry, known):
         _look(carry, step)
     for _ in range(_MOST):
         found = _attempt(carry, step, indexed)
         if found is not None:
-            here.notes[memory] = dict(carry.changing), dict(carry.roots)
+            if not carry.growing:
+                here.notes[memory] = dict(carry.changing), dict(carry.roots)
             return found
     message = "the types of what a loop carries do not settle"
     raise DTypeError(message, location=call_site().location)
@@ -268,8 +345,18 @@ def _look(carry: Carry, step: Step) -> None:
     index = inner.builder.input("i", _INDEX.type)
     index.weak = True
     inner.run(lambda: step(index))
+    _check_goes_on(inner)
     carry.grow(inner)
     inner.builder.closed = True
+
+
+def _check_goes_on(inner: Inner) -> None:
+    if inner.raised:
+        raise TraceError(
+            "the first step of a loop raises an exception whatever happens",
+            location=call_site().location,
+            hint="raise it under a condition",
+        )
 
 
 def _recall(carry: Carry, known: Any) -> bool:
@@ -281,7 +368,7 @@ def _recall(carry: Carry, known: Any) -> bool:
         return False
     found: dict[Key, Changing] = {}
     for key, one in changing.items():
-        if key[0] == "array":
+        if key[0] == "array" or key == REACHED:
             continue
         before = carry.state.get_or_unbound(key)
         if before is UNBOUND:
@@ -326,6 +413,7 @@ def _attempt(carry: Carry, step: Step, indexed: bool) -> Settled | None:
             raise
         carry.take_root(id(stop.root), stop.root)
         return None
+    _check_goes_on(inner)
     if carry.grow(inner):
         inner.builder.closed = True
         return None
@@ -361,13 +449,18 @@ def counted(state: State, count: Any, step: Step, memory: Any) -> None:
     carry = Carry(state)
     inner, _, ends = settled(carry, step, True, memory)
     named = carry.named_slots()
-    graph, captured = _closed(inner, ends, named)
     length = max(0, int(count)) if isinstance(count, int) else None
+    if length is None:
+        carry.check_fixed()
+    kinds = [kind for growing in carry.growing.values() for kind in growing.kinds]
+    rows = [("row", kind) for kind in kinds]
+    graph, captured = _closed(inner, [*ends, *carry.rows(inner)], [*named, *rows])
     trips = [] if length is not None else [_count(count)]
     op = Loop(len(named), 0, length, False, False, graph)
     operands = [*trips, *(slot.first for slot in carry.slots), *captured]
     types = operand_types(trips, [kind for _, kind in named], captured)
-    carry.bind(apply(op, operands, types) if named else [])
+    results = apply(op, operands, types) if named or rows else []
+    carry.bind(results[: len(named)], None, results[len(named) :], length or 0)
 
 
 def _count(count: Any) -> Any:
@@ -407,6 +500,7 @@ def _emit(
     nexts: list[Any],
 ) -> None:
     """The `while` op: it carries what the steps change, and before that something of its own."""
+    carry.check_fixed()
     named = [*more, *carry.named_slots()]
     condition = Inner(carry.state, lends=True)
     own = [condition.builder.input(name, kind.type) for name, kind in more]
@@ -414,10 +508,11 @@ def _emit(
 
     def run() -> Any:
         carry.bind(inputs, condition)
-        holds = test(*own)
+        holds = tied(condition.builder, test(*own))
         return holds if not isinstance(holds, Tracer) or holds.dtype.kind == "b" else holds != 0
 
     condition.run(run)
+    _check_goes_on(condition)
     _check_condition(condition.result)
     test_graph, test_captured = _closed(condition, [condition.result], [("holds", _TRUTH)])
     body_graph, body_captured = _closed(found.inner, [*nexts, *found.ends], named)

@@ -78,9 +78,9 @@ def suspends(statements: Sequence[ast.AST]) -> bool:
 
 def is_plain(statements: Sequence[ast.AST], returns: bool = False) -> bool:
     """Whether statements can become the body of a function: none of them jumps out (`returns` lets
-    return), suspends, raises, or declares names.
+    return), suspends, or declares names.
     """
-    kinds: tuple[type, ...] = (ast.Global, ast.Nonlocal, ast.Raise)
+    kinds: tuple[type, ...] = (ast.Global, ast.Nonlocal)
     if not returns:
         kinds += (ast.Return,)
     if suspends(statements) or any(isinstance(node, kinds) for node in inside(statements)):

@@ -21,6 +21,15 @@ from irgrad.frontend.tracer import Tracer
 Whole = Callable[[Any], bool]
 
 
+class Alias:
+    """An array from outside to which a body binds a variable: its handle, and as it is then."""
+
+    __slots__ = ("handle", "now")
+
+    def __init__(self, handle: Any, now: Any) -> None:
+        self.handle, self.now = handle, now
+
+
 class Shape(NamedTuple):
     """A structure: a pytree, and for each leaf of it that is an object, the class and the structure
     of the attributes.
@@ -63,7 +72,8 @@ def _shape(tree: Any, whole: Whole, leaves: list[Any], around: tuple[int, ...]) 
     items, structure = flatten(tree, lambda x: x is not tree and whole(x))
     inner: list[tuple[type, Shape] | None] = []
     for item in items:
-        opened = is_object(item) and not whole(item.__dict__) and id(item) not in around
+        inside = item is not tree and is_object(item) and whole(item.__dict__)
+        opened = is_object(item) and not inside and id(item) not in around
         if opened:
             shape = _shape(item.__dict__, whole, leaves, (*around, id(item)))
             inner.append((type(item), shape))
@@ -108,7 +118,7 @@ def kinds_of(leaves: Sequence[Any]) -> list[Argument | None]:
     found: list[Argument | None] = []
     for leaf in leaves:
         try:
-            kind = array_leaf(leaf)
+            kind = array_leaf(leaf.now if isinstance(leaf, Alias) else leaf)
         except IrgradError:
             kind = None
         found.append(kind if isinstance(kind, Argument) else None)

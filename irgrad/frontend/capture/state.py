@@ -46,7 +46,8 @@ class Variables(NamedTuple):
 
 Key = tuple[str, int]
 """What can change: ("variable", its number), ("contents", number of a container), ("array", id of a
-handle)."""
+handle), ("tail", number of a list that grows), ("reached", 0), which is there once what may raise
+has run."""
 
 
 class State:
@@ -104,6 +105,8 @@ class State:
         if kind == "variable":
             name = self.variables.names[number]
             return name if " " in name else f"'{name}'"
+        if kind == "reached":
+            return "what may raise"
         if kind == "array":
             return "an array that is written to"
         return f"the {self.held[number][2]}"

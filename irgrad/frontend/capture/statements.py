@@ -5,6 +5,7 @@ them.
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,13 +83,59 @@ class Statements(Expressions):
             node.body[:0] = named
             return node
         names, seen = stored([node.target, *node.body]), loaded(node.body)
-        items = self.visit(node.iter)
+        items = self._head(node.iter)
         item = ast.copy_location(ast.Name("__item__", ast.Load()), node.target)
         named = self._named(variables(node.target), node.target)
         bind = ast.Assign([self.visit(node.target)], item)
         ast.copy_location(bind, node.target)
         arms = [("bind", [bind, *named]), ("body", self._block(node.body))]
         return self._called(node, "for_", names, seen, arms, [items], _stopping(node))
+
+    def visit_Raise(self, node: ast.Raise) -> Any:
+        """A `raise`: at once where it is certain, else when the program runs."""
+        self.generic_visit(node)
+        if self.in_class or node.exc is None:
+            return node
+        made = _placed(
+            ast.parse(f"if {HELPER}.certain(): pass\n{HELPER}.fail(lambda: 0)").body, node
+        )
+        chosen, failing = made
+        chosen.body = [node]  # pyright: ignore[reportAttributeAccessIssue]
+        failing.value.args[0].body = copy.deepcopy(node.exc)  # pyright: ignore[reportAttributeAccessIssue]
+        return made
+
+    def visit_Assert(self, node: ast.Assert) -> Any:
+        """`assert test, message`."""
+        if self.in_class:
+            return self.generic_visit(node)
+        name = ast.Name("AssertionError", ast.Load())
+        error = ast.Call(name, [node.msg], []) if node.msg else name
+        test = ast.UnaryOp(ast.Not(), node.test)
+        stop = ast.Raise(error, None)
+        for made in (name, error, test, stop):
+            begin(made, node)
+        return self.visit(ast.copy_location(ast.If(test, [stop], []), node))
+
+    def visit_Try(self, node: ast.Try) -> Any:
+        """A `try`, of whose body it is known that it is one."""
+        self.generic_visit(node)
+        if node.handlers and not self.in_class:
+            within: Any = _placed(ast.parse(f"with {HELPER}.trying(): pass").body, node)
+            within[0].body = node.body
+            node.body = within
+        return node
+
+    def _head(self, node: Any) -> ast.expr:
+        """What a `for` runs over: `enumerate`, `zip` and `reversed` are kept apart from what they
+        are of.
+        """
+        combining = ("enumerate", "zip", "reversed")
+        if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in combining:
+            return self.visit(node)
+        node.args = list(map(self._head, node.args))
+        node.keywords = list(map(self.visit, node.keywords))
+        node.func = self._helped("over", self.visit(node.func))
+        return node
 
     def visit_Assign(self, node: ast.Assign) -> Any:
         """`u = v = f(x)`, `a, (b, *c) = g(x)`: the values are named after the variables."""
@@ -102,6 +149,11 @@ class Statements(Expressions):
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         """`u: Array = f(x)`."""
+        if isinstance(node.target, ast.Name) and not self.in_class:
+            # The annotation goes: a body that becomes a function shares its variables.
+            if node.value is None:
+                return ast.copy_location(ast.Pass(), node)
+            return self.visit(ast.copy_location(ast.Assign([node.target], node.value), node))
         names = variables(node.target) if node.value is not None else []
         return [super().visit_AnnAssign(node), *self._named(names, node)]
 

@@ -1,0 +1,96 @@
+"""Lists that grow in a loop: what a step appends are rows of stacked results. A step sees what was
+appended last, and nothing else of the list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from irgrad.errors import TraceError
+from irgrad.frontend.capture.parts import Alias, Shape, kinds_of, put_together, taken_apart
+from irgrad.frontend.capture.rows import Row
+from irgrad.frontend.capture.state import State
+from irgrad.frontend.lower import Argument
+from irgrad.frontend.site import call_site
+
+SEEN = 2
+"""Items at the end of a list that a step may read."""
+
+
+class Earlier:
+    """In place of all that a list held before its last items."""
+
+
+EARLIER = Earlier()
+
+
+def refuse_earlier(items: Any) -> None:
+    """Refuse what would depend on how long a growing list is."""
+    if type(items) is list and items and type(items[0]) is Earlier:
+        _refuse()
+
+
+def _refuse() -> NoReturn:
+    raise TraceError(
+        "the length of a list that grows in the loop",
+        location=call_site().location,
+        hint="a step of a long loop may read the last two items, items[-1] and items[-2]",
+    )
+
+
+class Growing(NamedTuple):
+    """A list that grows: how many of its items a step sees, and what a step appends."""
+
+    seen: int
+    shape: Shape
+    kinds: list[Argument]
+
+
+def growth(state: State, number: int, end: Sequence[Any]) -> Growing | None:
+    """How a list grew in a step that saw all of it; None where it did something else."""
+    before = state.held[number][1]
+    if not isinstance(before, list) or len(end) <= len(before):
+        return None
+    now = [item.handle if isinstance(item, Alias) else item for item in end]
+    if any(one is not other for one, other in zip(before, now, strict=False)):
+        return None
+    return grown(state, end, len(before), min(SEEN, len(before)))
+
+
+def grown(state: State, end: Sequence[Any], start: int, seen: int) -> Growing | None:
+    """What was appended from a place on, and how many of the items before it are like it."""
+    leaves, shape = taken_apart(list(end[start:]), state.is_whole)
+    kinds = kinds_of(leaves)
+    if any(kind is None for kind in kinds):
+        return None
+    last = taken_apart(end[-1], state.is_whole)[1]
+    alike = [taken_apart(item, state.is_whole)[1] == last for item in end[start - seen : start]]
+    own = [k for k in kinds if k]
+    every = [taken_apart(item, state.is_whole)[1] == last for item in end[start:]]
+    return Growing(seen if all(alike) and all(every) else 0, shape, own)
+
+
+def regrown(state: State, end: Any, known: Growing) -> Growing:
+    """The same, of a step that saw only the last items."""
+    start = 1 + known.seen
+    fits = len(end) > start and end[0] is EARLIER
+    found = grown(state, end, start, known.seen) if fits else None
+    if found is None or found.shape != known.shape:
+        raise TraceError(
+            "a list that grows in the loop is changed in other ways too, or not in every step",
+            location=call_site().location,
+            hint="append to it in each step, once or several times, and do nothing else to it",
+        )
+    return found._replace(seen=known.seen)
+
+
+def filled(before: list[Any], growing: Growing, stacks: Sequence[Any], steps: int) -> list[Any]:
+    """The list after the loop."""
+    made = list(before)
+    for step in range(steps):
+        made += put_together(growing.shape, _rows(stacks, step))
+    return made
+
+
+def _rows(stacks: Sequence[Any], step: int) -> Iterator[Any]:
+    return (Row(stack, step) for stack in stacks)

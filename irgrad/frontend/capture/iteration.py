@@ -1,0 +1,181 @@
+"""What a `for` runs over, item by item or at a position that is traced: ranges, rows of arrays,
+lists of numbers, and `enumerate`, `zip` and `reversed` of such."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from irgrad.errors import TraceError
+from irgrad.frontend.capture.handles import builder, is_supported
+from irgrad.frontend.capture.rows import whole
+from irgrad.frontend.known import known
+from irgrad.frontend.promote import any_traced
+from irgrad.frontend.site import call_site
+from irgrad.ir.builder import CURRENT, Traced
+
+
+class TracedRange:
+    """`range` with bounds that are known only when the program runs."""
+
+    def __init__(self, *bounds: Any) -> None:
+        self.start, self.stop = (0, bounds[0]) if len(bounds) == 1 else bounds[:2]
+        self.step = bounds[2] if len(bounds) > 2 else 1
+        step = known(self.step)
+        if step is None or step == 0:
+            raise TraceError(
+                "range: the step must be a known number, not 0", location=call_site().location
+            )
+
+    @property
+    def count(self) -> Any:
+        """How many numbers there are."""
+        ahead = self.stop - self.start
+        return np.maximum((ahead + self.step - (1 if self.step > 0 else -1)) // self.step, 0)
+
+    def __iter__(self) -> Any:
+        raise TraceError(
+            "iteration over a range with a traced bound",
+            location=call_site().location,
+            hint="a for statement can",
+        )
+
+
+class Combined:
+    """`enumerate`, `zip` or `reversed` in the head of a `for`, of what is kept as it is."""
+
+    def __init__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.function, self.args, self.kwargs = function, args, kwargs
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.function(*self.args, **self.kwargs))
+
+
+def combining(function: Any) -> Any:
+    """What to call in the head of a `for` in place of a function; None for most."""
+    if function not in (builtins.enumerate, builtins.zip, builtins.reversed):
+        return None
+    return lambda *args, **kwargs: Combined(function, args, kwargs)
+
+
+class Positions(NamedTuple):
+    """How many items there are, and the one at a position."""
+
+    count: Any
+    at: Callable[[Any], Any]
+
+
+def positions(items: Any) -> Positions | None:
+    """The items of a `for` by their positions; None where they cannot be had that way."""
+    if isinstance(items, TracedRange):
+        return Positions(items.count, _of_range(items.start, items.step))
+    if isinstance(items, range):
+        return Positions(len(items), _of_range(items.start, items.step))
+    if isinstance(items, Combined):
+        return _combined(items)
+    if isinstance(items, Traced):
+        return _rows(items)
+    if isinstance(items, np.ndarray):
+        return _constant_rows(items)
+    return _listed(items) if isinstance(items, (list, tuple)) else None
+
+
+def _of_range(start: Any, step: Any) -> Callable[[Any], Any]:
+    def at(i: Any) -> Any:
+        by = i if type(step) is int and step == 1 else i * step
+        return by if type(start) is int and start == 0 else by + start
+
+    return at
+
+
+def _rows(array: Any) -> Positions | None:
+    return Positions(array.shape[0], lambda i: array[i]) if array.ndim else None
+
+
+def _constant_rows(array: Any) -> Positions | None:
+    if not array.ndim or not is_supported(array.dtype) or CURRENT.get() is None:
+        return None
+
+    def at(i: Any) -> Any:
+        here = builder()
+        return here.wrap(here, here.lift(array))[i]
+
+    return Positions(len(array), at)
+
+
+def _listed(items: Any) -> Positions | None:
+    """A list of what a loop appended, or of numbers or arrays of one type."""
+    rows = whole(items)
+    if rows is not None:
+        return _rows(rows)
+    kinds = {type(item) for item in items}
+    if not items or len(kinds) > 1:
+        return None
+    (kind,) = kinds
+    if kind is tuple:
+        return _listed_tuples(items)
+    if any_traced(items):
+        return None
+    if kind not in (int, float, complex, np.ndarray) and not issubclass(kind, np.generic):
+        return None
+    if kind is np.ndarray and len({(item.dtype, item.shape) for item in items}) > 1:
+        return None
+    found = _constant_rows(np.array(items))
+    if found is None or kind not in (int, float, complex):
+        return found
+
+    def at(i: Any) -> Any:
+        number = found.at(i)
+        number.weak = True
+        return number
+
+    return found._replace(at=at)
+
+
+def _listed_tuples(items: Any) -> Positions | None:
+    """A list of tuples of one length, column by column."""
+    if len({len(item) for item in items}) > 1:
+        return None
+    columns = [positions(list(column)) for column in zip(*items, strict=True)]
+    return _together(columns)
+
+
+def _together(found: list[Positions | None]) -> Positions | None:
+    there = [one for one in found if one is not None]
+    if not there or len(there) < len(found):
+        return None
+    return Positions(_fewest([one.count for one in there]), lambda i: tuple(p.at(i) for p in there))
+
+
+def _fewest(counts: list[Any]) -> Any:
+    fewest = counts[0]
+    for count in counts[1:]:
+        both = isinstance(fewest, int) and isinstance(count, int)
+        fewest = min(fewest, count) if both else np.minimum(fewest, count)
+    return fewest
+
+
+def _combined(items: Combined) -> Positions | None:
+    parts = list(map(positions, items.args))
+    if items.function is builtins.zip:
+        same = len({part.count for part in parts if part and isinstance(part.count, int)}) <= 1
+        return _together(parts) if same or not items.kwargs.get("strict") else None
+    inner = parts[0] if parts else None
+    if inner is None:
+        return None
+    if items.function is builtins.reversed:
+        return Positions(inner.count, lambda i: inner.at(inner.count - 1 - i))
+    start = items.kwargs.get("start", items.args[1] if len(items.args) > 1 else 0)
+    return Positions(inner.count, lambda i: (i if _is_zero(start) else i + start, inner.at(i)))
+
+
+def _is_zero(start: Any) -> bool:
+    return type(start) is int and start == 0
+
+
+def rest(found: Positions) -> Positions:
+    """The same without the first item."""
+    return Positions(found.count - 1, lambda i: found.at(i + 1))

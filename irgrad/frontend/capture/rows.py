@@ -1,0 +1,114 @@
+"""What a loop appended to a list: the rows of one stacked array, each read from it when it is asked
+for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from irgrad.frontend.registry import FUNCTIONS
+from irgrad.frontend.tracer import Tracer
+from irgrad.ir.builder import CURRENT
+from irgrad.ir.graph import Value
+
+
+class Row(Tracer):
+    """A handle on one row of a stack, which has no node until its value is needed."""
+
+    __slots__ = ("made", "place", "stack")
+
+    def __init__(self, stack: Any, place: int) -> None:
+        self.owner = stack.owner
+        self.window = None
+        self.weak = False
+        self.stack: Any = stack
+        self.place = place
+        self.made: Value | None = None
+
+    @property
+    def version(self) -> Value:  # pyright: ignore[reportIncompatibleVariableOverride] -- a slot
+        """The current version."""
+        made = self.made
+        if made is None:
+            builder = self.stack.owner
+            token = CURRENT.set(builder)
+            try:
+                row = FUNCTIONS["getitem"](self.stack, self.place)
+                made = self.made = builder.lift(row)
+            finally:
+                CURRENT.reset(token)
+        return made
+
+    @version.setter
+    def version(self, new: Value) -> None:
+        self.made, self.stack = new, None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extents of the axes."""
+        return super().shape if self.stack is None else self.stack.shape[1:]
+
+    @property
+    def dtype(self) -> Any:
+        """Element type."""
+        return super().dtype if self.stack is None else self.stack.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+
+def is_row(item: Any) -> bool:
+    """Whether something is a row as its loop made it."""
+    return type(item) is Row and item.stack is not None
+
+
+def whole(items: Any) -> Any:
+    """A list with rows in it as one array, without a node for each; None for other lists."""
+    if not isinstance(items, (list, tuple)) or not any(map(is_row, items)):
+        return None
+    together = _interleaved(items)
+    if together is not None:
+        return together
+    pieces = list(_pieces(items))
+    if len(pieces) == len(items) > 1 or len({np.shape(piece)[1:] for piece in pieces}) > 1:
+        return None
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def _interleaved(items: Sequence[Any]) -> Any:
+    """All rows of several stacks in turn, as a loop has them that appends several times."""
+    first = items[0]
+    if not is_row(first) or len(items) % first.stack.shape[0]:
+        return None
+    period = len(items) // first.stack.shape[0]
+    if period < 2 or not all(map(is_row, items)):
+        return None
+    stacks = [item.stack for item in items[:period]]
+    places = enumerate(items)
+    if not all(x.stack is stacks[k % period] and x.place == k // period for k, x in places):
+        return None
+    if len({(stack.shape, stack.dtype) for stack in stacks}) > 1:
+        return None
+    return np.stack(stacks, axis=1).reshape(-1, *first.shape)
+
+
+def _pieces(items: Sequence[Any]) -> Iterator[Any]:
+    start = 0
+    while start < len(items):
+        end, item = start + 1, items[start]
+        if not is_row(item):
+            yield np.stack([item])
+        else:
+            while end < len(items) and _follows(items[end - 1], items[end]):
+                end += 1
+            full = item.place == 0 and end - start == item.stack.shape[0]
+            yield item.stack if full else item.stack[item.place : item.place + end - start]
+        start = end
+
+
+def _follows(one: Any, other: Any) -> bool:
+    return is_row(other) and other.stack is one.stack and other.place == one.place + 1
