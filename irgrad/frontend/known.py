@@ -42,7 +42,13 @@ def settled(x: Any) -> Any:
 
 def numbers_of(builder: Builder, value: Value) -> Array | None:
     """The numbers of a value in the graph of `builder`, each computed once."""
-    numbers: dict[Value, Any] = builder.numbers
+    return computed(builder.numbers, value)
+
+
+def computed(numbers: dict[Value, Any], value: Value) -> Array | None:
+    """The numbers of a value by those of others, among which all that are computed are put; None
+    where they depend on inputs of which none are there.
+    """
     work = [value]
     while work:
         at = work[-1]

@@ -12,9 +12,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, IrgradError, OptionError, TraceError, with_article
+from irgrad.errors import (
+    ArgumentError,
+    IrgradError,
+    OptionError,
+    TraceError,
+    place_text,
+    with_article,
+)
 from irgrad.frontend.capture import captured
 from irgrad.frontend.capture.raising import Raised, tied
+from irgrad.frontend.capture.source import tell_of_missing_source
+from irgrad.frontend.decisions import attend, record
 from irgrad.frontend.distinct import distinct
 from irgrad.frontend.guards import Guard, reachable
 from irgrad.frontend.masked import Selection
@@ -224,6 +233,7 @@ def lower(function: Callable[..., Any], signature: Signature, contains: bool = F
             leaves.append(tracer)
         else:
             leaves.append(leaf.value)
+    attend(builder, [value.type for value in builder.inputs])
     args, kwargs = unflatten(signature.tree, leaves)
     token = CURRENT.set(builder)
     try:
@@ -232,12 +242,17 @@ def lower(function: Callable[..., Any], signature: Signature, contains: bool = F
         if "refused" in builder.notes and builder.outer is None:
             raise builder.notes["refused"]
         lowered = finish(builder, result, signature, names, function)
+        record(builder, lowered)
+        tell_of_missing_source(builder)
         bound = {name: traced.version for name, traced in builder.bound.items()}
         return lowered._replace(guards=reachable(builder.guards), bound=bound)
     except (TypeError, ValueError) as error:
         if isinstance(error.__cause__, IrgradError):  # NumPy put one of its own in front of ours
             raise error.__cause__ from None
         _explain_types(error, signature)
+        raise
+    except NameError as error:
+        _explain_unbound(error, builder)
         raise
     except Raised:
         raise TraceError(
@@ -248,6 +263,17 @@ def lower(function: Callable[..., Any], signature: Signature, contains: bool = F
     finally:
         CURRENT.reset(token)
         builder.closed = True
+
+
+def _explain_unbound(error: NameError, builder: Builder) -> None:
+    """Tell of a variable that has a value in one branch only."""
+    for key, location in builder.notes.items():
+        if isinstance(key, tuple) and key[0] == "lost" and f"'{key[1]}'" in str(error):
+            place = "" if location is None else f"\n{place_text(location)}"
+            error.add_note(
+                f"  hint: '{key[1]}' has a value only where a traced condition holds; give it one "
+                f"before the branch or in both sides of it{place}"
+            )
 
 
 def _explain_types(error: Exception, signature: Signature) -> None:

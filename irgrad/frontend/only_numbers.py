@@ -10,6 +10,7 @@ import numpy as np
 
 from irgrad.errors import TraceError
 from irgrad.frontend.asker import asker
+from irgrad.frontend.decisions import decided
 from irgrad.frontend.entry import entry
 from irgrad.frontend.known import known
 from irgrad.frontend.promote import as_weak
@@ -32,6 +33,9 @@ class OnlyNumbers(Traced):
         numbers = known(self)
         if numbers is not None:
             return bool(numbers)
+        answer = decided(self)
+        if answer is not None:
+            return answer
         return self._refuse(
             "Python's truth value (if, while, and, or, not, assert, a chained comparison)",
             "use np.where(condition, a, b), np.logical_and, np.logical_or, or irgrad.cond and "

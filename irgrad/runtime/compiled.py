@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,112 +12,20 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, BackendError, IrgradError, with_article
 from irgrad.frontend.capture import capturing
+from irgrad.frontend.decisions import Decisions, deciding_by
 from irgrad.frontend.lower import Lowered, Signature, check_numbers, signature_of
 from irgrad.frontend.pytree import LEAF
 from irgrad.frontend.symbolic import from_sympy, is_sympy
 from irgrad.ir.graph import Graph
-from irgrad.ir.op import Array
-from irgrad.ir.types import check_dtype, type_of
 from irgrad.passes.pipeline import optimise
 from irgrad.runtime import export, native, output
 from irgrad.runtime.backend import Memory, default_backend, get_backend
-from irgrad.runtime.direct import MOST_LAYOUTS, Layouts, direct_call, into_call, layout_of
+from irgrad.runtime.program import Program, Programs, flat_key
 from irgrad.runtime.remember import bound, kept
-from irgrad.runtime.target import build_result, has_traced, inline, innermost_function, lower_target
+from irgrad.runtime.target import has_traced, inline, innermost_function, lower_target
 from irgrad.runtime.unbound import Unbound
 
 STAGES = ("lowered", "differentiated", "optimised")
-
-
-class Program:
-    """A target compiled for one signature by one backend."""
-
-    def __init__(self, lowered: Lowered, backend: str) -> None:
-        self.lowered = lowered
-        self.graph = optimise(lowered.graph)
-        self.executable = get_backend(backend).compile(self.graph)
-        arguments = len(self.graph.inputs) - self.graph.captured
-        self.dtypes = [type.dtype for type in self.graph.input_types[:arguments]]
-        self._direct: dict[Layouts, Callable[..., Any] | None] = {}
-        self._into: dict[Layouts, Callable[..., Any] | None] = {}
-        self.plain = lowered.result_tree == LEAF and lowered.statics == (None,)
-        self.captured_types = self.graph.input_types[arguments:]
-
-    def direct(self, leaves: Sequence[Any]) -> Callable[..., Any] | None:
-        """The call with the user's own arguments, which lie in memory as `leaves` do, where the
-        backend has one.
-        """
-        layouts = tuple(map(layout_of, leaves))
-        if layouts not in self._direct:
-            if len(self._direct) >= MOST_LAYOUTS:
-                return None
-            self._direct[layouts] = direct_call(self.lowered, self.executable, layouts)
-        return self._direct[layouts]
-
-    def into(self, leaves: Sequence[Any]) -> Callable[..., Any] | None:
-        """The call with traced leaves that lie as `leaves` do and arrays for the outputs, where the
-        backend has one; it returns None where they are not just what was lowered.
-        """
-        layouts = tuple(map(layout_of, leaves))
-        if layouts not in self._into:
-            if len(self._into) >= MOST_LAYOUTS:
-                return None
-            self._into[layouts] = into_call(self.lowered, self.executable, layouts)
-        return self._into[layouts]
-
-    def __call__(self, leaves: Sequence[Any]) -> Any:
-        """Run on the traced leaves of the arguments -> the result pytree."""
-        outputs = [x if x.ndim else x[()] for x in self.outputs(leaves)]
-        return outputs[0] if self.plain else build_result(self.lowered, outputs)
-
-    def outputs(self, leaves: Sequence[Any]) -> list[Array]:
-        """The outputs of the graph: fresh arrays."""
-        arrays: list[Array] = list(map(np.asarray, leaves, self.dtypes))
-        if self.captured_types:
-            arrays += self._captured()
-        return self.executable(arrays)
-
-    def _captured(self) -> list[Array]:
-        """The arrays closed over, as they are now: backends take native byte order only."""
-        arrays: list[Array] = []
-        for array, expected in zip(self.lowered.captured, self.captured_types, strict=True):
-            if array.shape != expected.shape or array.dtype != expected.dtype:
-                if array.shape != expected.shape or check_dtype(array.dtype) != expected.dtype:
-                    raise ArgumentError(
-                        f"an array that the function closes over was {expected}, now "
-                        f"{type_of(array)}",
-                        hint="compile again, or pass it as an argument",
-                    )
-                array = array.astype(expected.dtype)
-            arrays.append(array)
-        return arrays
-
-
-def flat_key(backend: str, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """What stands for the signature where every argument is a plain array or a Python float; None
-    elsewhere.
-    """
-    key: list[Any] = [backend]
-    for arg in args:
-        kind = type(arg)
-        if kind is np.ndarray:
-            key += (arg.dtype, arg.shape)
-        elif kind is float:
-            key.append(float)
-        else:
-            return None
-    return tuple(key)
-
-
-class Programs:
-    """The programs made so far for one target, by backend and signature."""
-
-    __slots__ = ("by_signature", "flat", "lock")
-
-    def __init__(self) -> None:
-        self.by_signature: dict[tuple[str, Signature], Program] = {}
-        self.flat: dict[tuple[Any, ...], Program] = {}
-        self.lock = threading.RLock()
 
 
 class Compiled:
@@ -184,20 +91,24 @@ class Compiled:
             return self._run(programs.flat[flat], args, backend)
         signature, leaves = signature_of(args, kwargs, self.target)
         check_numbers(self.target, leaves, args, kwargs)
-        program = None if has_traced(leaves) else programs.by_signature.get((backend, signature))
-        if program is None or not program.lowered.holds:
-            lowered = self._lowered(self.target, signature)
-            if has_traced(leaves) or has_traced(lowered.captured):
+        traced = has_traced(leaves)
+        program = None if traced else programs.fitting((backend, signature), leaves)
+        if program is None and traced:
+            return inline(self._lowered(self.target, signature), leaves)
+        if program is None:
+            with deciding_by(leaves) as decisions:
+                lowered = self._lowered(self.target, signature)
+            if has_traced(lowered.captured):
                 return inline(lowered, leaves)
-            program = self._program((backend, signature), lowered)
-        if flat is not None and not program.lowered.guards:
+            program = self._program((backend, signature), lowered, decisions)
+        if flat is not None and program.is_fixed:
             programs.flat[flat] = program
         return self._run(program, leaves, backend)
 
     def _run(self, program: Program, leaves: Sequence[Any], backend: str) -> Any:
         """Call a program, and keep its direct call for the next time."""
         direct = program.direct(leaves)
-        if direct is not None and not program.lowered.guards:
+        if direct is not None and program.is_fixed:
             self._direct = backend, direct
         return program(leaves)
 
@@ -213,16 +124,16 @@ class Compiled:
         if has_traced(leaves) or output.is_traced(out):
             return output.write_traced(repr(self), out, self(*args, **kwargs))
         backend = self.backend or default_backend()
-        program = self._programs.by_signature.get((backend, signature))
-        if program is None or not program.lowered.holds:
-            lowered = self._lowered(self.target, signature)
+        program = self._programs.fitting((backend, signature), leaves)
+        if program is None:
+            with deciding_by(leaves) as decisions:
+                lowered = self._lowered(self.target, signature)
             if has_traced(lowered.captured):
                 return output.write_traced(repr(self), out, self(*args, **kwargs))
-            program = self._program((backend, signature), lowered)
+            program = self._program((backend, signature), lowered, decisions)
         arrays = output.arrays_of(out, program.lowered)
         call = program.into(leaves)
-        guarded = bool(program.lowered.guards)
-        if call is not None and not (kwargs or guarded) and output.is_flat(program.lowered):
+        if call is not None and not kwargs and program.is_fixed and output.is_flat(program.lowered):
             single = program.lowered.result_tree == LEAF
             self._direct_out = backend, np.ndarray if single else tuple, call
         if call is None or call(*leaves, *arrays) is None:
@@ -233,12 +144,19 @@ class Compiled:
         with capturing(self.capture, self.unroll):
             return lower_target(target, signature)
 
-    def _program(self, key: tuple[str, Signature], lowered: Lowered) -> Program:
+    def _program(
+        self, key: tuple[str, Signature], lowered: Lowered, decisions: Decisions | None = None
+    ) -> Program:
         programs = self._programs
         with programs.lock:
-            if key not in programs.by_signature or not programs.by_signature[key].lowered.holds:
-                programs.by_signature[key] = Program(lowered, key[0])
-            return programs.by_signature[key]
+            known = programs.by_signature.get(key)
+            if decisions is not None and decisions.taken:
+                made = Program(lowered, key[0], decisions.taken)
+                made.other = programs.kept(known)
+                programs.by_signature[key] = known = made
+            elif known is None or not known.lowered.holds:
+                programs.by_signature[key] = known = Program(lowered, key[0])
+            return known
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """The compiled method of an object, where a method was decorated."""
@@ -443,4 +361,4 @@ def trace(target: Any, *args: Any, **kwargs: Any) -> Graph:
     return lower_target(function, signature).graph
 
 
-__all__ = ["Compiled", "IrgradError", "Program", "compile", "trace"]
+__all__ = ["Compiled", "IrgradError", "compile", "trace"]

@@ -15,7 +15,7 @@ from irgrad.inspect.numpy_forms import Text, dtype_name
 from irgrad.runtime.backend import WrittenStep, get_backend
 
 if TYPE_CHECKING:
-    from irgrad.runtime.compiled import Program
+    from irgrad.runtime.program import Program
 
 STYLES = {"numpy": "NumPy", "numba": "loops for Numba"}
 

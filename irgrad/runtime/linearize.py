@@ -31,7 +31,8 @@ from irgrad.frontend.tracer import Tracer
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.types import ArrayType, is_inexact
 from irgrad.runtime.backend import default_backend
-from irgrad.runtime.compiled import Compiled, Program, Programs
+from irgrad.runtime.compiled import Compiled
+from irgrad.runtime.program import Program, Programs
 from irgrad.runtime.remember import kept
 from irgrad.runtime.selection import no_derivative
 from irgrad.runtime.target import (

@@ -11,7 +11,7 @@ from irgrad.runtime.backend import MeasuredExecutable, Memory, Template, default
 from irgrad.runtime.direct import is_template
 
 if TYPE_CHECKING:
-    from irgrad.runtime.compiled import Program
+    from irgrad.runtime.program import Program
 
 
 def memory(program: Program, backend: str | None) -> Memory:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from irgrad.frontend.pytree import flatten
-from irgrad.runtime.compiled import Compiled, Programs
+from irgrad.runtime.compiled import Compiled
+from irgrad.runtime.program import Programs
 from irgrad.runtime.remember import bound, kept, origin, same
 from irgrad.runtime.target import Transformation
 from irgrad.runtime.unbound import Unbound

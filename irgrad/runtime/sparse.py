@@ -26,7 +26,7 @@ from irgrad.ir.graph import Graph, Value
 from irgrad.ir.op import Array
 from irgrad.passes.pipeline import KEEPING_CALLS, optimise
 from irgrad.runtime.backend import default_backend
-from irgrad.runtime.compiled import Program, flat_key
+from irgrad.runtime.program import Program, flat_key
 from irgrad.runtime.remember import kept
 from irgrad.runtime.selection import Arguments
 from irgrad.runtime.target import has_traced, lower_target

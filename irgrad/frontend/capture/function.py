@@ -18,6 +18,7 @@ from irgrad.frontend.capture.rewrite import HELPER
 from irgrad.frontend.capture.settings import is_enabled
 from irgrad.frontend.capture.source import source_of
 from irgrad.frontend.site import is_library
+from irgrad.ir.builder import CURRENT
 
 _lock = threading.RLock()
 _codes: dict[tuple[CodeType, str], CodeType | None] = {}
@@ -41,6 +42,9 @@ def captured(function: Callable[..., Any]) -> Callable[..., Any]:
         return function
     code = _code_of(function)
     if code is None:
+        here = CURRENT.get()
+        if here is not None:
+            here.notes["no source"] = function
         return function
     made = _with_code(function, code)
     _functions[function] = made

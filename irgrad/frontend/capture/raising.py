@@ -87,4 +87,6 @@ def tied(builder: Any, leaf: Any) -> Any:
     """A result that depends on what had to be reached before it."""
     if builder.reached is True or leaf is None:
         return leaf
-    return np.where(builder.reached, leaf, np.zeros((), leaf.dtype)[()])
+    location = leaf.version.node.location if hasattr(leaf, "version") else None
+    with builder.emitting(location, None):
+        return np.where(builder.reached, leaf, np.zeros((), leaf.dtype)[()])

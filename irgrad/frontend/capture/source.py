@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import linecache
+import warnings
 from functools import lru_cache
 from types import CodeType, FunctionType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -30,6 +31,25 @@ def source_of(function: FunctionType) -> Source | None:
         if _is_named(source.definition, code) and _matches(source.definition, code)
     ]
     return min(found, key=lambda source: _length(source.definition), default=None)
+
+
+MANY_NODES = 20_000
+_told: set[CodeType] = set()
+
+
+def tell_of_missing_source(builder: Any) -> None:
+    """Warn, once for a function, where one without source has made a graph of very many nodes."""
+    function = builder.notes.get("no source")
+    if function is None or builder.outer is not None or len(builder.nodes) < MANY_NODES:
+        return
+    if function.__code__ not in _told:
+        _told.add(function.__code__)
+        warnings.warn(
+            f"{function.__qualname__} has no source, so its loops are not followed but unrolled: "
+            f"{len(builder.nodes):,} nodes. Define it in a file, or use irgrad.scan, "
+            "irgrad.fori_loop or irgrad.while_loop",
+            stacklevel=8,
+        )
 
 
 @lru_cache(maxsize=256)

@@ -6,8 +6,10 @@ becomes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from types import FunctionType, MethodType
+import dis
+from collections.abc import Callable, Sequence, Set
+from functools import cache
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from irgrad.frontend.capture.jumps import is_flag
@@ -56,7 +58,8 @@ class State:
     def __init__(self, variables: Variables) -> None:
         self.variables = variables
         self.before = variables.get()
-        self.held = contents([*self.before, *variables.seen()])
+        own = {id(cell) for cell in getattr(variables.get, "__closure__", None) or ()}
+        self.held = contents([*self.before, *variables.seen()], own)
         self.containers = {id(container) for container, _, _ in self.held}
 
     def reset(self) -> None:
@@ -75,7 +78,7 @@ class State:
         }
         for k, (container, then, _) in enumerate(self.held):
             if not holds(container, then):
-                found["contents", k] = container.copy()
+                found["contents", k] = held_by(container)
         return found
 
     def get(self, key: Key) -> Any:
@@ -132,8 +135,10 @@ def snapshot(leaf: Any) -> Any:
 Held = list[tuple[Any, Any, str]]
 
 
-def contents(values: Sequence[Any]) -> Held:
-    """The containers reachable from values, what they hold now, and what they are called."""
+def contents(values: Sequence[Any], known: Set[int]) -> Held:
+    """The containers reachable from values, what they hold now, and what they are called; variables
+    that inner functions assign to are containers, but for those that are `known`.
+    """
     held: dict[int, tuple[Any, Any, str]] = {}
     work = list(values)
     while work and len(held) < 10_000:
@@ -147,8 +152,12 @@ def contents(values: Sequence[Any]) -> Held:
         elif isinstance(item, tuple):
             work += item
         elif isinstance(item, FunctionType):
-            for cell in item.__closure__ or ():
-                work.append(value(lambda cell=cell: _of_cell(cell)))
+            assigned = _assigned(item.__code__)
+            for name, cell in zip(item.__code__.co_freevars, item.__closure__ or (), strict=True):
+                inner = held_by(cell)
+                if name in assigned and id(cell) not in known:
+                    held[id(cell)] = cell, inner, f"variable '{name}' of an inner function"
+                work += inner
         elif isinstance(item, MethodType):
             work.append(item.__self__)
         elif is_object(item) and id(item.__dict__) not in held:
@@ -158,11 +167,25 @@ def contents(values: Sequence[Any]) -> Held:
     return list(held.values())
 
 
-def _of_cell(cell: Any) -> Any:
+def held_by(container: Any) -> Any:
+    """What a container holds now."""
+    if not isinstance(container, CellType):
+        return container.copy()
     try:
-        return cell.cell_contents
+        return [container.cell_contents]
     except ValueError:
-        return UNBOUND
+        return [UNBOUND]
+
+
+@cache
+def _assigned(code: CodeType) -> frozenset[str]:
+    """The variables of functions around it that code assigns to."""
+    own = {i.argval for i in dis.get_instructions(code) if i.opname in _ASSIGNS}
+    inner = [_assigned(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
+    return frozenset(own.union(*inner)).intersection(code.co_freevars)
+
+
+_ASSIGNS = ("STORE_DEREF", "DELETE_DEREF")
 
 
 def is_object(item: Any) -> bool:
@@ -180,6 +203,8 @@ def is_object(item: Any) -> bool:
 
 def holds(now: Any, then: Any) -> bool:
     """Whether a container holds what it held."""
+    if isinstance(now, CellType):
+        return held_by(now)[0] is then[0]
     if len(now) != len(then):
         return False
     if isinstance(now, dict):
@@ -195,6 +220,11 @@ def _is(one: Any, other: Any) -> bool:
 
 def fill(now: Any, then: Any) -> None:
     """Give a container what it held."""
-    if not holds(now, then):
+    if isinstance(now, CellType):
+        if then[0] is not UNBOUND:
+            now.cell_contents = then[0]
+        elif held_by(now)[0] is not UNBOUND:
+            del now.cell_contents
+    elif not holds(now, then):
         now.clear()
         now.extend(then) if isinstance(now, list) else now.update(then)
