@@ -149,10 +149,65 @@ def test_a_text_whose_solver_is_not_registered() -> None:
         irgrad.compile(graph)(B, A)
 
 
-def test_inside_vmap() -> None:
-    stack = np.stack([B, 2 * B])
-    got = irgrad.vmap(lambda b: solve(A, b))(stack)
-    np.testing.assert_allclose(got, np.stack([solve(A, b) for b in stack]), rtol=1e-10)
+def contracted(b: Any) -> Any:
+    return irgrad.fixed_point(lambda x, b: 0.3 * np.cos(x) * np.sin(b) + 1, np.zeros(3), (b,))
+
+
+def solved(b: Any) -> Any:
+    return irgrad.linear_solve(lambda x: A @ x + b**2 * x, b)
+
+
+def least(b: Any) -> Any:
+    bowl = lambda x, b: np.sum(np.cosh(x - b)) + 0.1 * np.sum(x**4)  # noqa: E731 -- a function
+    return irgrad.minimize_argmin(bowl, np.zeros(3), (b,))
+
+
+def root_of_a_fixed_point(b: Any) -> Any:
+    return irgrad.root(
+        lambda x, b: A @ x + 0.2 * np.sin(x) * contracted(b * x) - b, np.zeros(3), (b,)
+    )
+
+
+def least_distance_to_a_root(b: Any) -> Any:
+    far = lambda x, b: np.sum((x - solve(A, b * x)) ** 2) + np.sum((x - b) ** 2)  # noqa: E731
+    return irgrad.minimize_argmin(far, np.zeros(3), (b,))
+
+
+KINDS = [
+    *(lambda b: solve(A, b), contracted, solved, least),
+    *(root_of_a_fixed_point, least_distance_to_a_root),
+]
+NAMES = ["root", "fixed_point", "linear_solve", "argmin", "root of fixed_point", "argmin of root"]
+
+
+@pytest.mark.parametrize("f", KINDS, ids=NAMES)
+def test_inside_vmap_loops_and_each_other(f: Any) -> None:
+    stack = np.stack([B, 2 * B, 0.5 * B])
+    scalar = lambda b: np.sum(f(b) ** 2)  # noqa: E731 -- differentiated below
+    each = np.stack([irgrad.grad(scalar)(b) for b in stack])
+    hessians = irgrad.vmap(irgrad.hessian(scalar))(stack)
+    with irgrad.use_backend("numpy"):
+        np.testing.assert_allclose(irgrad.vmap(f)(stack), [f(b) for b in stack], rtol=1e-9)
+        np.testing.assert_allclose(irgrad.vmap(irgrad.grad(scalar))(stack), each, rtol=1e-8)
+        whole = irgrad.grad(lambda s: np.sum(irgrad.vmap(scalar)(s)))(stack)
+        np.testing.assert_allclose(whole, each, rtol=1e-8)
+        irgrad.check_grads(f, (B,), order=2, rtol=1e-5)
+        if f in KINDS[4:]:
+            return
+        again = lambda b: irgrad.fori_loop(0, 2, lambda i, c: 0.5 * (f(c) + b), b)  # noqa: E731
+        irgrad.check_grads(again, (B,), order=2, rtol=1e-5)
+        np.testing.assert_allclose(
+            irgrad.vmap(irgrad.jacobian(again))(stack)[1],
+            irgrad.jacobian(again)(stack[1]),
+            rtol=1e-8,
+        )
+    np.testing.assert_allclose(hessians, np.swapaxes(hessians, 1, 2), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(hessians[1], irgrad.hessian(scalar)(stack[1]), rtol=1e-7, atol=1e-9)
+
+
+def test_a_batch_is_a_loop_in_the_graph() -> None:
+    graph = irgrad.trace(irgrad.vmap(contracted), np.zeros((50, 3)))
+    assert [node.op.name for node in graph.nodes] == ["broadcast_to", "loop"]
 
 
 def test_errors() -> None:
