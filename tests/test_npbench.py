@@ -38,19 +38,8 @@ def load(name: str) -> tuple[Any, list[Any], dict[str, Any]]:
     return total, values, data
 
 
-UNROLLED = {"cholesky", "heat_3d", "lu", "ludcmp", "syrk"}
-"""Thousands of nodes, which take seconds to compile: the interpreter runs these alone."""
-
-
-@pytest.mark.parametrize(
-    ("name", "backend"),
-    [
-        (name, b)
-        for name in NAMES
-        for b in ("numpy", "numba")
-        if b == "numpy" or name not in UNROLLED
-    ],
-)
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("name", NAMES)
 def test_value_and_gradient(name: str, backend: str) -> None:
     total, values, data = load(name)
     before = [np.copy(value) for value in values]

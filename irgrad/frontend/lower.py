@@ -17,9 +17,11 @@ from irgrad.errors import (
     IrgradError,
     OptionError,
     TraceError,
+    UnsupportedError,
     place_text,
     with_article,
 )
+from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture import captured
 from irgrad.frontend.capture.raising import Raised, tied
 from irgrad.frontend.capture.source import tell_of_missing_source
@@ -30,6 +32,7 @@ from irgrad.frontend.masked import Selection
 from irgrad.frontend.pytree import (
     flatten,
     flatten_with_paths,
+    holds,
     how_to_register,
     paths_of,
     unflatten,
@@ -221,8 +224,15 @@ def check_numbers(function: Any, traced: Sequence[Any], args: Any, kwargs: Any) 
 
 
 @paused_gc()
-def lower(function: Callable[..., Any], signature: Signature, contains: bool = False) -> Lowered:
-    """Run `function` on tracers of the types in `signature`; see `Builder` for `contains`."""
+def lower(
+    function: Callable[..., Any],
+    signature: Signature,
+    contains: bool = False,
+    inside: bool = False,
+) -> Lowered:
+    """Run `function` on tracers of the types in `signature`; see `Builder` for `contains`. Where it
+    is `inside` traced code, which gets the result, that may have arrays of traced extents.
+    """
     builder = Builder(Tracer, CURRENT.get(), contains)
     names = argument_names(function, signature)
     leaves: list[Any] = []
@@ -241,6 +251,8 @@ def lower(function: Callable[..., Any], signature: Signature, contains: bool = F
             result = captured(function)(*args, **kwargs)
         if "refused" in builder.notes and builder.outer is None:
             raise builder.notes["refused"]
+        if not inside and holds(result, Bounded):
+            raise returned(function)
         lowered = finish(builder, result, signature, names, function)
         record(builder, lowered)
         tell_of_missing_source(builder)
@@ -312,6 +324,15 @@ def finish(
     name = getattr(function, "__name__", "f")
     graph, captured = builder.finish(clean_name(name), outputs)
     return Lowered(graph, signature, tuple(captured), tree, tuple(statics), tuple(names))
+
+
+def returned(function: Callable[..., Any]) -> UnsupportedError:
+    """The error for a result whose extent is known only when the program runs."""
+    return UnsupportedError(
+        "the result has an array whose extent is known only when the program runs",
+        location=defined_at(function),
+        hint="return the whole array, and the extent beside it",
+    )
 
 
 def output_value(builder: Builder, leaf: Any) -> Value | None:

@@ -134,3 +134,15 @@ LEAF = flatten(0)[1]
 def subtrees(structure: Any, tree: Any) -> list[Any]:
     """What stands in `tree` at the leaves of `structure`; a ValueError where it has another one."""
     return structure.flatten_up_to(tree)
+
+
+def register(kind: type, flattened: Any, unflattened: Any) -> None:
+    """Make a class of irgrad's own a pytree node."""
+    namespace = _tree.registry.__GLOBAL_NAMESPACE
+    _tree.register_pytree_node(kind, flattened, unflattened, namespace=namespace)
+
+
+def holds(tree: Any, kind: type) -> bool:
+    """Whether there is a node of a class in a tree."""
+    found = _tree.tree_leaves(tree, is_leaf=lambda x: isinstance(x, kind), none_is_leaf=True)
+    return any(isinstance(x, kind) for x in found)

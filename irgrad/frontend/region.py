@@ -109,7 +109,7 @@ def trace_region(
                 leaves[position] = lift(builder, leaf, _target(leaf, want))  # pyright: ignore[reportArgumentType]
         return unflatten(structure, leaves)
 
-    lowered = lower(settled, Signature.of((args, {}), tree, kinds), contains)
+    lowered = lower(settled, Signature.of((args, {}), tree, kinds), contains, inside=True)
     graph = lowered.graph
     for value, what in zip(graph.inputs[::-1], lowered.captured[::-1], strict=False):
         if isinstance(what, Traced) and what.value.node.name:

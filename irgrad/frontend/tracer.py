@@ -6,7 +6,7 @@ attributes. What a NumPy function means is in `numpy_api`; here is only how a ca
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -114,9 +114,9 @@ class Tracer(OnlyNumbers):
         """The current version."""
         return self.version if self.window is None else refreshed(self)
 
-    def show(self, parent: Any, op: Op) -> None:
-        """Be a view of `parent` through `op`."""
-        self.window = View(parent, op)
+    def show(self, parent: Any, op: Op, places: Sequence[Any] = ()) -> None:
+        """Be a view of `parent` through `op` at `places`."""
+        self.window = View(parent, op, places)
 
     # attributes: no version has another type
 

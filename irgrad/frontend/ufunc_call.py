@@ -14,7 +14,7 @@ from irgrad.frontend.registry import FUNCTIONS
 from irgrad.frontend.view import write_result
 from irgrad.ir.builder import Traced
 from irgrad.ir.graph import Value
-from irgrad.ir.types import dtype_argument
+from irgrad.ir.types import I64, dtype_argument
 from irgrad.ops.elementwise import UFUNCS, Elementwise
 
 COMPARISONS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
@@ -27,7 +27,7 @@ def call_elementwise(op: Elementwise, operands: tuple[Any, ...], operator: bool 
         operands = tuple(map(comparable, operands, operands[::-1]))
     if any(isinstance(operand, (list, tuple)) and any_traced(operand) for operand in operands):
         operands = tuple(lift(builder, x) if isinstance(x, (list, tuple)) else x for x in operands)
-    loop = op.loop(tuple(map(kind, operands)))
+    loop = op.loop(_kinds(operands))
     values = [
         builder.lift(
             operand
@@ -39,11 +39,21 @@ def call_elementwise(op: Elementwise, operands: tuple[Any, ...], operator: bool 
     weak = (
         operator
         and all(isinstance(kind(operand), type) for operand in operands)
-        and loop[-1].kind in "fc"
+        and loop[-1].kind in "ifc"
     )
     result = builder.wrap(builder, Value(builder.emit(op, values), 0))
     result.weak = weak
     return result
+
+
+def _kinds(operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What decides promotion; among Python ints alone, a traced one is an int64, as ufuncs have
+    it.
+    """
+    kinds = tuple(map(kind, operands))
+    if any(each is not int for each in kinds):
+        return kinds
+    return tuple(I64 if isinstance(x, Traced) else int for x in operands)
 
 
 def call_ufunc(

@@ -2,32 +2,38 @@
 
 A traced array is a handle, a name for the current version of what it holds: writing gives it a new
 version. A view is a handle that has its numbers from another, its parent, through a window: an op
-of which `overwrite` says what becomes of the operand when the result is written to. Reading a view
+of which `overwrite` says what becomes of the operand when the result is written to. Its further
+operands are places known only when the program runs, as of `A[i]` with a traced `i`. Reading a view
 after its root got a new version reads that; writing to a view writes to its parents up to the root.
 So no other part of irgrad knows of aliases."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from irgrad.errors import DTypeError, ReadOnly, ShapeError, TraceError
+from irgrad.frontend.integers import written
 from irgrad.frontend.promote import lift
-from irgrad.ir.builder import CURRENT, Builder
+from irgrad.ir.builder import CURRENT, Builder, Traced
 from irgrad.ir.graph import Node, Value
 from irgrad.ir.op import Op
 from irgrad.ops.cast import astype
 
 
 class View:
-    """How a handle shows part of another: `op` of `parent`; `seen` is the root's version then."""
+    """How a handle shows part of another: `op` of `parent` at `places`; `seen` is the root's
+    version then.
+    """
 
-    __slots__ = ("op", "parent", "root", "seen", "writable")
+    __slots__ = ("op", "parent", "places", "root", "seen", "writable")
 
-    def __init__(self, parent: Any, op: Op) -> None:
+    def __init__(self, parent: Any, op: Op, places: Sequence[Any] = ()) -> None:
         self.parent = parent
         self.op = op
+        self.places = [Traced(place.builder, place.value) for place in places]
         self.root = root_of(parent)
         self.seen = self.root.version
         self.writable = True
@@ -57,8 +63,8 @@ def refreshed(handle: Any) -> Value:
     for each in reversed(stale):
         view = each.window
         each.owner = view.parent.builder
-        operand = each.owner.lift(view.parent)
-        each.version = Value(each.owner.emit(view.op, [operand]), 0)
+        operands = [each.owner.lift(x) for x in (view.parent, *view.places)]
+        each.version = Value(each.owner.emit(view.op, operands), 0)
         view.seen = current
     return (stale[0] if stale else handle).version
 
@@ -74,7 +80,8 @@ def write(handle: Any, new: Any) -> None:
                 "an in-place write into a read-only view (NumPy makes diagonals read-only)",
                 hint="use np.fill_diagonal(x, v), or write into a .copy()",
             )
-        handle, new = view.parent, view.op.overwrite(view.parent, new)
+        places = [x.builder.wrap(x.builder, x.value) for x in view.places]
+        handle, new = view.parent, view.op.overwrite(view.parent, new, *places)
         written.append((handle, new))
     current = handle.owner.lift(new)
     _keep_name(handle.version.node, current.node)
@@ -113,13 +120,22 @@ class OuterWrite(TraceError):
         self.root = root
 
 
-def steps_between(handle: Any, ancestor: Any) -> list[Op] | None:
+Step = tuple[Op, tuple[Any, ...]]
+"""A window: its op, and its places, as `irgrad.frontend.integers` writes them."""
+
+
+def step_of(op: Op, places: Sequence[Any] = ()) -> Step:
+    """A window as something to compare."""
+    return op, tuple(map(written, places))
+
+
+def steps_between(handle: Any, ancestor: Any) -> list[Step] | None:
     """The windows through which an up-to-date handle shows `ancestor`, the first on it first."""
-    steps: list[Op] = []
+    steps: list[Step] = []
     while handle is not ancestor:
         if handle.window is None or handle.window.seen is not handle.window.root.version:
             return None
-        steps.append(handle.window.op)
+        steps.append(step_of(handle.window.op, handle.window.places))
         handle = handle.window.parent
     return steps[::-1]
 

@@ -97,11 +97,12 @@ class Builder:
     another, `outer`, has a higher `level`; an operation on values of several levels belongs to the
     innermost, which captures the outer ones. A branch of a program `contains` what is computed
     while it is traced, also from outer values alone. `numbers` holds what is known of values that
-    depend on no argument (`held`: those that can change), `guards` the arrays whose numbers became
-    part of the program. `bound` are the variables of the traced code, `depths` says in how deep a
-    call a node got its name. `notes` are kept while the outermost function is lowered, and `lend`
-    takes in an array from outside that is about to be written to. `reached` is a value that is
-    there once all has run that may raise an exception of the user's."""
+    depend on no argument (`held`: those that can change), `limits` the least and greatest that an
+    index of a loop can be, `guards` the arrays whose numbers became part of the program. `bound`
+    are the variables of the traced code, `depths` says in how deep a call a node got its name.
+    `notes` are kept while the outermost function is lowered, and `lend` takes in an array from
+    outside that is about to be written to. `reached` is a value that is there once all has run that
+    may raise an exception of the user's."""
 
     def __init__(
         self,
@@ -119,6 +120,7 @@ class Builder:
         self.constants: dict[tuple[Any, ...], Value] = {}
         self.numbers: dict[Value, Array | None] = {}
         self.held: dict[Value, Array] = {}
+        self.limits: dict[Value, tuple[int, int]] = {}
         self.guards: list[Any] = [] if outer is None else outer.guards
         self.bound: dict[str, Traced] = {}
         self.depths: dict[Node, int] = {}

@@ -95,8 +95,10 @@ class Op:
         the op has no rule: it is applied to one example after the other."""
         return None
 
-    def overwrite(self, x: Any, y: Any) -> Any:
-        """The operand `x` after `y` was written into the result, for a window."""
+    def overwrite(self, x: Any, y: Any, *places: Any) -> Any:
+        """The operand `x` after `y` was written into the result, for a window; `places` are its
+        further operands.
+        """
         raise NotImplementedError
 
     def differentiable(self, operand: int) -> bool:

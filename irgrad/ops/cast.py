@@ -63,7 +63,7 @@ class Real(_Part):
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return astype(cotangent, primals[0].dtype)
 
-    def overwrite(self, x: Any, y: Any) -> Any:
+    def overwrite(self, x: Any, y: Any, *places: Any) -> Any:
         return _complex(y, bind(IMAG, x), x.dtype)
 
 
@@ -79,7 +79,7 @@ class Imag(_Part):
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return astype(cotangent, primals[0].dtype) * primals[0].dtype.type(-1j)
 
-    def overwrite(self, x: Any, y: Any) -> Any:
+    def overwrite(self, x: Any, y: Any, *places: Any) -> Any:
         return _complex(bind(REAL, x), y, x.dtype)
 
 

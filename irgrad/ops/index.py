@@ -90,6 +90,10 @@ class Gather(Linear):
         x, *indices = primals
         return scatter_add(cotangent, self.axes, x.shape, indices)
 
+    def overwrite(self, x: Any, y: Any, *places: Any) -> Any:
+        """Of a window, whose places are distinct."""
+        return update_at(x, y, self.axes, places, distinct=True)
+
 
 @register("scatter_add")
 class ScatterAdd(Linear):

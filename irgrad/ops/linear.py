@@ -82,7 +82,7 @@ class Reshape(Linear):
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return reshape(cotangent, primals[0].shape)
 
-    def overwrite(self, x: Any, y: Any) -> Any:
+    def overwrite(self, x: Any, y: Any, *places: Any) -> Any:
         return reshape(y, x.shape)
 
 
@@ -112,7 +112,7 @@ class BroadcastTo(Linear):
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return sum_to(cotangent, primals[0].shape)
 
-    def overwrite(self, x: Any, y: Any) -> Any:
+    def overwrite(self, x: Any, y: Any, *places: Any) -> Any:
         raise ReadOnly(
             "an in-place write into a broadcast array: several of its elements are one in memory",
             hint="write into a .copy() of it",

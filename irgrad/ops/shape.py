@@ -44,7 +44,7 @@ class Transpose(Linear):
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return self.overwrite(primals[0], cotangent)
 
-    def overwrite(self, x: Any, y: Any) -> Any:
+    def overwrite(self, x: Any, y: Any, *places: Any) -> Any:
         return transpose(y, tuple(self.axes.index(axis) for axis in range(len(self.axes))))
 
 
@@ -85,7 +85,7 @@ class Slice(Linear):
         )
         return pad(cotangent, self.start, high, tuple(step - 1 for step in self.step))
 
-    def overwrite(self, x: Any, y: Any) -> Any:
+    def overwrite(self, x: Any, y: Any, *places: Any) -> Any:
         return update_slice(x, y, self.start, self.step)
 
 
@@ -200,7 +200,7 @@ class Flip(AlongAxes, Linear):
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:
         return bind(self, cotangent)
 
-    def overwrite(self, x: Any, y: Any) -> Any:
+    def overwrite(self, x: Any, y: Any, *places: Any) -> Any:
         return bind(self, y)
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture.doors import METHODS, at_home, door
 from irgrad.frontend.capture.handles import builder, handle_on, is_supported, repeated
 from irgrad.frontend.capture.rows import whole
+from irgrad.frontend.capture.sizes import counted, sized
 from irgrad.frontend.guards import deciding, fixed
 from irgrad.frontend.numpy_api.shape import extents
 from irgrad.frontend.promote import any_traced, innermost, lift
@@ -29,7 +31,7 @@ def _constructor(function: Any, number: Any) -> None:
         shape = fixed(shape)
         if rest or not is_supported(dtype):
             return function(shape, dtype, order, **rest)
-        return repeated(np.asarray(number, dtype), extents(shape))
+        return sized(shape, lambda known: repeated(np.asarray(number, dtype), extents(known)))
 
     door(function)(at_home(make, function))
 
@@ -44,7 +46,7 @@ def _full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **re
     if rest or not (any_traced(fill_value) or is_supported(np.asarray(fill_value, dtype).dtype)):
         return np.full(shape, fill_value, dtype, order, **rest)
     value = _array(fill_value, dtype)
-    return copied(broadcast_to(value, extents(shape)))
+    return sized(shape, lambda known: copied(broadcast_to(value, extents(known))))
 
 
 door(np.full)(at_home(_full))
@@ -57,7 +59,7 @@ def _like(function: Any, number: Any) -> None:
         given = parameters.bind(*args, **kwargs).arguments
         like = next(iter(given.values()))
         value = given.get("fill_value", number)
-        if any_traced(like):
+        if any_traced(like) or isinstance(like, Bounded):
             return function(*args, **kwargs)
         like = np.asarray(like)
         dtype = like.dtype if given.get("dtype") is None else np.dtype(given["dtype"])
@@ -84,6 +86,8 @@ def _plain(function: Any) -> None:
             return FUNCTIONS[function](*args, **kwargs)
         if function is np.arange:
             args = tuple(map(fixed, args))
+            if any_traced(args):
+                return counted(*args, **kwargs)
         return handle_on(function(*args, **kwargs))
 
     made = make if function is np.arange else deciding(make, function)
@@ -106,6 +110,8 @@ def _array(
 ) -> Any:
     """`np.array`, of traced values too."""
     made: Any
+    if isinstance(object, Bounded):
+        return object.copy() if dtype is None else object.astype(dtype)
     rows = whole(object)
     if rows is not None:
         made = astype(copied(rows), rows.dtype if dtype is None else np.dtype(dtype))
@@ -146,6 +152,8 @@ def asarray(a: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
         return astype(strong, wanted)
     if isinstance(a, np.ndarray):
         return np.asarray(a, dtype)
+    if isinstance(a, Bounded) and dtype in (None, a.dtype):
+        return a
     return _array(a, dtype)
 
 

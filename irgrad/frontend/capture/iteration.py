@@ -12,9 +12,11 @@ import numpy as np
 from irgrad.errors import TraceError
 from irgrad.frontend.capture.handles import builder, is_supported
 from irgrad.frontend.capture.rows import whole
+from irgrad.frontend.integers import greatest, interval, limit, minus
 from irgrad.frontend.known import known
 from irgrad.frontend.promote import any_traced
 from irgrad.frontend.site import call_site
+from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import CURRENT, Traced
 
 
@@ -33,8 +35,10 @@ class TracedRange:
     @property
     def count(self) -> Any:
         """How many numbers there are."""
-        ahead = self.stop - self.start
-        return np.maximum((ahead + self.step - (1 if self.step > 0 else -1)) // self.step, 0)
+        ahead = minus(self.stop, self.start)
+        if self.step != 1:
+            ahead = (ahead + self.step - (1 if self.step > 0 else -1)) // self.step
+        return greatest(ahead, 0)
 
     def __iter__(self) -> Any:
         raise TraceError(
@@ -71,9 +75,9 @@ class Positions(NamedTuple):
 def positions(items: Any) -> Positions | None:
     """The items of a `for` by their positions; None where they cannot be had that way."""
     if isinstance(items, TracedRange):
-        return Positions(items.count, _of_range(items.start, items.step))
+        return Positions(items.count, _of_range(items))
     if isinstance(items, range):
-        return Positions(len(items), _of_range(items.start, items.step))
+        return Positions(len(items), _of_range(items))
     if isinstance(items, Combined):
         return _combined(items)
     if isinstance(items, Traced):
@@ -83,10 +87,19 @@ def positions(items: Any) -> Positions | None:
     return _listed(items) if isinstance(items, (list, tuple)) else None
 
 
-def _of_range(start: Any, step: Any) -> Callable[[Any], Any]:
+def _of_range(items: Any) -> Callable[[Any], Any]:
+    """The number at a position of a range, a Python int to the code; its limits are known."""
+    start, step = items.start, items.step
+
     def at(i: Any) -> Any:
         by = i if type(step) is int and step == 1 else i * step
-        return by if type(start) is int and start == 0 else by + start
+        by = by if type(start) is int and start == 0 else by + start
+        if not isinstance(by, Traced):
+            return by
+        number = Tracer(by.builder, by.value, weak=True)
+        (low, below), (first, high) = interval(start), interval(items.stop)
+        limit(number, *((low, high - 1) if step > 0 else (first + 1, below)))
+        return number
 
     return at
 

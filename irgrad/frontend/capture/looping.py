@@ -127,6 +127,8 @@ class Carry:
         if known is not None:
             firsts, own = [slot.first for slot in known.slots], known.shape
         elif self._first(key) is UNBOUND:
+            if any(isinstance(leaf, Alias) for leaf in leaves):  # of each step alone: row = A[i]
+                return None
             kinds = kinds_of(leaves)
             if any(k is None and leaf is not None for k, leaf in zip(kinds, leaves, strict=True)):
                 return None

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture.constructors import array
 from irgrad.frontend.capture.doors import at_home, door
 from irgrad.frontend.capture.handles import is_supported
@@ -55,6 +56,9 @@ for _kind, _dtype in ((float, np.float64), (complex, np.complex128), (int, np.in
 @door(builtins.isinstance)
 def is_instance(value: Any, kinds: Any) -> bool:
     """Traced arrays are arrays where user code asks."""
+    if isinstance(value, Bounded):
+        listed = kinds if isinstance(kinds, tuple) else (kinds,)
+        return np.ndarray in listed or isinstance(value, kinds)
     if isinstance(value, Tracer):
         listed = kinds if isinstance(kinds, tuple) else (kinds,)
         if value.ndim:
@@ -64,6 +68,14 @@ def is_instance(value: Any, kinds: Any) -> bool:
             kind in (np.ndarray, np.generic, wanted, value.dtype.type) for kind in listed
         ) or isinstance(value, kinds)
     return isinstance(value, kinds)
+
+
+@door(builtins.len)
+def len_(items: Any) -> Any:
+    """`len`, a traced integer where the extent is one."""
+    if isinstance(items, Bounded):
+        return items.shape[0]
+    return len(items)
 
 
 def _extreme(function: Any, better: Any) -> None:

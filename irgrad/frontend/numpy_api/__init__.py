@@ -5,6 +5,9 @@
 from irgrad.frontend.numpy_api import (
     along,
     assignment,
+    bounded_functions,
+    bounded_indexing,
+    bounded_products,
     counting,
     creation,
     decompositions,
@@ -37,6 +40,9 @@ from irgrad.frontend.numpy_api import (
 __all__ = [
     "along",
     "assignment",
+    "bounded_functions",
+    "bounded_indexing",
+    "bounded_products",
     "counting",
     "creation",
     "decompositions",

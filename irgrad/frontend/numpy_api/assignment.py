@@ -25,7 +25,14 @@ from irgrad.frontend.promote import any_traced, innermost, lift
 from irgrad.frontend.registry import FUNCTIONS, implements, method
 from irgrad.frontend.subscript import Selected, separated, settled
 from irgrad.frontend.tracer import Tracer
-from irgrad.frontend.view import steps_between, within_reach, write, write_result
+from irgrad.frontend.view import (
+    Step,
+    step_of,
+    steps_between,
+    within_reach,
+    write,
+    write_result,
+)
 from irgrad.ir.builder import Traced
 from irgrad.ir.op import Op
 from irgrad.ir.types import ArrayType, Shape, broadcast_shapes, normalize_axis
@@ -48,15 +55,23 @@ def setitem(x: Any, index: Any, new: Any) -> None:
         new.refuse("assignment of it to other places than its mask's")
     items = read_items(x, index)
     if any(isinstance(item, Selected) for item in items):
-        return write_at(x, Advanced.of(x, items, separated(index)), new)
+        place = Advanced.of(x, items, separated(index))
+        return (
+            None if place.is_view and _is_written(x, place.steps, new) else write_at(x, place, new)
+        )
     steps = basic_steps(items, x.shape)
-    if isinstance(new, Tracer) and new.window is not None and steps_between(new, x) == steps:
-        return None  # x[i] += y wrote through the view x[i] already
+    if _is_written(x, list(map(step_of, steps)), new):
+        return None
     write(x, replaced(x, steps, lambda part: fitted(x, new, part.shape)))
     return None
 
 
 FUNCTIONS["setitem"] = setitem
+
+
+def _is_written(x: Any, steps: list[Step], new: Any) -> bool:
+    """Whether `x[i] += y` wrote through the view x[i], here `new`, already."""
+    return isinstance(new, Tracer) and new.window is not None and steps_between(new, x) == steps
 
 
 def fitted(x: Any, new: Any, shape: Shape) -> Any:

@@ -29,13 +29,14 @@ from irgrad.frontend.subscript import (
     separated,
     settled,
 )
+from irgrad.frontend.view import Step, step_of
 from irgrad.ir.builder import Traced
 from irgrad.ir.op import Op
 from irgrad.ir.types import I64, Shape, broadcast_shapes, drop_axes, normalize_axis, slice_extent
 from irgrad.ops.base import bind
 from irgrad.ops.cast import astype
 from irgrad.ops.create import iota
-from irgrad.ops.index import gather
+from irgrad.ops.index import Gather, gather
 from irgrad.ops.linear import Reshape, broadcast_to, reshape
 from irgrad.ops.shape import Flip, Slice, Transpose
 
@@ -111,14 +112,36 @@ class Advanced(NamedTuple):
         gathered = indices[0].shape + drop_axes(kept, axes)
         return cls(before, tuple(axes), indices, _placing(gathered, items, indices[0].ndim, apart))
 
+    @property
+    def is_view(self) -> bool:
+        """Whether each array is one traced integer, which NumPy code has as an int."""
+        return not self.indices[0].ndim
+
     def read(self, x: Any) -> Any:
-        """The elements, as a copy."""
+        """The elements: a copy, or a view where the places are single ones."""
         for step in self.before:
             x = bind(step, x)
-        x = gather(x, self.axes, self.indices)
+        x = (
+            taken(x, self.axes, self.indices)
+            if self.is_view
+            else gather(x, self.axes, self.indices)
+        )
         for step in self.after:
             x = bind(step, x)
-        return copied(x)
+        return x if self.is_view and x.ndim else copied(x)
+
+    @property
+    def steps(self) -> list[Step]:
+        """The windows of the view that it reads."""
+        before, after = (list(map(step_of, steps)) for steps in (self.before, self.after))
+        return [*before, step_of(Gather(self.axes), self.indices), *after]
+
+
+def taken(x: Any, axes: Sequence[int], indices: Sequence[Any]) -> Any:
+    """`gather` at distinct places, as a view."""
+    result = gather(x, axes, indices)
+    result.show(x, Gather(tuple(axes)), indices)
+    return result
 
 
 def _placing(shape: Shape, items: list[Item], count: int, apart: bool) -> list[Op]:

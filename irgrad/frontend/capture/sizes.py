@@ -1,0 +1,71 @@
+"""Arrays with a traced size: `np.zeros(k)`, `np.arange(k)`. What the size is at most must be known,
+as of the index of a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+
+from irgrad.errors import UnsupportedError
+from irgrad.frontend.bounded import Bounded, Bounds, places
+from irgrad.frontend.integers import FAR, greatest, interval, minus, plus
+from irgrad.frontend.known import known
+from irgrad.frontend.promote import innermost
+from irgrad.ir.builder import Traced
+
+
+def _is_unknown(x: Any) -> bool:
+    return isinstance(x, Traced) and not x.value.type.shape and known(x) is None
+
+
+def sized(shape: Any, whole: Callable[[Any], Any]) -> Any:
+    """What `whole` makes of a shape, in which extents may be traced."""
+    listed = shape if isinstance(shape, (tuple, list)) else (shape,)
+    if not any(map(_is_unknown, listed)):
+        return whole(shape)
+    cuts = {
+        place - len(listed): Bounds(0, greatest(extent, 0))
+        for place, extent in enumerate(listed)
+        if _is_unknown(extent)
+    }
+    return Bounded(whole(tuple(map(_most, listed))), cuts)
+
+
+def counted(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, **rest: Any) -> Any:
+    """`np.arange` with traced integers for bounds."""
+    start, stop = (0, start) if stop is None else (start, stop)
+    whole = all(
+        np.asarray(x).dtype.kind in "iu"
+        if not isinstance(x, Traced)
+        else x.value.type.dtype.kind in "iu"
+        for x in (start, stop, step)
+    )
+    if not whole or isinstance(step, Traced) or rest:
+        _refuse("np.arange of traced numbers")
+    ahead = minus(stop, start)
+    count = greatest(ahead if step == 1 else -(-ahead // step), 0)
+    here = innermost([x for x in (start, stop) if isinstance(x, Traced)])
+    most = count if not isinstance(count, Traced) else _most(count)
+    numbers = places(here.wrap(here, here.constant(np.zeros(()))), most)
+    line = plus(numbers if step == 1 else numbers * step, start)
+    line = line if dtype is None else line.astype(dtype)
+    return Bounded(line, {-1: Bounds(0, count)}) if isinstance(count, Traced) else line
+
+
+def _most(extent: Any) -> Any:
+    """The greatest that an extent can be."""
+    if not _is_unknown(extent):
+        return extent
+    high = interval(extent)[1]
+    if high >= FAR or extent.value.type.dtype.kind not in "iu":
+        _refuse(f"an array of a traced size ({extent.value!r})")
+    return max(high, 0)
+
+
+def _refuse(what: str) -> NoReturn:
+    raise UnsupportedError(
+        f"{what}: how large it can be is not known while the function is lowered",
+        hint="make it as large as it can be, and use x[:k]",
+    )

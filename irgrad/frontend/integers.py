@@ -1,0 +1,202 @@
+"""What is known of traced integers while a function is lowered: how they differ from each other,
+and the least and greatest that they can be.
+
+An integer is written as a sum, `constant + sum of factor * atom`, where an atom is what arithmetic
+cannot take apart; so `i + 1` and `1 + i` are one, and `(i + 3) - i` is 3. Bounds come from the
+ranges that loops run over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from irgrad.ir.builder import Builder, Traced
+from irgrad.ir.graph import Value
+from irgrad.ops.elementwise import Elementwise
+
+FAR = 2**62
+"""Beyond this nothing is known: arithmetic wraps around."""
+UNKNOWN = (-FAR, FAR)
+DEPTH = 24
+"""Sums of more terms than this are not looked into."""
+
+Interval = tuple[int, int]
+"""Both ends included."""
+
+
+class Written(NamedTuple):
+    """An integer as a sum: each atom with its factor."""
+
+    constant: int
+    terms: frozenset[tuple[Any, int]] = frozenset()
+
+    def plus(self, other: Written, factor: int = 1) -> Written:
+        """`self + factor * other`."""
+        terms = dict(self.terms)
+        for atom, times in other.terms:
+            terms[atom] = terms.get(atom, 0) + factor * times
+        left = frozenset((atom, times) for atom, times in terms.items() if times)
+        return Written(self.constant + factor * other.constant, left)
+
+
+class Atom(NamedTuple):
+    """An integer function of sums, or (without one) a value that arithmetic does not take apart."""
+
+    name: str
+    operands: tuple[Any, ...]
+
+
+def written(x: Any) -> Written:
+    """An int, or a traced integer, as a sum; any other traced value is an atom of its own."""
+    return _written(x, DEPTH, {}) if isinstance(x, Traced) else Written(int(x))
+
+
+def _written(x: Traced, depth: int, seen: dict[Value, Written]) -> Written:
+    builder, value = origin(x.builder, x.value)
+    if value not in seen:
+        seen[value] = _sum_of(builder, value, depth, seen)
+    return seen[value]
+
+
+def _sum_of(builder: Builder, value: Value, depth: int, seen: dict[Value, Written]) -> Written:
+    array, whole = value.constant, value.type.dtype.kind in "iu" and not value.type.shape
+    if array is not None and whole:
+        return Written(int(array))
+    node = value.node
+    name = node.op.name if not node.is_input and isinstance(node.op, Elementwise) else ""
+    if not (name and depth and whole):
+        return _atom("", value)
+    parts = [_written(Traced(builder, v), depth - 1, seen) for v in node.operands]
+    if name in ("add", "subtract"):
+        return parts[0].plus(parts[1], 1 if name == "add" else -1)
+    if name == "negative":
+        return Written(0).plus(parts[0], -1)
+    if name == "multiply" and not (parts[0].terms and parts[1].terms):
+        one, other = parts if parts[1].terms else parts[::-1]
+        return Written(0).plus(other, one.constant)
+    return _atom(name, *parts)
+
+
+def _atom(name: str, *operands: Any) -> Written:
+    return Written(0, frozenset([(Atom(name, operands), 1)]))
+
+
+def origin(builder: Builder, value: Value) -> tuple[Builder, Value]:
+    """Where a value that a region captured comes from."""
+    while value.node.is_input:
+        held = (what for what, inside in builder.captures.values() if inside == value)
+        what = next(held, None)
+        if not isinstance(what, Traced):
+            break
+        builder, value = what.builder, what.value
+    return builder, value
+
+
+def difference(x: Any, y: Any) -> int | None:
+    """`x - y` where it is a known number."""
+    found = written(x).plus(written(y), -1)
+    return None if found.terms else found.constant
+
+
+def limit(x: Any, low: int, high: int) -> None:
+    """Remember that a traced integer is at least `low` and at most `high`."""
+    if isinstance(x, Traced):
+        x.builder.limits[x.value] = low, max(low, high)
+
+
+def interval(x: Any) -> Interval:
+    """The least and greatest that an int or a traced integer can be."""
+    return _interval(x, DEPTH, {}) if isinstance(x, Traced) else (int(x), int(x))
+
+
+def _interval(x: Traced, depth: int, seen: dict[Value, Interval]) -> Interval:
+    builder, value = origin(x.builder, x.value)
+    if value not in seen:
+        seen[value] = builder.limits.get(value) or _limits(builder, value, depth, seen)
+    return seen[value]
+
+
+def _limits(builder: Builder, value: Value, depth: int, seen: dict[Value, Interval]) -> Interval:
+    array, node = value.constant, value.node
+    if value.type.dtype.kind not in "iu" or value.type.shape:
+        return UNKNOWN
+    if array is not None:
+        return int(array), int(array)
+    rule = None if node.is_input or not depth else _RULES.get(node.op.name)
+    operands = node.operands[1:] if rule is _either else node.operands
+    if rule is None or any(v.type.dtype.kind not in "iu" for v in operands):
+        return UNKNOWN
+    found = rule(*[_interval(Traced(builder, v), depth - 1, seen) for v in operands])
+    return max(found[0], -FAR), min(found[1], FAR)
+
+
+def interval_of_difference(x: Any, y: Any) -> Interval:
+    """The least and greatest that `x - y` can be, what both have in common taken out."""
+    known = difference(x, y)
+    if known is not None:
+        return known, known
+    (a, b), (c, d) = interval(x), interval(y)
+    return a - d, b - c
+
+
+def _product(a: Interval, b: Interval) -> Interval:
+    corners = [x * y for x in a for y in b]
+    return min(corners), max(corners)
+
+
+def _quotient(a: Interval, b: Interval) -> Interval:
+    if b[0] <= 0:
+        return UNKNOWN
+    corners = [x // y for x in a for y in b]
+    return min(corners), max(corners)
+
+
+def _either(a: Interval, b: Interval) -> Interval:
+    return min(a[0], b[0]), max(a[1], b[1])
+
+
+_RULES: dict[str, Callable[..., Interval]] = {
+    "add": lambda a, b: (a[0] + b[0], a[1] + b[1]),
+    "subtract": lambda a, b: (a[0] - b[1], a[1] - b[0]),
+    "multiply": _product,
+    "negative": lambda a: (-a[1], -a[0]),
+    "positive": lambda a: a,
+    "astype": lambda a: a,
+    "minimum": lambda a, b: (min(a[0], b[0]), min(a[1], b[1])),
+    "maximum": lambda a, b: (max(a[0], b[0]), max(a[1], b[1])),
+    "where": _either,
+    "remainder": lambda a, b: (0, b[1] - 1) if b[0] > 0 else UNKNOWN,
+    "floor_divide": _quotient,
+}
+
+
+# arithmetic that takes a known number for what it is
+
+
+def plus(x: Any, y: Any) -> Any:
+    """`x + y`."""
+    return y if _is(x, 0) else x if _is(y, 0) else x + y
+
+
+def minus(x: Any, y: Any) -> Any:
+    """`x - y`."""
+    known = difference(x, y)
+    return known if known is not None else x if _is(y, 0) else x - y
+
+
+def least(x: Any, y: Any) -> Any:
+    """The smaller of two."""
+    low, high = interval_of_difference(x, y)
+    return x if high <= 0 else y if low >= 0 else np.minimum(x, y)
+
+
+def greatest(x: Any, y: Any) -> Any:
+    """The larger of two."""
+    low, high = interval_of_difference(x, y)
+    return x if low >= 0 else y if high <= 0 else np.maximum(x, y)
+
+
+def _is(x: Any, number: int) -> bool:
+    return not isinstance(x, Traced) and x == number
