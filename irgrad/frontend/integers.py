@@ -176,14 +176,31 @@ _RULES: dict[str, Callable[..., Interval]] = {
 
 
 def plus(x: Any, y: Any) -> Any:
-    """`x + y`."""
-    return y if _is(x, 0) else x if _is(y, 0) else x + y
+    """`x + y`; what was made by taking `y` away is what it was."""
+    if _is(x, 0) or _is(y, 0):
+        return y if _is(x, 0) else x
+    part = _part(x, y) if isinstance(x, Traced) else _part(y, x)
+    return x + y if part is None else part
 
 
 def minus(x: Any, y: Any) -> Any:
-    """`x - y`."""
+    """`x - y`; what was made by adding `y` is what it was."""
     known = difference(x, y)
-    return known if known is not None else x if _is(y, 0) else x - y
+    if known is not None or _is(y, 0):
+        return x if known is None else known
+    part = None if isinstance(y, Traced) else _part(x, -y)
+    return x - y if part is None else part
+
+
+def _part(x: Any, y: Any) -> Any:
+    """The operand of the sum `x` that is `x + y`, for an int `y`."""
+    if not isinstance(x, Traced) or isinstance(y, Traced) or x.value.node.is_input:
+        return None
+    for operand in x.value.node.operands:
+        part: Any = x.builder.wrap(x.builder, operand)
+        if operand.type == x.value.type and difference(part, x) == y:
+            return part
+    return None
 
 
 def least(x: Any, y: Any) -> Any:

@@ -19,6 +19,7 @@ from irgrad.frontend.bounded import (
     Bounds,
     Cuts,
     exact,
+    extent_of,
     match,
     moved,
     places,
@@ -362,50 +363,44 @@ def assign(target: Bounded, new: Any, name: str = "", casting: bool = True) -> N
             "'same_kind'",
             hint=f"write x = x + ... for x += ..., or make the array one of {new.dtype}",
         )
-    value = converted(target.base, placed(target, new))
+    target, found = placed(target, new)
+    value = converted(target.base, found)
     while value.ndim > target.ndim and value.shape[0] == 1:
         value = reshape(value, value.shape[1:])
     value = broadcast_to(value, target.base.shape)
     write(target.base, np.where(target.inside, value, target.base))
 
 
-def placed(target: Bounded, new: Any) -> Any:
-    """`new` with its elements at the places of `target`, with axes of extent 1 to be broadcast."""
+def placed(target: Bounded, new: Any) -> tuple[Bounded, Any]:
+    """`target`, with bounds checked to have as many places as `new`; and `new` with its elements at
+    these places, with axes of extent 1 to be broadcast.
+    """
     if isinstance(new, (list, tuple)):
         new = lift(target.builder, new)
-    values = [target, new]
+    cuts = dict(target.cuts)
     for axis in range(-target.ndim, 0):
-        own = isinstance(new, Bounded) and new.cuts.get(axis)
-        extent = np.shape(values[1])[axis] if not own and -axis <= np.ndim(values[1]) else 1
-        if target.cuts.get(axis) is None:
-            if own:
-                values[1] = exact(values[1], axis, target.base.shape[axis])
-        elif own:
-            pair = [target, values[1]]
+        own = new.cuts.get(axis) if isinstance(new, Bounded) else None
+        if axis not in cuts:
+            new = new if own is None else exact(new, axis, target.base.shape[axis])
+        elif own is not None or extent_of(new, axis) != 1:
+            if own is None:
+                new = _with_bounds(lift(target.builder, new), axis)
+            pair = [target, new]
             match(pair, [axis, axis])
-            values[1] = _refitted(pair[1], axis, target)
-        elif extent != 1:
-            values[1] = _spread(values[1], axis, target)
-    found = values[1]
-    return found.base if isinstance(found, Bounded) else found
+            cuts[axis] = pair[0].cuts[axis]
+            new = _refitted(pair[1], axis, target.base.shape[axis])
+    return Bounded(target.base, cuts), new.base if isinstance(new, Bounded) else new
 
 
-def _refitted(x: Bounded, axis: int, target: Bounded) -> Bounded:
-    """`x`, which lies at the places of `target`, in an axis of the same extent."""
-    extent = target.base.shape[axis]
-    if x.base.shape[axis] == extent:
-        return x
-    return moved(x, axis, x.cuts[axis].low, extent)
+def _with_bounds(new: Any, axis: int) -> Bounded:
+    """An array with all of an axis for its bounds."""
+    base, cuts = (new.base, new.cuts) if isinstance(new, Bounded) else (new, {})
+    return Bounded(base, {**cuts, axis: Bounds(0, base.shape[axis])})
 
 
-def _spread(new: Any, axis: int, target: Bounded) -> Any:
-    """An array of known extent along an axis, at the places of `target`; checked to fit."""
-    extent = np.shape(new)[axis]
-    new = lift(target.builder, new)
-    own = Bounded(new, {axis: Bounds(0, extent)})
-    pair = [target, own]
-    match(pair, [axis, axis])
-    return _refitted(pair[1], axis, target).base
+def _refitted(x: Bounded, axis: int, extent: int) -> Bounded:
+    """`x`, which lies where it is to, in an axis of another extent."""
+    return x if x.base.shape[axis] == extent else moved(x, axis, x.cuts[axis].low, extent)
 
 
 def fit(new: Any, shape: Sequence[int]) -> Any:
