@@ -13,15 +13,20 @@ from irgrad.autodiff.residuals import residuals_of
 from irgrad.autodiff.reverse import backpropagate, prepare, zero_of
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, substitute
-from irgrad.ir.graph import Graph, Node, Origin, Value, constant_value, input_value
+from irgrad.ir.graph import Graph, Node, Value, constant_value, input_value
 from irgrad.ir.printer import clean_name
 from irgrad.ops.linear import BroadcastTo
 
 
 class RegionPullback:
-    """A region with adjoint nodes from the outputs in `seeded` to the inputs in `wrt` (numbers)."""
+    """A region with adjoint nodes from the outputs in `seeded` to the inputs in `wrt` (numbers).
 
-    def __init__(self, region: Graph, wrt: Sequence[int], seeded: Sequence[int]) -> None:
+    The cotangents of the inputs in `summed` are added to what they are so far, a further input:
+    one contribution after the other, so that none needs an array of its own."""
+
+    def __init__(
+        self, region: Graph, wrt: Sequence[int], seeded: Sequence[int], summed: Sequence[int] = ()
+    ) -> None:
         outputs = [region.outputs[k] for k in seeded]
         wanted = [region.inputs[k] for k in wrt]
         prepared = prepare(region, outputs, wanted)
@@ -34,10 +39,16 @@ class RegionPullback:
             seed = self.builder.input(f"{region.output_names[k]}.bar", output.type)
             self.seeds[k] = seed.value
             incoming[output] = incoming[output] + seed if output in incoming else seed
+        totals = {k: self._total(self.region.inputs[k]) for k in summed}
+        for k, total in totals.items():
+            value = self.region.inputs[k]
+            incoming[value] = total + incoming[value] if value in incoming else total
         found = backpropagate(self.builder, prepared, incoming, wanted)
         self.cotangents = {
-            k: None if x is None else x.value for k, x in zip(wrt, found, strict=True)
+            k: None if x is None or (k in totals and x.value == totals[k].value) else x.value
+            for k, x in zip(wrt, found, strict=True)
         }
+        self.totals = {k: total.value for k, total in totals.items()}
 
     @property
     def backward(self) -> list[Node]:
@@ -48,11 +59,8 @@ class RegionPullback:
         """Zeros of a value's type, by an adjoint node."""
         return zero_of(self.builder, like).value
 
-    def sum(self, of: Value, value: Value) -> tuple[Value, Value]:
-        """A further input for the adjoint of a value so far, and its sum with what is new."""
-        total = self.builder.input(f"{self.region.names[of]}.sum", value.type)
-        with self.builder.emitting(value.node.location, Origin("adjoint", of.node)):
-            return total.value, (total + Tracer(self.builder, value)).value
+    def _total(self, of: Value) -> Any:
+        return self.builder.input(f"{self.region.names[of]}.sum", of.type)
 
     def residuals(
         self, free: Sequence[Value], results: Sequence[Value]

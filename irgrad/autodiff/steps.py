@@ -42,12 +42,14 @@ class StepsPullback:
         self.lead, self.count = lead, len(wants.carried)
         live, rows, wrt = self._flow(body, wants, list(receives))
         self.live, self.rows = live, rows
-        self.pullback = RegionPullback(body, wrt, [*live, *rows])
+        after = lead + self.count + len(wants.scanned)
+        summed = [k for k in wrt if k >= after]
+        self.pullback = RegionPullback(body, wrt, [*live, *rows], summed)
         region = self.pullback.region
         inputs = region.inputs
         self.carried = inputs[lead : lead + self.count]
         self.scanned = inputs[lead + self.count : lead + self.count + len(wants.scanned)]
-        self.fixed = inputs[lead + self.count + len(wants.scanned) :]
+        self.fixed = inputs[after:]
         bar: dict[Value, Value] = {
             inputs[k]: value for k, value in self.pullback.cotangents.items() if value is not None
         }
@@ -56,7 +58,9 @@ class StepsPullback:
         ]
         self.slice_bars = {j: v for j, x in enumerate(self.scanned) if (v := bar.get(x))}
         self.sums = {
-            m: self.pullback.sum(x, v) for m, x in enumerate(self.fixed) if (v := bar.get(x))
+            m: (self.pullback.totals[after + m], v)
+            for m, x in enumerate(self.fixed)
+            if (v := bar.get(x))
         }
         self._keep(region)
 
