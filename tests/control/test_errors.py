@@ -56,7 +56,7 @@ def test_carried_values_that_are_no_arrays() -> None:
     assert "scan: init['name']: a str is not an array" in message
     assert "close over it" in message
     message = refused(lambda x: irgrad.scan(lambda c, t: (object(), t), 0.0, x), ONES)
-    assert "the result[0]: a object is not an array" in message
+    assert "the result[0]: an object is not an array" in message
     message = refused(lambda x: irgrad.fori_loop(0, 2, lambda i, c: None, x), ONES)
     assert "is f64[3] before the step and None after" in message
 

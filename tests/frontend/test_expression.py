@@ -359,5 +359,5 @@ def test_it_travels_to_other_processes_and_threads() -> None:
 def test_it_is_a_function_for_tools() -> None:
     assert isinstance(expression("x"), Expression)
     assert irgrad.compile("x").__name__ == "expression"
-    with pytest.raises(ArgumentError, match="an expression is a string, got a int"):
+    with pytest.raises(ArgumentError, match="an expression is a string, got an int"):
         expression(3)  # pyright: ignore[reportArgumentType]
