@@ -105,7 +105,7 @@ def test_no_traced_value_escapes_in_a_result(kind: str, around: list[str]) -> No
         with pytest.raises(UnsupportedError) as caught:
             call()
         text = str(caught.value)
-        assert f"the result{place}: a " in text
+        assert f"the result{place}: a" in text
         assert "test_results.py" in text and "hint:" in text
 
 
