@@ -131,7 +131,7 @@ def test_python_if_on_a_traced_value() -> None:
         return -x
 
     with irgrad.without_capture():
-        text = message(errors.TraceError, lambda: irgrad.grad(f)(1.0))
+        text = message(errors.TraceError, lambda: irgrad.trace(irgrad.grad(f), 1.0))
     shows(text, "truth value", "if x > 0:", "np.where", "test_errors.py")
 
 
