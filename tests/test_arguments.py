@@ -154,7 +154,7 @@ def test_argnums_of_what_is_not_passed() -> None:
         (X * 1j, "complex value where float64 is expected"),
         (None, "is a NoneType, expected f64[3]"),
         ("a", "is a str, expected f64[3]"),
-        (np.array(["a", "b", "c"]), "is a ndarray, expected f64[3]"),
+        (np.array(["a", "b", "c"]), "is an ndarray, expected f64[3]"),
     ],
 )
 def test_tangents_and_cotangents_are_named(given: Any, part: str) -> None:

@@ -67,5 +67,5 @@ def _most(extent: Any) -> Any:
 def _refuse(what: str) -> NoReturn:
     raise UnsupportedError(
         f"{what}: how large it can be is not known while the function is lowered",
-        hint="make it as large as it can be, and use x[:k]",
+        hint="pass a Python int, or make it as large as it can be and use x[:k]",
     )
