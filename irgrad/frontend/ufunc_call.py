@@ -28,6 +28,8 @@ def call_elementwise(op: Elementwise, operands: tuple[Any, ...], operator: bool 
     if any(isinstance(operand, (list, tuple)) and any_traced(operand) for operand in operands):
         operands = tuple(lift(builder, x) if isinstance(x, (list, tuple)) else x for x in operands)
     loop = op.loop(_kinds(operands))
+    if op.on_complex is not None and loop[0].kind == "c":
+        op = op.on_complex
     values = [
         builder.lift(
             operand

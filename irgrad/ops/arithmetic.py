@@ -45,6 +45,38 @@ class Absolute(Elementwise):
         return [_conjugate_unit(primals[0], outputs[0]) * cotangents[0]]
 
 
+class ComplexSign(Elementwise):
+    """s = z / |z|, and 0 at 0. Its tangent is what turns it, i Im(conj(s) z_dot) s / |z|, while the
+    sign of real numbers is flat: so it is an op of its own.
+    """
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        if any(operand.dtype.kind != "c" for operand in operands):
+            raise DTypeError(f"{self.name} takes complex numbers, got {operands[0]}", hint="sign")
+        return super().result_types(*operands)
+
+    def jvp(
+        self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
+    ) -> Sequence[Any]:
+        turning = np.imag(conjugate(outputs[0]) * tangents[0])
+        return [1j * turning * _over_magnitude(outputs[0], primals[0])]
+
+    def vjp(
+        self,
+        primals: Sequence[Any],
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
+        wanted: Sequence[bool],
+    ) -> Sequence[Any]:
+        along = np.imag(cotangents[0] * _over_magnitude(outputs[0], primals[0]))
+        return [1j * along * conjugate(outputs[0])]
+
+
+def _over_magnitude(s: Any, z: Any) -> Any:
+    magnitude = np.absolute(z)
+    return s / np.where(magnitude == 0, 1, magnitude)
+
+
 def _conjugate_unit(z: Any, magnitude: Any) -> Any:
     return conjugate(z) / np.where(magnitude == 0, 1, magnitude)
 
@@ -80,6 +112,9 @@ POWER = elementwise(
 ABSOLUTE = _registered(Absolute("absolute", np.absolute, lambda x, y: np.sign(x)))
 FABS = elementwise("fabs", np.fabs, lambda x, y: np.sign(x))
 SIGN = _registered(RealElementwise("sign", np.sign, None))
+COMPLEX_SIGN = ComplexSign("complex_sign", np.sign, 0)
+SIGN.on_complex = COMPLEX_SIGN
+register_instance(COMPLEX_SIGN)
 FLOOR_DIVIDE = elementwise("floor_divide", np.floor_divide, None, None)
 REMAINDER = elementwise("remainder", np.remainder, 1, lambda x, y, r: -(x // y))
 FMOD = elementwise("fmod", np.fmod, 1, lambda x, y, r: -np.trunc(x / y))

@@ -29,7 +29,10 @@ class Elementwise(Op):
     """A ufunc with its partial derivatives.
 
     Each partial is a function of all operands and the output, `lambda x, y: ...` for a unary op,
-    written in NumPy; or the number 1 or -1; or None where the op is flat in that operand."""
+    written in NumPy; or the number 1 or -1; or None where the op is flat in that operand.
+    `on_complex` is the op that its ufunc means on complex numbers, where that is another one."""
+
+    on_complex: Elementwise | None = None
 
     def __init__(self, name: str, ufunc: np.ufunc, *partials: Partial) -> None:
         if not _NAME.fullmatch(name):

@@ -1,4 +1,5 @@
-"""maximum, minimum, fmax and fmin: they choose an operand, and its tangent with it.
+"""maximum, minimum, fmax and fmin: they choose an operand, and its tangent with it; of complex
+numbers as NumPy orders them, by the real parts and then by the imaginary ones.
 
 The first operand wins ties, in both modes. A chosen nan brings its own tangent along.
 """
@@ -11,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from irgrad.ir.op import register_instance
-from irgrad.ops.arithmetic import RealElementwise
-from irgrad.ops.elementwise import UFUNCS
+from irgrad.ops.elementwise import UFUNCS, Elementwise
 from irgrad.ops.linear import broadcast_to, sum_to, zeros_like
 from irgrad.ops.select import where
 
 
-class Extremum(RealElementwise):
+class Extremum(Elementwise):
     """An op that returns one of its two operands; `first` says where it is the first."""
 
     def __init__(self, name: str, ufunc: np.ufunc, first: Callable[[Any, Any], Any]) -> None:

@@ -32,12 +32,6 @@ def check_axis(name: str, axis: int, x: ArrayType) -> None:
         raise ShapeError(f"{name}: {x} has no axis {axis}")
 
 
-def check_ordered(name: str, x: ArrayType) -> None:
-    """A `DTypeError` for complex numbers, which have no order."""
-    if x.dtype.kind == "c":
-        raise DTypeError(f"{name} of complex numbers is not supported", hint="take .real or np.abs")
-
-
 def _merged(x: Any, axes: tuple[int, ...]) -> Any:
     """`x` with `axes` at the end, as one axis in C order."""
     rest = [axis for axis in range(x.ndim) if axis not in axes]
@@ -96,7 +90,8 @@ class Prod(AlongAxes):
 
 
 class _Extreme(AlongAxes):
-    """The largest or smallest element over `axes`; nan where there is a nan.
+    """The largest or smallest element over `axes`; nan where there is a nan. Complex numbers are
+    ordered as NumPy does, by the real parts and then by the imaginary ones.
 
     Derivatives follow the first such element, in C order over the reduced axes."""
 
@@ -106,7 +101,6 @@ class _Extreme(AlongAxes):
     def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
         (x,) = operands
         check_axes(self.name, self.axes, x)
-        check_ordered(self.name, x)
         result = ArrayType(x.dtype, drop_axes(x.shape, self.axes))
         if not x.size and result.size:
             raise ShapeError(f"{self.name} of {x} over axes {self.axes}: nothing to choose from")
@@ -180,7 +174,6 @@ class _Position(AlongAxes, Flat):
     def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
         (x,) = operands
         check_axis(self.name, self.axis, x)
-        check_ordered(self.name, x)
         result = ArrayType(I64, drop_axes(x.shape, (self.axis,)))
         if not x.shape[self.axis] and result.size:
             raise ShapeError(f"{self.name} of {x} along axis {self.axis}: nothing to choose from")

@@ -18,7 +18,7 @@ from irgrad.ops.batching import spread
 from irgrad.ops.create import iota
 from irgrad.ops.index import gather, scatter_add
 from irgrad.ops.linear import Linear, full
-from irgrad.ops.reduction import check_axis, check_ordered
+from irgrad.ops.reduction import check_axis
 from irgrad.ops.select import where
 from irgrad.ops.shape import Concatenate, pad, slice_axis
 
@@ -207,10 +207,6 @@ class _RunningExtreme(_Scan):
 
     axis: int
     ufunc: ClassVar[np.ufunc]
-
-    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
-        check_ordered(self.name, operands[0])
-        return super().result_types(*operands)
 
     def reference(self, *operands: Array) -> Array:
         return self.ufunc.accumulate(operands[0], self.axis)

@@ -80,10 +80,7 @@ def test_ufuncs_of_all_dtypes(ufunc: np.ufunc) -> None:
         except ValueError:
             continue  # integers to negative powers, which depends on the numbers
         if expected is None or half:
-            with pytest.raises(DTypeError):
-                irgrad.compile(ufunc)(*operands)
-        elif "c" in (np.result_type(*dtypes).kind) and ufunc in COMPLEX_REFUSED:
-            with pytest.raises(DTypeError, match=r"\.real"):
+            with pytest.raises(DTypeError, match="float16.*\n(.*\n)*.*astype" if half else None):
                 irgrad.compile(ufunc)(*operands)
         else:
             assert_equal(irgrad.compile(ufunc, backend="numpy")(*operands), expected)
@@ -103,9 +100,6 @@ def assert_near(got: Any, expected: Any) -> None:
     else:
         np.testing.assert_array_equal(got, expected)
 
-
-COMPLEX_REFUSED = {np.maximum, np.minimum, np.fmax, np.fmin, np.sign}
-"""They order complex numbers lexicographically, or take their phase: nothing to differentiate."""
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     "+": lambda x, y: x + y, "-": lambda x, y: x - y, "*": lambda x, y: x * y,

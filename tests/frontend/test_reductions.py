@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import irgrad
-from irgrad.errors import DTypeError, IrgradError, UnsupportedError
+from irgrad.errors import IrgradError, UnsupportedError
 from tests.frontend.against_numpy import array, assert_same, fails_as_numpy, same_as_numpy
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -40,7 +40,7 @@ RUNNING: dict[str, Callable[..., Any]] = {
     "nancumprod": np.nancumprod,
 }
 ORDERED = {*CHOOSING, *PLACES, "ptp", "nanmax", "nanmin"}
-"""What irgrad refuses for complex numbers, as it refuses `np.maximum`."""
+"""What goes by the order of numbers."""
 
 
 def numbers(shape: tuple[int, ...], dtype: str) -> np.ndarray[Any, Any]:
@@ -80,8 +80,7 @@ def agree(function: Callable[..., Any], *args: Any, **options: Any) -> None:
 
 def arrays(name: str) -> Iterator[np.ndarray[Any, Any]]:
     for dtype, shape in itertools.product(DTYPES, SHAPES):
-        if not (dtype.startswith("complex") and name in ORDERED):
-            yield numbers(shape, dtype)
+        yield numbers(shape, dtype)
 
 
 @pytest.mark.parametrize("name", REDUCTIONS)
@@ -195,10 +194,38 @@ def test_out(name: str) -> None:
     assert "use the result" in str(raised.value)
 
 
-@pytest.mark.parametrize("name", sorted(ORDERED - {"ptp"}))
-def test_complex_numbers_have_no_order(name: str) -> None:
-    with pytest.raises(DTypeError, match="of complex numbers is not supported"):
-        irgrad.compile(getattr(np, name))(array(3, dtype=complex))
+Z = np.array([1 + 2j, 1 - 1j, 0, -1, 3 + 0j, 3 - 0.5j])
+COMPLEX: dict[str, Callable[..., Any]] = {
+    **{name: getattr(np, name) for name in sorted(ORDERED)},
+    "axis": lambda z: np.max(np.stack([z, z[::-1]]), axis=0),
+    "initial": lambda z: np.min(z, initial=-0.5j),
+    "maximum": lambda z: np.maximum(z, z[::-1] * 1j),
+    "minimum": lambda z: np.minimum(z, 0.5),
+    "fmax": lambda z: np.fmax(z, z[::-1]),
+    "fmin": lambda z: np.fmin(z, z[::-1]),
+    "clip": lambda z: np.clip(z, -1 + 0j, 1j),
+    "cummax": np.maximum.accumulate,
+    "cummin": np.minimum.accumulate,
+    "sign": np.sign,
+    "sign at zero": lambda z: np.sign(z * 0),
+}
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+@pytest.mark.parametrize("name", COMPLEX)
+def test_complex_numbers_have_numpys_order(name: str, backend: str) -> None:
+    function = COMPLEX[name]
+    special = np.array([complex(np.inf, 1), complex(np.nan, 0), complex(0, -np.inf)])
+    for z in (Z, Z.astype(np.complex64), np.append(Z, special), np.append(special, Z)):
+        with np.errstate(all="ignore"):
+            got, expected = irgrad.compile(function, backend=backend)(z), function(z)
+        np.testing.assert_array_equal(got, expected)
+        assert got.dtype == expected.dtype
+    if not name.startswith(("arg", "nanarg", "sign at")):
+        shifted = Z + 0.2j + np.linspace(0.1, 0.4, 6)
+        with irgrad.use_backend(backend):
+            irgrad.check_grads(function, (shifted,))
+            irgrad.check_grads(lambda z: np.sum(np.abs(function(z) - 0.3j) ** 2), (shifted,))
 
 
 SMOOTH: dict[str, Callable[..., Any]] = {

@@ -70,6 +70,7 @@ DOMAINS: dict[str, tuple[tuple[float, float], ...]] = {
     **dict.fromkeys(["beta", "betaln", "xlogy", "rel_entr", "kl_div", "arctan2"], POSITIVE * 2),
     **dict.fromkeys(["jv", "yv", "iv", "ive", "kv"], ((0.0, 3.0), (0.5, 3.0))),
     **dict.fromkeys(["gammainc", "gammaincc"], ((0.5, 3.0), (0.3, 3.0))),
+    "complex_sign": REAL,
     "tan": ((-1.2, 1.2),),
     "arccosh": ((1.2, 3.0),),
     "erfcinv": ((0.2, 1.8),),
