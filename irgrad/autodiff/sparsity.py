@@ -19,21 +19,21 @@ import numpy as np
 import scipy.sparse as sp
 
 from irgrad.autodiff.calls import Checkpoint
-from irgrad.ir.builder import substitute
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.op import Array, Op
 from irgrad.ir.types import Shape, is_inexact, keep_axes
+from irgrad.ops.accumulate import AddStacks
 from irgrad.ops.call import Barrier, Call
 from irgrad.ops.cast import Astype, Conjugate, Imag, Real
 from irgrad.ops.contract import Contract, split_spec
 from irgrad.ops.elementwise import Elementwise
-from irgrad.ops.index import Gather, ScatterAdd
+from irgrad.ops.index import Gather, ScatterAdd, UpdateAt
 from irgrad.ops.linalg.matrix import Stacked
 from irgrad.ops.linear import BroadcastTo, Reshape, Sum
 from irgrad.ops.reduction import Max, Min, Prod
 from irgrad.ops.scan import Cummax, Cummin, Cumprod, Cumsum, Recurrence
 from irgrad.ops.select import Where
-from irgrad.ops.shape import Concatenate, Flip, Pad, Slice, Transpose
+from irgrad.ops.shape import Concatenate, Flip, Pad, Slice, Transpose, UpdateSlice
 from irgrad.ops.sorting import Sort
 
 Rows = Any
@@ -41,6 +41,8 @@ Rows = Any
 
 LARGEST_KNOWN = 10**7
 """Integers and bools beyond that many elements are not evaluated."""
+MOST_VISITS = 20_000
+"""Steps of loops are followed one by one, with their positions known, up to so many nodes."""
 LARGEST_SCAN = 10**7
 """Entries in the triangle of a running sum; beyond that, all of a line depends on all of it."""
 
@@ -52,10 +54,24 @@ class Dependence(NamedTuple):
     decided_by: frozenset[Value]
 
 
+class Known(NamedTuple):
+    """What is known of a value: its pattern (None where it does not depend on the inputs), or its
+    numbers, and the inputs whose arrays decided these.
+
+    The pattern of a stack of dynamic extent is that of one row, the union of them all."""
+
+    pattern: Rows | None
+    numbers: Array | None
+    sources: frozenset[Value]
+
+
+UNKNOWN = Known(None, None, frozenset())
+
+
 class Context:
     """The node at hand: the patterns of its operands, and what is known of them."""
 
-    def __init__(self, walk: _Walk, node: Node) -> None:
+    def __init__(self, walk: Walk, node: Node) -> None:
         self.walk = walk
         self.node = node
         self.op: Any = node.op
@@ -80,6 +96,8 @@ class Context:
 
 Rule = Callable[[Context], Rows | None]
 RULES: dict[type[Op], Rule] = {}
+REGIONS: dict[type[Op], Callable[[Walk, Node], Sequence[Known]]] = {}
+"""What is known of the outputs of ops with regions."""
 
 
 def rule(*kinds: type[Op]) -> Callable[[Rule], Rule]:
@@ -97,25 +115,28 @@ def dependence(graph: Graph, wrt: Sequence[Value], arrays: Mapping[Value, Array]
     """The pattern of the Jacobian of all outputs (each flattened, one below the other) to all of
     `wrt` (side by side); `arrays` are those of some inputs.
     """
-    walk = _Walk(wrt, arrays)
+    walk = Walk(wrt, arrays)
     for node in graph.nodes:
         walk.visit(node)
     rows = [walk.pattern_of(value) for value in graph.outputs]
     matrix = sp.vstack(rows, format="csr") if rows else walk.empty(0)
-    return Dependence(_tidy(matrix), frozenset(walk.decided_by))
+    return Dependence(tidy(matrix), frozenset(walk.decided_by))
 
 
-class _Walk:
+class Walk:
     """Patterns of the values that depend on the inputs, numbers of those that follow from known
-    ones.
+    ones. `visits` is how many more nodes of regions are looked at step by step.
     """
 
-    def __init__(self, wrt: Sequence[Value], arrays: Mapping[Value, Array]) -> None:
+    def __init__(
+        self, wrt: Sequence[Value], arrays: Mapping[Value, Array], visits: int = MOST_VISITS
+    ) -> None:
         self.columns = sum(value.type.size for value in wrt)
         self.patterns: dict[Value, Rows] = {}
         self.numbers: dict[Value, Array] = {}
         self.sources: dict[Value, frozenset[Value]] = {}
         self.decided_by: set[Value] = set()
+        self.visits = visits
         start = 0
         for value in wrt:
             own = sp.eye_array(value.type.size, self.columns, k=start, dtype=bool, format="csr")
@@ -125,6 +146,31 @@ class _Walk:
             if not is_inexact(value.type.dtype):
                 self.numbers[value] = array
                 self.sources[value] = frozenset((value,))
+
+    def known(self, value: Value) -> Known:
+        """What is known of a value."""
+        if value.constant is not None:
+            return Known(None, value.constant, frozenset())
+        sources = self.sources.get(value, frozenset[Value]())
+        return Known(self.patterns.get(value), self.numbers.get(value), sources)
+
+    def learn(self, value: Value, known: Known) -> None:
+        """Enter what is known of a value."""
+        if known.pattern is not None and is_inexact(value.type.dtype):
+            self.patterns[value] = known.pattern
+        elif known.numbers is not None:
+            self.numbers[value], self.sources[value] = known.numbers, known.sources
+
+    def follow(self, region: Graph, given: Sequence[Known]) -> list[Known]:
+        """What is known of the outputs of a region, given that of its inputs."""
+        inner = Walk((), {}, self.visits)
+        inner.columns, inner.decided_by = self.columns, self.decided_by
+        for value, known in zip(region.inputs, given, strict=True):
+            inner.learn(value, known)
+        for node in region.nodes:
+            inner.visit(node)
+        self.visits = inner.visits
+        return list(map(inner.known, region.outputs))
 
     def empty(self, rows: int) -> Rows:
         """The pattern of what depends on nothing."""
@@ -152,7 +198,14 @@ class _Walk:
             self._evaluate(node)
             return
         if isinstance(node.op, Call) and isinstance(node.op.rule, Checkpoint | None):
-            self._enter(node)
+            found = self.follow(node.op.body, list(map(self.known, node.operands)))
+            for value, known in zip(node.outputs, found, strict=True):
+                self.learn(value, known)
+            return
+        if type(node.op) in REGIONS:
+            outputs = REGIONS[type(node.op)](self, node)
+            for value, known in zip(node.outputs, outputs, strict=True):
+                self.learn(value, known)
             return
         smooth = [value for value in node.outputs if is_inexact(value.type.dtype)]
         found = _rule_of(type(node.op))
@@ -165,28 +218,14 @@ class _Walk:
             if pattern is not None:
                 self.patterns[smooth[0]] = pattern
 
-    def _enter(self, node: Node) -> None:
-        """The patterns of what a call computes by its body."""
-        body: Graph = node.op.parameters["body"]
-        nodes: list[Node] = []
-        results = substitute(body, node.operands, nodes.append)
-        for inner in nodes:
-            self.visit(inner)
-        for value, result in zip(node.outputs, results, strict=True):
-            if result in self.patterns:
-                self.patterns[value] = self.patterns[result]
-            if result in self.numbers:
-                self.numbers[value], self.sources[value] = (
-                    self.numbers[result],
-                    self.sources[result],
-                )
-
     def _evaluate(self, node: Node) -> None:
         operands = [
             self.numbers.get(value) if value.constant is None else value.constant
             for value in node.operands
         ]
         if any(x is None for x in operands) or any(t.size > LARGEST_KNOWN for t in node.types):
+            return
+        if any(type.is_dynamic for type in node.types):
             return
         try:
             with np.errstate(all="ignore"):
@@ -205,7 +244,8 @@ def _rule_of(kind: type) -> Rule | None:
     return next((RULES[base] for base in kind.__mro__ if base in RULES), None)
 
 
-def _tidy(matrix: Rows) -> Rows:
+def tidy(matrix: Rows) -> Rows:
+    """The matrix itself, in canonical form."""
     matrix.sum_duplicates()
     matrix.sort_indices()
     return matrix
@@ -226,10 +266,11 @@ def _sent(pattern: Rows, places: Array, count: int) -> Rows:
     flat = pattern.tocoo()
     rows = places.reshape(-1)[flat.row]
     united = sp.csr_array((flat.data, (rows, flat.col)), shape=(count, pattern.shape[1]))
-    return _tidy(united)
+    return tidy(united)
 
 
-def _union(patterns: Sequence[Rows | None]) -> Rows | None:
+def union(patterns: Sequence[Rows | None]) -> Rows | None:
+    """The entries of any of the patterns; None where there is none."""
     present = [pattern for pattern in patterns if pattern is not None]
     total = present[0] if present else None
     for pattern in present[1:]:
@@ -246,9 +287,14 @@ def _spread(pattern: Rows | None, shape: Shape, result: Shape) -> Rows | None:
 
 @rule(Elementwise)
 def _elementwise(at: Context) -> Rows | None:
-    return _union(
+    return union(
         [_spread(pattern, at.shape(k), at.result) for k, pattern in enumerate(at.patterns)]
     )
+
+
+@rule(AddStacks)
+def _stacked(at: Context) -> Rows | None:
+    return union(at.patterns)
 
 
 @rule(Reshape, Astype, Real, Imag, Conjugate, Barrier)
@@ -256,7 +302,7 @@ def _same(at: Context) -> Rows | None:
     return at.patterns[0]
 
 
-@rule(BroadcastTo, Transpose, Slice, Flip, Pad, Concatenate)
+@rule(BroadcastTo, Transpose, Slice, Flip, Pad, Concatenate, UpdateSlice)
 def _moved(at: Context) -> Rows | None:
     """Ops that only move elements move the numbers of rows; 0 is the row of a padding zero."""
     return _by_reference(at, list(range(len(at.patterns))))
@@ -304,6 +350,19 @@ def _gathered(at: Context, rest: Array) -> Array:
     return np.broadcast_to(rest.reshape((1,) * lead + rest.shape), at.result)
 
 
+@rule(UpdateAt)
+def _update_at(at: Context) -> Rows | None:
+    if all(at.known(k) is not None for k in range(2, len(at.patterns))):
+        return _by_reference(at, (0, 1))
+    x, y = at.patterns[:2]
+    if y is None:
+        return x
+    rest = _numbered(tuple(n for k, n in enumerate(at.result) if k not in at.op.axes))
+    written = _sent(y, np.broadcast_to(rest, at.shape(1)), rest.size)
+    places = np.broadcast_to(np.expand_dims(rest, tuple(sorted(at.op.axes))), at.result)
+    return union([x, _picked(written, places)])
+
+
 @rule(ScatterAdd)
 def _scatter_add(at: Context) -> Rows | None:
     pattern = at.patterns[0]
@@ -340,14 +399,14 @@ def _contract(at: Context) -> Rows | None:
         lines = numbers.transpose(inside).reshape([extents[c] if c in kept else 1 for c in letters])
         united = _sent(pattern, np.broadcast_to(lines, at.shape(slot)), numbers.size)
         parts.append(_picked(united, np.broadcast_to(aligned, at.result)))
-    return _union(parts)
+    return union(parts)
 
 
 @rule(Cumsum, Cumprod, Cummax, Cummin, Recurrence)
 def _running(at: Context) -> Rows | None:
     """Element i of a line depends on those up to i (or from i on)."""
     shape, axis = at.result, at.op.axis
-    united = _union(at.patterns)
+    united = union(at.patterns)
     length = shape[axis]
     size = at.node.types[0].size
     if not size:
@@ -360,7 +419,7 @@ def _running(at: Context) -> Rows | None:
     later, earlier = np.tril_indices(length)
     rows, columns = lines[:, later].reshape(-1), lines[:, earlier].reshape(-1)
     ones = np.ones(rows.size, bool)
-    return _tidy(sp.csr_array((ones, (rows, columns)), shape=(size, size)) @ united)
+    return tidy(sp.csr_array((ones, (rows, columns)), shape=(size, size)) @ united)
 
 
 @rule(Sort)
@@ -407,7 +466,7 @@ def _stacks(at: Context) -> tuple[int, Grouping]:
 
 def _grouped(at: Context, value: Value, count: int, grouping: Grouping) -> Rows:
     """Each element of a group depends on all that reaches the group."""
-    united = _union(
+    united = union(
         [
             None if pattern is None else _sent(pattern, grouping(at.shape(k)), count)
             for k, pattern in enumerate(at.patterns)
