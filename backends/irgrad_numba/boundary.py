@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from irgrad.ir.types import SHORT, ArrayType
@@ -86,6 +86,35 @@ class Boundary:
 
 BLOCK = 64
 """Arguments or results in one function: LLVM's work grows faster than a function does."""
+
+
+def in_blocks(
+    code: Boundary,
+    stem: str,
+    parameters: str,
+    count: int,
+    emit: Callable[[Boundary, int], None],
+    otherwise: str,
+) -> None:
+    """Do what `emit` writes for each number below `count`, which may go to the block `otherwise`;
+    of many, in functions of their own, on what `code` has by the same names.
+    """
+    parts = blocks(count)
+    if len(parts) < 2:
+        for k in range(count):
+            emit(code, k)
+        return
+    for number, part in enumerate(parts):
+        inner = Boundary(code.module)
+        for k in part:
+            emit(inner, k)
+        inner.emit("ret i1 true")
+        inner.label(otherwise)
+        inner.emit("ret i1 false")
+        name = f"{stem}{number}"
+        head = f"internal i1 @{name}({parameters}) noinline"
+        code.module.functions[name] = inner.define(head)
+        code.require(code.value(f"call i1 @{name}({parameters})"), otherwise)
 
 
 def blocks(count: int) -> list[range]:

@@ -23,6 +23,7 @@ ENTRY = "entry"
 
 DECLARED = {
     "Py_IncRef": "void {}(ptr)",
+    "Py_DecRef": "void {}(ptr)",
     "PyTuple_New": "ptr {}(i64)",
     "PyTuple_SetItem": "i32 {}(ptr, i64, ptr)",
     "PyErr_NoMemory": "ptr {}()",
@@ -51,12 +52,10 @@ def emit_entry(
     code = Boundary(module)
     _frame(code, memory)
     code.require(code.value(f"icmp eq i64 %count, {len(arguments)}"), "mismatch")
-    for call in reading.calls():
-        code.require(code.value(call), "mismatch")
-    reading.emit_apart(code)
+    reading.emit(code)
     given = bool(reading.outs)
-    for call in () if given else returning.calls():
-        code.require(code.value(call), "short")
+    if not given:
+        returning.emit(code)
     for buffer in memory.constants:
         code.fill(buffer, code.slot("constant", buffer))
     _run(code, memory, release)
@@ -66,7 +65,8 @@ def emit_entry(
     code.label("short")
     code.emit("%none = call ptr @PyErr_NoMemory()", "br label %failed")
     code.label("failed")
-    code.emit(f"call void @irgrad_drop(ptr %made, i64 {len(memory.outputs)})", "ret ptr null")
+    returning.drop(code)
+    code.emit("ret ptr null")
     module.functions[ENTRY] = code.define(f"ptr @{ENTRY}(ptr %self, ptr %args, i64 %count)")
 
 

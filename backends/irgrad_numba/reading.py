@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from irgrad.ir.types import F64, ArrayType
 from irgrad.runtime.backend import Argument
-from irgrad_numba.boundary import Boundary, blocks
+from irgrad_numba.boundary import Boundary, in_blocks
 from irgrad_numba.llvm import Module
 from irgrad_numba.memory import Memory
 
@@ -44,24 +44,14 @@ class Reading:
         self.jobs += [(a, first + k) for k, a in enumerate(captured)]
         self.first_captured = first
 
-    def calls(self) -> list[str]:
-        """Define the functions that read -> calls of them, each true where all is as expected."""
-        parts = blocks(len(self.jobs))
-        return [self._define(k, part, len(parts) > 1) for k, part in enumerate(parts)]
+    def emit(self, code: Boundary) -> None:
+        """Look at all of them, and require that each is as expected."""
+        in_blocks(code, "read", PARAMETERS, len(self.jobs), self._read, "mismatch")
+        if self.outs:
+            self._require_apart(code)
 
-    def _define(self, number: int, jobs: range, several: bool) -> str:
-        code = Boundary(self.module)
-        for k in jobs:
-            self._read(code, k, *self.jobs[k])
-        code.emit("ret i1 true")
-        code.label("mismatch")
-        code.emit("ret i1 false")
-        name = f"read{number}"
-        head = f"internal i1 @{name}({PARAMETERS}){' noinline' if several else ''}"
-        self.module.functions[name] = code.define(head)
-        return f"call i1 @{name}({PARAMETERS})"
-
-    def _read(self, code: Boundary, k: int, argument: Argument, position: int) -> None:
+    def _read(self, code: Boundary, k: int) -> None:
+        argument, position = self.jobs[k]
         type = argument.type
         if argument.kind == "captured":
             assert type is not None
@@ -134,19 +124,54 @@ class Reading:
         code.fill(buffer, code.field(x, 16))
         self.outs.append(_span(buffer, type, None))
 
-    def emit_apart(self, code: Boundary) -> None:
-        """Require that arrays for results overlap no inputs, nor each other."""
+    def _require_apart(self, code: Boundary) -> None:
+        """Arrays for results must overlap no inputs, nor each other."""
         spans = [*self.given, *(out for out in self.outs if out.end)]
-        if len(spans) == len(self.given):
-            return
         table = code.value(f"alloca [{2 * len(spans)} x ptr], align 8")
         for k, span in enumerate(spans):
             data = code.pointer("%table", span.buffer)
             for place, count in (2 * k, span.start), (2 * k + 1, span.end):
                 code.emit(f"store ptr {code.offset(data, count)}, ptr {code.at(table, place)}")
+        name = self.module.shared("apart", APART, "i1")
         numbers = f"i64 {len(self.given)}, i64 {len(spans)}"
-        apart = code.value(f"call i1 @irgrad_apart(ptr {table}, {numbers})")
-        code.require(apart, "mismatch")
+        code.require(code.value(f"call i1 @{name}(ptr {table}, {numbers})"), "mismatch")
+
+
+APART = """(ptr %spans, i64 %given, i64 %count) nounwind {
+  br label %each
+each:
+  %k = phi i64 [%given, %0], [%k.next, %over]
+  %more = icmp ult i64 %k, %count
+  br i1 %more, label %one, label %yes
+one:
+  %k.at = getelementptr [2 x ptr], ptr %spans, i64 %k
+  %k.start = load ptr, ptr %k.at
+  %k.end.at = getelementptr ptr, ptr %k.at, i64 1
+  %k.end = load ptr, ptr %k.end.at
+  br label %before
+before:
+  %i = phi i64 [0, %one], [%i.next, %other]
+  %i.less = icmp ult i64 %i, %k
+  br i1 %i.less, label %other, label %over
+other:
+  %i.at = getelementptr [2 x ptr], ptr %spans, i64 %i
+  %i.start = load ptr, ptr %i.at
+  %i.end.at = getelementptr ptr, ptr %i.at, i64 1
+  %i.end = load ptr, ptr %i.end.at
+  %left = icmp ule ptr %i.end, %k.start
+  %right = icmp ule ptr %k.end, %i.start
+  %apart = or i1 %left, %right
+  %i.next = add i64 %i, 1
+  br i1 %apart, label %before, label %no
+over:
+  %k.next = add i64 %k, 1
+  br label %each
+yes:
+  ret i1 true
+no:
+  ret i1 false
+}"""
+"""Whether each of the spans from number `given` on overlaps none before it."""
 
 
 def _is_of(code: Boundary, x: str, type: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from irgrad.ir.types import SHORT
 from irgrad.runtime.backend import Template
-from irgrad_numba.boundary import Boundary, blocks
+from irgrad_numba.boundary import Boundary, blocks, in_blocks
 from irgrad_numba.llvm import Module
 from irgrad_numba.memory import Memory
 from irgrad_numba.reading import CELL
@@ -21,22 +21,15 @@ class Returning:
         self.memory = memory
         self.builders = 0
 
-    def calls(self) -> list[str]:
-        """Define the functions that make arrays -> calls of them, false where memory is short."""
-        parts = blocks(len(self.memory.outputs))
-        return [self._define(k, part, len(parts) > 1) for k, part in enumerate(parts)]
+    def emit(self, code: Boundary) -> None:
+        """Make the arrays; where memory is short, go to the block `short`."""
+        in_blocks(code, "make", MADE, len(self.memory.outputs), self._make, "short")
 
-    def _define(self, number: int, outputs: range, several: bool) -> str:
-        code = Boundary(self.module)
-        for k in outputs:
-            self._make(code, k)
-        code.emit("ret i1 true")
-        code.label("short")
-        code.emit("ret i1 false")
-        name = f"make{number}"
-        head = f"internal i1 @{name}({MADE}){' noinline' if several else ''}"
-        self.module.functions[name] = code.define(head)
-        return f"call i1 @{name}({MADE})"
+    def drop(self, code: Boundary) -> None:
+        """Give up what was made."""
+        for k, (_, type) in enumerate(self.memory.outputs):
+            if type.shape:
+                code.emit(f"call void @Py_DecRef(ptr {code.pointer('%made', k)})")
 
     def _make(self, code: Boundary, k: int) -> None:
         """An array for an output that has axes, a cell for one that has none."""

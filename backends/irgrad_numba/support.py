@@ -23,8 +23,6 @@ SIGNATURES = {
     "irgrad_same_array": "i1 {}(ptr, ptr, ptr, i32, ptr)",
     "irgrad_same_strided": "i1 {}(ptr, ptr, ptr, i32, ptr, ptr)",
     "irgrad_result_array": "ptr {}(ptr, ptr, ptr, ptr, i32, ptr)",
-    "irgrad_drop": "void {}(ptr, i64)",
-    "irgrad_apart": "i1 {}(ptr, i64, i64)",
     "irgrad_scratch": "ptr {}(ptr, i64)",
     "irgrad_give_back": "void {}(ptr, ptr)",
 }
@@ -169,57 +167,6 @@ keep:
   br label %end
 end:
   ret ptr %x
-}
-
-define void @irgrad_drop(ptr %made, i64 %count) {
-  br label %test
-test:
-  %k = phi i64 [0, %0], [%k.next, %next]
-  %more = icmp ult i64 %k, %count
-  br i1 %more, label %next, label %end
-next:
-  %x.at = getelementptr ptr, ptr %made, i64 %k
-  %x = load ptr, ptr %x.at
-  call void @Py_DecRef(ptr %x)
-  %k.next = add i64 %k, 1
-  br label %test
-end:
-  ret void
-}
-
-define i1 @irgrad_apart(ptr %spans, i64 %given, i64 %count) nounwind {
-  br label %each
-each:
-  %k = phi i64 [%given, %0], [%k.next, %over]
-  %more = icmp ult i64 %k, %count
-  br i1 %more, label %one, label %yes
-one:
-  %k.at = getelementptr [2 x ptr], ptr %spans, i64 %k
-  %k.start = load ptr, ptr %k.at
-  %k.end.at = getelementptr ptr, ptr %k.at, i64 1
-  %k.end = load ptr, ptr %k.end.at
-  br label %before
-before:
-  %i = phi i64 [0, %one], [%i.next, %other]
-  %i.less = icmp ult i64 %i, %k
-  br i1 %i.less, label %other, label %over
-other:
-  %i.at = getelementptr [2 x ptr], ptr %spans, i64 %i
-  %i.start = load ptr, ptr %i.at
-  %i.end.at = getelementptr ptr, ptr %i.at, i64 1
-  %i.end = load ptr, ptr %i.end.at
-  %left = icmp ule ptr %i.end, %k.start
-  %right = icmp ule ptr %k.end, %i.start
-  %apart = or i1 %left, %right
-  %i.next = add i64 %i, 1
-  br i1 %apart, label %before, label %no
-over:
-  %k.next = add i64 %k, 1
-  br label %each
-yes:
-  ret i1 true
-no:
-  ret i1 false
 }
 
 define ptr @irgrad_scratch(ptr %kept, i64 %size) nounwind {
