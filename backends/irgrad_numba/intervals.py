@@ -4,7 +4,7 @@ An index whose interval lies inside its axis needs no check when the program run
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from irgrad.ops.cast import Astype
 from irgrad.ops.create import Iota
 from irgrad.ops.elementwise import Elementwise
 from irgrad.ops.index import Gather
+from irgrad.ops.intervals import FAR, RULES, Interval, union
 from irgrad.ops.linear import BroadcastTo, Reshape
 from irgrad.ops.reduction import Argmax, Argmin
 from irgrad.ops.select import Where
@@ -20,10 +21,6 @@ from irgrad.ops.shape import Flip, Slice, Transpose
 from irgrad.ops.sorting import Argsort
 from irgrad_numba.updates import Copy
 
-Interval = tuple[int, int]
-"""Both ends included."""
-FAR = 2**62
-"""Beyond this an interval says nothing: arithmetic wraps around."""
 PLACES = (Argmax, Argmin, Argsort)
 SAME = (BroadcastTo, Reshape, Transpose, Slice, Flip, Gather, Copy)
 
@@ -62,35 +59,9 @@ def _of(node: Node, operands: Sequence[Interval | None]) -> Interval | None:
         return 0, max(0, node.operands[0].type.shape[node.op.axis] - 1)
     if isinstance(node.op, Where):
         a, b = operands[1:]
-        return None if a is None or b is None else (min(a[0], b[0]), max(a[1], b[1]))
+        return None if a is None or b is None else union(a, b)
     rule = RULES.get(node.op.name) if isinstance(node.op, Elementwise) else None
     if rule is None:
         return None
     given = [x for x in operands if x is not None]
     return rule(*given) if len(given) == len(operands) else None
-
-
-def _corners(a: Interval, b: Interval) -> Interval:
-    products = [x * y for x in a for y in b]
-    return min(products), max(products)
-
-
-def _remainder(a: Interval, b: Interval) -> Interval | None:
-    return (0, b[1] - 1) if b[0] > 0 else None
-
-
-def _quotient(a: Interval, b: Interval) -> Interval | None:
-    return (min(a[0] // b[0], a[0] // b[1]), max(a[1] // b[0], a[1] // b[1])) if b[0] > 0 else None
-
-
-RULES: dict[str, Callable[..., Interval | None]] = {
-    "add": lambda a, b: (a[0] + b[0], a[1] + b[1]),
-    "subtract": lambda a, b: (a[0] - b[1], a[1] - b[0]),
-    "multiply": _corners,
-    "negative": lambda a: (-a[1], -a[0]),
-    "positive": lambda a: a,
-    "minimum": lambda a, b: (min(a[0], b[0]), min(a[1], b[1])),
-    "maximum": lambda a, b: (max(a[0], b[0]), max(a[1], b[1])),
-    "remainder": _remainder,
-    "floor_divide": _quotient,
-}

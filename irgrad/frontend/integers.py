@@ -7,7 +7,6 @@ ranges that loops run over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,15 +14,11 @@ import numpy as np
 from irgrad.ir.builder import Builder, Traced
 from irgrad.ir.graph import Value
 from irgrad.ops.elementwise import Elementwise
+from irgrad.ops.intervals import FAR, RULES, Interval, union
 
-FAR = 2**62
-"""Beyond this nothing is known: arithmetic wraps around."""
 UNKNOWN = (-FAR, FAR)
 DEPTH = 24
 """Sums of more terms than this are not looked into."""
-
-Interval = tuple[int, int]
-"""Both ends included."""
 
 
 class Written(NamedTuple):
@@ -124,12 +119,17 @@ def _limits(builder: Builder, value: Value, depth: int, seen: dict[Value, Interv
         return UNKNOWN
     if array is not None:
         return int(array), int(array)
-    rule = None if node.is_input or not depth else _RULES.get(node.op.name)
-    operands = node.operands[1:] if rule is _either else node.operands
+    name = "" if node.is_input or not depth else node.op.name
+    rule = {"where": union, "astype": _same}.get(name) or RULES.get(name)
+    operands = node.operands[1:] if rule is union else node.operands
     if rule is None or any(v.type.dtype.kind not in "iu" for v in operands):
         return UNKNOWN
     found = rule(*[_interval(Traced(builder, v), depth - 1, seen) for v in operands])
-    return max(found[0], -FAR), min(found[1], FAR)
+    return UNKNOWN if found is None else (max(found[0], -FAR), min(found[1], FAR))
+
+
+def _same(a: Interval) -> Interval:
+    return a
 
 
 def interval_of_difference(x: Any, y: Any) -> Interval:
@@ -139,37 +139,6 @@ def interval_of_difference(x: Any, y: Any) -> Interval:
         return known, known
     (a, b), (c, d) = interval(x), interval(y)
     return a - d, b - c
-
-
-def _product(a: Interval, b: Interval) -> Interval:
-    corners = [x * y for x in a for y in b]
-    return min(corners), max(corners)
-
-
-def _quotient(a: Interval, b: Interval) -> Interval:
-    if b[0] <= 0:
-        return UNKNOWN
-    corners = [x // y for x in a for y in b]
-    return min(corners), max(corners)
-
-
-def _either(a: Interval, b: Interval) -> Interval:
-    return min(a[0], b[0]), max(a[1], b[1])
-
-
-_RULES: dict[str, Callable[..., Interval]] = {
-    "add": lambda a, b: (a[0] + b[0], a[1] + b[1]),
-    "subtract": lambda a, b: (a[0] - b[1], a[1] - b[0]),
-    "multiply": _product,
-    "negative": lambda a: (-a[1], -a[0]),
-    "positive": lambda a: a,
-    "astype": lambda a: a,
-    "minimum": lambda a, b: (min(a[0], b[0]), min(a[1], b[1])),
-    "maximum": lambda a, b: (max(a[0], b[0]), max(a[1], b[1])),
-    "where": _either,
-    "remainder": lambda a, b: (0, b[1] - 1) if b[0] > 0 else UNKNOWN,
-    "floor_divide": _quotient,
-}
 
 
 # arithmetic that takes a known number for what it is
