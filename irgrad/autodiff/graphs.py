@@ -15,6 +15,7 @@ from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Origin, Value
+from irgrad.ir.names import numbered
 from irgrad.ops.linear import full
 from irgrad.passes.hoist import hoisted
 from irgrad.passes.regions import has_regions
@@ -118,13 +119,8 @@ def _with_outputs(
     more: Sequence[Any],
     inputs: Sequence[Value] = (),
 ) -> Graph:
-    outputs = dict(zip(graph.output_names, graph.outputs, strict=True))
-    for name, traced in zip(names, more, strict=True):
-        key, count = name, 1
-        while key in outputs:
-            count += 1
-            key = f"{name}_{count}"
-        outputs[key] = builder.lift(traced)
+    values = [*graph.outputs, *map(builder.lift, more)]
+    outputs = dict(zip(numbered([*graph.output_names, *names]), values, strict=True))
     arguments = len(graph.inputs) - graph.captured
     merged = [*graph.inputs[:arguments], *inputs, *graph.inputs[arguments:]]
     return Graph(graph.name, merged, builder.nodes, outputs, graph.captured)

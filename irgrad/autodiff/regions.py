@@ -14,6 +14,7 @@ from irgrad.autodiff.reverse import backpropagate, prepare, zero_of
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, substitute
 from irgrad.ir.graph import Graph, Node, Value, constant_value, input_value
+from irgrad.ir.names import numbered
 from irgrad.ir.printer import clean_name
 from irgrad.ops.linear import BroadcastTo
 
@@ -84,15 +85,8 @@ def with_more_outputs(region: Graph, more: Sequence[Value], suffix: str) -> Grap
 
 def distinct(pairs: Sequence[tuple[str, Value]]) -> dict[str, Value]:
     """Values by names as they print, with numbers behind those that stand twice."""
-    found: dict[str, Value] = {}
-    for given, value in pairs:
-        base = clean_name(given)
-        name, count = base, 1
-        while name in found:
-            count += 1
-            name = f"{base}_{count}"
-        found[name] = value
-    return found
+    names = numbered(clean_name(name) for name, _ in pairs)
+    return dict(zip(names, (value for _, value in pairs), strict=True))
 
 
 def piece(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keyword
 from collections.abc import Sequence
 
+from irgrad.ir.names import numbered
+
 
 def identifiers(names: Sequence[str]) -> list[str]:
     """`names` as distinct Python identifiers.
@@ -12,16 +14,11 @@ def identifiers(names: Sequence[str]) -> list[str]:
     >>> identifiers(["x.bar", "lambda", "3", "x_bar"])
     ['x_bar', 'lambda_', '_3', 'x_bar_2']
     """
-    found: dict[str, None] = {}
-    for name in names:
-        base = "".join(c if f"_{c}".isidentifier() else "_" for c in name) or "_"
-        if not base.isidentifier():
-            base = f"_{base}"
-        if keyword.iskeyword(base):
-            base = f"{base}_"
-        unique, count = base, 1
-        while unique in found:
-            count += 1
-            unique = f"{base}_{count}"
-        found[unique] = None
-    return list(found)
+    return numbered(map(_identifier, names))
+
+
+def _identifier(name: str) -> str:
+    base = "".join(c if f"_{c}".isidentifier() else "_" for c in name) or "_"
+    if not base.isidentifier():
+        base = f"_{base}"
+    return f"{base}_" if keyword.iskeyword(base) else base

@@ -209,9 +209,18 @@ def _agreed(
         raise ArgumentError(
             f"{what}: {name} is {one} before the step and {other} after", location=line
         )
+    return settled_kind(before, after, line, f"{what}: {name}", "")
+
+
+def settled_kind(
+    before: Argument, after: Argument, line: Location | None, name: str, place: str
+) -> Argument:
+    """The kind of a carried value, given its kinds before a step and after; errors say that the
+    value of this `name` changes, in what `place`.
+    """
     if before.type.shape != after.type.shape:
         raise ShapeError(
-            f"{what}: {name} changes its shape: expected {before.type}, got {after.type}",
+            f"{name} changes its shape{place}: expected {before.type}, got {after.type}",
             location=line,
             hint=f"start with an array of shape {after.type.shape}, or keep the shape "
             f"{before.type.shape} in every step",
@@ -219,7 +228,7 @@ def _agreed(
     dtype = joined(before, after)
     if dtype is None:
         raise DTypeError(
-            f"{what}: {name} changes its dtype: expected {before.type}, got {after.type}",
+            f"{name} changes its dtype{place}: expected {before.type}, got {after.type}",
             location=line,
             hint=f"start with .astype(np.{after.type.dtype}), or convert in the step with "
             f".astype(np.{before.type.dtype})",

@@ -13,7 +13,16 @@ from irgrad.frontend.branches import agreed_kind, as_condition
 from irgrad.frontend.capture.handles import repeated
 from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.naming import called
-from irgrad.frontend.capture.parts import Alias, Shape, kinds_of, put_together, same, taken_apart
+from irgrad.frontend.capture.parts import (
+    Alias,
+    Shape,
+    handle,
+    kinds_of,
+    now,
+    put_together,
+    same,
+    taken_apart,
+)
 from irgrad.frontend.capture.raising import Raised
 from irgrad.frontend.capture.state import UNBOUND, Key, State
 from irgrad.frontend.lower import Argument
@@ -24,6 +33,7 @@ from irgrad.frontend.tracer import Tracer
 from irgrad.frontend.view import write
 from irgrad.ir.builder import CURRENT, Builder
 from irgrad.ir.graph import Graph, Value, input_value
+from irgrad.ir.names import numbered
 from irgrad.ir.printer import clean_name
 from irgrad.ops.cond import Cond
 
@@ -153,23 +163,23 @@ class _Merge:
 
     def _leaf(self, key: Key, shape: Shape, k: int, column: list[Any]) -> Callable[[Any], Any]:
         there = [leaf for leaf in column if leaf is not UNBOUND]
-        handles = [leaf.handle if isinstance(leaf, Alias) else leaf for leaf in there]
-        if all(same(handles[0], handle) for handle in handles[1:]) and self._is_outer(handles[0]):
+        handles = [handle(leaf) for leaf in there]
+        if all(same(handles[0], other) for other in handles[1:]) and self._is_outer(handles[0]):
             return lambda given: handles[0]
-        now = [
+        ends = [
             leaf.now if isinstance(leaf, Alias) else arm.at_end(leaf)
             for leaf, arm in zip(column, self.arms, strict=True)
         ]
-        kinds = kinds_of([leaf for leaf in now if leaf is not UNBOUND])
+        kinds = kinds_of([leaf for leaf in ends if leaf is not UNBOUND])
         if any(kind is None for kind in kinds):
             self._refuse(key, shape, k, there, kinds)
         name = self.state.variables.names[key[1]] if key[0] == "variable" else "out"
         text = lambda: self._name(key, shape, k)  # noqa: E731 -- made only for errors
-        return self._output(now, kinds, name, (text, self._line([column])))
+        return self._output(ends, kinds, name, (text, self._line([column])))
 
-    def _is_outer(self, handle: Any) -> bool:
+    def _is_outer(self, item: Any) -> bool:
         """Whether a value is no result of a branch."""
-        builder = getattr(handle, "builder", None)
+        builder = getattr(item, "builder", None)
         return builder is None or all(arm.builder is not builder for arm in self.arms)
 
     def _refuse(self, key: Key, shape: Shape, k: int, there: list[Any], kinds: Any) -> None:
@@ -183,13 +193,13 @@ class _Merge:
             hint="only numbers and arrays can depend on a traced condition",
         )
 
-    def _output(self, now: list[Any], kinds: list[Any], name: str, told: Any) -> Any:
+    def _output(self, ends: list[Any], kinds: list[Any], name: str, told: Any) -> Any:
         """One output of the `cond`."""
         kind: Any = kinds[0]
         for following in kinds[1:]:
             place = told[0]() if told else name
             kind = agreed_kind("cond", place, kind, following, told and told[1])
-        for arm, leaf, outputs in zip(self.arms, now, self.outputs, strict=True):
+        for arm, leaf, outputs in zip(self.arms, ends, self.outputs, strict=True):
             with arm.open():
                 outputs.append(_lifted(arm.builder, leaf, kind))
         self.kinds.append(kind)
@@ -205,10 +215,10 @@ class _Merge:
     def _line(self, leaves: list[list[Any]]) -> Location | None:
         for own in leaves:
             for leaf in reversed(own):
-                now = leaf.now if isinstance(leaf, Alias) else leaf
-                inside = any(getattr(now, "owner", None) is arm.builder for arm in self.arms)
-                if inside and now.version.node.location:
-                    return now.version.node.location
+                end: Any = now(leaf)
+                inside = any(getattr(end, "owner", None) is arm.builder for arm in self.arms)
+                if inside and end.version.node.location:
+                    return end.version.node.location
         return call_site().location
 
     def found(self, selector: Any) -> dict[Key, Any]:
@@ -217,7 +227,7 @@ class _Merge:
         return {key: make(results) for key, make in self.made.items()}
 
     def _results(self, selector: Any) -> list[Any]:
-        names = _unique(self.names)
+        names = numbered(self.names)
         closed = [
             arm.close("branch", dict(zip(names, outputs, strict=True)))
             for arm, outputs in zip(self.arms, self.outputs, strict=True)
@@ -235,15 +245,6 @@ def _inputs(own: Graph, graphs: Sequence[Graph]) -> list[Value]:
         fresh = [input_value(v.node.name or "x", v.type) for v in graph.inputs]
         inputs += graph.inputs if graph is own else fresh
     return inputs
-
-
-def _unique(names: Sequence[str]) -> list[str]:
-    taken: dict[str, int] = {}
-    made: list[str] = []
-    for name in names:
-        taken[name] = taken.get(name, 0) + 1
-        made.append(name if taken[name] == 1 else f"{name}_{taken[name]}")
-    return made
 
 
 def _lifted(builder: Builder, leaf: Any, kind: Argument) -> Value:

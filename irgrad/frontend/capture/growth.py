@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from irgrad.errors import TraceError
-from irgrad.frontend.capture.parts import Alias, Shape, kinds_of, put_together, taken_apart
+from irgrad.frontend.capture.parts import Shape, handle, kinds_of, put_together, taken_apart
 from irgrad.frontend.capture.rows import Row
 from irgrad.frontend.capture.state import State
 from irgrad.frontend.lower import Argument
@@ -51,8 +51,7 @@ def growth(state: State, number: int, end: Sequence[Any]) -> Growing | None:
     before = state.held[number][1]
     if not isinstance(before, list) or len(end) <= len(before):
         return None
-    now = [item.handle if isinstance(item, Alias) else item for item in end]
-    if any(one is not other for one, other in zip(before, now, strict=False)):
+    if any(one is not handle(other) for one, other in zip(before, end, strict=False)):
         return None
     return grown(state, end, len(before), min(SEEN, len(before)))
 

@@ -30,6 +30,16 @@ class Alias:
         self.handle, self.now = handle, now
 
 
+def now(leaf: Any) -> Any:
+    """A leaf as it is at the end of a body."""
+    return leaf.now if isinstance(leaf, Alias) else leaf
+
+
+def handle(leaf: Any) -> Any:
+    """What a body binds a variable to."""
+    return leaf.handle if isinstance(leaf, Alias) else leaf
+
+
 class Shape(NamedTuple):
     """A structure: a pytree, and for each leaf of it that is an object, the class and the structure
     of the attributes.
@@ -118,7 +128,7 @@ def kinds_of(leaves: Sequence[Any]) -> list[Argument | None]:
     found: list[Argument | None] = []
     for leaf in leaves:
         try:
-            kind = array_leaf(leaf.now if isinstance(leaf, Alias) else leaf)
+            kind = array_leaf(now(leaf))
         except IrgradError:
             kind = None
         found.append(kind if isinstance(kind, Argument) else None)

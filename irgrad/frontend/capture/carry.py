@@ -1,0 +1,288 @@
+"""What a loop carries: the variables, the contents of containers and the arrays that a step
+changes, and lists that grow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from irgrad.errors import ArgumentError, Location, TraceError
+from irgrad.frontend.capture.branching import reach
+from irgrad.frontend.capture.growth import EARLIER, Growing, filled, growth, regrown
+from irgrad.frontend.capture.handles import repeated
+from irgrad.frontend.capture.inner import REACHED, Inner
+from irgrad.frontend.capture.jumps import is_skip
+from irgrad.frontend.capture.naming import called
+from irgrad.frontend.capture.parts import (
+    Alias,
+    Shape,
+    handle,
+    kinds_of,
+    now,
+    put_together,
+    same,
+    taken_apart,
+)
+from irgrad.frontend.capture.state import UNBOUND, Key, State
+from irgrad.frontend.lower import Argument
+from irgrad.frontend.region import array_leaf, settled_kind
+from irgrad.frontend.site import call_site
+from irgrad.frontend.view import write
+from irgrad.ir.printer import clean_name
+
+
+class Slot(NamedTuple):
+    """A leaf of what changes: what it is at first, and its kind; None where it stays the same."""
+
+    first: Any
+    kind: Argument | None
+
+
+class Changing(NamedTuple):
+    """A variable, container or array that a step changes."""
+
+    shape: Shape
+    slots: list[Slot]
+
+
+class Carry:
+    """What a loop carries."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.changing: dict[Key, Changing] = {}
+        self.roots: dict[int, Any] = {}
+        self.lost: set[Key] = set()
+        self.growing: dict[int, Growing] = {}
+
+    def grow(self, inner: Inner) -> bool:
+        """Take in what a trace of a step has changed -> whether that is more than was known."""
+        grown = False
+        for number, root in inner.roots.items():
+            grown |= self.take_root(number, root)
+        for key, end in inner.changes.items():
+            if key[0] == "array" or key in self.lost:
+                continue
+            if key[0] == "contents" and self._grows(key[1], end):
+                seen = self.growing[key[1]].seen
+                key, end = ("tail", key[1]), end[len(end) - seen :]
+                if not seen:
+                    continue
+            made = self._changing(key, end)
+            if made is None:
+                self.lost.add(key)
+            elif made != self.changing.get(key):
+                self.changing[key], grown = made, True
+        return grown
+
+    def _grows(self, number: int, end: Any) -> bool:
+        """Whether a list grows in each step."""
+        known = self.growing.get(number)
+        if known is None:
+            found = (
+                None if ("contents", number) in self.changing else growth(self.state, number, end)
+            )
+        else:
+            found = regrown(self.state, end, known)
+        if found is not None:
+            self.growing[number] = found
+        return found is not None
+
+    def _first(self, key: Key) -> Any:
+        """What there is before the loop."""
+        if key == REACHED:
+            return True
+        if key[0] != "tail":
+            return self.state.get(key)
+        before = self.state.held[key[1]][1]
+        return before[len(before) - self.growing[key[1]].seen :]
+
+    def take_root(self, number: int, root: Any) -> bool:
+        """Carry an array that is written to -> whether it was not carried before."""
+        if number in self.roots:
+            return False
+        self.roots[number] = root
+        slot = Slot(root, Argument(root.version.type))
+        self.changing["array", number] = Changing(taken_apart(0, _no)[1], [slot])
+        return True
+
+    def _changing(self, key: Key, end: Any) -> Changing | None:
+        """How a variable or container is carried; None where it need not or cannot be, and has no
+        value after the loop.
+        """
+        state, known = self.state, self.changing.get(key)
+        if end is UNBOUND or (key[0] == "variable" and is_skip(state.variables.names[key[1]])):
+            return None
+        leaves, shape = taken_apart(end, state.is_whole)
+        if known is not None:
+            firsts, own = [slot.first for slot in known.slots], known.shape
+        elif self._first(key) is UNBOUND:
+            if any(isinstance(leaf, Alias) for leaf in leaves):  # of each step alone: row = A[i]
+                return None
+            kinds = kinds_of(leaves)
+            if any(k is None and leaf is not None for k, leaf in zip(kinds, leaves, strict=True)):
+                return None
+            firsts, own = [_blank(leaf) for leaf in leaves], shape
+        else:
+            firsts, own = taken_apart(self._first(key), state.is_whole)
+        if own != shape:
+            self._refuse_shape(key, own, shape, leaves)
+        slots: list[Slot] = []
+        for k, (first, leaf) in enumerate(zip(firsts, leaves, strict=True)):
+            before = known.slots[k].kind if known else None
+            slots.append(Slot(first, self._kind(key, shape, k, first, before, leaf)))
+        return Changing(shape, slots)
+
+    def _kind(
+        self, key: Key, shape: Shape, k: int, first: Any, before: Argument | None, leaf: Any
+    ) -> Argument | None:
+        """The kind of one carried leaf, given what it is before a step and after."""
+        if key[0] == "tail":
+            leaf = now(leaf)
+        if before is None and same(first, handle(leaf)):
+            return None
+        name = f"'{shape.place(k, self.state.name(key).strip(chr(39)))}'"
+        if key[0] in ("contents", "tail"):
+            name = f"what is in {self.state.name(key)}"
+        line = line_of(leaf) or call_site().location
+        if isinstance(leaf, Alias):
+            raise TraceError(
+                f"{name} becomes another name of an array from outside",
+                location=call_site().location,
+                hint="bind a .copy(), or write x[...] = y",
+            )
+        one, other = before or kinds_of([first])[0], kinds_of([leaf])[0]
+        if one is None or other is None:
+            types = [
+                repr(x) if kind is None else kind.type for x, kind in ((first, one), (leaf, other))
+            ]
+            raise ArgumentError(
+                f"{name} is {types[0]} before a step of the loop and {types[1]} after",
+                location=line,
+                hint="only numbers and arrays can change in a loop that is not unrolled",
+            )
+        return settled_kind(one, other, line, name, " in a loop")
+
+    def _refuse_shape(self, key: Key, before: Shape, after: Shape, leaves: list[Any]) -> None:
+        raise ArgumentError(
+            f"{self.state.name(key)} changes its structure in a loop: {before} before a step, "
+            f"{after} after",
+            location=next((line_of(leaf) for leaf in leaves if line_of(leaf)), None),
+            hint="keep the same tuples, lists, dicts and classes from step to step",
+        )
+
+    @property
+    def slots(self) -> list[Slot]:
+        """The leaves that are carried, in order."""
+        return [slot for one in self.changing.values() for slot in one.slots if slot.kind]
+
+    def named_slots(self) -> list[tuple[str, Argument]]:
+        """The name and the kind of each."""
+        named: list[tuple[str, Argument]] = []
+        for key, one in self.changing.items():
+            if key[0] == "variable":
+                name = self.state.variables.names[key[1]]
+            elif key[0] == "array":
+                name = self.roots[key[1]].version.node.name or "array"
+            else:
+                name = "item"
+            name = clean_name(name if name.isidentifier() else "value")
+            named += [(name, slot.kind) for slot in one.slots if slot.kind]
+        return named
+
+    def bind(
+        self,
+        values: Sequence[Any],
+        inner: Inner | None = None,
+        stacks: Sequence[Any] = (),
+        steps: int = 0,
+    ) -> None:
+        """Give everything these values: for a trace of a step, or after the loop."""
+        given, rows = iter(values), iter(stacks)
+        changes: dict[Key, Any] = {}
+        for number, growing in self.growing.items():
+            own = list(islice(rows, len(growing.kinds)))
+            before = self.state.held[number][1]
+            kept = [EARLIER] if inner else filled(before, growing, own, steps)
+            changes["contents", number] = kept
+        if inner is None:
+            changes.update((key, UNBOUND) for key in self.lost if key[0] == "variable")
+        for key, one in self.changing.items():
+            leaves = [next(given) if slot.kind else slot.first for slot in one.slots]
+            if key[0] == "array":
+                root = self.roots[key[1]]
+                if inner is None:
+                    write(root, leaves[0])
+                else:
+                    inner.lend(root, leaves[0].value)
+                continue
+            made = put_together(one.shape, iter(leaves))
+            if key == REACHED:
+                if inner is None:
+                    reach(made)
+                else:
+                    inner.builder.reached = made
+                continue
+            if key[0] == "tail":
+                changes["contents", key[1]] += made if inner else []
+                continue
+            changes[key] = made
+            if key[0] == "variable":
+                called(made, self.state.variables.names[key[1]])
+        self.state.put(changes)
+
+    def ends(self, inner: Inner) -> list[Any]:
+        """What a step gives for each carried leaf."""
+        ends: list[Any] = []
+        for key, one in self.changing.items():
+            if key[0] == "tail":
+                end = inner.changes["contents", key[1]]
+                seen = self.growing[key[1]].seen
+                leaves = taken_apart(end[len(end) - seen :], self.state.is_whole)[0]
+            elif key in inner.changes:
+                leaves = taken_apart(inner.changes[key], self.state.is_whole)[0]
+            else:
+                leaves = [None] * len(one.slots)
+            ends += [leaf for leaf, slot in zip(leaves, one.slots, strict=True) if slot.kind]
+        return ends
+
+    def rows(self, inner: Inner) -> list[Any]:
+        """What a step appends to lists."""
+        found: list[Any] = []
+        for number, growing in self.growing.items():
+            end = inner.changes["contents", number]
+            found += taken_apart(end[1 + growing.seen :], self.state.is_whole)[0]
+        return found
+
+    def check_fixed(self) -> None:
+        """Refuse lists that grow, where the number of steps is not known."""
+        if self.growing:
+            raise TraceError(
+                "a list grows in a loop whose number of steps is known only when it runs",
+                location=call_site().location,
+                hint="write into an array with a row for each step that there may be, and count",
+            )
+
+
+def _no(item: Any) -> bool:
+    return False
+
+
+def line_of(leaf: Any) -> Location | None:
+    """The user's line that made a value."""
+    version = getattr(now(leaf), "version", None)
+    return None if version is None else version.node.location
+
+
+def _blank(leaf: Any) -> Any:
+    """Zeros like what a step makes of a variable that has no value before the loop."""
+    if leaf is None:
+        return None
+    kind = array_leaf(now(leaf))
+    zero = kind.type.dtype.type(0)
+    if kind.weak or not kind.type.shape:
+        return zero.item() if kind.weak else zero
+    return repeated(np.asarray(zero), kind.type.shape)
