@@ -24,6 +24,7 @@ from irgrad.frontend.integers import (
     plus,
     written,
 )
+from irgrad.frontend.operators import Elementwise
 from irgrad.frontend.pick import gather_axis
 from irgrad.frontend.promote import innermost, lift
 from irgrad.frontend.pytree import register
@@ -65,13 +66,6 @@ Cuts = dict[int, Bounds]
 """The axes that are cut, from the last, -1, on."""
 
 
-def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
-    def method(self: Bounded, other: Any) -> Any:
-        return elementwise(ufunc, (other, self) if reflected else (self, other))
-
-    return entry(method)
-
-
 def _inplace(ufunc: np.ufunc) -> Any:
     def method(self: Bounded, other: Any) -> Any:
         FUNCTIONS["assign"](self, elementwise(ufunc, (self, other)), ufunc.__name__)
@@ -80,12 +74,11 @@ def _inplace(ufunc: np.ufunc) -> Any:
     return entry(method)
 
 
-class Bounded:
+class Bounded(Elementwise):
     """The elements of `base` inside the bounds of each axis that has some, by `cuts`."""
 
     __slots__ = ("base", "cuts")
     __array_priority__ = 3000
-    __hash__ = None  # pyright: ignore[reportAssignmentType] -- equality is elementwise, as ndarray's
 
     def __init__(self, base: Any, cuts: Cuts) -> None:
         self.base = base
@@ -191,19 +184,10 @@ class Bounded:
             return entry(method)(self)
         return functools.partial(entry(method), self)
 
-    __add__, __radd__ = _operator(np.add), _operator(np.add, True)
-    __sub__, __rsub__ = _operator(np.subtract), _operator(np.subtract, True)
-    __mul__, __rmul__ = _operator(np.multiply), _operator(np.multiply, True)
-    __truediv__, __rtruediv__ = _operator(np.divide), _operator(np.divide, True)
-    __floordiv__, __rfloordiv__ = _operator(np.floor_divide), _operator(np.floor_divide, True)
-    __mod__, __rmod__ = _operator(np.remainder), _operator(np.remainder, True)
-    __pow__, __rpow__ = _operator(np.power), _operator(np.power, True)
-    __and__, __rand__ = _operator(np.bitwise_and), _operator(np.bitwise_and, True)
-    __or__, __ror__ = _operator(np.bitwise_or), _operator(np.bitwise_or, True)
-    __xor__, __rxor__ = _operator(np.bitwise_xor), _operator(np.bitwise_xor, True)
-    __lt__, __le__ = _operator(np.less), _operator(np.less_equal)
-    __gt__, __ge__ = _operator(np.greater), _operator(np.greater_equal)
-    __eq__, __ne__ = _operator(np.equal), _operator(np.not_equal)  # pyright: ignore[reportAssignmentType]
+    def operate(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
+        """The ufunc of operands, of which this is one."""
+        return elementwise(ufunc, operands)
+
     __iadd__, __isub__ = _inplace(np.add), _inplace(np.subtract)
     __imul__, __itruediv__ = _inplace(np.multiply), _inplace(np.divide)
     __ipow__, __imod__ = _inplace(np.power), _inplace(np.remainder)
@@ -220,20 +204,8 @@ class Bounded:
         return FUNCTIONS[np.matmul](other, self)
 
     @entry
-    def __neg__(self) -> Any:
-        return elementwise(np.negative, (self,))
-
-    @entry
     def __pos__(self) -> Any:
         return elementwise(np.positive, (self,))
-
-    @entry
-    def __abs__(self) -> Any:
-        return elementwise(np.absolute, (self,))
-
-    @entry
-    def __invert__(self) -> Any:
-        return elementwise(np.invert, (self,))
 
     @entry
     def __getitem__(self, index: Any) -> Any:
@@ -338,14 +310,15 @@ def together(operands: Sequence[Any]) -> tuple[list[Any], Cuts]:
     """Operands brought to the same places along each axis, and the bounds of what they give."""
     values = list(operands)
     cuts: Cuts = {}
-    for axis in range(-max(map(_ndim, values)), 0):
+    for axis in range(-max(map(ndim_of, values)), 0):
         cut = match(values, [axis] * len(values))
         if cut is not None:
             cuts[axis] = cut
     return values, cuts
 
 
-def _ndim(x: Any) -> int:
+def ndim_of(x: Any) -> int:
+    """The number of axes of an array, bounded or not."""
     return x.ndim if isinstance(x, Bounded) else np.ndim(x)
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
 from irgrad.errors import IndexingError, TraceError, UnsupportedError
 from irgrad.frontend.entry import entry
+from irgrad.frontend.operators import Elementwise
 from irgrad.frontend.promote import lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.ufunc_call import call_ufunc
@@ -31,19 +32,11 @@ REMEDY = (
 )
 
 
-def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
-    def method(self: Selection, other: Any) -> Any:
-        return self.elementwise(ufunc, (other, self) if reflected else (self, other))
-
-    return entry(method)
-
-
-class Selection:
+class Selection(Elementwise):
     """The elements of `whole` where `mask`, on its leading axes, holds."""
 
     __slots__ = ("_filled", "location", "mask", "whole")
     __array_priority__ = 2000
-    __hash__ = None  # pyright: ignore[reportAssignmentType] -- equality is elementwise, as ndarray's
 
     def __init__(self, whole: Any, mask: Any, filled: bool = False) -> None:
         self.whole = whole
@@ -118,7 +111,7 @@ class Selection:
     # elementwise
 
     def elementwise(
-        self, function: Callable[..., Any], operands: tuple[Any, ...], **options: Any
+        self, function: Callable[..., Any], operands: Sequence[Any], **options: Any
     ) -> Any:
         """A function of selections by one mask, and operands that broadcast on each element."""
         values = [self._broadcastable(function, operand) for operand in operands]
@@ -127,6 +120,10 @@ class Selection:
         else:
             result = function(*values, **options)
         return tuple(map(self._like, result)) if isinstance(result, tuple) else self._like(result)
+
+    def operate(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
+        """The ufunc of operands, of which this is one."""
+        return self.elementwise(ufunc, operands)
 
     def _like(self, whole: Any) -> Selection:
         return Selection(whole, self.mask, filled=True)
@@ -162,32 +159,6 @@ class Selection:
             if key not in known or (key == "out" and value is not None):
                 self.refuse(f"{name} with {key}=")
         return reduction(*args, **kwargs)
-
-    __add__, __radd__ = _operator(np.add), _operator(np.add, True)
-    __sub__, __rsub__ = _operator(np.subtract), _operator(np.subtract, True)
-    __mul__, __rmul__ = _operator(np.multiply), _operator(np.multiply, True)
-    __truediv__, __rtruediv__ = _operator(np.divide), _operator(np.divide, True)
-    __floordiv__, __rfloordiv__ = _operator(np.floor_divide), _operator(np.floor_divide, True)
-    __mod__, __rmod__ = _operator(np.remainder), _operator(np.remainder, True)
-    __pow__, __rpow__ = _operator(np.power), _operator(np.power, True)
-    __and__, __rand__ = _operator(np.bitwise_and), _operator(np.bitwise_and, True)
-    __or__, __ror__ = _operator(np.bitwise_or), _operator(np.bitwise_or, True)
-    __xor__, __rxor__ = _operator(np.bitwise_xor), _operator(np.bitwise_xor, True)
-    __lt__, __le__ = _operator(np.less), _operator(np.less_equal)
-    __gt__, __ge__ = _operator(np.greater), _operator(np.greater_equal)
-    __eq__, __ne__ = _operator(np.equal), _operator(np.not_equal)  # pyright: ignore[reportAssignmentType]
-
-    @entry
-    def __neg__(self) -> Selection:
-        return self.elementwise(np.negative, (self,))
-
-    @entry
-    def __abs__(self) -> Selection:
-        return self.elementwise(np.absolute, (self,))
-
-    @entry
-    def __invert__(self) -> Selection:
-        return self.elementwise(np.invert, (self,))
 
     # reductions
 

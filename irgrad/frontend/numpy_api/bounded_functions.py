@@ -3,7 +3,7 @@ copies. In a reduction, what changes nothing stands in the places outside."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from irgrad.frontend.bounded import (
     elementwise,
 )
 from irgrad.frontend.integers import minus
+from irgrad.frontend.numpy_api.masked_reductions import extreme
 from irgrad.frontend.sharing import copied
 from irgrad.ir.builder import Traced
 from irgrad.ir.types import I64, dtype_argument, normalize_axis
@@ -48,8 +49,12 @@ def reduced(
     """A reduction of a function of NumPy's that does not see `identity`."""
     axes = axes_of(x, axis)
     keep = keepdims is True
-    result = function(x.filled(identity), axis=axes, keepdims=keep, **options)
-    kept = [a for a in range(x.ndim) if keep or a not in axes]
+    return folded(x, function(x.filled(identity), axis=axes, keepdims=keep, **options), axes, keep)
+
+
+def folded(x: Bounded, result: Any, axes: Sequence[int], keepdims: bool) -> Any:
+    """What `x` became along axes, with its bounds on the others."""
+    kept = [a for a in range(x.ndim) if keepdims or a not in axes]
     cuts = {kept.index(a) - len(kept): x.cut(a) for a in kept if a not in axes and x.cut(a)}
     return Bounded(result, cuts) if cuts else result  # pyright: ignore[reportArgumentType]
 
@@ -139,13 +144,6 @@ def smallest(
     return found if initial is None else np.minimum(found, initial)
 
 
-def extreme(dtype: np.dtype[Any], sign: int) -> Any:
-    """The largest or (with the sign -1) least number of a dtype."""
-    if dtype.kind in "iu":
-        return np.iinfo(dtype).max if sign > 0 else np.iinfo(dtype).min
-    return sign > 0 if dtype.kind == "b" else sign * np.inf
-
-
 @implements(np.ptp)
 def ptp(x: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
     """The largest minus the smallest element."""
@@ -208,9 +206,7 @@ def _position(function: Function, sign: int) -> Function:
         found = function(x.filled(extreme(x.dtype, sign)), axis=along, keepdims=keepdims)
         if cut is not None:
             found = np.maximum(found, cut.low) - cut.low  # where all are as what stands outside
-        kept = [a for a in range(x.ndim) if keepdims or a != along]
-        cuts = {kept.index(a) - len(kept): x.cut(a) for a in kept if a != along and x.cut(a)}
-        return Bounded(found, cuts) if cuts else found  # pyright: ignore[reportArgumentType]
+        return folded(x, found, [along], keepdims)
 
     return find
 
@@ -227,9 +223,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> An
     whole = range(x.ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
     axes = [normalize_axis(a, x.ndim) for a in whole]
     found = np.linalg.norm(x.filled(), ord=ord, axis=axis, keepdims=keepdims)
-    kept = [a for a in range(x.ndim) if keepdims or a not in axes]
-    cuts = {kept.index(a) - len(kept): x.cut(a) for a in kept if a not in axes and x.cut(a)}
-    return Bounded(found, cuts) if cuts else found  # pyright: ignore[reportArgumentType]
+    return folded(x, found, axes, keepdims)
 
 
 # along an axis

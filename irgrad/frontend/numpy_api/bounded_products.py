@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import ShapeError, UnsupportedError
-from irgrad.frontend.bounded import FUNCTIONS, METHODS, Bounded, elementwise, match
+from irgrad.frontend.bounded import FUNCTIONS, METHODS, Bounded, elementwise, match, ndim_of
 from irgrad.frontend.contraction import contracted
 from irgrad.frontend.numpy_api.bounded_functions import implements, total
+from irgrad.frontend.numpy_api.linear_algebra import BATCH, letters_along
 from irgrad.frontend.promote import lift, lift_arrays
 from irgrad.ir.builder import Traced
 from irgrad.ir.types import normalize_axis
-
-LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def contraction(a: Any, left: str, b: Any, right: str, result: str) -> Any:
@@ -47,40 +46,36 @@ def _check(a: Any, left: str, b: Any, right: str) -> None:
 
 
 def _letters(x: Any, core: str, width: int) -> str:
-    lead = _ndim(x) - len(core)
-    return LETTERS[3 + width - lead : 3 + width] + core
-
-
-def _ndim(x: Any) -> int:
-    return x.ndim if isinstance(x, Bounded) else np.ndim(x)
+    lead = ndim_of(x) - len(core)
+    return BATCH[width - lead : width] + core
 
 
 @implements(np.matmul)
 def matmul(a: Any, b: Any) -> Any:
     """`a @ b`."""
-    left = "b" if _ndim(a) == 1 else "ab"
-    right = "b" if _ndim(b) == 1 else "bc"
-    if not _ndim(a) or not _ndim(b):
+    left = "b" if ndim_of(a) == 1 else "ab"
+    right = "b" if ndim_of(b) == 1 else "bc"
+    if not ndim_of(a) or not ndim_of(b):
         raise ShapeError("matmul: a scalar has too few axes", hint="use * for scalars")
-    width = max(_ndim(a) - len(left), _ndim(b) - len(right))
-    result = LETTERS[3 : 3 + width] + left[:-1] + right[1:]
+    width = max(ndim_of(a) - len(left), ndim_of(b) - len(right))
+    result = BATCH[:width] + left[:-1] + right[1:]
     return contraction(a, _letters(a, left, width), b, _letters(b, right, width), result)
 
 
 @implements(np.dot, method="dot")
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """`np.dot`: over the last axis of a and the last but one of b."""
-    if not _ndim(a) or not _ndim(b):
+    if not ndim_of(a) or not ndim_of(b):
         return a * b
-    return _along(a, (_ndim(a) - 1,), b, (max(_ndim(b) - 2, 0),))
+    return _along(a, (ndim_of(a) - 1,), b, (max(ndim_of(b) - 2, 0),))
 
 
 @implements(np.inner)
 def inner(a: Any, b: Any) -> Any:
     """`np.inner`: over the last axes."""
-    if not _ndim(a) or not _ndim(b):
+    if not ndim_of(a) or not ndim_of(b):
         return a * b
-    return _along(a, (_ndim(a) - 1,), b, (_ndim(b) - 1,))
+    return _along(a, (ndim_of(a) - 1,), b, (ndim_of(b) - 1,))
 
 
 @implements(np.vdot)
@@ -92,7 +87,7 @@ def vdot(a: Any, b: Any) -> Any:
 @implements(np.outer)
 def outer(a: Any, b: Any, out: Any = None) -> Any:
     """`np.outer` of arrays of one axis."""
-    if _ndim(a) != 1 or _ndim(b) != 1:
+    if ndim_of(a) != 1 or ndim_of(b) != 1:
         next(x for x in (a, b) if isinstance(x, Bounded)).refuse("np.outer of several axes")
     return contraction(a, "a", b, "b", "ab")
 
@@ -105,20 +100,17 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """`np.tensordot`."""
     if isinstance(axes, (int, np.integer)):
         count = int(axes)
-        return _along(a, range(_ndim(a) - count, _ndim(a)), b, range(count))
+        return _along(a, range(ndim_of(a) - count, ndim_of(a)), b, range(count))
     first, second = ([x] if isinstance(x, int) else x for x in axes)
     return _along(
-        a, [normalize_axis(x, _ndim(a)) for x in first],
-        b, [normalize_axis(x, _ndim(b)) for x in second],
+        a, [normalize_axis(x, ndim_of(a)) for x in first],
+        b, [normalize_axis(x, ndim_of(b)) for x in second],
     )  # fmt: skip
 
 
 def _along(a: Any, a_axes: Sequence[int], b: Any, b_axes: Sequence[int]) -> Any:
-    left, right = list(LETTERS[: _ndim(a)]), list(LETTERS[_ndim(a) : _ndim(a) + _ndim(b)])
-    for i, j in zip(a_axes, b_axes, strict=True):
-        right[j] = left[i]
-    rest = [c for c in left if c not in right] + [c for c in right if c not in left]
-    return contraction(a, "".join(left), b, "".join(right), "".join(rest))
+    left, right, rest = letters_along(ndim_of(a), a_axes, ndim_of(b), b_axes)
+    return contraction(a, left, b, right, rest)
 
 
 @implements(np.einsum)

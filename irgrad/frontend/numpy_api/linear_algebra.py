@@ -175,11 +175,19 @@ def _along(name: str, a: Any, a_axes: Sequence[int], b: Any, b_axes: Sequence[in
             "differ in extent",
             hint="the summed axes must have equal extents",
         )
-    left, right = list(LETTERS[: a.ndim]), list(LETTERS[a.ndim : a.ndim + b.ndim])
+    left, right, rest = letters_along(a.ndim, a_axes, b.ndim, b_axes)
+    return contracted(a, left, b, right, rest)
+
+
+def letters_along(
+    a_ndim: int, a_axes: Sequence[int], b_ndim: int, b_axes: Sequence[int]
+) -> tuple[str, str, str]:
+    """Letters for the axes of a, of b, and of their product over pairs of axes."""
+    left, right = LETTERS[:a_ndim], list(LETTERS[a_ndim : a_ndim + b_ndim])
     for i, j in zip(a_axes, b_axes, strict=True):
         right[j] = left[i]
     rest = [c for c in left if c not in right] + [c for c in right if c not in left]
-    return contracted(a, "".join(left), b, "".join(right), "".join(rest))
+    return left, "".join(right), "".join(rest)
 
 
 @implements(np.kron)

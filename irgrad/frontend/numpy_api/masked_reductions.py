@@ -56,15 +56,16 @@ def deviation(s: Selection, *args: Any, **kwargs: Any) -> Any:
 
 def largest(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
     """The maximum; the least number of the dtype where nothing is selected (NumPy raises)."""
-    return s.reduced(np.max, _extreme(s.dtype, -1), axis, keepdims)
+    return s.reduced(np.max, extreme(s.dtype, -1), axis, keepdims)
 
 
 def smallest(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
     """The minimum; the largest number of the dtype where nothing is selected (NumPy raises)."""
-    return s.reduced(np.min, _extreme(s.dtype, 1), axis, keepdims)
+    return s.reduced(np.min, extreme(s.dtype, 1), axis, keepdims)
 
 
-def _extreme(dtype: np.dtype[Any], sign: int) -> Any:
+def extreme(dtype: np.dtype[Any], sign: int) -> Any:
+    """The largest or (with the sign -1) least number of a dtype."""
     if dtype.kind in "iu":
         return np.iinfo(dtype).max if sign > 0 else np.iinfo(dtype).min
     return sign > 0 if dtype.kind == "b" else sign * np.inf
