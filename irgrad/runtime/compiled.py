@@ -91,16 +91,11 @@ class Compiled:
             return self._run(programs.flat[flat], args, backend)
         signature, leaves = signature_of(args, kwargs, self.target)
         check_numbers(self.target, leaves, args, kwargs)
-        traced = has_traced(leaves)
-        program = None if traced else programs.fitting((backend, signature), leaves)
-        if program is None and traced:
+        if has_traced(leaves):
             return inline(self._lowered(self.target, signature), leaves)
-        if program is None:
-            with deciding_by(leaves) as decisions:
-                lowered = self._lowered(self.target, signature)
-            if has_traced(lowered.captured):
-                return inline(lowered, leaves)
-            program = self._program((backend, signature), lowered, decisions)
+        program = self._made((backend, signature), leaves)
+        if isinstance(program, Lowered):
+            return inline(program, leaves)
         if flat is not None and program.is_fixed:
             programs.flat[flat] = program
         return self._run(program, leaves, backend)
@@ -124,13 +119,9 @@ class Compiled:
         if has_traced(leaves) or output.is_traced(out):
             return output.write_traced(repr(self), out, self(*args, **kwargs))
         backend = self.backend or default_backend()
-        program = self._programs.fitting((backend, signature), leaves)
-        if program is None:
-            with deciding_by(leaves) as decisions:
-                lowered = self._lowered(self.target, signature)
-            if has_traced(lowered.captured):
-                return output.write_traced(repr(self), out, self(*args, **kwargs))
-            program = self._program((backend, signature), lowered, decisions)
+        program = self._made((backend, signature), leaves)
+        if isinstance(program, Lowered):
+            return output.write_traced(repr(self), out, self(*args, **kwargs))
         arrays = output.arrays_of(out, program.lowered)
         call = program.into(leaves)
         if call is not None and not kwargs and program.is_fixed and output.is_flat(program.lowered):
@@ -139,6 +130,19 @@ class Compiled:
         if call is None or call(*leaves, *arrays) is None:
             output.copy_into(arrays, program.outputs(leaves))
         return out
+
+    def _made(self, key: tuple[str, Signature], leaves: Sequence[Any]) -> Program | Lowered:
+        """The program for arguments, made where there is none yet; where the function closes over
+        traced values, what it is lowered to.
+        """
+        program = self._programs.fitting(key, leaves)
+        if program is not None:
+            return program
+        with deciding_by(leaves) as decisions:
+            lowered = self._lowered(self.target, key[1])
+        if has_traced(lowered.captured):
+            return lowered
+        return self._program(key, lowered, decisions)
 
     def _lowered(self, target: Any, signature: Signature) -> Lowered:
         with capturing(self.capture, self.unroll):

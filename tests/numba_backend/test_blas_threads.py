@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
-import threading
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ import pytest
 from irgrad_numba import blas_threads
 
 import irgrad
+from tests.numba_backend.at_once import threads_of
 
 SHAPES = [
     (70, 80, 90),
@@ -64,22 +63,19 @@ def test_the_number_of_threads_of_blas_is_as_before_after_calls_at_the_same_time
     expected = np.array(gradient)
     wrong: list[Any] = []
 
-    def run() -> None:
+    def run(number: int) -> None:
         for _ in range(40):
             v, g = f(A)
             if v != value or not np.array_equal(g, expected):
                 wrong.append(v)
 
-    threads = [threading.Thread(target=run) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    threads_of(run)
     assert not wrong
     assert blas_thread_count() == before
 
 
-@pytest.mark.skipif(not hasattr(os, "fork") or sys.platform == "darwin", reason="needs fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # other threads hold no lock here
 def test_a_child_process_shares_products_too():
     A = np.random.default_rng(0).standard_normal((200, 200)) / 200
     f = irgrad.compile(lambda A: np.sum(A @ A.T), backend="numba")

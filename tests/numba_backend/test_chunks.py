@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from irgrad_numba import blas, chunks, pool
 
 import irgrad
 from irgrad.errors import BackendError
+from tests.numba_backend.at_once import threads_of
 
 RNG = np.random.default_rng(0)
 
@@ -165,17 +165,13 @@ def test_many_callers_at_once() -> None:
     value, slope = f(x)
     wrong: list[Any] = []
 
-    def work() -> None:
+    def work(number: int) -> None:
         for _ in range(50):
             v, s = f(x)
             if v != value or not np.array_equal(s, slope):
                 wrong.append(v)
 
-    callers = [threading.Thread(target=work) for _ in range(8)]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join()
+    threads_of(work)
     assert not wrong
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import irgrad
+from tests.numba_backend.at_once import threads_of
 
 Array = np.ndarray[Any, Any]
 
@@ -27,25 +28,6 @@ def large(x: Any, i: Any) -> Any:
 
 def product(A: Any, x: Any) -> Any:
     return np.sum(np.tanh(A @ np.exp(A @ x)) ** 2)
-
-
-def threads_of(run: Callable[[int], None], count: int = 8) -> None:
-    """Run in `count` threads at once; an error in any is raised here."""
-    errors: list[BaseException] = []
-
-    def guarded(number: int) -> None:
-        try:
-            run(number)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(k,)) for k in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
 
 
 def cases() -> Iterator[Any]:
