@@ -23,6 +23,7 @@ def environment(cache: Path, threads: int) -> dict[str, str]:
         **kept,
         **{name: str(threads) for name in THREADS},
         "XDG_CACHE_HOME": str(cache),
+        "IRGRAD_CACHE_DIR": str(cache / "irgrad"),
         "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
         "NUMBA_CACHE_DIR": str(cache / "numba"),
         "PYTENSOR_FLAGS": f"base_compiledir={cache / 'pytensor'}",
