@@ -40,6 +40,7 @@ _NAME = re.compile(r"[\w.]+")
 _VALUE = re.compile(r"%[\w.]+(?::\d+)?")
 _TYPE = re.compile(r"\w+\[[\d,?\s]*\]")
 _NUMBER = re.compile(r"nan\(0x[0-9a-f]+\)|-?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|inf|nan)|True|False")
+_SCALAR = re.compile(rf"(?:{_NUMBER.pattern})(?::\w+)?(?=[\s,)])")
 _STRING = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
 _LOCATION = re.compile(r'@(?:"([^"\n]*)"|([\w.<>-]+)):(\d+)')
 _ORIGIN = re.compile(r"(\w+)\((%?)([\w.:]+)\)")
@@ -90,6 +91,7 @@ class _Reader(Scanner):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.operations: dict[tuple[str, str], Op] = {}
+        self.constants: dict[str, Value] = {}
 
     def graph(self) -> Graph:
         self.require("graph")
@@ -197,23 +199,25 @@ class _Reader(Scanner):
         operands = self.operands(values)
         op = self.operation(name, at)
         origin, location = self.provenance(values)
-        self.check_types(op, operands, types, at)
-        node = Node(op, operands, tuple(types), name=_hint(names), location=location, origin=origin)
+        checked = self.checked_types(op, operands, tuple(types), at)
+        node = Node(op, operands, checked, name=_hint(names), location=location, origin=origin)
         values.update(zip(names, node.outputs, strict=True))
         return node
 
-    def check_types(
-        self, op: Op, operands: tuple[Value, ...], types: list[ArrayType], at: int
-    ) -> None:
+    def checked_types(
+        self, op: Op, operands: tuple[Value, ...], types: tuple[ArrayType, ...], at: int
+    ) -> tuple[ArrayType, ...]:
+        """The types of a node by its op's rule, which must be those of its line."""
         try:
             expected = op.result_types(*[operand.type for operand in operands])
         except IrgradError as error:
             self.fail(error.message, at, error.hint)
         except Exception as error:
             self.fail(f"{op.name}: operands or parameters do not fit: {error}", at)
-        if expected != tuple(types):
+        if expected != types:
             listed = ", ".join(map(str, expected))
             self.fail(f"{op.name} gives {listed}, the line says {', '.join(map(str, types))}", at)
+        return expected
 
     def operands(self, values: dict[str, Value]) -> tuple[Value, ...]:
         opened = self.open("(")
@@ -222,11 +226,24 @@ class _Reader(Scanner):
     def operand(self, values: dict[str, Value]) -> Value:
         match = self.take(_VALUE)
         if match is None:
-            return constant_value(self.literal())
+            return self.constant()
         value = values.get(match[0][1:])
         if value is None:
             self.fail(f"{match[0]} is not defined above this line", match.start())
         return value
+
+    def constant(self) -> Value:
+        """A constant leaf: the same one wherever a number is written in the same way."""
+        self.space()
+        match = _SCALAR.match(self.text, self.position)
+        known = None if match is None else self.constants.get(match[0])
+        if match is None or known is None:
+            known = constant_value(self.literal())
+            if match is not None and match.end() == self.position:
+                self.constants[match[0]] = known
+        else:
+            self.position = self.end = match.end()
+        return known
 
     def literal(self) -> Array:
         self.space()

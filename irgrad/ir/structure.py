@@ -41,24 +41,36 @@ def same_structure(left: Graph, right: Graph) -> bool:
         right.captured, right.input_types, right.output_names, len(right.nodes)
     ):  # fmt: skip
         return False
-    image: dict[Node, Node] = {
-        one.node: other.node for one, other in zip(left.inputs, right.inputs, strict=True)
-    }
-
-    def same(one: Value, other: Value) -> bool:
-        if one.constant is None:
-            return one.index == other.index and image.get(one.node) is other.node
-        return one.node.op == other.node.op
-
+    image: dict[Node, Node] = dict(zip(left.nodes, right.nodes, strict=True))
+    image.update(
+        (one.node, other.node) for one, other in zip(left.inputs, right.inputs, strict=True)
+    )
     for one, other in zip(left.nodes, right.nodes, strict=True):
         if one.op is not other.op and one.op != other.op:
             return False
-        if one.types != other.types or len(one.operands) != len(other.operands):
+        if one.types is not other.types and one.types != other.types:
             return False
-        if not all(map(same, one.operands, other.operands)):
+        if not _same_values(one.operands, other.operands, image):
             return False
-        image[one] = other
-    return all(map(same, left.outputs, right.outputs))
+    return _same_values(left.outputs, right.outputs, image)
+
+
+def _same_values(
+    left: tuple[Value, ...], right: tuple[Value, ...], image: dict[Node, Node]
+) -> bool:
+    """Whether these are the same outputs of nodes that `image` pairs, or equal constants, which it
+    pairs from here on.
+    """
+    if len(left) != len(right):
+        return False
+    for (one, index), (other, its) in zip(left, right, strict=True):
+        if index != its:
+            return False
+        if image.get(one) is not other:
+            if not isinstance(one.op, Constant) or one.op != other.op:
+                return False
+            image[one] = other
+    return True
 
 
 @paused_gc()

@@ -39,6 +39,23 @@ def test_text_and_json_read_back(graph: Graph) -> None:
         assert other.structural_hash == graph.structural_hash
 
 
+def test_numbers_written_in_the_same_way_are_one_leaf() -> None:
+    graph = irgrad.parse(
+        """graph @f(%x: f64[]) -> (p: f64[], q: f64[]) {
+          %a: f32[] = add(2.0:f32, 2.0  # a comment may stand inside
+            :f32)
+          %b: f64[] = add(2.0, 2.0)
+          %c: f64[] = multiply(2.0, %x)
+          %d: f64[] = multiply(-0.0, 0.0)
+          return p=%c, q=2.0 }"""
+    )
+    a, b, c, d = graph.nodes
+    assert [value.type.dtype for value in a.operands] == ["float32", "float32"]
+    assert b.operands[0] is b.operands[1] is c.operands[0] is graph.outputs[1]
+    assert d.operands[0] != d.operands[1]
+    assert str(irgrad.parse(str(graph))) == str(graph)
+
+
 def renamed(graph: Graph) -> Graph:
     """The same structure with other names, lines and objects."""
     image: dict[Value, Value] = {}
