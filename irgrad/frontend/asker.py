@@ -28,6 +28,8 @@ _REMEDIES = {
     "logsumexp": "irgrad.functions.logsumexp(x) takes traced values",
     "softmax": "irgrad.functions.softmax(x) takes traced values",
     "log_softmax": "irgrad.functions.log_softmax(x) takes traced values",
+    "lu_factor": "np.linalg.solve(a, b) takes traced values",
+    "lu_solve": "np.linalg.solve(a, b) takes traced values",
     "polygamma": "irgrad.functions.polygamma(n, x) takes traced values",
 }
 _CONVERSIONS = {
@@ -123,6 +125,8 @@ def _remedy(node: ast.expr | None, name: str, found: Any, library: str) -> str:
         return f"write x.astype(np.{key})"
     if getattr(math, key, None) is found and found is not None and hasattr(np, key):
         return f"np.{key} takes traced values"
+    if library.startswith("scipy.linalg") and hasattr(np.linalg, key):
+        return f"np.linalg.{key} takes traced values"
     if library.startswith("scipy"):
         return "write its formula with NumPy's functions and scipy.special's ufuncs"
     return ""

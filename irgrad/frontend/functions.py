@@ -66,7 +66,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> float(logsumexp(np.array([1000.0, 1000.0])).round(3))
     1000.693
     """
-    top = _finite_maximum(x, axis)
+    top = finite_maximum(x, axis)
     with np.errstate(divide="ignore"):
         total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
     return total if keepdims else np.squeeze(total, axis=axis)
@@ -78,7 +78,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     >>> softmax(np.zeros(4)).tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
-    shares = np.exp(x - _finite_maximum(x, axis))
+    shares = np.exp(x - finite_maximum(x, axis))
     return shares / np.sum(shares, axis=axis, keepdims=True)
 
 
@@ -99,7 +99,7 @@ def solve_triangular(a: Any, b: Any, lower: bool = False, unit_diagonal: bool = 
     return triangular_system(a, b, lower, unit_diagonal)
 
 
-def _finite_maximum(x: Any, axis: Any) -> Any:
+def finite_maximum(x: Any, axis: Any) -> Any:
     """The largest element, or 0 where it is infinite: a shift that cancels, so taken as a
     constant.
     """

@@ -28,6 +28,7 @@ from irgrad.frontend.capture.naming import each_named, named
 from irgrad.frontend.capture.raising import certain, fail, trying
 from irgrad.frontend.capture.scalars import scalar_type
 from irgrad.frontend.registry import FUNCTIONS
+from irgrad.frontend.scipy_api import scipy_door
 from irgrad.ir.builder import CURRENT
 
 _NUMPY_FUNCTION = type(np.mean)
@@ -39,10 +40,10 @@ def call(function: Any) -> Any:
         return function
     kind: Any = type(function)
     if kind is FunctionType:
-        door = DOORS.get(function)
+        door = DOORS.get(function) or scipy_door(function)
         return captured(function) if door is None else door
     if kind is MethodType:
-        return captured(function)
+        return scipy_door(function) or captured(function)
     if kind is BuiltinFunctionType and isinstance(function.__self__, np.ndarray):
         door = METHODS.get(function.__name__)
         return function if door is None else functools.partial(door, function.__self__)
