@@ -311,3 +311,25 @@ def test_a_backend_that_does_not_load_is_named(capsys, monkeypatch) -> None:
         irgrad.compile(lambda x: x, backend="broken")
     assert "does not load" in run(capsys, "backends")
     assert "does not load" in run(capsys, "demo")
+
+
+def test_wrt_takes_names_with_commas_and_again(capsys) -> None:
+    values = ("--at", "x=3", "--at", "y=2", "--at", "z=5", "--format", "json")
+    several = run(capsys, "grad", "x*y*z", *values, "--wrt", "x, y")
+    again = run(capsys, "grad", "x*y*z", *values, "--wrt", "x", "--wrt", "y")
+    assert json.loads(several)["gradients"] == json.loads(again)["gradients"] == {"x": 10, "y": 15}
+
+
+@pytest.mark.parametrize("argv", [["grad", "-x**2", "--at", "x=3"], ["dump", "--expr", "-x"]])
+def test_a_formula_that_begins_with_a_minus_leads_to_brackets(capsys, argv) -> None:
+    assert "in brackets: '(-x**2)'" in run(capsys, *argv, status=2)
+    assert '"x": -6.0' in run(capsys, "grad", "(-x**2)", "--at", "x=3", "--format", "json")
+
+
+@pytest.mark.parametrize("args", [(), ("--args", "f64[3]"), ("--args", "f64[3], z=1")])
+def test_dump_shows_the_signature_where_arguments_lack(capsys, tmp_path, args) -> None:
+    (tmp_path / "m.py").write_text("def f(x, W, scale=2.0):\n    return W @ x * scale\n")
+    err = run(capsys, "dump", f"{tmp_path / 'm.py'}:f", *args, status=1)
+    said = " ".join(err.replace("│", " ").split())
+    assert "f(x, W, scale=2.0): " in said
+    assert "--args 'f64[3], f64[3]' gives the types of x, W" in said

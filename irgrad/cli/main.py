@@ -8,6 +8,7 @@ Exit status: 0 done, 1 the input was wrong (a message in a panel on standard err
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
 import sys
 import time
@@ -15,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.text import Text
 
@@ -113,9 +114,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what to do about a formula that begins with a minus, which looks like an option."""
+
+    def error(self, message: str) -> NoReturn:
+        if message.endswith(("required: EXPR", "--expr: expected one argument")):
+            message += "\nput one that begins with a minus in brackets: '(-x**2)'"
+        super().error(message)
+
+
 def parser() -> argparse.ArgumentParser:
     """The grammar of the command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="irgrad",
         description="Gradients of NumPy functions and expressions, through a graph you can read.",
         epilog=_EXAMPLES,
@@ -128,7 +138,7 @@ def parser() -> argparse.ArgumentParser:
     grad_.epilog = _GRAD_EXAMPLES
     grad_.add_argument("expression", metavar="EXPR", help="a formula, such as 'x**2 + sin(y)'")
     _add_values(grad_)
-    _add_wrt(grad_, "an argument to differentiate to (may be repeated; default: all)")
+    _add_wrt(grad_, "arguments to differentiate to: x, or x,y (may be repeated; default: all)")
     grad_.add_argument("--dump", action="store_true", help="show the optimised graph too")
     grad_.add_argument("--check", action="store_true", help="compare with central differences")
 
@@ -138,7 +148,9 @@ def parser() -> argparse.ArgumentParser:
     dump.add_argument("--expr", metavar="EXPR", help="an expression instead of a function")
     dump.add_argument("--args", default="", metavar="TYPES", help="such as 'f64[4,3], f64[3], n=5'")
     dump.add_argument("--grad", action="store_true", help="the graph of its gradient")
-    _add_wrt(dump, "an argument's name or position (may be repeated; default: the first)")
+    _add_wrt(
+        dump, "names or positions of arguments: x, or x,y (may be repeated; default: the first)"
+    )
     dump.add_argument("--stage", choices=STAGES, default="optimised", help="default: optimised")
     dump.add_argument("--format", choices=tuple(_FORMATS), default="text")
 
@@ -179,7 +191,14 @@ def _add_values(command: argparse.ArgumentParser) -> None:
 
 
 def _add_wrt(command: argparse.ArgumentParser, help: str) -> None:
-    command.add_argument("--wrt", action="append", default=[], metavar="NAME", help=help)
+    command.add_argument(
+        "--wrt",
+        action="extend",
+        type=lambda text: [name.strip() for name in text.split(",")],
+        default=[],
+        metavar="NAME",
+        help=help,
+    )
 
 
 def _working(what: str) -> AbstractContextManager[Any]:
@@ -269,6 +288,8 @@ def _dump(arguments: argparse.Namespace) -> int:
     args, kwargs = inputs.types(arguments.args)
     named = arguments.target is not None
     target = inputs.target(arguments.target) if named else expression(arguments.expr)
+    if named:
+        _check_arguments(arguments.target, target, args, kwargs)
     if arguments.grad:
         target = irgrad.grad(target, inputs.argnums(arguments.wrt))
     with _working("lowering"), users_code(arguments.target or "the expression"):
@@ -279,6 +300,24 @@ def _dump(arguments: argparse.Namespace) -> int:
     else:
         print(text.rstrip("\n"))
     return 0
+
+
+def _check_arguments(name: str, function: Any, args: Any, kwargs: Any) -> None:
+    """Say what --args lacks for a call of the user's function."""
+    if not inspect.isfunction(function):
+        return
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        if not str(error).startswith("missing"):
+            return  # Python's own words serve
+        needed = [each.name for each in signature.parameters.values() if each.default is each.empty]
+        example = ", ".join("f64[3]" for _ in needed)
+        raise ArgumentError(
+            f"{name}{signature}: {error}",
+            hint=f"--args '{example}' gives the types of {', '.join(needed)} (shapes as they are)",
+        ) from None
 
 
 def _run(arguments: argparse.Namespace) -> int:

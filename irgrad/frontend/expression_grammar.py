@@ -240,6 +240,8 @@ class _Compiler:
             if module in MODULES and name in CONSTANTS:
                 constant = CONSTANTS[name]
                 return Lowered((), lambda: constant, piece.begin(node), False)
+            if module in MODULES and name in functions():
+                self.fail(f"'{path}' is a function", node, piece, f"call it: {path}(...)")
             self.fail(f"'{path}' is no constant", node, piece, near(name, CONSTANTS))
         act = ATTRIBUTES.get(node.attr)
         if act is None:

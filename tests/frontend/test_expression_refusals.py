@@ -19,6 +19,7 @@ REFUSED = [
     ("2(x)", "2(", "only functions can be called"),
     ("x[0](1)", "x[0]", "only functions can be called"),
     ("np.foo", "np.foo", "'np.foo' is no constant"),
+    ("x + np.sin", "np.sin", "'np.sin' is a function"),
     ("y + np", "np", "'np' is a module"),
     ("gamma(x) + gamma", "gamma", "a function in one place and an argument in another"),
     ("lambda x: x", "lambda", "a lambda is not part of the grammar"),
