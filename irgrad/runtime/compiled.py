@@ -292,12 +292,29 @@ class Compiled:
         made = [p for (of, _), p in self._programs.by_signature.items() if of == backend]
         if not args and not kwargs and len(made) == 1 and made[0].lowered.holds:
             return made[0]
+        if not args and not kwargs:
+            self._check_needs_nothing(len(made))
         signature, _ = signature_of(args, kwargs, self.target)
         program = self._programs.by_signature.get((backend, signature))
         if program is None or not program.lowered.holds:
             lowered = self._lowered(self.target, signature)
             program = self._program((backend, signature), lowered)
         return program
+
+    def _check_needs_nothing(self, programs: int) -> None:
+        """Refuse to choose a program where no arguments are given, unless the function takes
+        none.
+        """
+        try:
+            signature = inspect.signature(innermost_function(self.target))
+            signature.bind()
+        except TypeError:
+            name = getattr(self, "__name__", "the function")
+            which = f"{programs} programs have" if programs else "no program has"
+            raise ArgumentError(
+                f"{name}: {which} been made by calls, so the arguments must say which is meant",
+                hint="pass the arguments of a call, or their types: irgrad.spec('f64[3]')",
+            ) from None
 
     def _listing(self, form: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         backend = self.backend or default_backend()
