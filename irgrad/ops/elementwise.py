@@ -15,13 +15,14 @@ import numpy as np
 
 from irgrad.errors import DTypeError, ShapeError
 from irgrad.ir.op import Array, Op, register_instance
-from irgrad.ir.types import I64, SHORT, ArrayType, DType, broadcast_shapes
+from irgrad.ir.types import DTYPES, I64, SHORT, ArrayType, DType, broadcast_shapes
 from irgrad.ops.base import bind
 from irgrad.ops.batching import aligned
 from irgrad.ops.linear import broadcast_to, sum_to
 
 Partial = Callable[..., Any] | int | None
 _NAME = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
+HALF, F32 = np.dtype(np.float16), DTYPES["f32"]
 UFUNCS: dict[np.ufunc, Elementwise] = {}
 
 
@@ -123,6 +124,8 @@ def _loop(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[DType, ...]:
         dtypes = ufunc.resolve_dtypes((*operands, *(None,) * ufunc.nout))
     except TypeError:
         raise DTypeError(f"{ufunc.__name__} does not take operands of dtype {listed}") from None
+    if HALF not in dtypes[len(operands) :]:  # signbit of int8: float32 holds the same numbers
+        dtypes = tuple(F32 if dtype == HALF else dtype for dtype in dtypes)
     unsupported = [dtype for dtype in dtypes if dtype not in SHORT]
     if unsupported:
         raise DTypeError(
