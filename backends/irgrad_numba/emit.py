@@ -6,12 +6,13 @@ run in a vector of partial results, other folds accumulate in memory."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from irgrad_numba import truncate, vector_math
 from irgrad_numba.elementwise import row_of
-from irgrad_numba.expression import Add, Expr, Reduce, Store
+from irgrad_numba.expression import Add, Expr, Reduce, Statement, Store
 from irgrad_numba.fold import BLOCK, Fold, combine
 from irgrad_numba.index import Index
 from irgrad_numba.llvm import BITS, Code, Module, Type, Value
@@ -121,6 +122,22 @@ class Loops:
                 while depth and depth - 1 in s.axes:
                     depth -= 1
                 self.folds[s] = Fold(code, piece.ranges, s, depth, self.width)
+        self.early: dict[Expr, list[Statement]] = {}
+        """What is stored as soon as it is known, so that no register waits with it."""
+        self.late: list[Statement] = []
+        self._order()
+
+    def _order(self) -> None:
+        """Statements that nothing else in the body waits for come early."""
+        piece = self.piece
+        loaded = {e.data[0] for e in piece.expressions if e.kind == "load"}
+        written = Counter(s.buffer for s in piece.statements)
+        for s in piece.statements:
+            alone = written[s.buffer] == 1 and s.buffer not in loaded
+            if alone and s.value.level == self.depth and not s.index.dynamic:
+                self.early.setdefault(s.value, []).append(s)
+            else:
+                self.late.append(s)
 
     def run(self) -> None:
         """Emit everything."""
@@ -205,7 +222,8 @@ class Loops:
             scalars.append(self.scalars)
             self.variables.pop()
         low, high = self.piece.ranges[-1]
-        for at, width in strips(self.code, low, high, self.width):
+        body = len(rows) * len(self.by_level.get(self.depth, []))
+        for at, width in strips(self.code, low, high, self.width, body):
             for row, self.scalars in zip(rows, scalars, strict=True):
                 self.variables.append(row)
                 self._body(at, width)
@@ -228,7 +246,8 @@ class Loops:
                 for fold in careful:
                     fold.gather()
             low += whole
-        for at, width in strips(self.code, low, high, self.width):
+        body = len(self.by_level.get(self.depth, []))
+        for at, width in strips(self.code, low, high, self.width, body):
             self._body(at, width)
         for fold in careful:
             fold.gather()
@@ -252,16 +271,21 @@ class Loops:
         self._values = values
         for expression in self.by_level.get(self.depth, []):
             values[expression] = self._emit(expression, at, width)
-        for statement in self.piece.statements:
-            value = self._value(statement.value, width)
-            if isinstance(statement, Store):
-                self._write(statement, value, at, width)
-            elif isinstance(statement, Reduce) and statement in self.folds:
-                self.folds[statement].add(value)
-            else:
-                op = "add" if isinstance(statement, Add) else statement.op
-                old = self._read(statement.buffer, value.type, statement.index, at)
-                self._write(statement, combine(op, old, value), at, width)
+            for statement in self.early.get(expression, ()):
+                self._state(statement, at, width)
+        for statement in self.late:
+            self._state(statement, at, width)
+
+    def _state(self, statement: Statement, at: Value | None, width: int) -> None:
+        value = self._value(statement.value, width)
+        if isinstance(statement, Store):
+            self._write(statement, value, at, width)
+        elif isinstance(statement, Reduce) and statement in self.folds:
+            self.folds[statement].add(value)
+        else:
+            op = "add" if isinstance(statement, Add) else statement.op
+            old = self._read(statement.buffer, value.type, statement.index, at)
+            self._write(statement, combine(op, old, value), at, width)
 
     def _value(self, expression: Expr, width: int) -> Value:
         found = self._values.get(expression)

@@ -9,7 +9,9 @@ from irgrad_numba.llvm import BITS, Code, Type, Value
 
 VECTOR_BYTES = 64
 UNROLLED = 4
-"""Loops of at most so many vectors are written out."""
+"""Loops of at most so many vectors are written out,"""
+WRITTEN_OUT = 64
+"""and at most so many expressions in all."""
 
 
 def stored_form(value: Value) -> Value:
@@ -44,11 +46,15 @@ def loop(code: Code, low: int | Value, high: int | Value, step: int) -> Iterator
     code.label(done)
 
 
-def strips(code: Code, low: int, high: int, width: int) -> Iterator[tuple[Value, int]]:
-    """Positions and widths of vectors that cover low..high; the body runs inside."""
+def strips(
+    code: Code, low: int, high: int, width: int, body: int = 1
+) -> Iterator[tuple[Value, int]]:
+    """Positions and widths of vectors that cover low..high; the body, of so many expressions, runs
+    inside.
+    """
     count = (high - low) // width
     number = lambda n: code.constant(Type("i64"), n)  # noqa: E731
-    if count > UNROLLED:
+    if count > UNROLLED or (count > 1 and count * body > WRITTEN_OUT):
         with loop(code, low, low + count * width, width) as i:
             yield i, width
     else:
