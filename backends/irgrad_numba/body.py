@@ -75,14 +75,23 @@ class Table:
     """The frame of the program itself."""
 
     def pointer(self, body: Body, buffer: int) -> str:
-        """Loaded where it is used; of a stack, its entry."""
-        if body.memory.buffers[buffer].is_dynamic:
+        """Loaded where it is used; in scratch memory, at its offset there; of a stack, its
+        entry.
+        """
+        memory = body.memory
+        if memory.buffers[buffer].is_dynamic:
             return body.stack(0, buffer)
+        if buffer in memory.offsets:
+            return body.moved(body.scratch(), memory.offsets[buffer])
         at = body.value(f"getelementptr ptr, ptr %table, i64 {buffer}")
         return body.value(f"load ptr, ptr {at}")
 
     def table(self, body: Body, buffers: Sequence[int]) -> str:
-        """The table that the function gets."""
+        """The table that the function gets, with what lies in scratch memory added."""
+        for buffer in sorted(set(buffers) & body.memory.offsets.keys()):
+            pointer = self.pointer(body, buffer)
+            at = body.value(f"getelementptr ptr, ptr %table, i64 {buffer}")
+            body.emit(f"store ptr {pointer}, ptr {at}")
         return "%table"
 
 
@@ -170,6 +179,8 @@ class Body:
         """Whether memory may be short."""
         self.stacks: dict[tuple[int, int], str] = {}
         """The entries of those that are used here."""
+        self.arena: str | None = None
+        """The address of the scratch memory, where it is used here."""
 
     def name(self, stem: str = "x") -> str:
         """A new name, without its sign."""
@@ -208,6 +219,13 @@ class Body:
             at = self.numbers.setdefault(key, len(self.numbers)) * ENTRY
             self.stacks[key] = self.once(f"getelementptr i8, ptr %stacks, i64 {at}")
         return self.stacks[key]
+
+    def scratch(self) -> str:
+        """The address of the scratch memory."""
+        if self.arena is None:
+            at = self.once(f"getelementptr ptr, ptr %table, i64 {self.memory.arena}")
+            self.arena = self.once(f"load ptr, ptr {at}")
+        return self.arena
 
     def room(self, entry: str, size: str) -> str:
         """Where the rows of a stack are, after making room for so many bytes."""
@@ -284,7 +302,9 @@ class Body:
         for call in sweep.calls:
             inside._call(call, Table(), "i64 %chunk")
         head = "(ptr %table, ptr %state, i64 %chunk) nounwind {"
-        name = self.module.shared("sweep", "\n".join([head, *inside.lines, "  ret void", "}"]))
+        name = self.module.shared(
+            "sweep", "\n".join([head, *inside.entry, *inside.lines, "  ret void", "}"])
+        )
         self.module.declare(pool.PARALLEL, pool.SIGNATURE)
         arguments = f"ptr @{name}, ptr %table, ptr %state, i64 {sweep.count}"
         if sweep.alone:

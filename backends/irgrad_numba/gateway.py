@@ -75,7 +75,7 @@ def _frame(code: Boundary, memory: Memory) -> None:
     cells = len(memory.input_types) + len(memory.outputs)
     arrays = max(1, len(memory.outputs))
     code.emit(
-        f"%table = alloca [{max(1, len(memory.buffers))} x ptr], align 64",
+        f"%table = alloca [{memory.arena + 1} x ptr], align 64",
         f"%numbers = alloca [{max(1, cells)} x [{CELL} x i8]], align 64",
         f"%made = alloca [{arrays} x ptr], align 8",
         f"call void @llvm.memset.p0.i64(ptr %made, i8 0, i64 {8 * arrays}, i1 false)",
@@ -92,8 +92,8 @@ def _run(code: Boundary, memory: Memory, release: bool) -> None:
         kept = code.at("%state", code.module.slot("arena"))
         code.emit(f"%arena = call ptr @irgrad_scratch(ptr {kept}, i64 {size})")
         code.require(code.value("icmp ne ptr %arena, null"), "short")
-    for buffer, offset in memory.offsets.items():
-        code.fill(buffer, code.offset("%arena", offset))
+    if size:
+        code.fill(memory.arena, "%arena")
     if release:
         code.emit("%thread = call ptr @PyEval_SaveThread()")
     code.emit("%status = call i32 @body(ptr %table, ptr %state)")

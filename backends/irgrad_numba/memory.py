@@ -34,6 +34,11 @@ class Memory(NamedTuple):
     """Places in the scratch memory, in bytes."""
     scratch_bytes: int
 
+    @property
+    def arena(self) -> int:
+        """The place of the scratch memory in the table of buffers, after them all."""
+        return len(self.buffers)
+
 
 def arrange(
     graph: Graph,

@@ -23,7 +23,7 @@ def emit_raw(module: Module, memory: Memory) -> None:
     """Define `raw`, which calls the `body` that is there already."""
     code = Boundary(module)
     given = len(memory.input_types) - memory.captured
-    code.emit(f"%table = alloca [{max(1, len(memory.buffers))} x ptr], align 64")
+    code.emit(f"%table = alloca [{memory.arena + 1} x ptr], align 64")
     for k in range(given):
         code.fill(k, code.pointer("%given", k))
     for k in range(memory.captured):
@@ -33,8 +33,7 @@ def emit_raw(module: Module, memory: Memory) -> None:
     for buffer in memory.constants:
         code.fill(buffer, code.slot("constant", buffer))
     arena = _arena(module, memory, code)
-    for buffer, offset in memory.offsets.items():
-        code.fill(buffer, code.offset(arena, offset))
+    code.fill(memory.arena, arena)
     status = code.value("call i32 @body(ptr %table, ptr %state)")
     if memory.scratch_bytes > STACK_BYTES:
         code.emit(f"call void @free(ptr {arena})")
