@@ -18,7 +18,7 @@ from irgrad.runtime import disk_cache
 
 _LOCK = threading.Lock()  # LLVM contexts are shared: one compilation at a time
 _COUNT = itertools.count()
-OPTIONS = "speed 2, code 3, no vectorisers, no unrolling"
+OPTIONS = "speed 1, code 3, no vectorisers, no unrolling"
 """What `optimised` and `target_machine` ask of LLVM: code from other options is other code."""
 
 
@@ -76,7 +76,7 @@ def optimised(text: str) -> Any:
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options = llvm.create_pipeline_tuning_options(speed_level=1)
     options.loop_vectorization = False
     options.slp_vectorization = False
     options.loop_unrolling = False
