@@ -75,7 +75,9 @@ class Boundary:
         if not numbers:
             return "null"
         listed = ", ".join(f"i64 {n}" for n in numbers)
-        name = "_".join([stem, *map(str, numbers)]).replace("-", "m")
+        short = len(numbers) <= BLOCK  # the same for the same numbers
+        parts = map(str, numbers) if short else [f"long{len(self.module.globals)}"]
+        name = "_".join([stem, *parts]).replace("-", "m")
         self.module.globals[name] = f"@{name} = private constant [{len(numbers)} x i64] [{listed}]"
         return f"@{name}"
 
@@ -92,22 +94,22 @@ def in_blocks(
     code: Boundary,
     stem: str,
     parameters: str,
-    count: int,
+    numbers: Sequence[int],
     emit: Callable[[Boundary, int], None],
     otherwise: str,
 ) -> None:
-    """Do what `emit` writes for each number below `count`, which may go to the block `otherwise`;
+    """Do what `emit` writes for each of the numbers, which may go to the block `otherwise`;
     of many, in functions of their own, on what `code` has by the same names.
     """
-    parts = blocks(count)
+    parts = blocks(len(numbers))
     if len(parts) < 2:
-        for k in range(count):
+        for k in numbers:
             emit(code, k)
         return
     for number, part in enumerate(parts):
         inner = Boundary(code.module)
         for k in part:
-            emit(inner, k)
+            emit(inner, numbers[k])
         inner.emit("ret i1 true")
         inner.label(otherwise)
         inner.emit("ret i1 false")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from irgrad.ir.types import F64, ArrayType
 from irgrad.runtime.backend import Argument
-from irgrad_numba.boundary import Boundary, in_blocks
+from irgrad_numba.boundary import BLOCK, Boundary, in_blocks
 from irgrad_numba.llvm import Module
 from irgrad_numba.memory import Memory
 
@@ -46,9 +47,28 @@ class Reading:
 
     def emit(self, code: Boundary) -> None:
         """Look at all of them, and require that each is as expected."""
-        in_blocks(code, "read", PARAMETERS, len(self.jobs), self._read, "mismatch")
+        single: list[int] = []
+        for is_float, group in groupby(range(len(self.jobs)), self._is_float):
+            run = list(group)
+            if is_float and len(run) > BLOCK:
+                self._floats(code, run)
+            else:
+                single += run
+        in_blocks(code, "read", PARAMETERS, single, self._read, "mismatch")
         if self.outs:
             self._require_apart(code)
+
+    def _is_float(self, k: int) -> bool:
+        return self.jobs[k][0].kind == "float"
+
+    def _floats(self, code: Boundary, run: Sequence[int]) -> None:
+        """Many Python floats in a row, as a loop."""
+        first, position = run[0], self.jobs[run[0]][1]
+        name = self.module.shared("floats", FLOATS, "i1")
+        args = code.at("%args", first)
+        numbers, table = code.offset("%numbers", CELL * position), code.at("%table", position)
+        given = f"ptr {args}, ptr {numbers}, ptr {table}, i64 {len(run)}"
+        code.require(code.value(f"call i1 @{name}({given})"), "mismatch")
 
     def _read(self, code: Boundary, k: int) -> None:
         argument, position = self.jobs[k]
@@ -136,6 +156,34 @@ class Reading:
         numbers = f"i64 {len(self.given)}, i64 {len(spans)}"
         code.require(code.value(f"call i1 @{name}(ptr {table}, {numbers})"), "mismatch")
 
+
+FLOATS = f"""(ptr %args, ptr %numbers, ptr %table, i64 %count) noinline {{
+  br label %each
+each:
+  %k = phi i64 [0, %0], [%k.next, %number]
+  %done = icmp eq i64 %k, %count
+  br i1 %done, label %yes, label %one
+one:
+  %at = getelementptr ptr, ptr %args, i64 %k
+  %x = load ptr, ptr %at
+  %type.at = getelementptr i8, ptr %x, i64 8
+  %type = load ptr, ptr %type.at
+  %same = icmp eq ptr %type, @PyFloat_Type
+  br i1 %same, label %number, label %no
+number:
+  %value = call double @PyFloat_AsDouble(ptr %x)
+  %place = getelementptr [{CELL} x i8], ptr %numbers, i64 %k
+  store double %value, ptr %place
+  %entry = getelementptr ptr, ptr %table, i64 %k
+  store ptr %place, ptr %entry
+  %k.next = add i64 %k, 1
+  br label %each
+yes:
+  ret i1 true
+no:
+  ret i1 false
+}}"""
+"""Whether all are Python floats; their numbers go into cells, the cells into the table."""
 
 APART = """(ptr %spans, i64 %given, i64 %count) nounwind {
   br label %each

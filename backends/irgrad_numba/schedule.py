@@ -57,7 +57,7 @@ from irgrad_numba.stacks import StackSum, sum_of
 from irgrad_numba.updates import AddAt, AddSlice, Copy
 from irgrad_numba.views import viewed
 
-LARGEST = 400
+LARGEST = 100
 """Points in one kernel."""
 STORE_COST = 6
 """What storing and loading an element costs, in additions."""

@@ -70,6 +70,32 @@ def test_gradients_of_many_arguments():
         np.testing.assert_array_equal(g, 2 * x)
 
 
+def numbers() -> list[Any]:
+    """Long rows of Python floats, with arrays and NumPy scalars between them."""
+    rows = [[float(k) for k in range(COUNT)], [np.arange(3.0), np.float32(2)]]
+    return [*rows[0], *rows[1], *rows[0], np.float64(3), *rows[0][:5]]
+
+
+def test_many_numbers_in_a_row():
+    args, order = numbers(), np.random.default_rng(0).permutation(len(numbers()))
+    compiled = irgrad.compile(lambda *x: tuple(2 * x[k] for k in order), backend="numba")
+    for _ in range(2):
+        results = compiled(*args)
+        for k, result in zip(order, results, strict=True):
+            np.testing.assert_array_equal(result, 2 * args[k])
+            assert result.dtype == np.asarray(args[k]).dtype
+
+
+@pytest.mark.parametrize("place", [0, boundary.BLOCK, COUNT - 1, COUNT + 2, 2 * COUNT + 1])
+@pytest.mark.parametrize("other", [np.float64(0.5), np.array(0.5), 7, True])
+def test_what_is_no_float_in_a_row_of_floats_is_seen(place: int, other: Any):
+    args = numbers()
+    compiled = irgrad.compile(lambda *x: sum(np.sum(v) * k for k, v in enumerate(x)), "numba")
+    compiled(*args)
+    args[place] = other
+    np.testing.assert_allclose(compiled(*args), sum(np.sum(v) * k for k, v in enumerate(args)))
+
+
 def chain(x: Any) -> Any:
     """Scalars and arrays that need each other, sums, and writes in place, all in one long chain."""
     buffer, s = np.zeros(4), x[0]
