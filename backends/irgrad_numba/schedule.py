@@ -104,6 +104,11 @@ class Planner:
         self.graph, self.copied = prepared(place.graph, place.owned)
         graph = self.graph
         self.sorts = {node: sort_of(node) for node in graph.nodes}
+        looped = [node for node in graph.nodes if self.sorts[node] != "call"]
+        self.spaces = {node: space_of(node) for node in looped}
+        self.loops = {node: squeezed(space) for node, space in self.spaces.items()}
+        """The spaces without extents of 1."""
+        self.axes = {node: operand_axes(node) for node in looped}
         self.checks = {
             node: found
             for node in graph.nodes
@@ -240,7 +245,7 @@ class Planner:
         for node in self.graph.nodes:
             if self.sorts[node] == "call":
                 continue
-            space = squeezed(space_of(node))
+            space = self.loops[node]
             near = [v.node for v in node.operands if squeezed(v.type.shape) == space]
             if self.sorts[node] in ("view", "point"):
                 count[space] += self.sorts[node] == "point"
@@ -267,8 +272,8 @@ class Planner:
         """Costly operands that a larger space repeats along its innermost axis are stored."""
         if self.sorts[node] == "view" and not isinstance(node.op, BroadcastTo):
             return
-        for operand, axes in operand_axes(node):
-            space = space_of(node)
+        for operand, axes in self.axes[node]:
+            space = self.spaces[node]
             repeated = any(space[a] > 1 for a in range(len(space)) if a not in axes)
             innermost = max((a for a in range(len(space)) if space[a] > 1), default=-1)
             cost = self.cost.get(operand, 0)
@@ -309,15 +314,13 @@ class Planner:
         sort, known = self.sorts[node], self.stage
         if sort == "call":
             return max((known.get(v, (0, 0))[1] for v in node.operands), default=0)
-        here = max((self._read(node, v, axes) for v, axes in operand_axes(node)), default=0)
+        here = max((self._read(node, v, axes) for v, axes in self.axes[node]), default=0)
         return max(here, known.get(node.operands[0], (0, 0))[1]) if sort == "update" else here
 
     def _read(self, node: Node, operand: Value, axes: Sequence[int]) -> int:
         """When loops over the node's space can read an operand."""
         in_place, elsewhere = self.stage.get(operand, (0, 0))
-        pure = squeezed(operand.type.shape) == squeezed(space_of(node)) and (
-            list(axes) == sorted(axes)
-        )
+        pure = squeezed(operand.type.shape) == self.loops[node] and (list(axes) == sorted(axes))
         return in_place if pure else elsewhere
 
     def _point_stage(self, node: Node) -> tuple[int, int]:
@@ -328,7 +331,7 @@ class Planner:
         if moves:
             at = (elsewhere, elsewhere)
         else:
-            reads = [self._read(node, v, axes) for v, axes in operand_axes(node)]
+            reads = [self._read(node, v, axes) for v, axes in self.axes[node]]
             at = (max(reads, default=0), elsewhere)
         return (at[0], at[0] + 1) if value in self.stored else at
 
@@ -336,7 +339,7 @@ class Planner:
         """Which kernel stores a node's value: its stage, space and segment."""
         folds = self.sorts[node] in ("reduction", "update")
         stage = self.stage[Value(node, 0)][0] - folds
-        return stage, squeezed(space_of(node)), self.segment[node]
+        return stage, self.loops[node], self.segment[node]
 
     def _share(self) -> None:
         """What several places need is stored where computing it again costs more."""
@@ -354,9 +357,9 @@ class Planner:
                 if sort == "point" and (len(own) - 1) * self.cost[value] > STORE_COST:
                     self._store(value, f"needed at {len(own)} places")
                     own = {self._place(node)}
-            for operand, axes in operand_axes(node):
+            for operand, axes in self.axes[node]:
                 pure = sort != "view" and not isinstance(node.op, MOVES)
-                if pure and squeezed(operand.type.shape) == squeezed(space_of(node)):
+                if pure and squeezed(operand.type.shape) == self.loops[node]:
                     places[operand] |= own
                 else:
                     how = (
@@ -364,7 +367,7 @@ class Planner:
                         if not pure and not isinstance(node.op, BroadcastTo)
                         else tuple(axes)
                     )
-                    places[operand] |= {(how, space_of(node), place) for place in list(own)[:3]}
+                    places[operand] |= {(how, self.spaces[node], place) for place in list(own)[:3]}
 
     def _assemble(self) -> Schedule:
         """Kernels by stage and space, buffers, and the views that need no loops."""

@@ -79,12 +79,15 @@ COPY = Copy()
 AT = (UpdateAt, AddAt)
 SLICED = (UpdateSlice, AddSlice)
 ADDING = (AddAt, AddSlice)
+WRITES = (*AT, *SLICED)
 
 
 def is_update(node: Node) -> bool:
     """Whether a node writes into part of its first operand, in a way that loops can."""
+    if not isinstance(node.op, WRITES):
+        return False
     type = node.types[0]
-    return isinstance(node.op, (*AT, *SLICED)) and type.dtype.kind != "c" and type.size > 0
+    return type.dtype.kind != "c" and type.size > 0
 
 
 def spread_out(graph: Graph) -> Graph:

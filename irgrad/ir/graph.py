@@ -57,7 +57,10 @@ class Node:
     @property
     def outputs(self) -> tuple[Value, ...]:
         """The values that this node produces."""
-        return tuple(Value(self, index) for index in range(len(self.types)))
+        count = len(self.types)
+        if count == 1:  # nearly always
+            return (Value(self, 0),)
+        return tuple(Value(self, index) for index in range(count))
 
     @property
     def is_input(self) -> bool:
