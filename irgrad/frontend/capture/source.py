@@ -25,9 +25,10 @@ def source_of(function: FunctionType) -> Source | None:
     lines = linecache.getlines(code.co_filename, function.__globals__)
     if not lines:
         return None
+    tree = _tree(code.co_filename, "".join(lines))
     found = [
         source
-        for source in _definitions(code.co_filename, "".join(lines))
+        for source in _definitions(tree, code.co_firstlineno)
         if _is_named(source.definition, code) and _matches(source.definition, code)
     ]
     return min(found, key=lambda source: _length(source.definition), default=None)
@@ -53,11 +54,16 @@ def tell_of_missing_source(builder: Any) -> None:
 
 
 @lru_cache(maxsize=256)
-def _definitions(file: str, text: str) -> list[Source]:
+def _tree(file: str, text: str) -> ast.Module:
+    """The syntax tree of a file; an empty one where it is not Python."""
     try:
-        tree = ast.parse(text)
+        return ast.parse(text)
     except (SyntaxError, ValueError):
-        return []
+        return ast.Module([], [])
+
+
+def _definitions(tree: ast.Module, line: int) -> list[Source]:
+    """The definitions whose text has the line."""
     found: list[Source] = []
     work: list[tuple[ast.AST, str | None]] = [(tree, None)]
     while work:
@@ -65,15 +71,30 @@ def _definitions(file: str, text: str) -> list[Source]:
         if isinstance(node, Definition):
             found.append(Source(node, owner))
         inner = node.name if isinstance(node, ast.ClassDef) else owner
-        work += [(child, inner) for child in ast.iter_child_nodes(node)]
+        children = ast.iter_child_nodes(node)
+        work += [(child, inner) for child in children if _holds(child, line)]
     return found
+
+
+def _holds(node: ast.AST, line: int) -> bool:
+    """Whether the text of a node, its decorators included, has the line; so it may where the tree
+    does not say.
+    """
+    end = getattr(node, "end_lineno", None)
+    if end is None:
+        return True
+    return line <= end and line >= min(n.lineno for n in (node, *_decorators(node)))  # pyright: ignore[reportAttributeAccessIssue] -- nodes with an end have a beginning
+
+
+def _decorators(node: ast.AST) -> list[ast.expr]:
+    return getattr(node, "decorator_list", [])
 
 
 def _is_named(node: Definition, code: CodeType) -> bool:
     """Whether a definition has the name and the first line of some code."""
     if isinstance(node, ast.Lambda):
         return code.co_name == "<lambda>" and node.lineno == code.co_firstlineno
-    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    first = min(n.lineno for n in (node, *_decorators(node)))
     return code.co_name == node.name and first == code.co_firstlineno
 
 
