@@ -29,7 +29,12 @@ def with_residuals(graph: Graph) -> tuple[Graph, dict[Value, Value]]:
     becomes the rule's forward program and a call that hands its results on. `settled` undoes the
     latter once adjoint nodes are there. Loops and branches give what their adjoints keep.
     """
-    return _changed(graph, _split)
+    changed, values = _changed(graph, _split)
+    prepared, moved = ready(changed)
+    if prepared is not changed:
+        every = [*graph.inputs, *(value for node in graph.nodes for value in node.outputs)]
+        values = {value: moved(values.get(value, value)) for value in every}
+    return prepared, values
 
 
 def settled(graph: Graph) -> Graph:
@@ -57,16 +62,11 @@ def _changed(graph: Graph, change: Change) -> tuple[Graph, dict[Value, Value]]:
         nodes.append(copy)
         images[node] = copy
         values.update(zip(node.outputs, copy.outputs, strict=True))
-    changed = graph
-    if values:
-        outputs = [values.get(value, value) for value in graph.outputs]
-        named = dict(zip(graph.output_names, outputs, strict=True))
-        changed = graph.replace(nodes=nodes, outputs=named)
-    prepared, moved = ready(changed)
-    if prepared is not changed:
-        every = [*graph.inputs, *(value for node in graph.nodes for value in node.outputs)]
-        values = {value: moved(values.get(value, value)) for value in every}
-    return prepared, values
+    if not values:
+        return graph, values
+    outputs = [values.get(value, value) for value in graph.outputs]
+    named = dict(zip(graph.output_names, outputs, strict=True))
+    return graph.replace(nodes=nodes, outputs=named), values
 
 
 def _origin(node: Node) -> Node | str | None:
