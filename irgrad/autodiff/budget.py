@@ -43,21 +43,26 @@ def tape_budget(bytes: int) -> Iterator[None]:
         _BUDGET.reset(token)
 
 
+def budget() -> int:
+    """The bytes that a loop may keep."""
+    return _BUDGET.get()
+
+
 def within_budget(
     graph: Graph, seeded: Sequence[Value], wanted: Sequence[Value]
 ) -> tuple[Graph, Any]:
     """`graph` with loops in segments where their tapes would exceed the budget, and where values
     have gone.
     """
-    budget = _BUDGET.get()
-    large = {node for node in graph.nodes if _most(node) > budget}
+    most = budget()
+    large = {node for node in graph.nodes if _most(node) > most}
     if not large:
         return graph, lambda value: value
     active = influenced(graph, wanted)
     reached = receiving(graph, active, seeded)
     walk = Exchange(graph)
     for node in graph.nodes:
-        every = _segment(node, active, reached, budget) if node in large else None
+        every = _segment(node, active, reached, most) if node in large else None
         if every is None:
             walk.keep(node)
             continue
@@ -85,7 +90,7 @@ def _size(graph: Graph) -> int:
     return total
 
 
-def _segment(node: Node, active: set[Value], reached: set[Value], budget: int) -> int | None:
+def _segment(node: Node, active: set[Value], reached: set[Value], most: int) -> int | None:
     """The number of steps in a segment, where the tape is too large and segments keep less."""
     op: Any = node.op
     wants, receives = wanted_operands(node, active), [v in reached for v in node.outputs]
@@ -97,4 +102,4 @@ def _segment(node: Node, active: set[Value], reached: set[Value], budget: int) -
     state = sum(v.type.nbytes for v in op.groups(node.operands).carried)
     every = best_segment(op.length, state, tape // op.length)
     smaller = state * (op.length // every) + (tape // op.length) * every
-    return every if tape > budget and smaller < tape else None
+    return every if tape > most and smaller < tape else None

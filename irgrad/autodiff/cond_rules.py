@@ -79,11 +79,11 @@ class _Adjoint:
         ]
         self.kept = [kept for kept, _ in cuts]
         self.again = [again for _, again in cuts]
-        self.slots = _slots(self.kept)
-        self.own = [_assigned(kept) for kept in self.kept]
+        self.slots = slots_of(self.kept)
+        self.own = [assigned(kept) for kept in self.kept]
         self.forward = Cond(
             tuple(
-                _with_slots(p.region, own, self.slots)
+                with_slots(p.region, own, self.slots)
                 for p, own in zip(self.pullbacks, self.own, strict=True)
             )
         )
@@ -132,7 +132,8 @@ class _Adjoint:
         return Graph(graph.name, graph.inputs, [*graph.nodes, *zeros], distinct(outputs))
 
 
-def _assigned(kept: Sequence[Value]) -> dict[Value, Slot]:
+def assigned(kept: Sequence[Value]) -> dict[Value, Slot]:
+    """A slot for each value that a branch keeps."""
     counts: Counter[ArrayType] = Counter()
     own: dict[Value, Slot] = {}
     for value in kept:
@@ -141,14 +142,16 @@ def _assigned(kept: Sequence[Value]) -> dict[Value, Slot]:
     return own
 
 
-def _slots(kept: Sequence[Sequence[Value]]) -> list[Slot]:
+def slots_of(kept: Sequence[Sequence[Value]]) -> list[Slot]:
+    """The slots for what the branches keep, which they share."""
     found: dict[Slot, None] = {}
     for values in kept:
-        found.update(dict.fromkeys(_assigned(values).values()))
+        found.update(dict.fromkeys(assigned(values).values()))
     return list(found)
 
 
-def _with_slots(region: Graph, own: dict[Value, Slot], slots: Sequence[Slot]) -> Graph:
+def with_slots(region: Graph, own: dict[Value, Slot], slots: Sequence[Slot]) -> Graph:
+    """A branch that also gives a value for each slot: its own, or zeros."""
     holders = {slot: value for value, slot in own.items()}
     nodes = list(region.nodes)
     values = [holders.get(slot) or zeros_in(nodes, input_value("zero", slot[0])) for slot in slots]

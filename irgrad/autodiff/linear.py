@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from irgrad.autodiff.graphs import pushforward
+from irgrad.autodiff.partial import Halves
 from irgrad.autodiff.residuals import extracted, kept_static
 from irgrad.ir.bulk import paused_gc
-from irgrad.ir.graph import Graph, Node, Value
+from irgrad.ir.graph import Graph, Value
+from irgrad.passes.pipeline import optimise
+
+FIRST = ("fold", "simplify", "cse", "hoist")
+"""Passes on both parts together: what they find equal, needless or the same in all steps is no
+residual.
+"""
 
 
 @paused_gc()
@@ -16,25 +23,16 @@ def linearized(graph: Graph, wrt: Sequence[Value], count: int) -> tuple[Graph, G
 
     The first has the outputs of `graph`, then the residuals: values that do not depend on tangents
     and that the second reads. The second takes residuals and tangents of `wrt` to tangents of the
-    outputs; what depends on no tangent is in it only where its extent is not known before."""
-    joint = pushforward(graph, wrt, beside=True)
+    outputs; what depends on no tangent is in it only where its extent is not known before, or
+    where a loop would keep more than the tape budget."""
+    joint = optimise(pushforward(graph, wrt), FIRST)
     arguments = len(graph.inputs) - graph.captured
     tangents = joint.inputs[arguments : len(joint.inputs) - graph.captured]
-    dependent = {value.node for value in tangents}
-    early: list[Node] = []
-    late: list[Node] = []
-    for node in joint.nodes:
-        if any(operand.node in dependent for operand in node.operands):
-            dependent.add(node)
-            late.append(node)
-        else:
-            early.append(node)
-    named = list(zip(joint.output_names, joint.outputs, strict=True))
+    halves = Halves(joint, tangents)
+    named = list(zip(joint.output_names, map(halves.moved, joint.outputs), strict=True))
     own, results = dict(named[: len(graph.outputs)]), dict(named[len(graph.outputs) :][:count])
-    read = [operand for node in late for operand in node.operands] + list(results.values())
-    needed = [v for v in dict.fromkeys(read) if v.node not in dependent]
-    residuals, again = kept_static(early, needed)
+    residuals, again = kept_static(halves.early, halves.needed(list(results.values())))
     saved = {f"residual_{i}": value for i, value in enumerate(residuals)}
-    first = Graph(graph.name, graph.inputs, early, own | saved, graph.captured)
+    first = Graph(graph.name, graph.inputs, halves.early, own | saved, graph.captured)
     leaves = [*residuals, *tangents]
-    return first, extracted(f"{graph.name}_linear", joint, leaves, [*again, *late], results)
+    return first, extracted(f"{graph.name}_linear", joint, leaves, [*again, *halves.late], results)
