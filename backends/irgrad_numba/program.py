@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import BackendError
+from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ops.contract import Contract
@@ -242,6 +243,7 @@ def _layout(argument: Argument) -> Layout:
 class Emitted:
     """A program as LLVM text, with what is needed to load its code."""
 
+    @paused_gc()
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self.module = Module()
