@@ -147,11 +147,11 @@ class NativeControl:
         results = part.results
         if part is not self.parts[-1] and isinstance(self.op, While):  # the condition
             return [], []
+        taken = results[: self.carried]
         if isinstance(self.op, Cond):
-            return [b for k, b in enumerate(results) if k not in self.step.bases], []
-        carried = results[: self.carried]
-        twins = [b for b in carried if b >= part.inputs and not part.is_local(b)]
-        return results[self.carried :], twins
+            taken = [results[k] for k in self.step.bases]
+        twins = [b for b in taken if b >= part.inputs and not part.is_local(b)]
+        return [b for b in results if b not in taken], twins
 
     def emit(self, body: Body, frame: Frame) -> None:
         """Write it."""

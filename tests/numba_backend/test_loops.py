@@ -273,3 +273,40 @@ def test_the_listing_says_what_is_in_place_and_what_is_copied() -> None:
     assert "for step in range(1000):" in text
     assert "in place, in the memory of %a" in text or "in place, in the memory of %c" in text
     assert "copy" not in text
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.complex128])
+@pytest.mark.parametrize("unroll", [1, 30])
+def test_a_result_of_a_branch_outlives_the_steps_after_it(dtype: Any, unroll: int) -> None:
+    """It takes the place of an operand, which the later steps still read."""
+
+    def f(x: Any, k: Any) -> Any:
+        y = np.zeros_like(x)
+        for i in range(20):
+            if i >= k:
+                y = np.cumsum(np.cumsum(x) + y) / 40
+                x = np.full(40, 7.0, dtype)
+            else:
+                y = x * 2
+        return x, y
+
+    x = np.linspace(0, 1, 40).astype(dtype)
+    for k in (0, 3, 30):
+        compiled = irgrad.compile(f, backend="numba", unroll=unroll)
+        for ours, theirs in zip(compiled(x, np.array(k)), f(x, k), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+def test_complex_rows_written_under_a_condition() -> None:
+    def f(G: Any, S: Any) -> Any:
+        for i in range(20):
+            if i >= 3:
+                S[i] += G[i] * G[0]
+        return np.sum(S.real) + 0.5 * np.sum(S.imag)
+
+    args = np.full((20, 2), 1 + 2j), np.ones((20, 2), complex)
+    slopes = []
+    for backend in ("numpy", "numba"):
+        with irgrad.use_backend(backend):
+            slopes.append(irgrad.grad(f, (0, 1))(*args))
+    np.testing.assert_allclose(slopes[1], slopes[0], rtol=1e-12)
