@@ -40,3 +40,8 @@ def test_a_program_is_asked_for(name: str, target: Any) -> None:
 
 def test_without_parameters_nothing_is_asked_for() -> None:
     assert irgrad.compile(lambda: np.ones(3), backend="numba").memory().results == 24
+
+
+def test_builtins_without_a_signature() -> None:
+    with pytest.raises(ArgumentError, match="no program has been made"):
+        irgrad.compile(max, backend="numba").kernels()

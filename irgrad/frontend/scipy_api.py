@@ -29,17 +29,17 @@ _NO_MEANING = {"check_finite", "driver", "lapack_driver", "lwork"}
 """Arguments that change no result, as do those called `overwrite_...`."""
 
 
-def public_name(function: Any) -> str:
-    """`scipy.linalg.solve`, `scipy.stats.norm.pdf`; empty for what is not SciPy's."""
-    if isinstance(function, MethodType):
-        owner = function.__self__
-        package, name = type(owner).__module__, f"{getattr(owner, 'name', '')}.{function.__name__}"
-    elif isinstance(function, FunctionType):
-        package, name = function.__module__ or "", function.__name__
-    else:
+def public_name(function: FunctionType | MethodType) -> str:
+    """`scipy.linalg.solve`, `scipy.stats.norm.pdf`; empty for what is not SciPy's, whose owner is
+    asked nothing.
+    """
+    method = isinstance(function, MethodType)
+    module = type(function.__self__).__module__ if method else function.__module__
+    root, *parts = (module or "").split(".")
+    if root != "scipy" or not parts:
         return ""
-    root, *parts = package.split(".")
-    return f"scipy.{parts[0]}.{name}" if root == "scipy" and parts else ""
+    owner = f"{getattr(function.__self__, 'name', '')}." if method else ""
+    return f"scipy.{parts[0]}.{owner}{function.__name__}"
 
 
 def scipy_door(function: Any) -> Any:

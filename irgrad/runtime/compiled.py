@@ -308,7 +308,7 @@ class Compiled:
         try:
             signature = inspect.signature(innermost_function(self.target))
             signature.bind()
-        except TypeError:
+        except (TypeError, ValueError):  # or a builtin without a signature
             name = getattr(self, "__name__", "the function")
             which = f"{programs} programs have" if programs else "no program has"
             raise ArgumentError(

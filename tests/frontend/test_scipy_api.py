@@ -136,6 +136,20 @@ def test_numbers_alone_stay_scipys() -> None:
     assert irgrad.grad(f)(2.0) == f(1.0)
 
 
+class Asked:
+    @property
+    def name(self) -> str:
+        raise AssertionError("nobody asks for this")
+
+    def twice(self, x: Any) -> Any:
+        return 2 * x
+
+
+def test_users_objects_are_not_asked_for_their_names() -> None:
+    asked = Asked()
+    assert irgrad.grad(lambda x: asked.twice(x))(1.0) == 2
+
+
 def test_density_outside_its_meaning() -> None:
     assert np.isnan(irgrad.compile(lambda s: norm.pdf(0.0, scale=s))(-1.0))
 
