@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from irgrad.ir.builder import Traced
+from irgrad.ir.builder import Traced, home
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,9 +24,12 @@ def copies(function: F) -> F:
 
 
 def copied(x: Any) -> Any:
-    """A handle of its own on the current version of a traced array, or of each in a list."""
+    """A handle of its own on the current version of a traced array, or of each in a list; in the
+    body of a loop or branch it belongs to the body.
+    """
     if isinstance(x, Traced):
-        copy = x.builder.wrap(x.builder, x.value)
+        here = home(x.builder)
+        copy = here.wrap(here, here.lift(x))
         copy.weak = x.weak  # pyright: ignore[reportAttributeAccessIssue]
         return copy
     return type(x)(map(copied, x)) if isinstance(x, (list, tuple)) else x

@@ -102,7 +102,7 @@ class Builder:
     are the variables of the traced code, `depths` says in how deep a call a node got its name.
     `notes` are kept while the outermost function is lowered, and `lend` takes in an array from
     outside that is about to be written to. `reached` is a value that is there once all has run that
-    may raise an exception of the user's."""
+    may raise an exception of the user's. `repeats` says that it traces a step of a loop."""
 
     def __init__(
         self,
@@ -129,6 +129,7 @@ class Builder:
         self.lend: Callable[[Any], bool] | None = None
         self.provenance = Provenance() if outer is None else outer.provenance
         self.closed = False
+        self.repeats = outer is not None and outer.repeats
 
     @classmethod
     def extending(cls, graph: Graph, wrap: Callable[[Builder, Value], Any]) -> Builder:

@@ -339,6 +339,13 @@ def regions(op: Op) -> dict[str, Graph]:
     return found
 
 
+def node_count(nodes: Iterable[Node]) -> int:
+    """The number of nodes, with those of the regions in them."""
+    return sum(
+        1 + sum(node_count(region.nodes) for region in regions(node.op).values()) for node in nodes
+    )
+
+
 def with_regions(op: Op, change: Callable[[Graph], Graph]) -> Op:
     """`op` with `change` applied to each region; `op` itself where that changes nothing."""
     changed: dict[str, Any] = {}

@@ -340,7 +340,8 @@ def compile(
     """Compile a function, a transformed function, an expression string or a Graph.
 
     With `capture=False` functions are traced as they are, and not rewritten from their source.
-    A `for` over a range longer than `unroll` (16) becomes a loop in the graph, if its body allows.
+    A `for` over a range longer than `unroll` becomes a loop in the graph, if its body allows; by
+    default one over more than 16 numbers, or of so many nodes that unrolling takes long.
 
     >>> import numpy as np
     >>> f = compile(lambda x: np.sin(x) ** 2)

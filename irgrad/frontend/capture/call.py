@@ -25,6 +25,7 @@ from irgrad.frontend.capture.function import captured
 from irgrad.frontend.capture.iteration import combining
 from irgrad.frontend.capture.lists import JOINING, stacking
 from irgrad.frontend.capture.naming import each_named, named
+from irgrad.frontend.capture.once import refused_in_loops
 from irgrad.frontend.capture.raising import certain, fail, trying
 from irgrad.frontend.capture.scalars import scalar_type
 from irgrad.frontend.registry import FUNCTIONS
@@ -38,6 +39,9 @@ def call(function: Any) -> Any:
     """What to call where the user's code calls `function`, while something is traced."""
     if CURRENT.get() is None:
         return function
+    refused = refused_in_loops(function)
+    if refused is not None:
+        return refused
     kind: Any = type(function)
     if kind is FunctionType:
         door = DOORS.get(function) or scipy_door(function)

@@ -16,12 +16,13 @@ from irgrad.frontend.capture.branching import branch
 from irgrad.frontend.capture.growth import refuse_earlier
 from irgrad.frontend.capture.inner import Inner
 from irgrad.frontend.capture.iteration import Positions, positions, rest
-from irgrad.frontend.capture.looping import counted, counted_until, repeated_while
+from irgrad.frontend.capture.looping import counted, counted_until, looked_at, repeated_while
 from irgrad.frontend.capture.parts import taken_apart
-from irgrad.frontend.capture.settings import unrolled
+from irgrad.frontend.capture.settings import most_nodes, unrolled
 from irgrad.frontend.capture.state import UNBOUND, State, Variables, value
 from irgrad.frontend.known import known
 from irgrad.ir.builder import CURRENT, Traced
+from irgrad.ir.graph import node_count
 
 Body = Callable[[], Any]
 
@@ -160,6 +161,7 @@ def _becomes_while(variables: Variables, holds: Body, body: Any) -> bool:
 def _is_traced(variables: Variables, body: Body, stop: Body | None) -> bool:
     """Whether what a step changes, or whether it ends a loop, depends on traced values."""
     inner = Inner(State(variables), lends=True)
+    inner.builder.repeats = True
     try:
         inner.run(lambda: (body(), stop and stop()))
     except _NEEDS_NUMBERS:
@@ -199,7 +201,7 @@ def for_(
     if found is not None and not isinstance(found.count, int):
         _loop(variables, found, bind, body, stop)
         return
-    if found is not None and found.count > unrolled():
+    if found is not None and _is_long(variables, found, bind, body):
         if _becomes_loop(variables, found, bind, body, stop):
             return
         first = next(iter(items))
@@ -221,6 +223,34 @@ def for_(
         else:
             one = functools.partial(_one, bind, item, body)
             branch(left, _nothing, one, State(variables), lenient=True)
+
+
+def _is_long(variables: Variables, items: Positions, bind: Any, body: Any) -> bool:
+    """Whether a loop had better not unroll: for the number of its steps, or for that of the nodes
+    of all of them. A step is traced to see its size, once for each place in the code.
+    """
+    most = most_nodes()
+    if items.count > unrolled():
+        return True
+    if most is None or items.count < 2:
+        return False
+    here = CURRENT.get()
+    assert here is not None
+    key = "size", body.__code__
+    if key not in here.notes:
+        here.notes[key] = 0
+        here.notes[key] = _size(variables, lambda i: _one(bind, items.at(i), body))
+    return items.count * here.notes[key] > most
+
+
+def _size(variables: Variables, step: Callable[[Any], None]) -> int:
+    """The nodes of a step; 0 for one that needs the number of its index."""
+    try:
+        inner = looked_at(State(variables), step)
+    except _NEEDS_NUMBERS:
+        return 0
+    inner.builder.closed = True
+    return node_count(inner.builder.nodes)
 
 
 def _nothing() -> None:

@@ -61,10 +61,22 @@ def settled(carry: Carry, step: Step, indexed: bool, memory: Any) -> Settled:
     raise DTypeError(message, location=call_site().location)
 
 
-def _look(carry: Carry, step: Step) -> None:
-    inner = Inner(carry.state, lends=True)
+def looked_at(state: State, step: Step) -> Inner:
+    """A trace of a step, to see what it does."""
+    inner = _step(state, True)
     index = _index(inner)
     inner.run(lambda: step(index))
+    return inner
+
+
+def _step(state: State, lends: bool) -> Inner:
+    inner = Inner(state, lends)
+    inner.builder.repeats = True
+    return inner
+
+
+def _look(carry: Carry, step: Step) -> None:
+    inner = looked_at(carry.state, step)
     _check_goes_on(inner)
     carry.grow(inner)
     inner.builder.closed = True
@@ -123,7 +135,7 @@ def _recalled(leaf: Any, slot: Slot) -> Argument | None:
 
 def _attempt(carry: Carry, step: Step, indexed: bool) -> Settled | None:
     """Trace a step with inputs for what is carried; None where more turns out to be."""
-    inner = Inner(carry.state, lends=False)
+    inner = _step(carry.state, False)
     index = _index(inner) if indexed else None
     inputs = _inputs(inner, carry)
 
@@ -224,7 +236,7 @@ def _emit(
     """The `while` op: it carries what the steps change, and before that something of its own."""
     carry.check_fixed()
     named = [*more, *carry.named_slots()]
-    condition = Inner(carry.state, lends=True)
+    condition = _step(carry.state, True)
     own = [condition.builder.input(name, kind.type) for name, kind in more]
     inputs = _inputs(condition, carry)
 
@@ -271,4 +283,4 @@ def _together(body: Graph, test: Graph, count: int) -> tuple[Graph, Graph]:
     )
 
 
-__all__ = ["counted", "counted_until", "repeated_while"]
+__all__ = ["counted", "counted_until", "looked_at", "repeated_while"]

@@ -8,12 +8,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _ENABLED: ContextVar[bool] = ContextVar("irgrad_capture", default=True)
-_UNROLL: ContextVar[int] = ContextVar("irgrad_unroll", default=16)
+_UNROLL: ContextVar[int | None] = ContextVar("irgrad_unroll", default=None)
+_STEPS = 16
+_NODES = 128
 
 
 @contextmanager
 def capturing(enabled: bool, unroll: int | None = None) -> Generator[None]:
-    """Inside, functions are rewritten or not, and loops over at most `unroll` numbers unroll."""
+    """Inside, functions are rewritten or not, and loops over at most `unroll` numbers unroll, small
+    ones where it is None.
+    """
     token = _ENABLED.set(_ENABLED.get() and enabled)
     limit = _UNROLL.set(_UNROLL.get() if unroll is None else unroll)
     try:
@@ -44,5 +48,11 @@ def is_enabled() -> bool:
 
 
 def unrolled() -> int:
-    """The length of the longest range over which a loop always unrolls."""
-    return _UNROLL.get()
+    """The length of the longest range over which a loop unrolls."""
+    chosen = _UNROLL.get()
+    return _STEPS if chosen is None else chosen
+
+
+def most_nodes() -> int | None:
+    """The most nodes that all steps of such a loop may have; None where the user has chosen."""
+    return _NODES if _UNROLL.get() is None else None

@@ -23,6 +23,7 @@ from irgrad.frontend.sharing import copied
 from irgrad.ir.builder import Traced
 from irgrad.ir.types import I64, dtype_argument, normalize_axis
 from irgrad.ops.cast import astype as cast
+from irgrad.ops.root import root
 
 Function = Callable[..., Any]
 
@@ -118,8 +119,9 @@ def variance(
 
 @implements(np.std, method="std")
 def deviation(x: Any, *args: Any, **kwargs: Any) -> Any:
-    """The square root of the variance."""
-    return np.sqrt(variance(x, *args, **kwargs))
+    """The square root of the variance, with derivative 0 where that is 0."""
+    found = variance(x, *args, **kwargs)
+    return found.like(root(found.base)) if isinstance(found, Bounded) else root(found)
 
 
 @implements(np.max, np.amax, method="max")
