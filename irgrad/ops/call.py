@@ -8,14 +8,13 @@ pipeline, so backends never see them."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from irgrad.errors import Location, ShapeError, UnsupportedError
 from irgrad.ir.builder import Builder, rebuilt, substitute
 from irgrad.ir.evaluate import evaluate
-from irgrad.ir.graph import Graph, Node, Origin, Value, regions
+from irgrad.ir.graph import Graph, Node, Origin, Value, with_regions
 from irgrad.ir.op import Array, Op, register, register_instance
 from irgrad.ir.types import ArrayType
 from irgrad.ops.base import bind
@@ -186,18 +185,15 @@ class _Inlining:
     def visit(self, node: Node) -> None:
         """Append a node, or what is in it."""
         operands = tuple(self.values.get(operand, operand) for operand in node.operands)
-        op = node.op
-        inner = {name: inlined(region, self.choose) for name, region in regions(op).items()}
-        if isinstance(op, Call) and self.choose(op):
-            results = splice(inner["body"], operands, self.nodes, node.location, node.origin)
+        op = with_regions(node.op, lambda region: inlined(region, self.choose))
+        if isinstance(op, Call) and isinstance(node.op, Call) and self.choose(node.op):
+            results = splice(op.body, operands, self.nodes, node.location, node.origin)
             self.values.update(zip(node.outputs, results, strict=True))
             if not (results[0].node.is_input or results[0].node.is_constant):
                 self.images[node] = results[0].node
             self.changed = True
             return
-        if any(inner[name] is not region for name, region in regions(op).items()):
-            op = dataclasses.replace(op, **inner)  # pyright: ignore[reportArgumentType] -- ops with regions are dataclasses
-            self.changed = True
+        self.changed |= op is not node.op
         origin = node.origin.of if node.origin is not None else None
         if op is node.op and operands == node.operands and origin not in self.images:
             self.nodes.append(node)

@@ -65,10 +65,7 @@ def call(function: Any) -> Any:
         return _instance_of(function)
     if id(function) in JOINING:
         return JOINING[id(function)]
-    method = next((vars(c)["__call__"] for c in kind.__mro__ if "__call__" in vars(c)), None)
-    if type(method) is FunctionType and captured(method) is not method:
-        return MethodType(captured(method), function)
-    return function
+    return captured(function)
 
 
 def over(function: Any) -> Any:

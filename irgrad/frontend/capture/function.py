@@ -4,6 +4,7 @@ The code is made once for each code object; where a function has no source, it s
 
 from __future__ import annotations
 
+import functools
 import os
 import sysconfig
 import threading
@@ -29,11 +30,17 @@ _SITE = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "pla
 
 
 def captured(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function or method rewritten; itself where it is not the user's, or has no source."""
+    """The function or method rewritten, also inside a partial or as an object's `__call__`; itself
+    where it is not the user's, or has no source.
+    """
     if isinstance(function, MethodType) and isinstance(function.__func__, FunctionType):
         inner = captured(function.__func__)
         return function if inner is function.__func__ else MethodType(inner, function.__self__)
-    if not isinstance(function, FunctionType) or not is_enabled():
+    if isinstance(function, functools.partial):
+        return _captured_partial(function)
+    if not isinstance(function, FunctionType):
+        return _captured_object(function)
+    if not is_enabled():
         return function
     known = _functions.get(function)
     if known is not None and known.__defaults__ == function.__defaults__:
@@ -49,6 +56,23 @@ def captured(function: Callable[..., Any]) -> Callable[..., Any]:
     made = _with_code(function, code)
     _functions[function] = made
     return made
+
+
+def _captured_partial(function: functools.partial[Any]) -> Callable[..., Any]:
+    if type(function) is not functools.partial:
+        return function
+    inner = captured(function.func)
+    same = inner is function.func
+    return function if same else functools.partial(inner, *function.args, **function.keywords)
+
+
+def _captured_object(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What calls an object: its rewritten `__call__`."""
+    kind: Any = type(function)
+    method = next((vars(c)["__call__"] for c in kind.__mro__ if "__call__" in vars(c)), None)
+    if type(method) is FunctionType and captured(method) is not method:
+        return MethodType(captured(method), function)
+    return function
 
 
 @cache

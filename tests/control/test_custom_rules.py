@@ -1,0 +1,253 @@
+"""custom_jvp, custom_vjp, checkpoint and stop_gradient in bodies, branches and captured loops:
+every place under every operator.
+
+The rules are wrong by a factor of ten on purpose, so that only a derivative that used them agrees
+with `tenfold`, which has the same value and the derivatives of ten sines by other means."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+import irgrad
+from irgrad.frontend.pytree import leaves_of
+from irgrad.ir.graph import Graph
+from irgrad.ops.cond import Cond
+from irgrad.ops.loop import Loop
+from irgrad.ops.while_loop import While
+
+X = np.array([0.3, -0.5, 0.8])
+XS = np.stack([X, 1 - X])
+
+
+def tenfold(x):
+    """The sine, with the derivatives of ten sines (without a rule)."""
+    return np.sin(x) * 10 - 9 * irgrad.stop_gradient(np.sin(x))
+
+
+@irgrad.custom_jvp
+def by_jvp(x):
+    return np.sin(x)
+
+
+@by_jvp.defjvp
+def by_jvp_rule(primals, tangents):
+    return by_jvp(primals[0]), 10 * np.cos(primals[0]) * tangents[0]
+
+
+@irgrad.custom_vjp
+def by_vjp(x):
+    return np.sin(x)
+
+
+by_vjp.defvjp(lambda x: (by_vjp(x), x), lambda x, y_bar: (10 * np.cos(x) * y_bar,))
+again = irgrad.checkpoint(tenfold)
+both = irgrad.checkpoint(lambda x: by_jvp(x) * 1.0)
+
+
+@irgrad.custom_jvp
+def outer(x):
+    return irgrad.fori_loop(0, 2, lambda i, c: by_jvp(c), x) * 1.0
+
+
+@outer.defjvp
+def outer_rule(primals, tangents):
+    """A rule that has a loop itself."""
+    step = lambda i, s: (by_jvp(s[0]), 10 * np.cos(s[0]) * s[1])  # noqa: E731
+    return irgrad.fori_loop(0, 2, step, (primals[0], tangents[0]))
+
+
+KINDS = {
+    "custom_jvp": (by_jvp, tenfold),
+    "custom_vjp": (by_vjp, tenfold),
+    "checkpoint": (again, tenfold),
+    "checkpoint of custom_jvp": (both, tenfold),
+    "a rule with a loop": (outer, lambda x: tenfold(tenfold(x))),
+}
+
+
+def in_scan(f, x):
+    carry, rows = irgrad.scan(lambda c, t: (f(c) * t + x, f(t * c)), x, x * x)
+    return np.sum(carry) + np.sum(rows)
+
+
+def in_fori(f, x):
+    return np.sum(irgrad.fori_loop(0, 3, lambda i, c: f(c) * x + c, x))
+
+
+def in_while(f, x):
+    body = lambda s: (f(s[0]) * x, s[1] + 1.0)  # noqa: E731
+    return np.sum(irgrad.while_loop(lambda s: s[1] < 2.5, body, (x, 0.0))[0])
+
+
+def in_condition(f, x):
+    """Only its value counts there."""
+    body = lambda s: (np.tanh(s[0]) * x, s[1] + 1.0 + 0 * np.sum(f(s[0])))  # noqa: E731
+    return np.sum(irgrad.while_loop(lambda s: np.sum(f(s[1])) > -0.1, body, (x, 0.0))[0])
+
+
+def in_cond(f, x):
+    return np.sum(irgrad.cond(x[0] > 0, lambda x: f(x) * x, lambda x: f(f(x)), x))
+
+
+def in_switch(f, x):
+    branches = [lambda x: x, lambda x: f(x * x), lambda x: f(x)]
+    return np.sum(irgrad.switch(1 * (x[0] > 0) + 1, branches, x))
+
+
+def in_map(f, x):
+    return np.sum(irgrad.map(lambda t: f(t * x), x))
+
+
+def in_nest(f, x):
+    def step(c, t):
+        inner = lambda i, d: irgrad.cond(d[0] > 0.2, f, lambda d: f(d) * t, d)  # noqa: E731
+        return irgrad.fori_loop(0, 2, inner, c), f(t)
+
+    carry, rows = irgrad.scan(step, x, x)
+    return np.sum(carry) + np.sum(rows)
+
+
+def in_vmap_of_loop(f, x):
+    one = lambda t: irgrad.fori_loop(0, 2, lambda i, c: f(c * t), t)  # noqa: E731
+    return np.sum(irgrad.vmap(one)(x))
+
+
+def in_loop_of_vmap(f, x):
+    return np.sum(irgrad.fori_loop(0, 2, lambda i, c: irgrad.vmap(f)(c) + x, x))
+
+
+def in_vmap_of_cond(f, x):
+    one = lambda t: irgrad.cond(t > 0, f, lambda t: f(t) * t, t)  # noqa: E731
+    return np.sum(irgrad.vmap(one)(x))
+
+
+def in_for(f, x):
+    total = x * 1.0
+    for k in range(20):
+        total = f(total) + x * k / 20
+    return np.sum(total)
+
+
+def in_python_while(f, x):
+    total, steps = x * 1.0, 0.0 * x[0]
+    while steps < 2.5:
+        if total[0] > 0.1:
+            total = f(total) * x
+        else:
+            total = total + f(x)
+        steps = steps + 1
+    return np.sum(total)
+
+
+def in_writes(f, x):
+    table = np.zeros((20, 3))
+    table[0] = x
+    for k in range(1, 20):
+        table[k] = f(table[k - 1]) * x
+    return np.sum(table)
+
+
+PLACES = [
+    in_scan, in_fori, in_while, in_condition, in_cond, in_switch, in_map, in_nest, in_vmap_of_loop,
+    in_loop_of_vmap, in_vmap_of_cond, in_for, in_python_while, in_writes,
+]  # fmt: skip
+REVERSE = {
+    "grad": lambda h: irgrad.grad(h)(X),
+    "vmap of grad": lambda h: irgrad.vmap(irgrad.grad(h))(XS),
+    "grad of vmap": lambda h: irgrad.grad(lambda xs: np.sum(irgrad.vmap(h)(xs) ** 2))(XS),
+    "reverse over reverse": lambda h: irgrad.jacrev(irgrad.grad(h))(X),
+}
+FORWARD = {
+    "jvp": lambda h: irgrad.jvp(h, (X,), (X,)),
+    "vmap of jvp": lambda h: irgrad.vmap(lambda x, v: irgrad.jvp(h, (x,), (v,)))(XS, XS),
+    "linearize": lambda h: irgrad.linearize(h, X)[1](X),
+    "forward over reverse": lambda h: irgrad.hvp(h)(X, X),
+    "reverse over forward": lambda h: irgrad.grad(lambda x: irgrad.jvp(h, (x,), (x,))[1])(X),
+}
+
+
+def close(got: Any, expected: Any) -> None:
+    for one, other in zip(leaves_of(got), leaves_of(expected), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+def test_the_rule_is_what_counts(place: Any, kind: str) -> None:
+    mine, other = (partial(place, f) for f in KINDS[kind])
+    with irgrad.use_backend("numpy"):
+        close(irgrad.compile(mine)(X), place(np.sin if "loop" not in kind else _twice, X))
+        for operator in (REVERSE if kind == "custom_vjp" else {**REVERSE, **FORWARD}).values():
+            close(operator(mine), operator(other))
+
+
+def _twice(x):
+    return np.sin(np.sin(x))
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_every_backend(kind: str, backend: str) -> None:
+    """A loop, a branch and a captured loop in one, in the modes once and twice."""
+    mine, other = (
+        lambda x, f=f: in_nest(f, x) + in_while(f, x) * in_for(f, x) for f in KINDS[kind]
+    )
+    names = ["vmap of grad"] if kind == "custom_vjp" else ["vmap of grad", "forward over reverse"]
+    with irgrad.use_backend(backend):
+        for name in names:
+            operator = {**REVERSE, **FORWARD}[name]
+            close(operator(mine), operator(other))
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+def test_a_stopped_gradient_is_that_of_a_constant(place: Any) -> None:
+    """stop_gradient(sin(x)) has the derivative of a function whose rule says zero."""
+
+    @irgrad.custom_jvp
+    def still(x):
+        return np.sin(x)
+
+    still.defjvp(lambda p, t: (np.sin(p[0]), 0 * t[0]))
+    stopped = lambda x: irgrad.stop_gradient(np.sin(x))  # noqa: E731
+    with irgrad.use_backend("numpy"):
+        for operator in {**REVERSE, **FORWARD}.values():
+            close(operator(partial(place, stopped)), operator(partial(place, still)))
+        close(irgrad.compile(partial(place, stopped))(X), place(np.sin, X))
+
+
+def test_a_stopped_gradient_in_a_loop_keeps_no_tape() -> None:
+    step = lambda i, c: c * 0.5 + irgrad.stop_gradient(np.sin(c))  # noqa: E731
+    f = irgrad.compile(irgrad.grad(lambda x: np.sum(irgrad.fori_loop(0, 9, step, x))))
+    np.testing.assert_allclose(f(X), np.full(3, 0.5**9), rtol=1e-15)
+    assert ".tape" not in f.dump(X)
+
+
+def test_a_rule_in_a_loop_stays_a_loop() -> None:
+    """Neither calls nor Python are left, and no loop is unrolled."""
+
+    def kinds(graph: Graph) -> list[type]:
+        return [type(node.op) for node in graph.nodes if type(node.op) in (Loop, While, Cond)]
+
+    gradient = irgrad.compile(irgrad.grad(partial(in_fori, by_vjp)))
+    assert kinds(gradient.graph(X)) == [Loop, Loop]
+    assert kinds(irgrad.compile(irgrad.grad(partial(in_while, by_jvp))).graph(X)) == [While, Loop]
+
+
+def test_checkpoint_of_a_body_keeps_less() -> None:
+    """The tape of a loop whose body is a checkpoint has its carried values only."""
+
+    def body(i, c):
+        return np.tanh(np.sin(c) * np.exp(c) + np.cos(c) * c)
+
+    def kept(step):
+        f = irgrad.grad(lambda x: np.sum(irgrad.fori_loop(0, 9, step, x)))
+        graph = irgrad.compile(f).graph(X)
+        loop = next(node for node in graph.nodes if isinstance(node.op, Loop))
+        return sum(type.nbytes for type in loop.types[1:])
+
+    assert kept(irgrad.checkpoint(body)) == 9 * X.nbytes
+    assert kept(body) >= 4 * 9 * X.nbytes
