@@ -97,9 +97,10 @@ def slice_simply(r: Rewriter, op: Slice, x: Value) -> Value | None:
         return x
     inner = x.node.op
     if isinstance(inner, Slice):
-        start = tuple(a + b * s for a, b, s in zip(inner.start, op.start, inner.step, strict=True))
-        step = tuple(a * b for a, b in zip(inner.step, op.step, strict=True))
         counts = op.result_types(x.type)[0].shape
+        bounds = zip(inner.start, op.start, inner.step, counts, strict=True)
+        start = tuple(a + b * s if n else a for a, b, s, n in bounds)
+        step = tuple(a * b for a, b in zip(inner.step, op.step, strict=True))
         stop = tuple(
             a + (n - 1) * s + 1 if n else a for a, n, s in zip(start, counts, step, strict=True)
         )
@@ -113,7 +114,8 @@ def _slice_of_part(r: Rewriter, op: Slice, x: Value, axis: int) -> Value | None:
     offset = 0
     for part in x.node.operands:
         extent = part.type.shape[axis]
-        if offset <= op.start[axis] and op.stop[axis] <= offset + extent:
+        bounds = op.start[axis], op.stop[axis]
+        if offset <= min(bounds) and max(bounds) <= offset + extent:
             start = _replaced(op.start, axis, op.start[axis] - offset)
             return r.emit(
                 Slice(start, _replaced(op.stop, axis, op.stop[axis] - offset), op.step), part

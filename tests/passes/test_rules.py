@@ -5,6 +5,7 @@ numbers.
 from __future__ import annotations
 
 from collections import Counter
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ import pytest
 import irgrad
 from irgrad.ir.evaluate import evaluate
 from irgrad.ir.graph import Graph
+from irgrad.ops.base import bind
+from irgrad.ops.shape import Slice
 from irgrad.passes.pipeline import Report, optimise
 
 AWKWARD = np.array([0.0, -0.0, 1.0, -1.5, np.inf, -np.inf, np.nan, 5e-324, -1e-310, 1.7e308])
@@ -75,6 +78,25 @@ def test_exact_rules_fire_and_keep_every_bit(function, expected) -> None:
         with np.errstate(all="ignore"):
             (before,), (after,) = evaluate(graph, [AWKWARD, y]), evaluate(small, [AWKWARD, y])
         assert same_bits(np.asarray(before), np.asarray(after)) or "sum" in expected
+
+
+BOUNDS = [(a, b, s) for a, b in product(range(4), repeat=2) for s in (1, 2, 4)]
+
+
+def cut(x, bounds: tuple[int, int, int]):
+    """A slice op with the bounds, no further than the size."""
+    start, stop, step = bounds
+    return bind(Slice((min(start, x.size),), (min(stop, x.size),), (step,)), x)
+
+
+@pytest.mark.parametrize("bounds", BOUNDS)
+def test_slices_of_slices_and_of_parts(bounds) -> None:
+    """Every pair of slices of three numbers, empty ones and steps past the end included."""
+    x = np.arange(3.0)
+    functions = [lambda x, inner=inner: cut(cut(x, inner), bounds) for inner in BOUNDS]
+    for function in [*functions, lambda x: cut(np.concatenate([x[:1], x[1:]]), bounds)]:
+        graph = irgrad.trace(function, x)
+        np.testing.assert_array_equal(evaluate(optimise(graph), [x])[0], evaluate(graph, [x])[0])
 
 
 FORBIDDEN = [
