@@ -155,6 +155,8 @@ class Bounded(Elementwise):
         if method == "reduce" and ufunc in REDUCED:
             axis = kwargs.pop("axis", 0)
             return FUNCTIONS[REDUCED[ufunc]](*inputs, axis=axis, **kwargs)
+        if method == "at" and ufunc in (np.add, np.subtract):
+            return FUNCTIONS["at"](ufunc, *inputs)
         if method != "__call__":
             self.refuse(f"np.{ufunc.__name__}.{method}")
         if ufunc in FUNCTIONS:

@@ -334,7 +334,6 @@ REFUSALS: dict[str, tuple[Any, type[Exception], str]] = {
     "step": (lambda x, k: np.sum(x[::k]), UnsupportedError, r"np.arange\(n\)"),
     "float": (lambda x, k: np.sum(x[: x[0]]), IrgradError, "slice indices must be integers"),
     "too_many": (lambda x, k: np.sum(x[:k, 0]), IndexingError, "too many indices"),
-    "rows": (lambda x, k: np.sum(x[None][[0, 0], :k]), UnsupportedError, "in two steps"),
     "truth": (lambda x, k: 1 if x[:k] else 2, TraceError, "np.any"),
     "size": (lambda x, k: np.zeros(k), UnsupportedError, "as large as it can be"),
     "iteration": (lambda x, k: list(x[:k]), TraceError, r"range\(x.shape\[0\]\)"),

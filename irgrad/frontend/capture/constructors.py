@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.frontend.bounded import Bounded
-from irgrad.frontend.capture.doors import METHODS, at_home, door
+from irgrad.frontend.capture.doors import DOORS, METHODS, at_home, door
 from irgrad.frontend.capture.handles import builder, handle_on, is_supported, repeated
 from irgrad.frontend.capture.rows import whole
 from irgrad.frontend.capture.sizes import counted, sized
@@ -38,6 +38,14 @@ def _constructor(function: Any, number: Any) -> None:
 
 for _made, _value in ((np.zeros, 0), (np.empty, 0), (np.ones, 1)):
     _constructor(_made, _value)
+
+
+@door(np.ndarray)
+def ndarray(shape: Any, dtype: Any = float, *memory: Any, **options: Any) -> Any:
+    """`np.ndarray(shape, dtype)`, which is `np.empty`; on memory of the caller's it is NumPy's."""
+    if memory or options:
+        return np.ndarray(shape, dtype, *memory, **options)
+    return DOORS[np.empty](shape, dtype)
 
 
 def _full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **rest: Any) -> Any:

@@ -14,16 +14,18 @@ from irgrad.frontend.capture.handles import builder, is_supported
 from irgrad.frontend.capture.rows import whole
 from irgrad.frontend.integers import greatest, interval, limit, minus
 from irgrad.frontend.known import known
-from irgrad.frontend.promote import any_traced
+from irgrad.frontend.promote import any_traced, lift
 from irgrad.frontend.site import call_site
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import CURRENT, Traced
+from irgrad.ir.types import I64
 
 
 class TracedRange:
     """`range` with bounds that are known only when the program runs."""
 
     def __init__(self, *bounds: Any) -> None:
+        bounds = tuple(map(_python_int, bounds))
         self.start, self.stop = (0, bounds[0]) if len(bounds) == 1 else bounds[:2]
         self.step = bounds[2] if len(bounds) > 2 else 1
         step = known(self.step)
@@ -46,6 +48,13 @@ class TracedRange:
             location=call_site().location,
             hint="a for statement can",
         )
+
+
+def _python_int(bound: Any) -> Any:
+    """A bound of a range as an int of Python, which neither wraps nor decides a dtype."""
+    if not isinstance(bound, Traced) or bound.value.type.dtype.kind not in "iu":
+        return bound
+    return lift(bound.builder, bound, I64)
 
 
 class Combined:

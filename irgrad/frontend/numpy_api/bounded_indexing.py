@@ -39,6 +39,13 @@ from irgrad.frontend.known import settled
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.numpy_api.assignment import converted
 from irgrad.frontend.numpy_api.assignment import setitem as set_known
+from irgrad.frontend.numpy_api.bounded_arrays import (
+    expanded,
+    has_bounded,
+    has_index_array,
+    read_places,
+    write_places,
+)
 from irgrad.frontend.numpy_api.indexing import getitem as get_known
 from irgrad.frontend.numpy_api.indexing import taken
 from irgrad.frontend.promote import lift
@@ -220,9 +227,21 @@ def _clamped(bound: Any, count: Any, floor: int, default: Any) -> Any:
 
 def getitem(x: Any, index: Any) -> Any:
     """`x[index]` where a bound of `x` or of a slice is traced: a view."""
+    index = with_known_bounds(index)
+    if has_index_array(index):
+        return read_places(*_sliced_first(x, index))
     if isinstance(index, (Bounded, list)) or (isinstance(index, Traced) and index.ndim):  # pyright: ignore[reportAttributeAccessIssue]
         return _by_array(x, index)
-    return _cut(x, with_known_bounds(index))
+    return _cut(x, index)
+
+
+def _sliced_first(x: Any, index: Any) -> tuple[Any, Any]:
+    """`x` cut by the slices of a subscript, and what is left of the subscript."""
+    entries = expanded(index, x.ndim)
+    slices = tuple(e if isinstance(e, slice) else slice(None) for e in entries if e is not None)
+    if any(entry != slice(None) for entry in slices):
+        x = _cut(x, slices)
+    return x, tuple(slice(None) if isinstance(e, slice) else e for e in entries)
 
 
 def _cut(x: Any, index: Any) -> Any:
@@ -300,15 +319,10 @@ def _taken_along(base: Any, axis: int, at: Any) -> Any:
 
 
 def _by_array(x: Any, index: Any) -> Any:
-    """`x[mask]` with a bounded mask of the same bounds; `x[rows]` with none on the first axis."""
-    if isinstance(index, Bounded):
-        if index.dtype == bool and isinstance(x, Bounded) and same_places(x, index):
-            return Selection.of(x.filled(), index.filled(False))
-        index.refuse("an index array of such extent")
-    mask = isinstance(index, Traced) and index.value.type.dtype == bool
-    if mask or x.cut(0) is not None:
-        x.refuse("indexing by an array along such an axis")
-    return x.like(get_known(x.base, index))
+    """`x[mask]` with a bounded mask of the same bounds."""
+    if isinstance(index, Bounded) and isinstance(x, Bounded) and same_places(x, index):
+        return Selection.of(x.filled(), index.filled(False))
+    return (index if isinstance(index, Bounded) else x).refuse("indexing by such a mask")
 
 
 # writing
@@ -319,6 +333,9 @@ def setitem(x: Any, index: Any, new: Any) -> None:
     index = with_known_bounds(index)
     if isinstance(x, Bounded) and isinstance(index, Bounded) and index.dtype == bool:
         assign(x, np.where(index, new, x))
+        return
+    if has_index_array(index):
+        write_places(*_sliced_first(x, index), new)
         return
     if not isinstance(x, Bounded) and not has_traced_bound(index):
         shape = get_known(x, index).shape
@@ -419,21 +436,20 @@ def fit(new: Any, shape: Sequence[int]) -> Any:
     return result
 
 
-FUNCTIONS["getitem"], FUNCTIONS["setitem"], FUNCTIONS["assign"] = getitem, setitem, assign
+FUNCTIONS["getitem"], FUNCTIONS["setitem"] = getitem, setitem
+FUNCTIONS["assign"], FUNCTIONS["placed"] = assign, placed
 
 
 def _of_tracer(x: Any, index: Any) -> Any:
     index = with_known_bounds(index)
-    if has_traced_bound(index):
-        return _cut(x, index)
-    if isinstance(index, Bounded):
-        index.refuse("an index array of such extent")
+    if has_traced_bound(index) or has_bounded(index):
+        return getitem(x, index)
     return get_known(x, index)
 
 
 def _into_tracer(x: Any, index: Any, new: Any) -> None:
     index = with_known_bounds(index)
-    if has_traced_bound(index) or isinstance(new, Bounded):
+    if has_traced_bound(index) or has_bounded(index) or isinstance(new, Bounded):
         setitem(x, index, new)
     else:
         set_known(x, index, new)
