@@ -127,6 +127,86 @@ def test_one_count_without_a_formula_leaves_the_others_theirs() -> None:
     assert len(table) == 5 and table[3].endswith("no polynomial") and table[1].endswith("d − 1")
 
 
+def rows(x):
+    h = 0.0
+    for i in range(len(x)):
+        h = np.tanh(h + x[i])
+    return h
+
+
+def repeated(x, n):
+    for _ in range(n):
+        x = np.sin(x)
+    return np.sum(x)
+
+
+def until(x):
+    while np.sum(x) > 1.0:
+        x = 0.5 * x
+    return np.sum(x)
+
+
+def nested(x, n):
+    for _ in range(n):
+        for _ in range(n):
+            x = np.sin(x)
+    return np.sum(x)
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "given", "operations", "formula"),
+    [
+        (rows, "f64[64]", {"sizes": {"n": 64}}, 128, "2 n"),
+        (repeated, "f64[8] 1000", {"sizes": {"n": 8, "T": 1000}}, 8007, "n T + n − 1"),
+        (repeated, "f64[8] i64[]", {"sizes": {"n": 8}, "steps": 5}, 48, "n steps + n"),
+        (nested, "f64[8] i64[]", {"steps": 5}, 208, "8 steps² + 8"),
+        (nested, "f64[8] 200", {}, 8 * 40_000 + 7, "None"),
+        (until, "f64[8]", {"steps": 5}, 5 * (8 + 8) + 8 + 7, "16 steps + 15"),
+    ],
+)
+def test_loops_cost_their_steps(f, args, given, operations: int, formula: str) -> None:
+    at = [int(arg) if arg.isdigit() else irgrad.spec(arg) for arg in args.split()]
+    cost = irgrad.cost(f, *at, **given)
+    assert cost.function.operations == operations
+    assert str(cost.function.operations_formula) == formula
+    assert operations < cost.reverse.operations < 8 * operations
+    named = dict(given.get("sizes", {}))
+    named |= {"steps": given["steps"]} if "steps" in given else {}
+    for way in cost if named else ():
+        assert way.operations_formula(**named) == way.operations
+        assert way.bytes_formula(**named) == way.bytes
+
+
+def test_of_a_branch_the_dearest_arm_counts() -> None:
+    def f(x):
+        y = np.sin(np.cos(x)) if np.sum(x) > 0 else 2.0 * x
+        return np.sum(y)
+
+    assert irgrad.cost(f, irgrad.spec("f64[8]")).function.operations == (7 + 1) + 16 + 7
+
+
+def test_complex_elements_are_two_directions() -> None:
+    def f(z):
+        return np.sum(np.abs(z))
+
+    real, complex = (irgrad.cost(f, irgrad.spec(t)) for t in ("f64[6]", "c128[6]"))
+    assert complex.differences.operations == 2 * real.differences.operations
+
+
+def test_a_loop_of_unknown_length_needs_its_steps() -> None:
+    x = irgrad.spec("f64[8]")
+    with pytest.raises(UnsupportedError, match="known only when it runs") as caught:
+        irgrad.cost(until, x)
+    assert "while np.sum(x)" in str(caught.value) and "steps=100" in str(caught.value)
+    for steps in (-1, 2.5, True):
+        with pytest.raises(ArgumentError, match="steps: expected"):
+            irgrad.cost(until, x, steps=steps)
+    with pytest.raises(ArgumentError, match="'steps' is the name"):
+        irgrad.cost(until, x, steps=3, sizes={"steps": 8})
+    with pytest.raises(ArgumentError, match="sizes: expected a dict"):
+        irgrad.cost(until, x, steps=3, sizes=["n"])
+
+
 def test_refusals() -> None:
     x = irgrad.spec("f64[4]")
     with pytest.raises(ShapeError, match="needs a scalar"):

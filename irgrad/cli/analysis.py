@@ -21,7 +21,8 @@ from irgrad.runtime.cost import WAYS
 _COST = """
 Operations and bytes of a scalar expression or function, and of its gradient by reverse mode, by
 forward mode and by central differences, counted on the optimised graphs. With --size d=16, each
-extent 16 of the arguments is called d, and the counts are given as formulas too.
+extent 16 of the arguments is called d, and the counts are given as formulas too. A loop counts its
+body as often as it runs; --steps says how often where only the run decides that.
 """
 _COST_EXAMPLES = """
 examples:
@@ -55,6 +56,9 @@ def add_commands(
     cost.add_argument("--args", default="", metavar="TYPES", help="types instead of values (--at)")
     cost.add_argument(
         "--size", action="append", default=[], metavar="NAME=N", help="name the extent N"
+    )
+    cost.add_argument(
+        "--steps", type=int, help="steps of each loop whose number only the run decides"
     )
     add_wrt(cost, "an argument to differentiate to (may be repeated; default: the first)")
 
@@ -98,7 +102,12 @@ def _cost(arguments: argparse.Namespace) -> int:
     sizes = _sizes(arguments.size)
     with users_code(arguments.target):
         found = irgrad.cost(
-            function, *args, argnums=inputs.argnums(arguments.wrt), sizes=sizes, **kwargs
+            function,
+            *args,
+            argnums=inputs.argnums(arguments.wrt),
+            sizes=sizes,
+            steps=arguments.steps,
+            **kwargs,
         )
         peak = _peak(function, arguments, args, kwargs)
     if arguments.format == "json":
@@ -116,7 +125,7 @@ def _cost(arguments: argparse.Namespace) -> int:
     known = ", ".join(f"{WAYS[way]} {number:,}" for way, number in peak.items())
     if known:
         show.console().print(f"Bytes of a call, beside its arguments: {known}.", style="dim")
-    if sizes and len(found.titles()) == 3:
+    if (sizes or arguments.steps) and len(found.titles()) == 3:
         show.console().print("The counts are no polynomials in these sizes.", style="dim")
     return 0
 

@@ -3,31 +3,38 @@
 An operation is one addition, multiplication, comparison or elementary function. A contraction over
 n terms takes n products and n - 1 sums an element, a reduction of n numbers n - 1 operations;
 moving numbers takes none. Bytes are those of the operands and results of each node, as if each ran
-by itself: a backend that fuses moves fewer. Views move nothing.
+by itself: a backend that fuses moves fewer. Views move nothing, and a gather what it takes.
+
+A loop costs its number of steps times its body; where only the run decides that number, `steps`
+says it. A step that writes some elements of an array which it carries moves these, not the array.
+Of a branch, the dearest arm counts: a bound from above.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import singledispatch
 from typing import NamedTuple
 
 from irgrad.errors import UnsupportedError
 from irgrad.inspect.polynomial import Polynomial
-from irgrad.ir.graph import Graph, Node, regions
+from irgrad.ir.graph import Graph, Node, Value, regions
 from irgrad.ir.op import Op
-from irgrad.ir.types import ArrayType
+from irgrad.ir.types import DYNAMIC, ArrayType
 from irgrad.ops.call import Call
 from irgrad.ops.cast import Astype
+from irgrad.ops.cond import Cond
 from irgrad.ops.contract import Contract, split_spec
 from irgrad.ops.create import Iota
-from irgrad.ops.index import ScatterAdd
+from irgrad.ops.index import Gather, ScatterAdd, UpdateAt
 from irgrad.ops.linear import Linear, Sum
+from irgrad.ops.loop import Loop
 from irgrad.ops.reduction import All, Any_, Argmax, Argmin, Max, Min, Prod
 from irgrad.ops.scan import Cumsum, Recurrence
 from irgrad.ops.select import Where
 from irgrad.ops.sorting import Argsort, Searchsorted, Sort
+from irgrad.ops.while_loop import While
 
 Types = tuple[ArrayType, ...]
 
@@ -52,8 +59,9 @@ class Count(NamedTuple):
         return Count(self.operations * factor, self.bytes * factor)
 
 
-def count(nodes: Graph | Iterable[Node]) -> Count:
-    """The cost of a graph, or of some nodes.
+def count(nodes: Graph | Iterable[Node], steps: int | None = None) -> Count:
+    """The cost of a graph, or of some nodes. Loops whose number of steps only the run decides take
+    `steps`; an `UnsupportedError` where there is one and no number is given.
 
     >>> import irgrad
     >>> graph = irgrad.trace(lambda W, x: W @ x, irgrad.spec("f64[4,3]"), irgrad.spec("f64[3]"))
@@ -62,10 +70,77 @@ def count(nodes: Graph | Iterable[Node]) -> Count:
     """
     total = Count(0, 0)
     for node in nodes:
-        operands = tuple(operand.type for operand in node.operands)
-        moved = 0 if node.op.is_view else sum(type.nbytes for type in (*operands, *node.types))
-        total += Count(operations(node.op, operands, node.types), moved)
+        total += _counted(node, steps)
     return total
+
+
+def _counted(node: Node, steps: int | None) -> Count:
+    op = node.op
+    match op:
+        case Loop():
+            carried = op.body.inputs[1 : 1 + op.carried]
+            return _step(op.body, carried, steps).times(_steps(node, op.length, steps))
+        case While():
+            step = _step(op.body, op.body.inputs[: op.carried], steps)
+            test = count(op.condition, steps)
+            return (step + test).times(_steps(node, None, steps)) + test
+        case Cond():
+            arms = [count(branch, steps) for branch in op.branches]
+            return Count(max(arm.operations for arm in arms), max(arm.bytes for arm in arms))
+        case _:
+            operands = tuple(_sized(node, value.type, steps) for value in node.operands)
+            types = tuple(_sized(node, type, steps) for type in node.types)
+            return Count(operations(op, operands, types), _moved(op, operands, types))
+
+
+def _moved(op: Op, operands: Types, results: Types) -> int:
+    if op.is_view:
+        return 0
+    read = (*results, *operands[1:]) if isinstance(op, Gather) else operands
+    return sum(type.nbytes for type in (*read, *results))
+
+
+def _step(body: Graph, carried: Sequence[Value], steps: int | None) -> Count:
+    """One step of a loop. `add(a, scatter_add(u))` and `update_at(a, u)` of a carried array `a`
+    write into it: their cost is that of u.
+    """
+    total = Count(0, 0)
+    adding = {
+        operand.node: node
+        for node in body.nodes
+        if node.op.name == "add" and any(operand in carried for operand in node.operands)
+        for operand in node.operands
+        if isinstance(operand.node.op, ScatterAdd)
+    }
+    free = set(adding.values())
+    for node in body.nodes:
+        if node in adding or (isinstance(node.op, UpdateAt) and node.operands[0] in carried):
+            updates = node.operands[isinstance(node.op, UpdateAt)].type
+            indices = node.operands[1 + isinstance(node.op, UpdateAt) :]
+            moved = 3 * updates.nbytes + sum(index.type.nbytes for index in indices)
+            total += Count(updates.size if node in adding else 0, moved)
+        elif node not in free:
+            total += _counted(node, steps)
+    return total
+
+
+def _sized(node: Node, type: ArrayType, steps: int | None) -> ArrayType:
+    """The type with an extent of as many as a loop's steps, where only the run decides that."""
+    if not type.is_dynamic:
+        return type
+    extent = _steps(node, None, steps)
+    return ArrayType(type.dtype, tuple(extent if n == DYNAMIC else n for n in type.shape))
+
+
+def _steps(node: Node, length: int | None, steps: int | None) -> int:
+    known = steps if length is None else length
+    if known is None:
+        raise UnsupportedError(
+            "cost: how many steps this loop takes is known only when it runs",
+            location=node.location,
+            hint="say how many to count: steps=100",
+        )
+    return known
 
 
 @singledispatch
@@ -73,7 +148,7 @@ def operations(op: Op, operands: Types, results: Types) -> int:
     """The operations of one node: of an elementwise op one for each element; the rules for other
     kinds are registered below.
     """
-    if regions(op):
+    if regions(op):  # loops and branches are counted where their regions are
         raise UnsupportedError(
             f"cost: how often the region of a '{op.name}' runs is not known",
             hint="register a rule: irgrad.inspect.cost.operations.register(YourOp)",

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from irgrad.autodiff.graphs import pushforward
 from irgrad.errors import ArgumentError, IrgradError
-from irgrad.frontend.lower import Argument, Signature, signature_of
+from irgrad.frontend.lower import Argument, Signature, Static, signature_of
 from irgrad.inspect import linalg_cost  # noqa: F401 -- registers its rules
 from irgrad.inspect.cost import Count, count
 from irgrad.inspect.polynomial import fit
@@ -25,6 +25,10 @@ WAYS = {
     "forward": "gradient, forward mode",
     "differences": "gradient, differences",
 }
+
+
+STEPS = "steps"
+"""What formulas call the number of steps of loops that is known only when they run."""
 
 
 class Cost(NamedTuple):
@@ -73,6 +77,7 @@ def cost(
     *args: Any,
     argnums: Argnums = 0,
     sizes: Mapping[str, int] | None = None,
+    steps: int | None = None,
     **kwargs: Any,
 ) -> Cost:
     """Operations and bytes of a scalar function at `args`, of its value and gradient in reverse
@@ -81,23 +86,44 @@ def cost(
 
     Counts are exact, of the optimised graphs; only the types of `args` matter, so that
     `irgrad.spec("f64[16,16]")` may stand for an array. With `sizes={"d": 16}`, every extent 16 of
-    the arguments is called d, and the counts come as polynomials in the sizes too. They are found
-    by counting at other sizes nearby and verified at some further away; where the counts are no
-    polynomial (sorting), or differ in kind (an extent of 1 broadcasts), formulas are None.
+    the arguments, and every Python int 16 among them, is called d, and the counts come as
+    polynomials in the sizes too. They are found by counting at other sizes nearby and verified at
+    some further away; where the counts are no polynomial (sorting), or differ in kind (an extent of
+    1 broadcasts, a short loop is unrolled), formulas are None.
 
-    >>> import irgrad
+    A loop counts its body as often as it runs. Where only the run decides how often (`while`, a
+    `range` of an argument that is an array), `steps` says for how many steps of each such loop to
+    count, and is a size in the formulas. Of a branch, the dearest arm counts, so that the counts
+    are bounds from above; in forward mode, a loop or branch that depends on the argument counts
+    whole for each direction. Complex elements are two directions.
+
+    Raises an `ArgumentError` for sizes that no argument has, an `UnsupportedError` for a loop of
+    unknown length without `steps`, and what `grad` raises: the result must be one real scalar.
+
+    >>> import irgrad, numpy as np
     >>> W, x = irgrad.spec("f64[16,16]"), irgrad.spec("f64[16]")
     >>> c = cost("sum((W @ x)**2)", W, x, sizes={"d": 16})
     >>> str(c.function.operations_formula), str(c.reverse.operations_formula)
     ('2 d² + d − 1', '3 d² + 2 d − 1')
+    >>> def halved(x):
+    ...     while np.sum(x) > 1.0:
+    ...         x = 0.5 * x
+    ...     return np.sum(x)
+    >>> str(cost(halved, irgrad.spec("f64[8]"), steps=20).function.operations_formula)
+    '16 steps + 15'
     """
     function = differentiable(f)
     signature, _ = signature_of(args, kwargs, function)
-    given = dict(sizes or {})
-    _check_sizes(given, signature)
+    given = _checked(sizes, signature, steps)
 
     def counted(at: Mapping[str, int]) -> tuple[Count, ...]:
-        return _counts(function, _resized(signature, given, at), argnums)
+        named = {name: at[name] for name in given if name != STEPS or steps is None}
+        return _counts(
+            function,
+            _resized(signature, given, named),
+            argnums,
+            steps if steps is None else at[STEPS],
+        )
 
     found = counted(given)
     if not given:
@@ -118,27 +144,48 @@ def cost(
     return Cost(*(Count(*c[:2], *pair) for c, pair in zip(found, pairs, strict=True)))
 
 
-def _check_sizes(sizes: Mapping[str, int], signature: Signature) -> None:
-    if len(set(sizes.values())) != len(sizes):
+def _checked(
+    sizes: Mapping[str, int] | None, signature: Signature, steps: int | None
+) -> dict[str, int]:
+    """The sizes that counts are functions of: those with a name, and the steps of loops."""
+    given = {} if sizes is None else sizes
+    if not isinstance(given, Mapping):
+        raise ArgumentError(f"sizes: expected a dict, got {sizes!r}", hint='say sizes={"n": 16}')
+    if len(set(given.values())) != len(given):
         raise ArgumentError(
-            f"sizes {dict(sizes)}: two names for one extent", hint="give arguments of other sizes"
+            f"sizes {dict(given)}: two names for one extent", hint="give arguments of other sizes"
         )
     extents = {
         n for leaf in signature.leaves if isinstance(leaf, Argument) for n in leaf.type.shape
     }
-    for name, extent in sizes.items():
-        if extent not in extents:
+    numbers = {leaf.value for leaf in signature.leaves if _is_count(leaf)}
+    for name, extent in given.items():
+        if not isinstance(extent, int) or extent not in extents | numbers:
             raise ArgumentError(
-                f"sizes: no argument has the extent {name}={extent}",
-                hint=f"the extents are {', '.join(map(str, sorted(extents))) or 'none'}",
+                f"sizes: no argument has the extent {name}={extent!r}",
+                hint=f"the extents are {', '.join(map(str, sorted(extents | numbers))) or 'none'}",
             )
+    if steps is None:
+        return dict(given)
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+        raise ArgumentError(f"steps: expected a number of steps, got {steps!r}")
+    if STEPS in given:
+        raise ArgumentError("sizes: 'steps' is the name of the number of steps of loops")
+    return {**given, STEPS: steps}
+
+
+def _is_count(leaf: Any) -> bool:
+    """Whether a leaf of the arguments is a Python int, which is part of the program."""
+    return isinstance(leaf, Static) and type(leaf.value) is int
 
 
 def _resized(signature: Signature, given: Mapping[str, int], at: Mapping[str, int]) -> Signature:
     """The signature with the extents called by a name replaced by that size in `at`."""
-    other = {extent: at[name] for name, extent in given.items()}
+    other = {given[name]: size for name, size in at.items()}
 
     def resized(leaf: Any) -> Any:
+        if _is_count(leaf):
+            return Static(other.get(leaf.value, leaf.value))
         if not isinstance(leaf, Argument):
             return leaf
         shape = tuple(other.get(extent, extent) for extent in leaf.type.shape)
@@ -148,21 +195,26 @@ def _resized(signature: Signature, given: Mapping[str, int], at: Mapping[str, in
 
 
 def _counts(
-    function: Callable[..., Any], signature: Signature, argnums: Argnums
+    function: Callable[..., Any], signature: Signature, argnums: Argnums, steps: int | None
 ) -> tuple[Count, Count, Count, Count]:
     gradient = value_and_grad(function, argnums)
-    reverse = count(optimise(gradient.lower(signature).graph))
+    reverse = count(optimise(gradient.lower(signature).graph), steps)
     lowered = lower_target(function, signature)
     arguments = Arguments(signature, function)
     listed = gradient.argnums if isinstance(gradient.argnums, tuple) else (gradient.argnums,)
     wrt = [value for argnum in listed for value in arguments.select(argnum, lowered).values]
-    primal = count(optimise(lowered.graph))
-    elements = sum(value.type.size for value in wrt)
-    differences = primal.times(2 * elements) + Count(4 * elements, 0)
-    return primal, reverse, _forward(lowered.graph, wrt, primal), differences
+    primal = count(optimise(lowered.graph), steps)
+    directions = sum(map(_directions, wrt))
+    differences = primal.times(2 * directions) + Count(4 * directions, 0)
+    return primal, reverse, _forward(lowered.graph, wrt, primal, steps), differences
 
 
-def _forward(graph: Graph, wrt: list[Value], primal: Count) -> Count:
+def _directions(value: Value) -> int:
+    """The real numbers of a value."""
+    return value.type.size * (2 if value.type.dtype.kind == "c" else 1)
+
+
+def _forward(graph: Graph, wrt: list[Value], primal: Count, steps: int | None) -> Count:
     """The primal values once, the tangents once for each direction."""
     total = primal
     for value in wrt:
@@ -172,9 +224,10 @@ def _forward(graph: Graph, wrt: list[Value], primal: Count) -> Count:
         for node in pushed.nodes:
             if any(operand.node in moving for operand in node.operands):
                 moving.add(node)
-        still = count(node for node in pushed.nodes if node not in moving)
-        total += still + Count(-primal.operations, -primal.bytes)
-        total += count(node for node in pushed.nodes if node in moving).times(value.type.size)
+        still = count((node for node in pushed.nodes if node not in moving), steps)
+        total += still + primal.times(-1)
+        turns = _directions(value)
+        total += count((node for node in pushed.nodes if node in moving), steps).times(turns)
     return total
 
 

@@ -78,7 +78,7 @@ class Sensitivity:
         """The cells of a table, in the order of `titles`; of arrays stand the norms."""
         return [
             (
-                f"%{row.name} {row.op.partition('(')[0]}" if row.name.isdigit() else row.name,
+                f"%{row.name} {row.op.partition('(')[0]}" if row.name[:1].isdigit() else row.name,
                 str(type_of(row.value)),
                 row.line,
                 _short(row.derivative),
@@ -109,6 +109,11 @@ def sensitivity(f: Any, *args: Any, differences: bool = False, **kwargs: Any) ->
 
     With `differences`, each value is nudged too: the rest of the graph is run again, and the slope
     that it shows (a central difference of fourth order) stands beside the effect.
+
+    A loop or branch is one op: what it leaves behind is listed, the values of its single steps are
+    not. Integers and conditions have no derivative, and are not listed either.
+
+    Raises a `ShapeError`, `DTypeError` or `ArgumentError` where the result is not one real scalar.
 
     >>> def f(x, y):
     ...     u = x * y
