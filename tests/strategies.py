@@ -87,7 +87,8 @@ class _Making:
             origin = Origin(draw(st.sampled_from(["vjp", "jvp", "adjoint"])), of)
         location = Location(draw(FILES), draw(st.integers(1, 999))) if draw(st.booleans()) else None
         types = op.result_types(*[operand.type for operand in operands])
-        node = Node(op, operands, types, name=draw(NAMES), location=location, origin=origin)
+        names = tuple(draw(NAMES) for _ in types)
+        node = Node(op, operands, types, names=names, location=location, origin=origin)
         self.nodes.append(node)
         self.values.extend(node.outputs)
 

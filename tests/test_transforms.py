@@ -377,7 +377,7 @@ def test_a_numpy_function_itself_is_placed_at_the_call_that_traces_it() -> None:
     (node,) = graph.nodes
     assert node.location is not None
     assert node.location.file == __file__
-    assert node.name is None
+    assert node.names == (None,)
 
 
 def test_none_in_a_pytree_has_the_gradient_none() -> None:

@@ -207,7 +207,7 @@ def _with_copies(graph: Graph, owned: Collection[int]) -> Prepared:
         if tuple(operands) != node.operands:
             image = Node(
                 node.op, tuple(operands), node.types,
-                name=node.name, location=node.location, origin=node.origin,
+                names=node.names, location=node.location, origin=node.origin,
             )  # fmt: skip
             values.update(zip(node.outputs, image.outputs, strict=True))
             node = image

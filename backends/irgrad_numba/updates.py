@@ -159,7 +159,7 @@ class _Spreading:
         self.values.update(zip(node.outputs, copy.outputs, strict=True))
 
     def _emit(self, like: Node, op: Op, *operands: Value) -> Value:
-        node = _like(like, op, operands, op.result_types(*[v.type for v in operands]), None)
+        node = _like(like, op, operands, op.result_types(*[v.type for v in operands]), (None,))
         self.nodes.append(node)
         return Value(node, 0)
 
@@ -172,7 +172,7 @@ class _Spreading:
         else:
             p: Any = part.op
             op = AddSlice(p.low, tuple(inside + 1 for inside in p.inside))
-        image = _like(part, op, (base, y, *indices), node.types, node.name)
+        image = _like(part, op, (base, y, *indices), node.types, node.names)
         self.nodes.append(image)
         self.values[Value(node, 0)] = Value(image, 0)
 
@@ -207,8 +207,8 @@ def _like(
     op: Op,
     operands: tuple[Value, ...],
     types: tuple[ArrayType, ...],
-    name: str | None = "",
+    names: tuple[str | None, ...] | None = None,
 ) -> Node:
     """A node with the provenance of another."""
-    name = node.name if name == "" else name
-    return Node(op, operands, types, name=name, location=node.location, origin=node.origin)
+    names = node.names if names is None else names
+    return Node(op, operands, types, names=names, location=node.location, origin=node.origin)

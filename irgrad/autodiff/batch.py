@@ -124,8 +124,8 @@ class Batching:
         if image.is_input or image.is_constant:
             return
         self.images[node] = image
-        if image.name is None:
-            image.name = node.name
+        if image.names == (None,) * len(node.names):
+            image.names = node.names
 
 
 def one_by_one(
@@ -144,7 +144,7 @@ def one_by_one(
         k for k in range(len(types)) if not batched[k]
     ]
     inputs = [input_value(f"x{k}", type) for k, type in enumerate(types)]
-    inner = Node(node.op, tuple(inputs), node.types, name=node.name, location=node.location)
+    inner = Node(node.op, tuple(inputs), node.types, names=node.names, location=node.location)
     outputs = {f"y{k}": value for k, value in enumerate(inner.outputs)}
     given = [input_value("i", INDEX), *(inputs[k] for k in slots)]
     body = Graph(node.op.name, given, [inner], outputs)

@@ -83,7 +83,9 @@ def _split(node: Node, operands: tuple[Value, ...], nodes: list[Node]) -> Node |
     count = len(node.types)
     given = (*results[:count], *operands, *results[count:])
     call = Call(_first(given, count), node.op.parameters["label"]).ruled(rule)
-    return Node(call, given, node.types, name=node.name, location=node.location, origin=node.origin)
+    return Node(
+        call, given, node.types, names=node.names, location=node.location, origin=node.origin
+    )
 
 
 def _settled_checkpoint(node: Node, operands: tuple[Value, ...], nodes: list[Node]) -> Node | None:
@@ -94,7 +96,7 @@ def _settled_checkpoint(node: Node, operands: tuple[Value, ...], nodes: list[Nod
         return None
     call = Call(body, node.op.label).ruled(CHECKPOINT)
     return Node(
-        call, operands, node.types, name=node.name, location=node.location, origin=node.origin
+        call, operands, node.types, names=node.names, location=node.location, origin=node.origin
     )
 
 

@@ -112,7 +112,7 @@ class _Adjoint:
 
     def _branch(self, number: int, live: Sequence[int]) -> Graph:
         p = self.pullbacks[number]
-        names = p.region.names | {v: v.node.name or "x" for v in p.builder.inputs}
+        names = p.region.names | {v: v.name or "x" for v in p.builder.inputs}
         bars = {k: p.cotangents[k] for k in live}
         results = [
             (f"{names[p.region.inputs[k]]}.bar", v) for k, v in bars.items() if v is not None

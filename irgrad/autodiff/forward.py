@@ -97,12 +97,11 @@ class _Push:
                 self.images[node] = image
             if tangent is not None:
                 self._give(value, tangent)
-        if image.name is None and not self.beside:
-            image.name = node.name
+        if image.names[0] is None and not self.beside:
+            image.names = (*node.names, *image.names[len(node.names) :])
 
     def _give(self, value: Value, tangent: Any) -> None:
         if value in self.seeds:
             tangent = add(self.seeds[value], tangent)
-        if len(tangent.value.node.types) == 1:
-            name_after(tangent, value, self.graph, "dot")
+        name_after(tangent, value, self.graph, "dot")
         self.tangents[value] = tangent

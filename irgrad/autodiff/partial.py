@@ -184,7 +184,7 @@ class _Steps:
             *_chosen(self.inputs.fixed, flags.fixed, False),
         ]
         self.kept, self.again = self.halves.residuals(free, self.results)
-        self.names = {v: v.node.name or "x" for v in self.kept} | body.names
+        self.names = {v: v.name or "x" for v in self.kept} | body.names
 
     def named(self, numbers: Sequence[int]) -> list[tuple[str, Value]]:
         """Outputs of the body with their names."""
@@ -302,7 +302,7 @@ def _cond(node: Node, flags: Sequence[bool]) -> Division | None:
     first: list[Graph] = []
     second: list[Graph] = []
     for branch, half, mine, repeated in zip(op.branches, parts, own, again, strict=True):
-        names = {v: v.node.name or "x" for v in mine} | branch.names
+        names = {v: v.name or "x" for v in mine} | branch.names
         given = _chosen(branch.inputs, flags[1:], False)
         named = [(branch.output_names[k], half.moved(branch.outputs[k])) for k in known]
         region = Graph(branch.name, given, half.early, dict(named))

@@ -171,11 +171,10 @@ def accumulate(builder: Builder, graph: Graph, value: Value, contributions: list
 
 
 def name_after(traced: Any, value: Value, graph: Graph, suffix: str) -> None:
-    """Call an unnamed node `x.bar` or `x.dot` after the value `x`."""
-    node = traced.value.node
+    """Call an unnamed value `x.bar` or `x.dot` after the value `x`."""
     name = graph.names[value]
-    if node.name is None and not node.is_constant and not name[0].isdigit():
-        node.name = f"{name.replace(':', '_')}.{suffix}"
+    if traced.value.name is None and traced.value.constant is None and not name[0].isdigit():
+        traced.value.call(f"{name}.{suffix}")
 
 
 def zero_of(builder: Builder, value: Value) -> Any:

@@ -143,7 +143,7 @@ class StepsPullback:
     def names(self) -> dict[Value, str]:
         """The names of the region's values, and of the inputs that the adjoint adds."""
         p = self.pullback
-        return p.region.names | {v: v.node.name or "x" for v in p.builder.inputs}
+        return p.region.names | {v: v.name or "x" for v in p.builder.inputs}
 
     def _results(self) -> list[tuple[str, Value]]:
         """What an adjoint step gives: what it carries, then the adjoints of the slices."""

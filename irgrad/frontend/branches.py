@@ -124,7 +124,7 @@ def _with_all(region: Region, regions: Sequence[Region]) -> Any:
     inputs: list[Value] = list(region.graph.inputs[: region.free])
     for other in regions:
         captured = other.graph.inputs[other.free :]
-        fresh = [input_value(v.node.name or "x", v.type) for v in captured]
+        fresh = [input_value(v.name or "x", v.type) for v in captured]
         inputs += captured if other is region else fresh
     return with_inputs(region.graph, inputs)
 

@@ -19,9 +19,8 @@ located_by(lambda op: call_site(2, op.home).location)
 def _name(result: Any, variable: Pattern) -> None:
     """Call unnamed values after the variables that they are bound to."""
     if isinstance(result, Traced):
-        node = result.value.node
-        if isinstance(variable, str) and node.name is None and len(node.types) == 1:
-            node.name = variable
+        if isinstance(variable, str) and result.value.name is None:
+            result.value.call(variable)
     elif isinstance(result, (tuple, list)) and isinstance(variable, tuple):
         for part, name in zip(result, variable, strict=False):
             _name(part, name)

@@ -252,9 +252,7 @@ def _together(one: Region, other: Region) -> tuple[Graph, Graph, list[Any]]:
     """Two regions on the same arguments, with inputs for all that either closes over."""
     inputs = []
     for own, foreign in ((one, other), (other, one)):
-        more = [
-            input_value(v.node.name or "x", v.type) for v in foreign.graph.inputs[foreign.free :]
-        ]
+        more = [input_value(v.name or "x", v.type) for v in foreign.graph.inputs[foreign.free :]]
         captured = own.graph.inputs[own.free :]
         both = [*captured, *more] if own is one else [*more, *captured]
         inputs.append([*own.graph.inputs[: own.free], *both])

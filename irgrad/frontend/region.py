@@ -112,8 +112,8 @@ def trace_region(
     lowered = lower(settled, Signature.of((args, {}), tree, kinds), contains, inside=True)
     graph = lowered.graph
     for value, what in zip(graph.inputs[::-1], lowered.captured[::-1], strict=False):
-        if isinstance(what, Traced) and what.value.node.name:
-            value.node.name = what.value.node.name
+        if isinstance(what, Traced) and what.value.name:
+            value.call(what.value.name)
     named = dict(zip(graph.output_names, graph.outputs, strict=True))
     region = Graph(graph.name, graph.inputs, graph.nodes, named)
     return Region(region, lowered.captured, lowered.result_tree, results, lines)
@@ -263,7 +263,12 @@ def apply(op: Op, operands: Sequence[Any], types: Sequence[Any]) -> list[Any]:
     site = call_site()
     with builder.emitting(site.location, None):
         node = builder.emit(op, values)
-    node.name = site.variable if isinstance(site.variable, str) else None
+    variable = site.variable
+    if isinstance(variable, str):
+        several = len(node.types) > 1
+        node.names = tuple(
+            f"{variable}_{k}" if several else variable for k in range(len(node.types))
+        )
     return [Tracer(builder, value) for value in node.outputs]
 
 

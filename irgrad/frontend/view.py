@@ -18,7 +18,7 @@ from irgrad.errors import DTypeError, ReadOnly, ShapeError, TraceError
 from irgrad.frontend.integers import written
 from irgrad.frontend.promote import lift
 from irgrad.ir.builder import CURRENT, Builder, Traced
-from irgrad.ir.graph import Node, Value
+from irgrad.ir.graph import Value
 from irgrad.ir.op import Op
 from irgrad.ops.cast import astype
 
@@ -84,7 +84,7 @@ def write(handle: Any, new: Any) -> None:
         handle, new = view.parent, view.op.overwrite(view.parent, new, *places)
         written.append((handle, new))
     current = handle.owner.lift(new)
-    _keep_name(handle.version.node, current.node)
+    _keep_name(handle.version, current)
     for each, value in written:
         each.owner, each.version = handle.owner, handle.owner.lift(value)
         if each.window is not None:
@@ -92,10 +92,10 @@ def write(handle: Any, new: Any) -> None:
     handle.version = current
 
 
-def _keep_name(before: Node, after: Node) -> None:
+def _keep_name(before: Value, after: Value) -> None:
     """A new version is called as the one before it."""
-    if after.name is None and len(after.types) == 1 and not (after.is_input or after.is_constant):
-        after.name = before.name
+    if after.name is None and not (after.node.is_input or after.node.is_constant):
+        after.call(before.name)
 
 
 def within_reach(handle: Any, new: Any) -> None:

@@ -160,7 +160,7 @@ def infix(graph: Graph) -> str:
     '(x + 1) · x³'
     """
     written: dict[Value, tuple[str, int]] = {
-        value: (value.node.name or "v", _ATOM) for value in graph.inputs
+        value: (value.name or "v", _ATOM) for value in graph.inputs
     }
 
     def read(value: Value) -> tuple[str, int]:

@@ -153,7 +153,7 @@ class Function:
             self.text.update((v, Text(self.names[v])) for v in node.outputs)
             return
         value = Value(node, 0)
-        inner = node.name is None and self.uses[value] == 1 and len(text) <= WIDEST
+        inner = value.name is None and self.uses[value] == 1 and len(text) <= WIDEST
         if inner and value not in self.graph.outputs:
             self.text[value] = text
         else:
@@ -181,7 +181,7 @@ class Function:
             if constant.size > 1 and (constant == constant.flat[0]).all() and constant.flat[0]:
                 number = number_text(constant.flat[0].item())
                 return f"np.full({constant.shape}, {number}, {dtype_name(constant.dtype)})"
-            return self.module.constant(value.node.name or "CONSTANT", constant)
+            return self.module.constant(value.name or "CONSTANT", constant)
         number = number_text(constant.item())
         if weak or value.type.dtype == BOOL:
             return number

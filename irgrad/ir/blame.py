@@ -8,6 +8,7 @@ from numpy.linalg import LinAlgError
 from irgrad.errors import IndexOutOfBounds, IrgradError, place_text
 from irgrad.ir.graph import Node, Value
 from irgrad.ir.literal import constant_text
+from irgrad.ir.op import Op
 
 
 def blame(error: Exception, node: Node) -> None:
@@ -46,7 +47,11 @@ def described(value: Value) -> str:
     """
     if value.constant is not None and value.type.size == 1:
         return constant_text(value.constant)
-    node = value.node
-    while node.name is None and node.operands and (node.op.is_view or node.op.name == "astype"):
-        node = node.operands[0].node
-    return f"%{node.name or value.node.op.name}: {value.type}"
+    base = value
+    while base.name is None and base.node.operands and _shows(base.node.op):
+        base = base.node.operands[0]
+    return f"%{base.name or value.node.op.name}: {value.type}"
+
+
+def _shows(op: Op) -> bool:
+    return op.is_view or op.name == "astype"

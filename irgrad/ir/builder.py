@@ -99,7 +99,7 @@ class Builder:
     while it is traced, also from outer values alone. `numbers` holds what is known of values that
     depend on no argument (`held`: those that can change), `limits` the least and greatest that an
     index of a loop can be, `guards` the arrays whose numbers became part of the program. `bound`
-    are the variables of the traced code, `depths` says in how deep a call a node got its name.
+    are the variables of the traced code, `depths` says in how deep a call a value got its name.
     `notes` are kept while the outermost function is lowered, and `lend` takes in an array from
     outside that is about to be written to. `reached` is a value that is there once all has run that
     may raise an exception of the user's. `repeats` says that it traces a step of a loop."""
@@ -123,7 +123,7 @@ class Builder:
         self.limits: dict[Value, tuple[int, int]] = {}
         self.guards: list[Any] = [] if outer is None else outer.guards
         self.bound: dict[str, Traced] = {}
-        self.depths: dict[Node, int] = {}
+        self.depths: dict[Value, int] = {}
         self.notes: dict[Any, Any] = {} if outer is None else outer.notes
         self.reached: Any = True
         self.lend: Callable[[Any], bool] | None = None
@@ -210,7 +210,7 @@ class Builder:
         if key not in self.captures:
             if isinstance(what, Traced):
                 what = what.builder.wrap(what.builder, what.value)  # as it is now
-            name = _called(what) if isinstance(what, Traced) else None
+            name = what.version.name if isinstance(what, Traced) else None
             name = name or f"captured_{len(self.captures)}"
             self.captures[key] = (what, input_value(name, type))
         return self.captures[key][1]
@@ -240,17 +240,6 @@ class Builder:
         return Graph(name, inputs, self.nodes, outputs, len(captured)), [
             what for what, _ in captured
         ]
-
-
-def _called(traced: Traced) -> str | None:
-    """The name of a traced value: its node's, or that of its variable where the node has several
-    outputs.
-    """
-    node = traced.version.node
-    if node.name is not None or len(node.types) == 1:
-        return node.name
-    bound = traced.builder.bound.items()
-    return next((name for name, held in bound if held.version == traced.version), None)
 
 
 def substitute(
@@ -284,6 +273,7 @@ def rebuilt(
     if origin is not None and not isinstance(origin.of, str) and origin.of in image:
         origin = Origin(origin.rule, image[origin.of])
     types = node.types if op is None else op.result_types(*[value.type for value in operands])
-    return Node(
-        op or node.op, operands, types, name=node.name, location=node.location, origin=origin
-    )
+    names = node.names
+    if len(types) != len(names):  # outputs that an op gets or loses stand last
+        names = (*names, *(None,) * len(types))[: len(types)]
+    return Node(op or node.op, operands, types, names=names, location=node.location, origin=origin)

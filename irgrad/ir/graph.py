@@ -1,8 +1,9 @@
 """Programs: values, nodes and graphs.
 
-A graph is a list of nodes in birth order. Nodes are immutable (only their name, a hint for
-printing, is ever given later) and an operand exists before the node that uses it, so birth order is
-a topological order: no sort, no recursion, and graphs share the nodes that a pass left alone.
+A graph is a list of nodes in birth order. Nodes are immutable (only the names of their outputs,
+hints for printing, are ever given later) and an operand exists before the node that uses it, so
+birth order is a topological order: no sort, no recursion, and graphs share the nodes that a pass
+left alone.
 Inputs and constants are leaf nodes outside the list.
 
 The same graph as a `networkx.MultiDiGraph` is `Graph.dag`, made when it is first asked for: keeping
@@ -33,9 +34,11 @@ class Origin(NamedTuple):
 
 
 class Node:
-    """One operation with its operands, the types of its outputs, and where it comes from."""
+    """One operation with its operands, the types of its outputs and their names (None where there
+    is none), and where it comes from.
+    """
 
-    __slots__ = ("location", "name", "op", "operands", "origin", "types")
+    __slots__ = ("location", "names", "op", "operands", "origin", "types")
 
     def __init__(
         self,
@@ -43,14 +46,14 @@ class Node:
         operands: tuple[Value, ...],
         types: tuple[ArrayType, ...],
         *,
-        name: str | None = None,
+        names: tuple[str | None, ...] = (),
         location: Location | None = None,
         origin: Origin | None = None,
     ) -> None:
         self.op = op
         self.operands = operands
         self.types = types
-        self.name = name
+        self.names = names or (None,) * len(types)
         self.location = location
         self.origin = origin
 
@@ -73,8 +76,8 @@ class Node:
         return isinstance(self.op, Constant)
 
     def __repr__(self) -> str:
-        types = ", ".join(map(str, self.types))
-        return f"<{self.name or self.op.name}: {types} = {self.op!r}>"
+        names = ", ".join(name or self.op.name for name in self.names)
+        return f"<{names}: {', '.join(map(str, self.types))} = {self.op!r}>"
 
 
 class Value(NamedTuple):
@@ -89,12 +92,22 @@ class Value(NamedTuple):
         return self.node.types[self.index]
 
     @property
+    def name(self) -> str | None:
+        """What it is called: the hint after which a graph names it."""
+        return self.node.names[self.index]
+
+    def call(self, name: str | None) -> None:
+        """Give it a name."""
+        names = self.node.names
+        self.node.names = (*names[: self.index], name, *names[self.index + 1 :])
+
+    @property
     def constant(self) -> Array | None:
         """The array, where this value is a constant."""
         return self.node.op.array if isinstance(self.node.op, Constant) else None
 
     def __repr__(self) -> str:
-        return f"%{self.node.name or self.node.op.name}: {self.type}"
+        return f"%{self.name or self.node.op.name}: {self.type}"
 
 
 @register("input")
@@ -124,7 +137,7 @@ class Constant(Op):
 
 def input_value(name: str, type: ArrayType) -> Value:
     """A new input leaf."""
-    return Value(Node(Input(), (), (type,), name=name), 0)
+    return Value(Node(Input(), (), (type,), names=(name,)), 0)
 
 
 def constant_value(array: Array) -> Value:
@@ -170,7 +183,7 @@ class Graph:
         self.name = name
         self.inputs = tuple(inputs)
         self.nodes = tuple(nodes)
-        self.output_names = tuple(name.replace(":", "_") for name in outputs)  # %q:0 gives d_q_0
+        self.output_names = tuple(outputs)
         self.outputs = tuple(outputs.values())
         self.captured = captured
 

@@ -13,7 +13,7 @@ from irgrad.errors import ArgumentError, IrgradError, IRTextError, Location, wit
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Origin, Value, constant_value, input_value
 from irgrad.ir.op import make_op
-from irgrad.ir.parser import parse_literal
+from irgrad.ir.parser import hints, parse_literal
 from irgrad.ir.printer import clean_name, operand_text
 from irgrad.ir.types import DTYPES, SHORT, ArrayType
 
@@ -74,7 +74,7 @@ def _encode_node(node: Node, names: dict[Value, str]) -> dict[str, Any]:
         label = (
             f"%{names[Value(cast(Node, of), 0)]}"
             if known
-            else clean_name(of if isinstance(of, str) else of.name or of.op.name)
+            else clean_name(of if isinstance(of, str) else of.names[0] or of.op.name)
         )
         data["origin"] = {"rule": node.origin.rule, "of": label}
     if node.location is not None:
@@ -154,9 +154,6 @@ def _decode_node(data: dict[str, Any], values: dict[str, Value]) -> Node:
         origin = Origin(data["origin"]["rule"], values[of[1:]].node if of.startswith("%") else of)
     if "location" in data:
         location = Location(data["location"]["file"], int(data["location"]["line"]))
-    name = names[0].rsplit(":", 1)[0] if len(names) > 1 else names[0]
-    node = Node(
-        op, operands, types, name=None if name.isdigit() else name, location=location, origin=origin
-    )
+    node = Node(op, operands, types, names=hints(names), location=location, origin=origin)
     values.update(zip(names, node.outputs, strict=True))
     return node

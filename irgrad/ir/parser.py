@@ -37,13 +37,13 @@ from irgrad.ir.scanner import Scanner
 from irgrad.ir.types import BOOL, DTYPES, F64, I64, ArrayType
 
 _NAME = re.compile(r"[\w.]+")
-_VALUE = re.compile(r"%[\w.]+(?::\d+)?")
+_VALUE = re.compile(r"%[\w.]+")
 _TYPE = re.compile(r"\w+\[[\d,?\s]*\]")
 _NUMBER = re.compile(r"nan\(0x[0-9a-f]+\)|-?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|inf|nan)|True|False")
 _SCALAR = re.compile(rf"(?:{_NUMBER.pattern})(?::\w+)?(?=[\s,)])")
 _STRING = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
 _LOCATION = re.compile(r'@(?:"([^"\n]*)"|([\w.<>-]+)):(\d+)')
-_ORIGIN = re.compile(r"(\w+)\((%?)([\w.:]+)\)")
+_ORIGIN = re.compile(r"(\w+)\((%?)([\w.]+)\)")
 _FLAT_PARAMETERS = re.compile(r"\{[^{}'\"#]*(?:'[^'\\\n]*'[^{}'\"#]*)*\}")
 
 
@@ -200,7 +200,7 @@ class _Reader(Scanner):
         op = self.operation(name, at)
         origin, location = self.provenance(values)
         checked = self.checked_types(op, operands, tuple(types), at)
-        node = Node(op, operands, checked, name=_hint(names), location=location, origin=origin)
+        node = Node(op, operands, checked, names=hints(names), location=location, origin=origin)
         values.update(zip(names, node.outputs, strict=True))
         return node
 
@@ -361,12 +361,9 @@ def _type(text: str) -> ArrayType:
     return ArrayType.parse(text)
 
 
-def _hint(names: list[str]) -> str | None:
-    """The name of a node from the names of its outputs: numbers are not hints, `q:0, q:1` belong to
-    q.
-    """
-    name = names[0].rsplit(":", 1)[0] if len(names) > 1 else names[0]
-    return None if name.isdigit() else name
+def hints(names: list[str]) -> tuple[str | None, ...]:
+    """The hints that the names of outputs are: numbers are none."""
+    return tuple([None if name.isdigit() else name for name in names])
 
 
 def _default_dtype(text: str, imaginary: str | None) -> np.dtype[Any]:

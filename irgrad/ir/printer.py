@@ -20,7 +20,9 @@ _PROVENANCE_COLUMN = 68
 
 
 def assign_names(graph: Graph) -> dict[Value, str]:
-    """A unique name for every input and node output: the hint where there is one, else a number."""
+    """A unique name for every input and output of a node: the hint where there is one, else a
+    number.
+    """
     taken: set[str] = set()
     counters: dict[str, int] = {}
     number = 0
@@ -36,15 +38,12 @@ def assign_names(graph: Graph) -> dict[Value, str]:
 
     names: dict[Value, str] = {}
     for node in [*(value.node for value in graph.inputs), *graph.nodes]:
-        if node.name is None:
-            base = unique(str(number))
-            number += 1
-        else:
-            base = unique(clean_name(node.name))
-        if len(node.types) == 1:
-            names[Value(node, 0)] = base
-        else:
-            names.update((value, f"{base}:{value.index}") for value in node.outputs)
+        for index, name in enumerate(node.names):
+            if name is None:
+                names[Value(node, index)] = unique(str(number))
+                number += 1
+            else:
+                names[Value(node, index)] = unique(clean_name(name))
     return names
 
 
@@ -137,7 +136,7 @@ def provenance_text(node: Node, names: dict[Value, str]) -> str:
         elif Value(of, 0) in names:
             parts.append(f"{node.origin.rule}(%{names[Value(of, 0)]})")
         else:
-            parts.append(f"{node.origin.rule}({clean_name(of.name or of.op.name)})")
+            parts.append(f"{node.origin.rule}({clean_name(of.names[0] or of.op.name)})")
     if node.location is not None:
         parts.append(location_text(node.location))
     return "  ".join(parts)

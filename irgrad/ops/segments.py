@@ -48,7 +48,7 @@ class _Segments:
         op = self.op
         length = op.length or 0
         cut = length - length % self.every
-        inputs = [input_value(v.node.name or "x", v.type) for v in self.node.operands]
+        inputs = [input_value(v.name or "x", v.type) for v in self.node.operands]
         groups = op.groups(inputs)
         state = groups.carried
         parts: dict[int, list[Value]] = {}

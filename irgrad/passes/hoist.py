@@ -145,7 +145,7 @@ def _exchange(
         changed: Any = dataclasses.replace(op, body=inner)
     else:
         test = op.condition
-        unread = [input_value(v.node.name or "x", v.type) for v in fresh]
+        unread = [input_value(v.name or "x", v.type) for v in fresh]
         named = dict(zip(test.output_names, test.outputs, strict=True))
         changed = While(
             op.carried, Graph(test.name, [*test.inputs, *unread], test.nodes, named), inner

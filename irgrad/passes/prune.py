@@ -44,7 +44,9 @@ def prune(graph: Graph) -> Graph:
             operands = tuple(map(walk.moved, found.operands))
             image = rebuilt(node, operands, walk.images, found.op)
             order = {k: old for old, k in enumerate(found.outputs) if isinstance(k, int)}
-            walk.replace(node, image, [order[k] for k in range(len(image.types))])
+            kept = [order[k] for k in range(len(image.types))]
+            image.names = tuple(node.names[k] for k in kept)
+            walk.replace(node, image, kept)
         for old, new in enumerate(found.outputs):
             if isinstance(new, Value):
                 walk.values[Value(node, old)] = walk.moved(new)
@@ -202,7 +204,7 @@ def narrowed(
     region: Graph, inputs: Sequence[Value], given: dict[Value, Value], outputs: Sequence[int]
 ) -> Graph:
     """A region with these of its inputs and outputs; `given` says what others have become."""
-    fresh = {value: input_value(value.node.name or "x", value.type) for value in inputs}
+    fresh = {value: input_value(value.name or "x", value.type) for value in inputs}
     named = {region.output_names[k]: region.outputs[k] for k in outputs}
     live = dce(region.replace(outputs=named))
     leaves = list(region.inputs)

@@ -119,8 +119,8 @@ class Rewriter:
         origin = old.origin
         if origin is not None and not isinstance(origin.of, str) and origin.of in self.images:
             origin = Origin(origin.rule, self.images[origin.of])
-        name = old.name if self.depth == 0 else None
-        node = Node(op, operands, types, name=name, location=old.location, origin=origin)
+        names = old.names if self.depth == 0 and len(old.names) == len(types) else ()
+        node = Node(op, operands, types, names=names, location=old.location, origin=origin)
         self.nodes.append(node)
         return Value(node, 0)
 

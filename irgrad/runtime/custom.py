@@ -123,7 +123,7 @@ def emit_call(lowered: Lowered, leaves: Sequence[Any], label: str, rule: Rule) -
         results = bind(op, *operands)
     results = results if isinstance(results, tuple) else (results,)
     if isinstance(site.variable, str) and not now.busy:
-        results[0].value.node.name = site.variable
+        results[0].value.call(site.variable)
     return build_result(lowered, results)
 
 

@@ -102,8 +102,8 @@ class Arguments:
         if bound is not None and (bound.node.is_input or bound.node in lowered.graph.nodes):
             return bound
         for node in reversed(lowered.graph.nodes):
-            if node.name == name and len(node.types) == 1:
-                return Value(node, 0)
+            if name in node.names:
+                return Value(node, node.names.index(name))
         try:
             return lowered.graph.value(name)
         except KeyError as error:

@@ -217,3 +217,36 @@ def test_naming_changes_nothing() -> None:
     b, e = irgrad.compile(f)(X)
     assert e == 5
     np.testing.assert_allclose(b[0], X + 1)
+
+
+def test_each_output_of_an_op_has_its_variable_s_name() -> None:
+    def f(a):
+        q, r = np.linalg.qr(a)
+        w, v = np.linalg.eigh(a + a.T)
+        return np.sum(q * r) + np.sum(w) * np.sum(v)
+
+    a = np.arange(9.0).reshape(3, 3) + np.eye(3)
+    text = str(irgrad.trace(f, a))
+    assert "%q: f64[3,3], %r: f64[3,3] = qr(%a)" in text
+    assert "%w: f64[3], %v: f64[3,3] = eigh(" in text
+    differentiated = irgrad.trace(irgrad.grad(f), a)
+    assert {"q.bar", "r.bar", "w.bar", "v.bar"} <= set(differentiated.names.values())
+    q, r = np.linalg.qr(a)
+    w, v = np.linalg.eigh(a + a.T)
+    expected = {"q": r, "r": q, "w": np.full(3, v.sum()), "v": np.full((3, 3), w.sum())}
+    for name, value in expected.items():
+        for capture in (True, False):
+            found = irgrad.compile(irgrad.grad(f, argnums=name), capture=capture)(a)
+            np.testing.assert_allclose(found, value, rtol=1e-10, err_msg=name)
+
+
+def test_hand_written_names_of_outputs_stay() -> None:
+    lines = ["graph @f(%a: f64[2,2]) -> (r: f64[2,2]) {"]
+    lines += ["  %first: f64[2,2], %0: f64[2,2] = qr(%a)", "  return r=%0", "}"]
+    text = "\n".join(lines)
+    graph = irgrad.parse(text)
+    assert str(graph) == text
+    other = irgrad.parse(text.replace("%first", "%x").replace("%0", "%last"))
+    assert other == graph
+    assert other.structural_hash == graph.structural_hash
+    assert str(other) != text

@@ -135,7 +135,9 @@ def test_every_op_has_a_sign_and_labels() -> None:
     for sample in (samples_of(name)[0] for name in sorted(REGISTRY) if samples_of(name)):
         inputs = [input_value(f"x{i}", type_of(x)) for i, x in enumerate(sample.operands)]
         types = sample.op.result_types(*[value.type for value in inputs])
-        node = Node(sample.op, tuple(inputs), types, name="y")
+        node = Node(
+            sample.op, tuple(inputs), types, names=tuple(f"y{k}" for k in range(len(types)))
+        )
         graph = Graph("f", inputs, [node], {"out": Value(node, 0)})
         assert sign(node)
         for slot in range(len(inputs)):
@@ -162,7 +164,7 @@ def test_a_region_is_a_panel_of_its_own() -> None:
         body: Graph
 
     x = input_value("x", ArrayType.parse("f64[]"))
-    node = Node(Twice(irgrad.trace("sin(x)", 0.5)), (x,), (x.type,), name="y")
+    node = Node(Twice(irgrad.trace("sin(x)", 0.5)), (x,), (x.type,), names=("y",))
     text = Graph("outer", [x], [node], {"out": Value(node, 0)}).svg()
     assert "body of %y" in text and "sin(%x)" in text
     ET.fromstring(text)

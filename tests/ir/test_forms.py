@@ -61,13 +61,19 @@ def renamed(graph: Graph) -> Graph:
     image: dict[Value, Value] = {}
     inputs = []
     for i, value in enumerate(graph.inputs):
-        node = Node(value.node.op, (), value.node.types, name=f"renamed{i}")
+        node = Node(value.node.op, (), value.node.types, names=(f"renamed{i}",))
         image[value] = Value(node, 0)
         inputs.append(Value(node, 0))
     nodes = []
     for node in graph.nodes:
         operands = tuple(image.get(operand, operand) for operand in node.operands)
-        copy = Node(node.op, operands, node.types, name="other", location=Location("g.py", 7))
+        copy = Node(
+            node.op,
+            operands,
+            node.types,
+            names=("other",) * len(node.types),
+            location=Location("g.py", 7),
+        )
         nodes.append(copy)
         image.update(zip(node.outputs, copy.outputs, strict=True))
     outputs = {n: image.get(v, v) for n, v in zip(graph.output_names, graph.outputs, strict=True)}

@@ -41,14 +41,14 @@ NESTED = irgrad.parse("""
 graph @outer(%i: i64[], %c: f64[3], %a: f64[3]) -> (c: f64[3]) {
   %0: i64[] = add(%i, 1)
   %n: i64[] = astype(0) {dtype=i64}
-  %m:0: i64[], %m:1: f64[3] = loop(%0, %n, %c, %a) {carried=2, scanned=0, length=None, backward=True, replay=False, body=
+  %k: i64[], %m: f64[3] = loop(%0, %n, %c, %a) {carried=2, scanned=0, length=None, backward=True, replay=False, body=
     graph @step(%i: i64[], %n: i64[], %c: f64[3], %a: f64[3]) -> (n: i64[], c: f64[3]) {
       %1: f64[3] = multiply(%c, %a)
       %2: f64[3] = sin(%1)
       %3: i64[] = add(%n, %i)
       return n=%3, c=%2
     }}
-  return c=%m:1
+  return c=%m
 }""")  # noqa: E501 -- as it prints
 for backward in (False, True):
     for length in (4, 1, 0):

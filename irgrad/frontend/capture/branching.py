@@ -242,7 +242,7 @@ def _inputs(own: Graph, graphs: Sequence[Graph]) -> list[Value]:
     """Inputs for what any of the branches closes over."""
     inputs: list[Value] = []
     for graph in graphs:
-        fresh = [input_value(v.node.name or "x", v.type) for v in graph.inputs]
+        fresh = [input_value(v.name or "x", v.type) for v in graph.inputs]
         inputs += graph.inputs if graph is own else fresh
     return inputs
 

@@ -186,7 +186,7 @@ class Carry:
             if key[0] == "variable":
                 name = self.state.variables.names[key[1]]
             elif key[0] == "array":
-                name = self.roots[key[1]].version.node.name or "array"
+                name = self.roots[key[1]].version.name or "array"
             else:
                 name = "item"
             name = clean_name(name if name.isidentifier() else "value")

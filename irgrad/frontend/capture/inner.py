@@ -114,7 +114,7 @@ class Inner:
         """The region, what it closed over as its last inputs, and what these stand for."""
         graph, captured = self.builder.finish(name, outputs)
         for given, what in zip(graph.inputs[::-1], captured[::-1], strict=False):
-            if isinstance(what, Tracer) and what.value.node.name:
-                given.node.name = what.value.node.name
+            if isinstance(what, Tracer) and what.value.name:
+                given.call(what.value.name)
         named = dict(zip(graph.output_names, graph.outputs, strict=True))
         return Graph(graph.name, graph.inputs, graph.nodes, named), captured

@@ -274,8 +274,7 @@ def _check_condition(holds: Any) -> None:
 def _together(body: Graph, test: Graph, count: int) -> tuple[Graph, Graph]:
     """Two regions on the same carried values, with inputs for all that either closes over."""
     fresh = [
-        [input_value(v.node.name or "x", v.type) for v in graph.inputs[count:]]
-        for graph in (body, test)
+        [input_value(v.name or "x", v.type) for v in graph.inputs[count:]] for graph in (body, test)
     ]
     return (
         with_inputs(body, [*body.inputs, *fresh[1]]),

@@ -1,4 +1,4 @@
-"""The names that assignments give: a node is called after the user's variable.
+"""The names that assignments give: a value is called after the user's variable.
 
 The first name stays, so that `y = x` leaves `x` its name. But what an inner function made, and
 perhaps named, is called as the outer one names it: after `a = softplus(x)` it is `a`, not the `t`
@@ -33,9 +33,8 @@ def called(value: Any, name: str) -> None:
     here = CURRENT.get()
     if here is not None and isinstance(value, Traced) and value.builder is here:
         here.bound[name] = value
-        node = value.value.node
-        if node.is_input or (node.name is None and len(node.types) == 1):
-            node.name = name
+        if value.value.node.is_input or value.value.name is None:
+            value.value.call(name)
 
 
 def _name(value: Traced, name: str) -> None:
@@ -43,13 +42,13 @@ def _name(value: Traced, name: str) -> None:
     if here is None or value.builder is not here:
         return
     here.bound[name] = value
-    node = value.value.node
-    if node.is_input or node.is_constant or len(node.types) > 1:
+    current = value.value
+    if current.node.is_input or current.node.is_constant:
         return
     depth = _depth()
-    if node.name in (None, name) or depth < here.depths.get(node, sys.maxsize):
-        node.name = name
-        here.depths[node] = depth
+    if current.name in (None, name) or depth < here.depths.get(current, sys.maxsize):
+        current.call(name)
+        here.depths[current] = depth
 
 
 def _depth() -> int:
