@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+from irgrad_numba import recall
 
 import irgrad
 from irgrad.errors import VerifyError
@@ -19,6 +20,7 @@ from irgrad.passes import pipeline
 _CACHE = tempfile.TemporaryDirectory(prefix="irgrad-test-cache-")
 os.environ["IRGRAD_CACHE_DIR"] = _CACHE.name  # a user's own cache stays out of the tests
 pipeline.VERIFY = True
+recall.ENABLED = False  # tests change what decides the code; those of recalling turn it on
 LARGEST, MOST = 300, 8
 """Graphs of more nodes are left to the tests of scale; of many graphs in a test, the last count."""
 

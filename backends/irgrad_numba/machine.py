@@ -86,13 +86,24 @@ def optimised(text: str) -> Any:
     return module
 
 
+@cache
+def compiler() -> tuple[str, ...]:
+    """What decides the object code of a text: the compiler and the processor."""
+    versions = llvmlite.__version__, str(llvm.llvm_version_info)
+    return "numba", *versions, OPTIONS, llvm.get_host_cpu_name(), host_features()
+
+
+def code_key(text: str) -> str:
+    """The name on disk of the object code of a text."""
+    return disk_cache.key_of(*compiler(), text)
+
+
 def object_code(text: str) -> bytes:
     """LLVM text -> object code for this machine, kept on disk.
 
     The text decides all that the code depends on (structure, dtypes, shapes) but the processor and
     the versions of the compiler."""
-    compiler = ["numba", llvmlite.__version__, str(llvm.llvm_version_info), OPTIONS]
-    key = disk_cache.key_of(*compiler, llvm.get_host_cpu_name(), host_features(), text)
+    key = code_key(text)
     found = disk_cache.get(key)
     if found is not None:
         return found

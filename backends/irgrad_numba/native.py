@@ -19,6 +19,11 @@ from irgrad_numba.machine import Loaded
 METH_FASTCALL = 0x80
 NUMPY_API = {"PyArray_Type": 2, "PyArray_Scalar": 60, "PyArray_NewFromDescr": 94}
 """Places in NumPy's table of C functions, part of its binary interface."""
+PROVIDED: dict[str, Callable[[], Loaded]] = {
+    pool.PARALLEL: pool.loaded,
+    blas_threads.ALONE: blas_threads.loaded,
+}
+"""What code may call that is loaded only for who does."""
 
 
 class _MethodDef(ctypes.Structure):
@@ -76,10 +81,9 @@ def link(code: bytes, name: str, module: Module, things: Mapping[tuple[Any, ...]
     """
     state = np.zeros(max(1, module.table_size), np.uintp).view(State)
     imports = support.loaded().address | module.imports
-    if pool.PARALLEL in module.declarations:
-        imports |= pool.loaded().address
-    if blas_threads.ALONE in module.declarations:
-        imports |= blas_threads.loaded().address
+    for provided, loaded in PROVIDED.items():
+        if provided in module.declarations:
+            imports |= loaded().address
     state.loaded = Loaded(code, [name], imports)
     state.things = list(things.values())
     for key, place in module.slots.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +17,7 @@ from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ops.contract import Contract
 from irgrad.runtime.backend import Argument, Template, WrittenStep
-from irgrad_numba import machine, nopython
+from irgrad_numba import machine, nopython, recall
 from irgrad_numba.blas import emit_gemm, share_of
 from irgrad_numba.body import Callbacks, Checked, Step, write_body
 from irgrad_numba.bounds import Fault, emit_check
@@ -54,11 +55,15 @@ class Program:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.schedule = plan(graph)
         self._entries: dict[tuple[Layout, ...], Entry | None] = {}
         """Ways to call it, by how the inputs lie in memory; None where they must be copied."""
         self._c_order: Entry | None = None
         self._lock = threading.RLock()
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The plan for inputs in C order."""
+        return plan(self.graph)
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         """The outputs: fresh, writeable arrays."""
@@ -71,25 +76,34 @@ class Program:
         return list(map(np.asarray, outputs))
 
     def direct(
-        self, arguments: Sequence[Argument], result: Template, captured: Sequence[Array]
+        self,
+        arguments: Sequence[Argument],
+        result: Template,
+        captured: Sequence[Array],
+        key: str | None = None,
     ) -> Callable[..., Any] | None:
         """A function of the user's own arguments -> the result, or None where they are not just
         what `arguments` say. The last inputs of the graph are `captured`; there is none where these
-        or the arguments must be copied at each call.
+        or the arguments must be copied at each call. Under `key` it is kept on disk.
         """
         types = self.graph.input_types[len(self.graph.inputs) - len(captured) :]
         if any(fitted(x, type) is not x for x, type in zip(captured, types, strict=True)):
             return None
-        given = [_layout(a) for a in arguments if a.kind not in ("static", "out")]
-        layouts = (*given, *map(layout_of, captured))
+        layouts = _layouts(arguments, captured)
         with self._lock:
             schedule = self._planned(layouts) if all(map(_is_addressable, arguments)) else None
             if schedule is None:
                 return None
-            entry = Entry(schedule, arguments, result, captured)
+            entry = Entry(schedule, arguments, result, captured, key)
             if not any(a.kind == "out" for a in arguments):
                 self._entries[layouts] = entry
         return entry.call
+
+    def callback(self, arguments: Sequence[Argument], captured: Sequence[Array]) -> Callback:
+        """What the code of such a direct call calls."""
+        schedule = self._planned(_layouts(arguments, captured))
+        assert schedule is not None, "there is code for it"
+        return Emitted(schedule).callback()
 
     def scratch_bytes(self) -> int:
         """Bytes of memory for intermediate values, which those that never live together share."""
@@ -199,11 +213,13 @@ class Entry:
         arguments: Sequence[Argument],
         result: Template,
         captured: Sequence[Array] = (),
+        key: str | None = None,
     ) -> None:
         self.schedule = schedule
         self.arguments = arguments
         self.result = result
-        self.call = Emitted(schedule).with_entry(arguments, result).load(arguments, captured)
+        emitted = Emitted(schedule).with_entry(arguments, result)
+        self.call = emitted.load(arguments, captured, key)
 
     def outputs(self, arrays: Sequence[Array]) -> list[Any] | None:
         """The outputs, given the arrays of (at least) all inputs that are arguments."""
@@ -232,6 +248,12 @@ def _is_addressable(argument: Argument) -> bool:
     if argument.strides is None or argument.type is None:
         return True
     return not any(stride % argument.type.dtype.itemsize for stride in argument.strides)
+
+
+def _layouts(arguments: Sequence[Argument], captured: Sequence[Array]) -> tuple[Layout, ...]:
+    """How the inputs of a direct call lie in memory."""
+    given = [_layout(a) for a in arguments if a.kind not in ("static", "out")]
+    return (*given, *map(layout_of, captured))
 
 
 def _layout(argument: Argument) -> Layout:
@@ -268,12 +290,23 @@ class Emitted:
         emit_entry(self.module, self.memory, arguments, result, self.work > RELEASE_WORK)
         return self
 
-    def load(self, arguments: Sequence[Argument], captured: Sequence[Array]) -> Callable[..., Any]:
-        """Compile, and load the code into this process -> the entry."""
+    def load(
+        self, arguments: Sequence[Argument], captured: Sequence[Array], key: str | None
+    ) -> Callable[..., Any]:
+        """Compile, keep under `key`, and load the code into this process -> the entry."""
         things = self._things(captured)
+        text = str(self.module)
+        code = machine.object_code(text)
+        if key is not None and all(isinstance(group, Fault) for group in self.groups):
+            constants = {name: x for name, x in things.items() if name[0] == "constant"}
+            recall.keep(key, machine.code_key(text), self.module, constants)
         for k, argument in enumerate(arguments):
             things["static", k] = argument.value
-        return load(machine.object_code(str(self.module)), ENTRY, self.module, things)
+        return load(code, ENTRY, self.module, things)
+
+    def callback(self) -> Callback:
+        """What machine code calls."""
+        return Callback(self.groups, self.schedule.sites)
 
     def link(self, name: str, captured: Sequence[Array]) -> State:
         """Compile, and load the code of a function of that name into this process."""
@@ -281,7 +314,7 @@ class Emitted:
         return link(code, name, self.module, self._things(captured))
 
     def _things(self, captured: Sequence[Array]) -> dict[Any, Any]:
-        things: dict[Any, Any] = {("callback",): Callback(self.groups, self.schedule.sites)}
+        things: dict[Any, Any] = {("callback",): self.callback()}
         things.update(self.constants)
         for k, value in self.memory.constants.items():
             things["constant", k] = value.constant

@@ -78,6 +78,29 @@ class DirectExecutable(Executable, Protocol):
         ...
 
 
+@runtime_checkable
+class RecallingBackend(Protocol):
+    """A backend that keeps machine code between processes by the graph that was lowered."""
+
+    def compile(self, graph: Graph, /) -> Executable:
+        """Prepare `graph`, which is optimised and verified."""
+        ...
+
+    def direct(
+        self,
+        graph: Graph,
+        make: Callable[[], Executable],
+        arguments: Sequence[Argument],
+        result: Template,
+        captured: Sequence[Array],
+        /,
+    ) -> Callable[..., Any] | None:
+        """As a `DirectExecutable`'s, for a graph that is not optimised; `make` optimises and
+        compiles it, where nothing is known of it.
+        """
+        ...
+
+
 class WrittenStep(NamedTuple):
     """A step of a program as source: loops over flat arrays that read `reads` and fill `writes`,
     `lines` being the parameters and the body of a function; or, where nothing is filled, `nodes` to

@@ -88,7 +88,7 @@ class Compiled:
         flat = None if kwargs else flat_key(backend, args)
         programs = self._programs
         if flat is not None and flat in programs.flat:
-            return self._run(programs.flat[flat], args, backend)
+            return self._run(programs.flat[flat], args, args, backend)
         signature, leaves = signature_of(args, kwargs, self.target)
         check_numbers(self.target, leaves, args, kwargs)
         if has_traced(leaves):
@@ -98,13 +98,18 @@ class Compiled:
             return inline(program, leaves)
         if flat is not None and program.is_fixed:
             programs.flat[flat] = program
-        return self._run(program, leaves, backend)
+        return self._run(program, args, leaves, backend)
 
-    def _run(self, program: Program, leaves: Sequence[Any], backend: str) -> Any:
-        """Call a program, and keep its direct call for the next time."""
-        direct = program.direct(leaves)
-        if direct is not None and program.is_fixed:
+    def _run(
+        self, program: Program, args: Sequence[Any], leaves: Sequence[Any], backend: str
+    ) -> Any:
+        """Call a program, directly where it can be, now and the next time."""
+        direct = program.direct(leaves) if program.is_fixed else None
+        if direct is not None:
             self._direct = backend, direct
+            result = direct(*args)
+            if result is not None:
+                return result
         return program(leaves)
 
     def _has_own_out(self) -> bool:

@@ -3,18 +3,21 @@ between."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from irgrad.frontend.lower import Lowered, Static
 from irgrad.frontend.pytree import flatten, unflatten
-from irgrad.runtime.backend import Argument, DirectExecutable
+from irgrad.ir.op import Array
+from irgrad.runtime.backend import Argument, Template
 
 MOST_LAYOUTS = 32
 """Ways to call a program, by how its arguments lie in memory."""
 Layouts = tuple[tuple[int, ...] | None, ...]
+Direct = Callable[[Sequence[Argument], Template, Sequence[Array]], Callable[..., Any] | None]
+"""`DirectExecutable.direct`."""
 
 
 def layout_of(leaf: Any) -> tuple[int, ...] | None:
@@ -24,9 +27,9 @@ def layout_of(leaf: Any) -> tuple[int, ...] | None:
     return leaf.strides
 
 
-def direct_call(lowered: Lowered, executable: Any, layouts: Layouts) -> Callable[..., Any] | None:
-    """The call of an executable with the user's own arguments, where it has one and all arguments
-    are positional leaves; it returns None where they are not just what was lowered.
+def direct_call(lowered: Lowered, direct: Direct, layouts: Layouts) -> Callable[..., Any] | None:
+    """The call with the user's own arguments, where `direct` gives one and all arguments are
+    positional leaves; it returns None where they are not just what was lowered.
     """
     leaves = lowered.signature.leaves
     flat = lowered.signature.tree == flatten((tuple(range(len(leaves))), {}))[1]
@@ -35,14 +38,12 @@ def direct_call(lowered: Lowered, executable: Any, layouts: Layouts) -> Callable
     count = len(lowered.graph.outputs)
     if not flat or None in arguments or any(lowered.statics) or len(lowered.statics) != count:
         return None
-    if not isinstance(executable, DirectExecutable):
-        return None
     if not all(array.dtype.isnative for array in lowered.captured):
         return None  # each call converts them
     template = unflatten(lowered.result_tree, range(count))
     if is_template(template):
-        return executable.direct([a for a in arguments if a], template, lowered.captured)
-    call = executable.direct([a for a in arguments if a], tuple(range(count)), lowered.captured)
+        return direct([a for a in arguments if a], template, lowered.captured)
+    call = direct([a for a in arguments if a], tuple(range(count)), lowered.captured)
     if call is None:
         return None
 
@@ -53,16 +54,16 @@ def direct_call(lowered: Lowered, executable: Any, layouts: Layouts) -> Callable
     return with_structure
 
 
-def into_call(lowered: Lowered, executable: Any, layouts: Layouts) -> Callable[..., Any] | None:
-    """The call of an executable with the traced leaves alone, and arrays for its outputs."""
+def into_call(lowered: Lowered, direct: Direct, layouts: Layouts) -> Callable[..., Any] | None:
+    """The call with the traced leaves alone, and arrays for its outputs."""
     strides = iter(layouts)
     traced = [leaf for leaf in lowered.signature.leaves if not isinstance(leaf, Static)]
     arguments = [_argument(leaf, strides) for leaf in traced]
     native = all(array.dtype.isnative for array in lowered.captured)
-    if None in arguments or not native or not isinstance(executable, DirectExecutable):
+    if None in arguments or not native:
         return None
     outs = [Argument("out", type) for type in lowered.graph.output_types]
-    return executable.direct([*[a for a in arguments if a], *outs], (), lowered.captured)
+    return direct([*[a for a in arguments if a], *outs], (), lowered.captured)
 
 
 def _argument(leaf: Any, strides: Iterator[tuple[int, ...] | None]) -> Argument | None:

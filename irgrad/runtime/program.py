@@ -11,10 +11,18 @@ import numpy as np
 from irgrad.errors import ArgumentError
 from irgrad.frontend.lower import Lowered, Signature
 from irgrad.frontend.pytree import LEAF
+from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ir.types import check_dtype, type_of
 from irgrad.passes.pipeline import optimise
-from irgrad.runtime.backend import get_backend
+from irgrad.runtime.backend import (
+    Argument,
+    DirectExecutable,
+    Executable,
+    RecallingBackend,
+    Template,
+    get_backend,
+)
 from irgrad.runtime.direct import MOST_LAYOUTS, Layouts, direct_call, into_call, layout_of
 from irgrad.runtime.target import build_result
 
@@ -30,14 +38,33 @@ class Program:
         """What arguments must decide for the program to be theirs."""
         self.other: Program | None = None
         """One for arguments that decide otherwise."""
-        self.graph = optimise(lowered.graph)
-        self.executable = get_backend(backend).compile(self.graph)
-        arguments = len(self.graph.inputs) - self.graph.captured
-        self.dtypes = [type.dtype for type in self.graph.input_types[:arguments]]
+        self.backend = get_backend(backend)
+        self._lock = threading.RLock()
+        self._graph: Graph | None = None
+        self._executable: Executable | None = None
+        arguments = len(lowered.graph.inputs) - lowered.graph.captured
+        self.dtypes = [type.dtype for type in lowered.graph.input_types[:arguments]]
         self._direct: dict[Layouts, Callable[..., Any] | None] = {}
         self._into: dict[Layouts, Callable[..., Any] | None] = {}
         self.plain = lowered.result_tree == LEAF and lowered.statics == (None,)
-        self.captured_types = self.graph.input_types[arguments:]
+        self.captured_types = lowered.graph.input_types[arguments:]
+
+    @property
+    def graph(self) -> Graph:
+        """The optimised graph, made when it is needed."""
+        with self._lock:
+            if self._graph is None:
+                self._graph = optimise(self.lowered.graph)
+            return self._graph
+
+    @property
+    def executable(self) -> Executable:
+        """What the backend makes of it, made when it is needed."""
+        if self._executable is None:
+            with self._lock:
+                if self._executable is None:
+                    self._executable = self.backend.compile(self.graph)
+        return self._executable
 
     @property
     def is_fixed(self) -> bool:
@@ -58,7 +85,7 @@ class Program:
         if layouts not in self._direct:
             if len(self._direct) >= MOST_LAYOUTS:
                 return None
-            self._direct[layouts] = direct_call(self.lowered, self.executable, layouts)
+            self._direct[layouts] = direct_call(self.lowered, self._backend_direct, layouts)
         return self._direct[layouts]
 
     def into(self, leaves: Sequence[Any]) -> Callable[..., Any] | None:
@@ -69,8 +96,23 @@ class Program:
         if layouts not in self._into:
             if len(self._into) >= MOST_LAYOUTS:
                 return None
-            self._into[layouts] = into_call(self.lowered, self.executable, layouts)
+            self._into[layouts] = into_call(self.lowered, self._backend_direct, layouts)
         return self._into[layouts]
+
+    def _backend_direct(
+        self, arguments: Sequence[Argument], result: Template, captured: Sequence[Array]
+    ) -> Callable[..., Any] | None:
+        """The backend's direct call, where it has one."""
+        if isinstance(self.backend, RecallingBackend):
+            graph = self.lowered.graph
+            return self.backend.direct(graph, self._made, arguments, result, captured)
+        executable = self.executable
+        if not isinstance(executable, DirectExecutable):
+            return None
+        return executable.direct(arguments, result, captured)
+
+    def _made(self) -> Executable:
+        return self.executable
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
         """Run on the traced leaves of the arguments -> the result pytree."""

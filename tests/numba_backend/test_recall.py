@@ -1,0 +1,165 @@
+"""Programs recalled by another process: the same bits, no pass and no schedule; and never where
+anything that decides the code is another."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from irgrad_numba import recall
+
+import irgrad
+from irgrad.ir.op import Array, Op
+from irgrad.ir.types import ArrayType
+from irgrad.ops.base import bind
+
+START = """
+import json, sys
+import numpy as np, irgrad
+from irgrad.runtime import program
+from irgrad_numba import machine
+optimised, optimise = [], program.optimise
+program.optimise = lambda graph: optimised.append(graph) or optimise(graph)
+x = np.linspace(0.1, 2.0, 7)
+W = np.linspace(-1.0, 1.0, 49).reshape(7, 7)
+def told(*results):
+    print(json.dumps([[np.asarray(r).tolist() for r in results], len(optimised)]))
+"""
+PROGRAMS = {
+    "gradient": """
+        f = irgrad.compile(irgrad.value_and_grad(lambda x: np.sum(np.exp(x) * x)))
+        told(*f(x), *f(x + 1.0), *f(x[::-1]))
+    """,
+    "constants": """
+        table = irgrad.compile(lambda x: np.arange(7.0) @ x + np.asarray([1, 2, 3])[x.size - 5])
+        told(table(x), table(2 * x))
+    """,
+    "captured": """
+        f = irgrad.compile(irgrad.grad(lambda x: np.sum(np.tanh(W @ x))))
+        one = f(x)
+        W *= 2.0
+        told(one, f(x))
+    """,
+    "static": """
+        f = irgrad.compile(lambda x, n: x**n)
+        told(f(x, 2), f(x, 3), f(x, 2))
+    """,
+    "out": """
+        f = irgrad.compile(lambda x: (np.sin(x), x.sum()))
+        out = np.empty(7), np.empty(())
+        told(*f(x, out=out), *f(x, out=out), *f(x))
+    """,
+    "loops": """
+        def steps(x: Any) -> Any:
+            for i in range(1, 40):
+                x = np.where(x > 1.0, np.sin(x), x * 1.5)
+            return np.sum(x)
+        f = irgrad.compile(irgrad.value_and_grad(steps))
+        told(*f(x), *f(x + 1.0))
+    """,
+    "gather": """
+        f = irgrad.compile(lambda x, i: x[i])
+        right = f(x, np.array([0, 6]))
+        try:
+            f(x, np.array([0, 7]))
+        except IndexError as error:
+            told(right, len(str(error)), "7" in str(error))
+    """,
+}
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("IRGRAD_CACHE_DIR", str(folder))
+    monkeypatch.delenv("IRGRAD_CACHE", raising=False)
+    return folder
+
+
+def run(path: Path, text: str) -> tuple[list[object], int]:
+    """The results of a program in a process of its own, and how many graphs it optimised."""
+    lines = text.strip("\n").splitlines()
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    path.write_text(START + "\n".join(line[indent:] for line in lines) + "\n")
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    results, optimised = json.loads(done.stdout)
+    return results, optimised
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_another_process_gives_the_same_bits(cache: Path, tmp_path: Path, name: str) -> None:
+    first, made = run(tmp_path / "program.py", PROGRAMS[name])
+    second, remade = run(tmp_path / "program.py", PROGRAMS[name])
+    assert second == first
+    assert made > 0
+    assert remade == (1 if name == "gather" else 0)  # the error asks the program what to say
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("np.exp(x) * x", "np.exp(x) + x"),
+        ("np.exp(x) * x", "np.exp(x) * x * 1.0000000001"),
+        ("np.linspace(0.1, 2.0, 7)", "np.linspace(0.1, 2.0, 8)"),
+        ("f(x)", "f(x.astype(np.float32))"),
+    ],
+)
+def test_another_program_is_not_recalled(cache: Path, tmp_path: Path, old: str, new: str) -> None:
+    text = "f = irgrad.compile(lambda x: np.exp(x) * x)\ntold(f(x))\n"
+    run(tmp_path / "program.py", text)
+    start = START.replace(old, new)
+    (path := tmp_path / "other.py").write_text(start + text.replace(old, new))
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)[1] == 1
+
+
+def test_records_that_lead_nowhere_are_made_anew(cache: Path, tmp_path: Path) -> None:
+    text = PROGRAMS["gradient"]
+    first, made = run(tmp_path / "program.py", text)
+    for path in cache.iterdir():
+        if b'{"code"' not in path.read_bytes()[:100]:
+            path.unlink()
+    assert run(tmp_path / "program.py", text) == (first, made)
+
+
+def test_recalled_programs_still_show_their_forms(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recall, "ENABLED", True)
+    x = np.ones(3)
+    for _ in range(2):
+        f = irgrad.compile(lambda x: np.sum(x * x + 1.0), backend="numba")
+        assert f(x) == 6.0
+        assert "for i0 in range(0, 3)" in f.kernels()
+        assert "irgrad" in f.llvm()
+        assert f.memory().arguments == 24
+
+
+def test_ops_of_others_are_not_kept() -> None:
+    class Twice(Op):
+        name = "twice"
+
+        def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+            return operands
+
+        def reference(self, *operands: Array) -> Array:
+            return 2 * operands[0]
+
+    graph = irgrad.trace(lambda x: bind(Twice(), np.sin(x)), 1.0)
+    assert recall.is_own(irgrad.trace(lambda x: np.sin(x), 1.0))
+    assert not recall.is_own(graph)
+
+
+def test_ops_inside_of_regions_count() -> None:
+    def steps(x: Any) -> Any:
+        for _ in range(100):
+            x = np.sin(x)
+        return x
+
+    assert recall.is_own(irgrad.trace(steps, 1.0))
