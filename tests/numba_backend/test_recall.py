@@ -55,7 +55,7 @@ PROGRAMS = {
         told(*f(x, out=out), *f(x, out=out), *f(x))
     """,
     "loops": """
-        def steps(x: Any) -> Any:
+        def steps(x):
             for i in range(1, 40):
                 x = np.where(x > 1.0, np.sin(x), x * 1.5)
             return np.sum(x)
