@@ -10,7 +10,6 @@ can read.
 from irgrad import functions, scipy
 from irgrad.autodiff.budget import tape_budget
 from irgrad.frontend.branches import cond, switch
-from irgrad.frontend.capture import call as _call  # noqa: F401 -- loaded here, not by the first trace
 from irgrad.frontend.capture import without_capture
 from irgrad.frontend.expression import expression
 from irgrad.frontend.functions import stop_gradient
