@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
 from pathlib import Path
+
+import pytest
+
+import irgrad
 
 ROOT = Path(__file__).parent.parent
 
@@ -15,6 +20,16 @@ def test_the_picture_in_the_readme_is_current() -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.FILE.read_text(encoding="utf-8") == module.picture(), "run make picture"
+
+
+@pytest.mark.parametrize("name", irgrad.__all__)
+def test_every_public_name_is_in_the_reference_with_an_example(name: str) -> None:
+    public = getattr(irgrad, name)
+    reference = (ROOT / "docs" / "api.md").read_text("utf-8")
+    assert re.search(rf":: (irgrad\.)?{name}\b", reference)
+    shown = reference if isinstance(public, type) else inspect.getdoc(public) or ""
+    assert inspect.ismodule(public) or len(shown) > 60
+    assert isinstance(public, type) or inspect.ismodule(public) or ">>>" in shown
 
 
 def test_links_between_files_lead_somewhere() -> None:

@@ -15,8 +15,9 @@ import numpy as np
 from irgrad.errors import IrgradError
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder
-from irgrad.ir.graph import Graph, Node, Value
+from irgrad.ir.graph import Graph, Node, Value, regions
 from irgrad.ir.literal import constant_text
+from irgrad.ir.types import is_inexact
 from irgrad.ops.contract import Contract
 from irgrad.ops.elementwise import Elementwise
 from irgrad.ops.extremum import Extremum
@@ -48,7 +49,7 @@ def called(name: str) -> str:
 
 
 def sign(node: Node) -> str:
-    """The op of a node as a sign, with a constant operand in its place.
+    """The op of a node as a sign, with a constant operand in its place; a constant array is c.
 
     >>> import irgrad
     >>> [sign(node) for node in irgrad.trace("0.5 * sum(tanh(x)**2)", np.ones(3))]
@@ -60,9 +61,10 @@ def sign(node: Node) -> str:
         return "⊗" if len(result) == len(left) + len(right) else "@"
     constants = [operand.constant for operand in node.operands]
     short = SIGNS.get(name, name)
-    if len(constants) != 2 or constants == [None, None] or None not in constants:
+    given = [constant for constant in constants if constant is not None]
+    if len(constants) != 2 or len(given) != 1 or regions(node.op):
         return short
-    literal = _number(next(c for c in constants if c is not None))
+    literal = _number(given[0])
     if name == "power" and constants[1] is not None:
         raised = literal.translate(_SUPERSCRIPT) if _is_count(literal) else f"^{literal}"
         return f"(·){raised}"
@@ -84,8 +86,9 @@ def _is_count(literal: str) -> bool:
 
 
 def _number(array: Any) -> str:
-    if array.ndim:
-        return constant_text(array)
+    if array.size != 1:
+        return "c"
+    array = array.reshape(())
     value = array[()]
     if value.dtype.kind != "f":
         return constant_text(array)
@@ -103,11 +106,11 @@ def local_derivative(node: Node, slot: int, names: Mapping[Value, str]) -> str:
     ['1 − v₀²', 'x']
     """
     op = node.op
-    if not op.differentiable(slot):
+    if not op.differentiable(slot) or not is_inexact(node.operands[slot].type.dtype):
         return ""
     if isinstance(op, Contract):
         other = node.operands[1 - slot]
-        return called(names[other]) if other.constant is None else constant_text(other.constant)
+        return called(names[other]) if other.constant is None else _number(other.constant)
     if isinstance(op, Extremum):
         return _traced(node, names, lambda x, y, out: _chosen(op, slot, x, y))
     if op.name == "where":

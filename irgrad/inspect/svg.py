@@ -15,7 +15,7 @@ from irgrad.errors import OptionError
 from irgrad.inspect.drawing import Look, Route, Segment, draw, text_width
 from irgrad.inspect.formula import called, local_derivative, sign
 from irgrad.inspect.placement import Box, Edge
-from irgrad.ir.graph import Graph, Value, drawn_by, regions
+from irgrad.ir.graph import Graph, Value, drawn_by, region_fields, regions
 from irgrad.ir.printer import node_text, operand_text, parameter_text
 
 _COLOURS = {
@@ -107,7 +107,8 @@ class _Full:
                 _cropped(operand_text(operand, self.names), 14) for operand in box.node.operands
             )
             yield _cropped(f"{box.node.op.name}({operands})"), _SMALL, "pale"
-            shown = {k: v for k, v in box.node.op.parameters.items() if not isinstance(v, Graph)}
+            inner = region_fields(type(box.node.op))
+            shown = {k: v for k, v in box.node.op.parameters.items() if k not in inner}
             if shown:
                 text = ", ".join(f"{key}={parameter_text(value)}" for key, value in shown.items())
                 yield _cropped(text), _SMALL, "pale"

@@ -146,7 +146,7 @@ def constant_value(array: Array) -> Value:
 
 
 _DRAWN_BY: list[Callable[[Graph, str], str]] = []
-_MOST_DRAWN = 1000
+_MOST_DRAWN = 300
 """A notebook shows a larger graph as text only."""
 
 
@@ -281,7 +281,9 @@ class Graph:
         primal nodes.
 
         `style="full"` shows the name, type and call of each node; `"blackboard"` the op in a
-        circle, with the local derivatives on the edges.
+        circle, with the local derivatives on the edges. The picture grows with the graph: of one
+        with many hundreds of nodes look at the text, or at the graph of a part of the function. An
+        `OptionError` names the styles that there are.
 
         >>> import irgrad
         >>> irgrad.trace("x * x", 1.5).svg(style="blackboard").startswith("<svg")
@@ -294,10 +296,16 @@ class Graph:
         return self.svg() if len(self) <= _MOST_DRAWN else None
 
     def _repr_html_(self) -> str:
-        """In a notebook: the picture, and the text behind a click."""
+        """In a notebook: the picture, and the text behind a click. Of a graph too large to be
+        looked at, it says so instead.
+        """
         text = str(self).replace("&", "&amp;").replace("<", "&lt;")
         folded = f"<details><summary>{repr(self)[1:-1]}</summary><pre>{text}</pre></details>"
-        return f'<div style="overflow-x:auto">{self._repr_svg_() or ""}</div>{folded}'
+        picture = self._repr_svg_() or (
+            f"{len(self):,} nodes make no readable picture. <code>graph.svg()</code> draws them "
+            "all the same; <code>irgrad.trace</code> of a part of the function makes a smaller one."
+        )
+        return f'<div style="overflow-x:auto">{picture}</div>{folded}'
 
     @cached_property
     def structural_hash(self) -> str:

@@ -259,14 +259,24 @@ def jacobian(
 def jacfwd(
     f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holomorphic: bool = False
 ) -> Jacobian:
-    """`jacobian` by forward mode."""
+    """`jacobian` by forward mode: one sweep for each element of the argument, all at once. Shapes
+    and errors are those of `jacobian`.
+
+    >>> jacfwd(lambda x: x[:2] * x[2])(np.array([1.0, 2.0, 3.0])).tolist()
+    [[3.0, 0.0, 1.0], [0.0, 3.0, 2.0]]
+    """
     return jacobian(f, argnums, "forward", has_aux=has_aux, holomorphic=holomorphic)
 
 
 def jacrev(
     f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holomorphic: bool = False
 ) -> Jacobian:
-    """`jacobian` by reverse mode."""
+    """`jacobian` by reverse mode: one sweep for each element of the result, all at once. Shapes and
+    errors are those of `jacobian`.
+
+    >>> jacrev(lambda x: x[:2] * x[2])(np.array([1.0, 2.0, 3.0])).tolist()
+    [[3.0, 0.0, 1.0], [0.0, 3.0, 2.0]]
+    """
     return jacobian(f, argnums, "reverse", has_aux=has_aux, holomorphic=holomorphic)
 
 

@@ -17,7 +17,7 @@ from irgrad.inspect.placement import Placement
 from irgrad.inspect.svg import _Blackboard, _Full, to_svg
 from irgrad.ir.graph import Graph, Node, Value, input_value
 from irgrad.ir.op import REGISTRY, Op
-from irgrad.ir.types import ArrayType, type_of
+from irgrad.ir.types import ArrayType, is_inexact, type_of
 from tests.ops import reduction_samples, scan_samples, shape_samples  # noqa: F401 -- samples
 from tests.ops.samples import samples_of
 
@@ -142,7 +142,8 @@ def test_every_op_has_a_sign_and_labels() -> None:
         assert sign(node)
         for slot in range(len(inputs)):
             label = local_derivative(node, slot, graph.names)
-            assert bool(label) == sample.op.differentiable(slot)
+            is_number = is_inexact(inputs[slot].type.dtype)
+            assert bool(label) == (sample.op.differentiable(slot) and is_number)
 
 
 def test_infix_keeps_precedence() -> None:
@@ -155,6 +156,34 @@ def test_notebooks_show_the_picture_and_the_text() -> None:
     assert "<svg" in graph._repr_html_() and "<pre>graph @loss" in graph._repr_html_()
     large = irgrad.trace(lambda x: sum((np.sin(x) for _ in range(1200)), 0.0), 1.0)
     assert large._repr_svg_() is None and "<pre>" in large._repr_html_()
+    assert "no readable picture" in large._repr_html_()
+
+
+@pytest.mark.parametrize("style", ["blackboard", "full"])
+@pytest.mark.parametrize("op", ["add", "multiply", "power", "maximum", "matmul", "arctan2"])
+@pytest.mark.parametrize("first", [True, False])
+def test_constant_arrays_are_drawn(style: str, op: str, first: bool) -> None:
+    constant, f = np.arange(1.0, 4.0), getattr(np, op)
+    graph = irgrad.trace(lambda x: f(constant, x) if first else f(x, constant), np.ones(3))
+    for each in (
+        graph,
+        irgrad.compile(irgrad.grad(lambda x: np.sum(f(x, constant)))).graph(np.ones(3)),
+    ):
+        assert len(ET.fromstring(each.svg(style=style)))
+
+
+def test_regions_are_panels_and_no_parameters() -> None:
+    def f(x):
+        for i in range(1000):
+            x = np.tanh(x) if np.sum(x) > i else x * 0.5
+        return np.sum(x)
+
+    graph = irgrad.trace(f, np.ones(3))
+    for style in ("blackboard", "full"):
+        drawn = ET.fromstring(graph.svg(style=style)).iterfind(".//{*}text")
+        text = " ".join(each.text or "" for each in drawn)
+        assert "body of" in text and "branches.1 of" in text
+        assert "branches=" not in text and "loop(0, ·)" not in text
 
 
 def test_a_region_is_a_panel_of_its_own() -> None:
