@@ -177,6 +177,18 @@ def test_loops_cost_their_steps(f, args, given, operations: int, formula: str) -
         assert way.bytes_formula(**named) == way.bytes
 
 
+def test_a_step_that_writes_one_element_costs_one_element() -> None:
+    def f(x):
+        y = np.zeros(len(x))
+        for i in range(1, len(x)):
+            y[i] = 0.5 * y[i - 1] + x[i]
+        return np.sum(y)
+
+    cost = irgrad.cost(f, irgrad.spec("f64[100]"), sizes={"n": 100})
+    assert cost.function.operations_formula is not None
+    assert cost.reverse.operations < 8 * cost.function.operations
+
+
 def test_of_a_branch_the_dearest_arm_counts() -> None:
     def f(x):
         y = np.sin(np.cos(x)) if np.sum(x) > 0 else 2.0 * x

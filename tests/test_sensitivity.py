@@ -85,3 +85,10 @@ def test_the_command(capsys, monkeypatch, tmp_path) -> None:
     assert main(["sensitivity", f"{tmp_path}/model.py:f", "--at", "a=1", "--at", "b=2"]) == 0
     assert "model.py:2" in capsys.readouterr().out
     assert main(["sensitivity", "a[1:]", "--at", "a=[1, 2]"]) == 1
+
+
+@pytest.mark.parametrize("by", [np.ones(3), "a", 1j])
+def test_a_nudge_that_does_not_fit_is_refused(by) -> None:
+    found = irgrad.sensitivity("sum(x)", np.ones(2))
+    with pytest.raises(ArgumentError, match=r"nudged: 'x' is f64\[2\]"):
+        found.nudged("x", by)

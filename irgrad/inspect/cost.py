@@ -105,23 +105,34 @@ def _step(body: Graph, carried: Sequence[Value], steps: int | None) -> Count:
     write into it: their cost is that of u.
     """
     total = Count(0, 0)
-    adding = {
-        operand.node: node
-        for node in body.nodes
-        if node.op.name == "add" and any(operand in carried for operand in node.operands)
-        for operand in node.operands
-        if isinstance(operand.node.op, ScatterAdd)
-    }
-    free = set(adding.values())
+    own = set(carried)  # what lies in the memory of a carried array
     for node in body.nodes:
-        if node in adding or (isinstance(node.op, UpdateAt) and node.operands[0] in carried):
-            updates = node.operands[isinstance(node.op, UpdateAt)].type
-            indices = node.operands[1 + isinstance(node.op, UpdateAt) :]
-            moved = 3 * updates.nbytes + sum(index.type.nbytes for index in indices)
-            total += Count(updates.size if node in adding else 0, moved)
-        elif node not in free:
+        written = _written_in_place(node, own)
+        if written is None:
             total += _counted(node, steps)
+            continue
+        updates, indices, scatter = written
+        own.add(Value(node, 0))
+        if scatter is not None:
+            total += _counted(scatter, steps).times(-1)
+        moved = 3 * updates.nbytes + sum(index.nbytes for index in indices)
+        total += Count(0 if scatter is None else updates.size, moved)
     return total
+
+
+def _written_in_place(node: Node, own: set[Value]) -> tuple[ArrayType, Types, Node | None] | None:
+    """What a node writes into an array of `own`: the updates, the indices, and the `scatter_add`
+    that it takes the place of; None where it does not.
+    """
+    types = tuple(operand.type for operand in node.operands)
+    if isinstance(node.op, UpdateAt) and node.operands[0] in own:
+        return types[1], types[2:], None
+    if node.op.name == "add" and any(operand in own for operand in node.operands):
+        for operand in node.operands:
+            if isinstance(operand.node.op, ScatterAdd):
+                updates, *indices = (value.type for value in operand.node.operands)
+                return updates, tuple(indices), operand.node
+    return None
 
 
 def _sized(node: Node, type: ArrayType, steps: int | None) -> ArrayType:

@@ -71,8 +71,14 @@ class Sensitivity:
         >>> float(s.nudged("x", np.pi / 2))
         2.0
         """
-        self[name]
-        return self._run.nudged(self._run.graph.value(name), by)[()]
+        at = self[name].value
+        try:
+            nudge = np.broadcast_to(np.asarray(by).astype(at.dtype, casting="same_kind"), at.shape)
+        except (ValueError, TypeError) as error:
+            raise ArgumentError(
+                f"nudged: '{name}' is {type_of(at)}, which {by!r} cannot be added to"
+            ) from error
+        return self._run.nudged(self._run.graph.value(name), nudge)[()]
 
     def rows(self) -> list[tuple[str, ...]]:
         """The cells of a table, in the order of `titles`; of arrays stand the norms."""
