@@ -211,6 +211,7 @@ def _grad(arguments: argparse.Namespace) -> int:
     given = inputs.values(arguments.at)
     wrt = _wrt(arguments.wrt, formula.names)
     at = {name: inputs.numeric(value, floats=name in wrt) for name, value in given.items()}
+    formula.check_called(at)
     args = inputs.in_order(formula.names, at, "the expression")
     target = irgrad.compile(irgrad.value_and_grad(formula, tuple(wrt)), arguments.backend)
     with _working("compiling and running"):

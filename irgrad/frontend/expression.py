@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -25,7 +26,7 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, ExpressionError, IndexingError, IrgradError, with_article
 from irgrad.frontend.expression_grammar import Argument, Program, Step, compile_tree
-from irgrad.frontend.expression_names import CONSTANTS
+from irgrad.frontend.expression_names import CONSTANTS, functions
 from irgrad.frontend.expression_text import Place, Source, parse
 from irgrad.frontend.promote import any_traced, innermost, lift
 from irgrad.ir.builder import Builder, Traced
@@ -89,8 +90,21 @@ class Expression:
         try:
             bound = self.__signature__.bind(*args, **kwargs)
         except TypeError as error:
+            if len(args) < len(self.names):
+                self.check_called([*self.names[: len(args)], *kwargs])
             raise ArgumentError(f"{self!r} takes {self._listed()}: {error}") from None
         return [bound.arguments[name] for name in self.names]
+
+    def check_called(self, given: Collection[str]) -> None:
+        """An `ArgumentError` with a caret where a name without a value is that of a function."""
+        for name in self.names:
+            if name not in given and name in functions():
+                match = re.search(rf"(?<![\w.]){name}\b", self.text)
+                raise ArgumentError(
+                    f"'{name}' is an argument here, which has no value, and not the function",
+                    location=self._source.place(match.start() if match else 0),
+                    hint=f"call the function, {name}(...), or give the argument a value",
+                )
 
     def _listed(self) -> str:
         return f"the arguments {', '.join(self.names)}" if self.names else "no arguments"

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+import irgrad
 from irgrad.errors import ArgumentError, ExpressionError
 from irgrad.frontend.expression import expression
 from irgrad.frontend.expression_names import functions
@@ -186,3 +187,19 @@ def test_dangerous_names_are_not_functions() -> None:
 def test_a_constant_is_no_argument() -> None:
     with pytest.raises(ArgumentError, match=r"e is the constant 2.718\d+; rename the argument"):
         expression("e * x")(x=1.0, e=2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "column"), [("x * sin", 4), ("sin", 0), ("x * sin**2 + exp(x)", 4)]
+)
+def test_a_function_s_name_that_is_not_called_is_shown(text: str, column: int) -> None:
+    f = expression(text)
+    given = [2.0] * (len(f.names) - 1)
+    with pytest.raises(ArgumentError, match=r"call the function, sin\(\.\.\.\)") as caught:
+        f(*given)
+    shown = str(caught.value).splitlines()
+    row = next(k for k, line in enumerate(shown) if line.strip() == "^")
+    assert shown[row - 1][shown[row].index("^") :].startswith("sin")
+    with pytest.raises(ArgumentError, match="call the function"):
+        irgrad.grad(text)(*given)
+    assert f(*given, 3.0) is not None  # an argument may have the name
