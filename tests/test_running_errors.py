@@ -8,7 +8,8 @@ import pytest
 
 import irgrad
 from irgrad.errors import IndexOutOfBounds, Location, ShapeError
-from irgrad.ir.blame import blame
+from irgrad.ir.blame import blame, described
+from irgrad.ir.graph import constant_value
 
 X = np.arange(12.0).reshape(4, 3)
 I = np.array([1, 9])  # noqa: E741 -- the name that such an index has
@@ -122,7 +123,7 @@ def test_an_index_outside(way, operator, backend) -> None:
     size = caught.value.extent
     assert f"with size {size}: expected {-size} to {size - 1}\n" in text
     assert guilty_line(way) in text
-    assert "index: %" in text
+    assert "index: %" in text or "index: elements of %i: i64" in text
     if way not in (one_number, computed, negative, mapped, looped, branched, scanned):
         assert "index: %i: i64[" in text
     assert text.count("\n  at ") == text.count("index: ") == 1
@@ -174,3 +175,36 @@ def test_text_without_lines(backend) -> None:
     with pytest.raises(IndexOutOfBounds) as caught:
         irgrad.compile(graph, backend=backend)(X[0], I)
     assert "index: %i: i64[2]\n  array: %x: f64[3]" in str(caught.value)
+
+
+def _unnamed_in_a_loop(x, idx):
+    s = np.zeros(3)
+    for i in range(21):
+        s = s + x * s[idx[i]]
+    return np.sum(s)
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+def test_an_unnamed_index_in_a_loop_says_whose_element_it_is(backend) -> None:
+    outside = np.array([0] * 20 + [9])
+    run = irgrad.compile(irgrad.grad(_unnamed_in_a_loop), backend=backend)
+    with pytest.raises(IndexOutOfBounds, match="index 9 is out of bounds") as caught:
+        run(np.ones(3), outside)
+    message = str(caught.value)
+    assert "index: elements of %idx: i64[]" in message
+    assert "array: %s: f64[3]" in message
+    assert "s = s + x * s[idx[i]]" in message
+
+
+def test_values_without_a_name_are_described_by_what_they_are() -> None:
+    assert described(constant_value(np.arange(3.0))) == "a constant: f64[3]"
+    assert described(constant_value(np.array(2.5))) == "2.5"
+
+    def f(x):
+        h = np.sin(x)
+        return np.sum(h * h)
+
+    graph = irgrad.trace(irgrad.grad(f), np.ones(3))
+    texts = [described(value) for node in graph.nodes for value in node.outputs]
+    assert not any("%constant" in text for text in texts)
+    assert any("derivative of %h" in text for text in texts)

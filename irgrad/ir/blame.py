@@ -43,14 +43,22 @@ def _operands_text(error: IrgradError, node: Node) -> str:
 
 def described(value: Value) -> str:
     """`%name: type`, with the name of what the value is a view or a conversion of where it has none
-    of its own; a number is itself.
+    of its own, of what it is taken from, or whose derivative it belongs to; a number is itself.
     """
-    if value.constant is not None and value.type.size == 1:
-        return constant_text(value.constant)
+    if value.constant is not None:
+        short = value.type.size == 1
+        return constant_text(value.constant) if short else f"a constant: {value.type}"
     base = value
     while base.name is None and base.node.operands and _shows(base.node.op):
         base = base.node.operands[0]
-    return f"%{base.name or value.node.op.name}: {value.type}"
+    if base.name is not None:
+        return f"%{base.name}: {value.type}"
+    if base.node.op.name == "gather" and base.node.operands[0].name is not None:
+        return f"elements of %{base.node.operands[0].name}: {value.type}"
+    of = None if value.node.origin is None else value.node.origin.of
+    known = of.names[0] if isinstance(of, Node) else of
+    whose = "" if known is None else f", from the derivative of %{known}"
+    return f"%{value.node.op.name}: {value.type}{whose}"
 
 
 def _shows(op: Op) -> bool:
