@@ -173,7 +173,7 @@ class Bounded(Elementwise):
         if implementation is None:
             self.refuse(f"np.{function.__name__}")
         out = kwargs.pop("out", None)
-        result = implementation(*args, **kwargs)
+        result = implementation(*FUNCTIONS["packed"](args), **kwargs)
         return result if out is None else into(out, result, function.__name__)
 
     def __getattr__(self, name: str) -> Any:
@@ -199,11 +199,11 @@ class Bounded(Elementwise):
 
     @entry
     def __matmul__(self, other: Any) -> Any:
-        return FUNCTIONS[np.matmul](self, other)
+        return FUNCTIONS[np.matmul](*FUNCTIONS["packed"]((self, other)))
 
     @entry
     def __rmatmul__(self, other: Any) -> Any:
-        return FUNCTIONS[np.matmul](other, self)
+        return FUNCTIONS[np.matmul](*FUNCTIONS["packed"]((other, self)))
 
     @entry
     def __pos__(self) -> Any:
@@ -282,7 +282,7 @@ TAME = {
 
 def elementwise(function: Callable[..., Any], operands: Sequence[Any], **options: Any) -> Any:
     """A function of arrays, some of them bounded, with NumPy's broadcasting."""
-    values, cuts = together(operands)
+    values, cuts = together(FUNCTIONS["packed"](operands))
     filler = 0 if function in TAME else 1
     values = [x.filled(filler) if isinstance(x, Bounded) else x for x in values]
     if isinstance(function, np.ufunc):

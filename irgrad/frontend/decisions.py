@@ -1,6 +1,6 @@
-"""Python's truth of traced values in code that was not rewritten: where a function is lowered for
-the arguments of a call, their numbers decide, and the program is one for arguments that decide the
-same."""
+"""Python's truth of traced values in code that was not rewritten, and integers that are sizes:
+where a function is lowered for the arguments of a call, their numbers decide, and the program is
+one for arguments that decide the same."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.frontend.integers import origin
 from irgrad.frontend.known import computed
 from irgrad.ir.builder import CURRENT, Builder, Traced
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.types import ArrayType
+from irgrad.ops.elementwise import UFUNCS
 
 
 class Decisions:
@@ -73,6 +75,42 @@ def decided(x: Traced) -> bool | None:
     answer = bool(computed(asked.numbers, x.value))
     asked.answers[x.value] = answer
     return answer
+
+
+def decided_integer(x: Traced) -> int | None:
+    """The number of a traced integer that decides a size, by the numbers at hand: a Python int from
+    then on; None where there are none.
+    """
+    builder, value = origin(x.builder, x.value)
+    asked = builder.notes.get("asked")
+    if asked is None or builder.outer is not None or value.type.shape:
+        return None
+    number = computed(asked.numbers, value) if value.type.dtype.kind in "iu" else None
+    if number is None:
+        return None
+    for each in _integers_of(value):
+        found = np.asarray(computed(asked.numbers, each))
+        same = builder.emit(UFUNCS[np.equal], [each, builder.constant(found)])
+        asked.answers[Value(same, 0)] = True
+        builder.numbers[each] = found
+    for other in [other for other, known in builder.numbers.items() if known is None]:
+        del builder.numbers[other]  # it may depend on what is known now
+    x.builder.numbers[x.value] = np.asarray(number)
+    return int(number)
+
+
+def _integers_of(value: Value) -> list[Value]:
+    """The inputs that an integer is computed from where all are single integers, so that all that
+    is computed from these is known; else the integer itself.
+    """
+    seen, work = {value}, [value]
+    while work:
+        new = [v for v in work.pop().node.operands if v not in seen]
+        seen.update(new)
+        work += new
+    inputs = [v for v in seen if v.node.is_input]
+    whole = all(v.type.dtype.kind in "iu" and not v.type.shape for v in inputs)
+    return inputs if whole else [value]
 
 
 def record(builder: Builder, lowered: Any) -> None:

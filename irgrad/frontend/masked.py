@@ -3,8 +3,8 @@ not known either.
 
 A `Selection` keeps the whole array and the mask. Elementwise functions act on all places, with the
 unselected ones filled by the first selected element, so that no value and no derivative there makes
-a nan of its own; reductions count the selected places alone. Everything else needs the number of
-elements, and is refused."""
+a nan of its own; reductions count the selected places alone. Everything else takes the selected
+elements by themselves, `packed`: an array whose extent is known only when the program runs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from irgrad.errors import IndexingError, TraceError, UnsupportedError
+from irgrad.frontend.bounded import FUNCTIONS, Bounded
+from irgrad.frontend.bounded import elementwise as bounded_elementwise
+from irgrad.frontend.compaction import compacted, true_count
 from irgrad.frontend.entry import entry
 from irgrad.frontend.operators import Elementwise
 from irgrad.frontend.promote import lift_each
@@ -83,6 +86,17 @@ class Selection(Elementwise):
         return self.count(None)
 
     @property
+    @entry
+    def shape(self) -> tuple[Any, ...]:
+        """Extents of the axes, the first a traced integer."""
+        return true_count(self.mask), *self.whole.shape[self.mask.ndim :]
+
+    @property
+    def packed(self) -> Bounded:
+        """The selected elements side by side."""
+        return compacted(self.whole, self.mask)
+
+    @property
     def places(self) -> Any:
         """The mask with an axis for each of the array's."""
         beside = self.whole.ndim - self.mask.ndim
@@ -114,7 +128,9 @@ class Selection(Elementwise):
         self, function: Callable[..., Any], operands: Sequence[Any], **options: Any
     ) -> Any:
         """A function of selections by one mask, and operands that broadcast on each element."""
-        values = [self._broadcastable(function, operand) for operand in operands]
+        if not all(map(self.is_alike, operands)):
+            return bounded_elementwise(function, list(map(packed, operands)), **options)
+        values = [x.filled if isinstance(x, Selection) else x for x in operands]
         if isinstance(function, np.ufunc):
             result = call_ufunc(function, tuple(values), "__call__", options)
         else:
@@ -128,19 +144,21 @@ class Selection(Elementwise):
     def _like(self, whole: Any) -> Selection:
         return Selection(whole, self.mask, filled=True)
 
-    def _broadcastable(self, function: Any, operand: Any) -> Any:
+    def is_alike(self, operand: Any) -> bool:
+        """Whether an operand has an element for each place of the whole array."""
         if isinstance(operand, Selection):
-            if not same(operand.mask.value, self.mask.value):
-                self.refuse(f"{function.__name__} of selections by different masks")
-            return operand.filled
-        if np.ndim(operand) > self.ndim - 1:
-            self.refuse(f"{function.__name__} of a selection and an array")
-        return operand
+            return operand.mask.shape == self.mask.shape and same(
+                operand.mask.value, self.mask.value
+            )
+        if isinstance(operand, Bounded):
+            return False
+        extents = np.shape(operand)
+        return len(extents) < self.ndim or (len(extents) == self.ndim and extents[0] == 1)
 
     @entry
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__":
-            self.refuse(f"{ufunc.__name__}.{method}")
+        if method != "__call__" or kwargs.get("out") is not None:
+            return packed(self).__array_ufunc__(ufunc, method, *map(packed, inputs), **kwargs)
         return self.elementwise(ufunc, inputs, **kwargs)
 
     @entry
@@ -149,7 +167,7 @@ class Selection(Elementwise):
             return self.elementwise(function, args, **kwargs)
         reduction = REDUCTIONS.get(function)
         if reduction is None or not isinstance(args[0], Selection):
-            self.refuse(f"np.{function.__name__}")
+            return function(*map(packed, args), **kwargs)
         return self._called(reduction, function.__name__, *args, **kwargs)
 
     def _called(self, reduction: Callable[..., Any], name: str, *args: Any, **kwargs: Any) -> Any:
@@ -167,6 +185,10 @@ class Selection(Elementwise):
         inner = self.whole.size // max(self.mask.size, 1) if axis is None else 1
         return np.sum(self.mask) * inner
 
+    def combines(self, axis: Any) -> bool:
+        """Whether a reduction over `axis` combines the selected elements."""
+        return axis is None or axis in (0, -self.ndim)
+
     def reduced(
         self,
         reduce: Callable[..., Any],
@@ -176,25 +198,18 @@ class Selection(Elementwise):
         **options: Any,
     ) -> Any:
         """A reduction with `identity` in the unselected places."""
-        if keepdims is True:
-            self.refuse("keepdims")
+        if keepdims is True or not self.combines(axis):
+            return reduce(self.packed, axis=axis, keepdims=keepdims, **options)
         blank = full(self.whole, (), np.asarray(identity, self.dtype)[()])
         whole = where(self.places, self.whole, blank)
-        return reduce(whole, axis=self._axes(axis), **options)
-
-    def _axes(self, axis: Any) -> tuple[int, ...] | None:
-        if axis is None:
-            return None
-        if axis not in (0, -self.ndim):
-            self.refuse(f"a reduction over axis {axis}, which leaves a selection,")
-        return tuple(range(self.mask.ndim))
+        return reduce(whole, axis=None if axis is None else tuple(range(self.mask.ndim)), **options)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         method = METHODS.get(name)
         if method is None:
-            self.refuse(f"ndarray.{name}")
+            return getattr(self.packed, name)
         return functools.partial(entry(Selection._called), self, method, name, self)
 
     # what needs the number of elements
@@ -206,26 +221,25 @@ class Selection(Elementwise):
             hint=REMEDY,
         )
 
-    @property
-    @entry
-    def shape(self) -> NoReturn:
-        """Not known."""
-        self.refuse("shape")
-
     @entry
     def __len__(self) -> int:
         raise TraceError(
             "len() of x[mask]: the number of selected elements is not known",
-            hint="use np.sum(mask)",
+            hint="use np.sum(mask), or x[mask].shape[0], a traced integer",
         )
 
     @entry
     def __iter__(self) -> NoReturn:
-        self.refuse("iteration")
+        raise TraceError(
+            "iteration over x[mask]: the number of selected elements is not known",
+            hint="a for statement can, or for i in range(x[mask].shape[0])",
+        )
 
     @entry
-    def __getitem__(self, index: Any) -> NoReturn:
-        self.refuse("indexing")
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, Selection) and index.dtype == bool and self.is_alike(index):
+            return Selection(self.whole, np.logical_and(self.mask, index.whole))
+        return self.packed[packed(index)]
 
     @entry
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
@@ -234,6 +248,10 @@ class Selection(Elementwise):
     @entry
     def __matmul__(self, other: Any) -> Any:
         return REDUCTIONS[np.dot](self, other)
+
+    @entry
+    def __rmatmul__(self, other: Any) -> Any:
+        return other @ self.packed
 
     @entry
     def __bool__(self) -> bool:
@@ -255,6 +273,13 @@ class Selection(Elementwise):
 
     def __repr__(self) -> str:
         return f"<traced {self.whole.value!r} where {self.mask.value!r}>"
+
+
+def packed(x: Any) -> Any:
+    """A selection's elements by themselves; anything else as it is, selections in lists packed."""
+    if isinstance(x, (list, tuple)):
+        return type(x)(map(packed, x))
+    return x.packed if isinstance(x, Selection) else x
 
 
 def snapshot(x: Any) -> Any:
@@ -298,3 +323,4 @@ def same(one: Value, other: Value) -> bool:
 METHODS: dict[str, Callable[..., Any]] = {}
 REDUCTIONS: dict[Any, Callable[..., Any]] = {}
 ELEMENTWISE = {np.where, np.clip, np.round, np.around, np.real, np.imag, np.nan_to_num, np.isclose}
+FUNCTIONS["packed"] = packed

@@ -10,7 +10,7 @@ import numpy as np
 
 from irgrad.errors import TraceError
 from irgrad.frontend.asker import asker
-from irgrad.frontend.decisions import decided
+from irgrad.frontend.decisions import decided, decided_integer
 from irgrad.frontend.entry import entry
 from irgrad.frontend.known import known
 from irgrad.frontend.promote import as_weak
@@ -56,8 +56,9 @@ class OnlyNumbers(Traced):
 
     def __index__(self) -> int:
         numbers = known(self)
-        if numbers is not None:
-            return numbers.__index__()
+        number = decided_integer(self) if numbers is None else numbers.__index__()
+        if number is not None:
+            return number
         return self._refuse(
             "use as a Python index or a size",
             "sizes and slice bounds must be Python ints; to index a constant array by a traced "

@@ -25,7 +25,7 @@ _REFUSED = [
     ("unique unique_all unique_counts unique_inverse unique_values", _SIZE,
      "np.sort(x) has equal elements side by side"),
     ("intersect1d union1d setdiff1d setxor1d", _SIZE, "np.isin(x, y) tells what is in both"),
-    ("histogram histogram2d histogramdd histogram_bin_edges", "",
+    ("histogram2d histogramdd", "",
      "np.searchsorted(edges, x) gives the bins, np.add.at(counts, bins, 1) counts"),
     ("trim_zeros", _SIZE, "cut a known part with x[a:b]"),
     ("eig eigvals", _EIGEN, "np.linalg.eigh and eigvalsh take symmetric (Hermitian) matrices"),

@@ -54,7 +54,7 @@ REMEDY = "use np.where(mask, x, fill), or reductions of x[mask] alone"
 def read(builder: Any, index: Any, shape: Shape) -> list[Item]:
     """The items of a subscript of an array of `shape`; constants go to `builder`."""
     entries = list(index) if isinstance(index, tuple) else [index]
-    used = sum(_consumed(entry) for entry in entries)
+    used = sum(consumed(entry) for entry in entries)
     if used > len(shape):
         raise IndexingError(
             f"too many indices: the array has {len(shape)} axes, but {used} were indexed",
@@ -75,7 +75,7 @@ def read(builder: Any, index: Any, shape: Shape) -> list[Item]:
             axis += len(left_out)
         else:
             items.append(_item(builder, entry, shape, axis))
-            axis += _consumed(entry)
+            axis += consumed(entry)
     return items
 
 
@@ -116,7 +116,7 @@ def is_mask(entry: Any) -> bool:
     )
 
 
-def _consumed(entry: Any) -> int:
+def consumed(entry: Any) -> int:
     """How many axes of the array an entry indexes."""
     if entry is None or entry is Ellipsis:
         return 0

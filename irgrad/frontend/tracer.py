@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import DTypeError
+from irgrad.errors import DTypeError, UnsupportedError
 from irgrad.frontend.complaint import completed
 from irgrad.frontend.entry import entry
 from irgrad.frontend.only_numbers import OnlyNumbers
@@ -124,6 +124,14 @@ class Tracer(OnlyNumbers):
     def shape(self) -> tuple[int, ...]:
         """Extents of the axes."""
         return self.version.type.shape
+
+    @shape.setter
+    @entry
+    def shape(self, new: Any) -> None:
+        raise UnsupportedError(
+            "assignment to the shape of a traced array",
+            hint="write x = x.reshape(shape), a view of the same elements",
+        )
 
     @property
     def dtype(self) -> np.dtype[Any]:

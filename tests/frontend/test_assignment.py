@@ -182,13 +182,6 @@ REFUSALS: dict[str, tuple[Any, type[Exception], str]] = {
     "complex_array": (lambda x: x.__setitem__(0, x[0] * 1j), DTypeError, "imaginary part"),
     "bounds": (lambda x: x.__setitem__(3, 1.0), IndexError, "out of bounds"),
     "mask": (lambda x: x.__setitem__(x[:2] > 0, 1.0), IndexError, "did not match"),
-    "mask_values": (lambda x: x.__setitem__(x > 0, np.ones(3)), UnsupportedError, "np.place"),
-    "other_mask": (
-        lambda x: x.__setitem__(x > 0, x[x > 1]),
-        UnsupportedError,
-        "places of another mask",
-    ),
-    "selection": (lambda x: x.__setitem__(0, x[x > 1]), UnsupportedError, "other places"),
     "constant_out": (lambda x: np.sum(x, out=np.zeros(())), UnsupportedError, "holds only numbers"),
     "constant_at": (lambda x: np.add.at(np.zeros(3), [0], x[0, 0]), UnsupportedError, "constant"),
     "constant_put": (lambda x: np.put(np.zeros(3), [0], x[0, 0]), UnsupportedError, "np.where"),

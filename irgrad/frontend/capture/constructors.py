@@ -5,6 +5,7 @@ traced values where NumPy gives them no way to.
 from __future__ import annotations
 
 import inspect
+import operator
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from irgrad.frontend.numpy_api.shape import extents
 from irgrad.frontend.promote import any_traced, innermost, lift
 from irgrad.frontend.registry import FUNCTIONS
 from irgrad.frontend.sharing import copied
+from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Traced
 from irgrad.ops.cast import astype
 from irgrad.ops.linear import broadcast_to, reshape
@@ -88,8 +90,18 @@ for _made, _value in (
 # arrays from numbers
 
 
+def _index(x: Any) -> Any:
+    whole = isinstance(x, Tracer) and x.dtype.kind in "iu"
+    return operator.index(x) if whole else x
+
+
 def _plain(function: Any) -> None:
+    first = 2 if function is np.linspace else 0
+
     def make(*args: Any, **kwargs: Any) -> Any:
+        if function is not np.arange:  # sizes and offsets
+            args = (*args[:first], *map(_index, args[first:]))
+            kwargs = {name: _index(x) for name, x in kwargs.items()}
         if any_traced(args) and function in FUNCTIONS:
             return FUNCTIONS[function](*args, **kwargs)
         if function is np.arange:

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irgrad.errors import TraceError
+from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture.handles import builder, is_supported
 from irgrad.frontend.capture.rows import whole
 from irgrad.frontend.integers import greatest, interval, limit, minus
 from irgrad.frontend.known import known
+from irgrad.frontend.masked import Selection, packed
 from irgrad.frontend.promote import any_traced, lift
 from irgrad.frontend.site import call_site
 from irgrad.frontend.tracer import Tracer
@@ -89,8 +91,8 @@ def positions(items: Any) -> Positions | None:
         return Positions(len(items), _of_range(items))
     if isinstance(items, Combined):
         return _combined(items)
-    if isinstance(items, Traced):
-        return _rows(items)
+    if isinstance(items, (Traced, Bounded, Selection)):
+        return _rows(packed(items))
     if isinstance(items, np.ndarray):
         return _constant_rows(items)
     return _listed(items) if isinstance(items, (list, tuple)) else None

@@ -45,7 +45,7 @@ class Row(Tracer):
     def version(self, new: Value) -> None:
         self.made, self.stack = new, None
 
-    @property
+    @Tracer.shape.getter
     def shape(self) -> tuple[int, ...]:
         """Extents of the axes."""
         return super().shape if self.stack is None else self.stack.shape[1:]

@@ -14,7 +14,8 @@ from irgrad.frontend.capture.constructors import array
 from irgrad.frontend.capture.doors import at_home, door
 from irgrad.frontend.capture.handles import is_supported
 from irgrad.frontend.known import known
-from irgrad.frontend.promote import any_traced
+from irgrad.frontend.masked import Selection
+from irgrad.frontend.promote import any_traced, innermost, lift
 from irgrad.frontend.sharing import copied
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Traced
@@ -49,14 +50,36 @@ def _weak(x: Any, dtype: Any) -> Any:
     return number
 
 
-for _kind, _dtype in ((float, np.float64), (complex, np.complex128), (int, np.int64)):
+for _kind, _dtype in ((float, np.float64), (int, np.int64)):
     _number(_kind, _dtype)
+
+
+@door(complex)
+def complex_(*args: Any, **kwargs: Any) -> Any:
+    """`complex(x)` and `complex(x, y)`."""
+    parts = [x for x in args if isinstance(x, Traced)]
+    if kwargs or not parts or any(x.value.type.size != 1 for x in parts) or len(args) > 2:
+        return complex(*args, **kwargs)
+    if all(known(x) is not None for x in parts):
+        return complex(*args)
+    return _weak_complex(*args)
+
+
+@at_home
+def _weak_complex(real: Any, imag: Any = None) -> Any:
+    if imag is None:
+        return _weak(real, np.complex128)
+    here = innermost((real, imag))
+    real, imag = (reshape(lift(here, x, np.dtype(np.complex128)), ()) for x in (real, imag))
+    number = copied(real + imag * 1j)
+    number.weak = True
+    return number
 
 
 @door(builtins.isinstance)
 def is_instance(value: Any, kinds: Any) -> bool:
     """Traced arrays are arrays where user code asks."""
-    if isinstance(value, Bounded):
+    if isinstance(value, (Bounded, Selection)):
         listed = kinds if isinstance(kinds, tuple) else (kinds,)
         return np.ndarray in listed or isinstance(value, kinds)
     if isinstance(value, Tracer):
@@ -73,7 +96,7 @@ def is_instance(value: Any, kinds: Any) -> bool:
 @door(builtins.len)
 def len_(items: Any) -> Any:
     """`len`, a traced integer where the extent is one."""
-    if isinstance(items, Bounded):
+    if isinstance(items, (Bounded, Selection)):
         return items.shape[0]
     return len(items)
 

@@ -10,10 +10,15 @@ import numpy as np
 
 from irgrad.errors import UnsupportedError
 from irgrad.frontend.bounded import Bounded, Bounds, places
-from irgrad.frontend.integers import FAR, greatest, interval, minus, plus
-from irgrad.frontend.known import known
+from irgrad.frontend.capture.handles import handle_on
+from irgrad.frontend.decisions import decided_integer
+from irgrad.frontend.integers import greatest, interval, minus, plus
+from irgrad.frontend.known import known, settled
 from irgrad.frontend.promote import innermost
 from irgrad.ir.builder import Traced
+
+NO_SIZE = 2**40
+"""No array has so many elements: a limit as large says nothing."""
 
 
 def _is_unknown(x: Any) -> bool:
@@ -23,8 +28,9 @@ def _is_unknown(x: Any) -> bool:
 def sized(shape: Any, whole: Callable[[Any], Any]) -> Any:
     """What `whole` makes of a shape, in which extents may be traced."""
     listed = shape if isinstance(shape, (tuple, list)) else (shape,)
+    listed = [_decided(extent) for extent in listed]
     if not any(map(_is_unknown, listed)):
-        return whole(shape)
+        return whole(tuple(listed))
     cuts = {
         place - len(listed): Bounds(0, greatest(extent, 0))
         for place, extent in enumerate(listed)
@@ -33,9 +39,21 @@ def sized(shape: Any, whole: Callable[[Any], Any]) -> Any:
     return Bounded(whole(tuple(map(_most, listed))), cuts)
 
 
+def _decided(extent: Any) -> Any:
+    """An extent that nothing limits, as a Python int where the numbers of a call are at hand."""
+    extent = settled(extent)
+    if not _is_unknown(extent) or interval(extent)[1] < NO_SIZE:
+        return extent
+    number = decided_integer(extent)
+    return extent if number is None else number
+
+
 def counted(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, **rest: Any) -> Any:
     """`np.arange` with traced integers for bounds."""
-    start, stop = (0, start) if stop is None else (start, stop)
+    start, stop = map(_decided, (0, start) if stop is None else (start, stop))
+    if not any(isinstance(x, Traced) for x in (start, stop, step)):
+        given: Any = (start, stop, step, dtype)
+        return handle_on(np.arange(*given, **rest))
     whole = all(
         np.asarray(x).dtype.kind in "iu"
         if not isinstance(x, Traced)
@@ -59,7 +77,7 @@ def _most(extent: Any) -> Any:
     if not _is_unknown(extent):
         return extent
     high = interval(extent)[1]
-    if high >= FAR or extent.value.type.dtype.kind not in "iu":
+    if high >= NO_SIZE or extent.value.type.dtype.kind not in "iu":
         _refuse(f"an array of a traced size ({extent.value!r})")
     return max(high, 0)
 

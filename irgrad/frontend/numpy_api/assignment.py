@@ -9,8 +9,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from irgrad.errors import DTypeError, IndexingError, ShapeError, UnsupportedError
+from irgrad.frontend.bounded import Bounded
+from irgrad.frontend.compaction import spread
 from irgrad.frontend.guards import fixed
-from irgrad.frontend.masked import Selection, same
+from irgrad.frontend.masked import Selection, packed, same
 from irgrad.frontend.numpy_api.flat import flat_of
 from irgrad.frontend.numpy_api.indexing import (
     Advanced,
@@ -51,8 +53,6 @@ def setitem(x: Any, index: Any, new: Any) -> None:
     scalar = not isinstance(new, (list, tuple, Selection)) and np.ndim(new) == 0
     if mask is not None and (scalar or isinstance(mask, Traced) or isinstance(new, Selection)):
         return write_masked(x, mask, new)
-    if isinstance(new, Selection):
-        new.refuse("assignment of it to other places than its mask's")
     items = read_items(x, index)
     if any(isinstance(item, Selected) for item in items):
         place = Advanced.of(x, items, separated(index))
@@ -173,28 +173,26 @@ def write_masked(x: Any, mask: Any, new: Any) -> None:
             f"boolean index of shape {mask.shape} did not match the array of shape {x.shape}"
         )
     mask = lift(innermost((x, mask)), mask)
-    if isinstance(new, Selection):
-        if not same(new.mask.value, mask.value):
-            new.refuse("assignment of it to the places of another mask")
+    if isinstance(new, Selection) and same(new.mask.value, mask.value):
         y = fitted(x, new.filled, x.shape)
     else:
-        y = _alike_everywhere(x, mask, new)
+        y = _placed(x, mask, packed(new))
     places = reshape(mask, mask.shape + (1,) * (x.ndim - mask.ndim))
     write(x, where(places, y, x))
 
 
-def _alike_everywhere(x: Any, mask: Any, new: Any) -> Any:
-    """What goes to each true place alike, with the shape of `x`."""
-    y = converted(x, new)
+def _placed(x: Any, mask: Any, new: Any) -> Any:
+    """What is to be in the true places, with the shape of `x`: a row for each of them, or the same
+    for all.
+    """
     inner = x.shape[mask.ndim :]
-    if y.ndim > len(inner) and y.shape[0] != 1:
-        raise UnsupportedError(
-            f"assignment of an array of shape {y.shape} to x[mask]: the number of true places is "
-            "not known",
-            hint="np.place(x, mask, values), or x[...] = np.where(mask, y, x) with a y of the "
-            "shape of x",
-        )
-    return fitted(x, fitted(x, y, inner), x.shape)
+    chosen = new if isinstance(new, Bounded) else converted(x, new)
+    bounded = isinstance(chosen, Bounded)
+    if chosen.ndim <= len(inner) or not (bounded or chosen.shape[0] != 1):
+        return fitted(x, fitted(x, chosen, inner), x.shape)
+    rows = chosen.base if bounded else chosen
+    at = spread(chosen, mask)
+    return fitted(x, gather(rows, (0,), [at]), x.shape)
 
 
 # functions that write

@@ -20,7 +20,7 @@ from irgrad.frontend.numpy_api.assignment import setitem as set_known
 from irgrad.frontend.numpy_api.indexing import getitem as get_known
 from irgrad.frontend.pick import gather_axis
 from irgrad.frontend.promote import innermost, lift
-from irgrad.frontend.subscript import is_mask, separated
+from irgrad.frontend.subscript import consumed, is_mask, separated
 from irgrad.ir.builder import Traced
 from irgrad.ir.types import I64
 from irgrad.ops.index import gather
@@ -93,7 +93,7 @@ def _base(x: Any) -> Any:
 def expanded(index: Any, ndim: int) -> list[Any]:
     """A subscript with full slices for its ellipsis, and for the axes that it leaves out."""
     entries = list(index) if isinstance(index, tuple) else [index]
-    used = sum(entry is not None and entry is not Ellipsis for entry in entries)
+    used = sum(map(consumed, entries))
     if used > ndim:
         raise IndexingError(f"too many indices: the array has {ndim} axes, but {used} were indexed")
     if not any(entry is Ellipsis for entry in entries):

@@ -36,12 +36,11 @@ from irgrad.frontend.integers import (
     plus,
 )
 from irgrad.frontend.known import settled
-from irgrad.frontend.masked import Selection
+from irgrad.frontend.masked import Selection, packed
 from irgrad.frontend.numpy_api.assignment import converted
 from irgrad.frontend.numpy_api.assignment import setitem as set_known
 from irgrad.frontend.numpy_api.bounded_arrays import (
     expanded,
-    has_bounded,
     has_index_array,
     read_places,
     write_places,
@@ -49,7 +48,6 @@ from irgrad.frontend.numpy_api.bounded_arrays import (
 from irgrad.frontend.numpy_api.indexing import getitem as get_known
 from irgrad.frontend.numpy_api.indexing import taken
 from irgrad.frontend.promote import lift
-from irgrad.frontend.registry import FUNCTIONS as OF_TRACERS
 from irgrad.frontend.tracer import Tracer
 from irgrad.frontend.view import steps_between, write
 from irgrad.ir.builder import Traced
@@ -227,7 +225,7 @@ def _clamped(bound: Any, count: Any, floor: int, default: Any) -> Any:
 
 def getitem(x: Any, index: Any) -> Any:
     """`x[index]` where a bound of `x` or of a slice is traced: a view."""
-    index = with_known_bounds(index)
+    index = packed(with_known_bounds(index))
     if has_index_array(index):
         return read_places(*_sliced_first(x, index))
     if isinstance(index, (Bounded, list)) or (isinstance(index, Traced) and index.ndim):  # pyright: ignore[reportAttributeAccessIssue]
@@ -319,10 +317,17 @@ def _taken_along(base: Any, axis: int, at: Any) -> Any:
 
 
 def _by_array(x: Any, index: Any) -> Any:
-    """`x[mask]` with a bounded mask of the same bounds."""
-    if isinstance(index, Bounded) and isinstance(x, Bounded) and same_places(x, index):
-        return Selection.of(x.filled(), index.filled(False))
-    return (index if isinstance(index, Bounded) else x).refuse("indexing by such a mask")
+    """`x[mask]` where an extent of the array or of the mask is traced."""
+    index = np.asarray(index) if isinstance(index, list) else index
+    pair = [x, index]
+    if index.ndim == 1:
+        match(pair, [-x.ndim, -1])
+    one, other = pair
+    if isinstance(one, Bounded) and isinstance(other, Bounded) and same_places(one, other):
+        return Selection.of(one.filled(), other.filled(False))
+    if isinstance(one, Bounded) or isinstance(other, Bounded):
+        (other if isinstance(other, Bounded) else one).refuse("indexing by such a mask")
+    return one[other]
 
 
 # writing
@@ -330,7 +335,7 @@ def _by_array(x: Any, index: Any) -> Any:
 
 def setitem(x: Any, index: Any, new: Any) -> None:
     """`x[index] = new` where a bound of `x`, of a slice or of `new` is traced."""
-    index = with_known_bounds(index)
+    index, new = packed((with_known_bounds(index), new))
     if isinstance(x, Bounded) and isinstance(index, Bounded) and index.dtype == bool:
         assign(x, np.where(index, new, x))
         return
@@ -438,21 +443,3 @@ def fit(new: Any, shape: Sequence[int]) -> Any:
 
 FUNCTIONS["getitem"], FUNCTIONS["setitem"] = getitem, setitem
 FUNCTIONS["assign"], FUNCTIONS["placed"] = assign, placed
-
-
-def _of_tracer(x: Any, index: Any) -> Any:
-    index = with_known_bounds(index)
-    if has_traced_bound(index) or has_bounded(index):
-        return getitem(x, index)
-    return get_known(x, index)
-
-
-def _into_tracer(x: Any, index: Any, new: Any) -> None:
-    index = with_known_bounds(index)
-    if has_traced_bound(index) or has_bounded(index) or isinstance(new, Bounded):
-        setitem(x, index, new)
-    else:
-        set_known(x, index, new)
-
-
-OF_TRACERS["getitem"], OF_TRACERS["setitem"] = _of_tracer, _into_tracer

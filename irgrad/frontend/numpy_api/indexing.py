@@ -9,7 +9,6 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, IndexingError, ShapeError, UnsupportedError
 from irgrad.frontend.guards import fixed
-from irgrad.frontend.known import known
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.numpy_api.shape import extents, ravel
 from irgrad.frontend.pick import gather_axis
@@ -394,32 +393,3 @@ def ix_(*args: Any) -> tuple[Any, ...]:
     return tuple(
         reshape(x, [1] * i + [x.size] + [1] * (len(arrays) - 1 - i)) for i, x in enumerate(arrays)
     )
-
-
-def _known_condition(a: Any) -> Any:
-    """The numbers of a condition; refused where they are not known, since they decide a size."""
-    numbers = known(a)
-    if numbers is None:
-        raise UnsupportedError(
-            "the indices of a traced condition: their number is not known", hint=REMEDY
-        )
-    return numbers
-
-
-@method("nonzero")
-@implements(np.nonzero)
-def nonzero(a: Any) -> Any:
-    """`np.nonzero`, of known numbers."""
-    return np.nonzero(_known_condition(a))
-
-
-@implements(np.flatnonzero)
-def flatnonzero(a: Any) -> Any:
-    """`np.flatnonzero`, of known numbers."""
-    return np.flatnonzero(_known_condition(a))
-
-
-@implements(np.argwhere)
-def argwhere(a: Any) -> Any:
-    """`np.argwhere`, of known numbers."""
-    return np.argwhere(_known_condition(a))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.frontend.masked import METHODS, REDUCTIONS, Selection
+from irgrad.frontend.masked import METHODS, REDUCTIONS, Selection, packed
 from irgrad.ir.types import I64
 from irgrad.ops.cast import astype
 
@@ -29,6 +29,8 @@ def mean(
     s: Selection, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False
 ) -> Any:
     """The mean; nan where nothing is selected."""
+    if not s.combines(axis):
+        return np.mean(s.packed, axis, dtype, keepdims=keepdims)
     wanted = dtype if dtype is not None or s.dtype.kind in "fc" else np.float64
     added = total(s, axis, wanted, keepdims=keepdims)
     return added / astype(s.count(axis), added.dtype)
@@ -43,6 +45,8 @@ def variance(
     keepdims: Any = False,
 ) -> Any:
     """The mean of the squared distances from the mean, with `ddof` taken from the count."""
+    if not s.combines(axis):
+        return np.var(s.packed, axis, dtype, ddof=ddof, keepdims=keepdims)
     away = s - mean(s, axis)
     squares = np.absolute(away) ** 2 if away.dtype.kind == "c" else away * away
     added = total(squares, axis, dtype, keepdims=keepdims)
@@ -92,7 +96,9 @@ def dot(s: Any, other: Any) -> Any:
     if not (
         isinstance(s, Selection) and isinstance(other, Selection) and s.ndim == other.ndim == 1
     ):
-        (s if isinstance(s, Selection) else other).refuse("a product with an array")
+        return np.matmul(packed(s), packed(other))
+    if not s.is_alike(other):
+        return np.dot(packed(s), packed(other))
     return total(s * other)
 
 

@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, ShapeError, UnsupportedError
-from irgrad.frontend.known import known
+from irgrad.errors import ArgumentError, ShapeError
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.promote import common_dtype, innermost, lift, lift_each
 from irgrad.frontend.registry import implements
 from irgrad.frontend.sharing import copies
-from irgrad.frontend.subscript import REMEDY
 from irgrad.ir.types import BOOL, broadcast_shapes
 from irgrad.ops.cast import astype
 from irgrad.ops.linear import broadcast_to, zeros_like
@@ -22,14 +20,9 @@ from irgrad.ops.select import where
 
 @implements(np.where)
 def where_(condition: Any, x: Any = None, y: Any = None) -> Any:
-    """`np.where` with three arguments, or with one whose numbers are known."""
+    """`np.where` with three arguments, or with one, which is `np.nonzero`."""
     if x is None or y is None:
-        numbers = known(condition)
-        if numbers is None:
-            raise UnsupportedError(
-                "np.where with one argument: the number of results is not known", hint=REMEDY
-            )
-        return np.nonzero(numbers)
+        return np.nonzero(condition)
     builder = innermost((condition, x, y))
     dtype = common_dtype((x, y))
     return where(lift(builder, condition, BOOL), lift(builder, x, dtype), lift(builder, y, dtype))

@@ -25,7 +25,7 @@ from irgrad.ops.linear import broadcast_to
 def extents(shape: Any) -> tuple[int, ...]:
     """A shape argument, an int or a sequence of ints, as a tuple."""
     shape = settled(shape)
-    several = isinstance(shape, Iterable) and not isinstance(shape, Traced)
+    several = shape.value.type.shape if isinstance(shape, Traced) else isinstance(shape, Iterable)
     items: Any = shape if several else (shape,)
     return tuple(map(operator.index, items))
 

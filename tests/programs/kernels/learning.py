@@ -199,7 +199,6 @@ def stochastic_descent(X: Any, y: Any, w: Any, rate: Any) -> Any:
     lambda rng, n, k: (rng.random((n, 2)), rng.random((k, 2)), 3),
     small=(24, 3),
     large=(400, 5),
-    lacks="len of a selection",
 )
 def lloyd(points: Any, centres: Any, steps: Any) -> None:
     for _ in range(steps):

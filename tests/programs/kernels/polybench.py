@@ -95,7 +95,6 @@ def floyd_warshall(path: Any) -> None:
     lambda rng, n: (rng.uniform(1.0, 9.0, (n, n)),),
     small=(6,),
     large=(60,),
-    lacks="a mask beside an integer, with a selection assigned",
 )
 def floyd_warshall_rows(path: Any) -> None:
     for k in range(path.shape[0]):

@@ -126,7 +126,6 @@ def azimint_by_element(data: Any, radius: Any, npt: Any) -> Any:
     lambda rng, n, k: (rng.random(n), rng.random(n), k),
     small=(60, 4),
     large=(20_000, 50),
-    lacks="np.histogram",
 )
 def azimint_hist(data: Any, radius: Any, npt: Any) -> Any:
     histu = np.histogram(radius, npt)[0]
