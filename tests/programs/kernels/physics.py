@@ -58,7 +58,7 @@ def mandelbrot2(
     return Z_.T, N_.T
 
 
-@case(lambda rng, n, t: (rng.random(2), n, t), small=(5, 9), large=(40, 60))
+@case(lambda rng, n, t: (rng.random(2), n, t), small=(4, 9), large=(40, 60))
 def mandelbrot_by_pixel(centre: Any, n: Any, limit: Any) -> Any:
     counts = np.zeros((n, n), dtype=np.int64)
     last = np.zeros((n, n))
