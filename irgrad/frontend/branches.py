@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,11 @@ from irgrad.frontend.pytree import flatten, unflatten, written_path
 from irgrad.frontend.region import (
     Region,
     apply,
+    check_function,
     described,
     joined,
     operand_types,
+    shown_type,
     trace_region,
     with_inputs,
 )
@@ -40,6 +42,8 @@ def cond(pred: Any, true_fun: Branch, false_fun: Branch, *operands: Any) -> Any:
     >>> float(cond(True, lambda x: x + 1.0, lambda x: -x, 2.0))
     3.0
     """
+    for name, branch in (("true_fun", true_fun), ("false_fun", false_fun)):
+        check_function("cond", name, branch, "pred, true_fun, false_fun, *operands")
     _check_selector("cond", "pred", pred)
     if not isinstance(pred, Traced):
         return (true_fun if pred else false_fun)(*operands)
@@ -64,7 +68,15 @@ def switch(index: Any, branches: Sequence[Branch], *operands: Any) -> Any:
     >>> float(switch(1, [lambda x: x, lambda x: x * 10.0], 2.0))
     20.0
     """
+    if isinstance(branches, Traced) or not isinstance(branches, Iterable):
+        raise ArgumentError(
+            f"switch: branches must be a list of functions, got {shown_type(branches)}",
+            location=call_site().location,
+            hint="the order of arguments is switch(index, branches, *operands)",
+        )
     branches = tuple(branches)
+    for k, branch in enumerate(branches):
+        check_function("switch", f"branches[{k}]", branch, "index, branches, *operands")
     if not branches:
         raise ArgumentError("switch: there are no branches", location=call_site().location)
     _check_selector("switch", "index", index)

@@ -16,6 +16,7 @@ from irgrad.frontend.pytree import flatten, unflatten, written_path
 from irgrad.frontend.region import (
     Region,
     apply,
+    check_function,
     index_input,
     leaf_kinds,
     operand_types,
@@ -53,6 +54,7 @@ def scan(
     >>> float(carry), ys.tolist()
     (6.0, [0.0, 1.0, 3.0])
     """
+    check_function("scan", "f", f, "f, init, xs")
     leaves, _ = flatten(init)
     name = functools.partial(written_path, flatten(init)[1], root="init")
     kinds = leaf_kinds(leaves, lambda k: f"scan: {name(k)}")
@@ -134,6 +136,7 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     >>> map(lambda x: x @ x, np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
     [5.0, 25.0]
     """
+    check_function("map", "f", f, "f, xs")
 
     @functools.wraps(f)
     def step(carry: Any, x: Any) -> Any:
@@ -152,6 +155,7 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any
     >>> float(fori_loop(0, 4, lambda i, x: x * 2 + i, 1.0))
     27.0
     """
+    check_function("fori_loop", "body", body, "lower, upper, body, init")
     leaves, tree = flatten(init)
     name = functools.partial(written_path, tree, root="init")
     kinds = leaf_kinds(leaves, lambda k: f"fori_loop: {name(k)}")
@@ -216,6 +220,8 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     >>> float(while_loop(lambda x: x < 100, lambda x: x * x, 3.0))
     6561.0
     """
+    for argument, f in (("cond_fun", cond_fun), ("body_fun", body_fun)):
+        check_function("while_loop", argument, f, "cond_fun, body_fun, init")
     leaves, tree = flatten(init)
     name = functools.partial(written_path, tree, root="init")
     kinds = leaf_kinds(leaves, lambda k: f"while_loop: {name(k)}")

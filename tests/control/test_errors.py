@@ -133,6 +133,28 @@ def test_regions_that_do_not_fit_are_refused_by_the_verifier() -> None:
         irgrad.parse(shorter)
 
 
+@pytest.mark.parametrize(
+    ("function", "argument", "order"),
+    [
+        (lambda x: irgrad.cond(x > 0, 3, lambda: x), "cond: true_fun", "pred, true_fun"),
+        (lambda x: irgrad.cond(x > 0, lambda: x, x), "cond: false_fun", "pred, true_fun"),
+        (lambda x: irgrad.switch(1, 3, x), "switch: branches", "index, branches"),
+        (lambda x: irgrad.switch(1, [np.sin, x], x), "switch: branches[1]", "index, branches"),
+        (lambda x: irgrad.scan(x, 0.0, np.sin), "scan: f", "f, init, xs"),
+        (lambda x: irgrad.fori_loop(0, 3, x, np.sin), "fori_loop: body", "lower, upper, body"),
+        (lambda x: irgrad.while_loop(True, np.sin, x), "while_loop: cond_fun", "cond_fun, body"),
+        (lambda x: irgrad.while_loop(np.isnan, 1, x), "while_loop: body_fun", "cond_fun, body"),
+        (lambda x: irgrad.map(x, np.sin), "map: f", "f, xs"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_no_function(function, argument, order) -> None:
+    message = refused(function, 1.0)
+    assert f"{argument} must be a " in message
+    assert ", got " in message
+    assert f"({order}" in message
+
+
 def test_the_kinds_of_errors() -> None:
     with pytest.raises(ShapeError):
         irgrad.scan(lambda c, t: (c, None), 0.0, (ONES, ONES[:1]))
