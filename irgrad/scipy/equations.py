@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from irgrad.errors import OptionError
+from irgrad.errors import ArgumentError, OptionError
 from irgrad.runtime.implicit import Unknown
-from irgrad.scipy.vector import arguments, in_structure, limits, vectorised
+from irgrad.scipy.vector import arguments, as_many, in_structure, limits, vectorised
 
 WITH_JACOBIAN = ("hybr", "lm")
 
@@ -30,7 +30,7 @@ def root(f: Any, x0: Any, args: Any = (), *, method: str = "hybr", **options: An
     jacobian = vector.dense_jacobian if method in WITH_JACOBIAN else None
 
     def value(x: Any, *rest: Any) -> Any:
-        return np.atleast_1d(vector.value(x, *rest))
+        return as_many("root", unknown, vector.value(x, *rest))
 
     result = optimize.root(
         value, unknown.vector, args=arguments(args), method=method, jac=jacobian, **options
@@ -87,5 +87,10 @@ def least_squares(
 def _both_sides(unknown: Unknown, bounds: Any) -> Any:
     if isinstance(bounds, optimize.Bounds):
         return bounds
+    if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
+        raise ArgumentError(
+            f"least_squares: bounds must be a pair (low, high), got {bounds!r:.60}",
+            hint="None for a side without bounds",
+        )
     low, high = bounds
     return limits(unknown, low, -np.inf), limits(unknown, high, np.inf)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from scipy import integrate
 
-from irgrad.errors import OptionError
+from irgrad.errors import ArgumentError, OptionError
 from irgrad.frontend.pytree import unflatten
-from irgrad.scipy.vector import arguments, vectorised
+from irgrad.scipy.vector import arguments, as_many, vectorised
 
 IMPLICIT = ("Radau", "BDF", "LSODA")
 
@@ -41,8 +41,14 @@ def solve_ivp(
     if jac not in ("auto", "dense", "sparse"):
         raise OptionError(f"jac must be 'auto', 'dense' or 'sparse', got {jac!r}")
 
+    if np.shape(t_span) != (2,):
+        raise ArgumentError(
+            f"solve_ivp: t_span must be a pair (first, last) of times, got {t_span!r:.60}",
+            hint="t_eval= chooses the times between them",
+        )
+
     def slope(t: Any, y: Any, *rest: Any) -> Any:
-        return np.atleast_1d(vector.value(float(t), y, *rest))
+        return as_many("solve_ivp", unknown, vector.value(float(t), y, *rest))
 
     if method in IMPLICIT:
         start = (float(t_span[0]), unknown.vector, *args)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, DTypeError
+from irgrad.errors import ArgumentError, DTypeError, ShapeError
 from irgrad.frontend.pytree import flatten, subtrees
 from irgrad.runtime.compiled import Compiled
 from irgrad.runtime.implicit import Unknown, raveled, unknown_of
@@ -88,6 +88,20 @@ def vectorised(name: str, f: Any, x0: Any, first: int = 0) -> tuple[Vectorised, 
     return made[key], unknown
 
 
+def as_many(name: str, unknown: Unknown, result: Any) -> Any:
+    """What f gave, as a vector; `ShapeError` where it has not one number for each unknown."""
+    vector = np.atleast_1d(result)
+    if vector.shape != unknown.vector.shape:
+        raise ShapeError(
+            f"{name}: f gives {vector.size} numbers, expected {unknown.vector.size}, one for each "
+            "unknown",
+            hint="return a pytree like the start"
+            if name == "solve_ivp"
+            else "least_squares takes any number of residuals",
+        )
+    return vector
+
+
 def arguments(args: Any) -> tuple[Any, ...]:
     """SciPy's `args`: a tuple, or the one argument."""
     return args if isinstance(args, tuple) else (args,)
@@ -119,4 +133,4 @@ def in_structure(unknown: Unknown, result: Any, *keys: str) -> Any:
     return result
 
 
-__all__ = ["Vectorised", "arguments", "in_structure", "limits", "vectorised"]
+__all__ = ["Vectorised", "arguments", "as_many", "in_structure", "limits", "vectorised"]

@@ -205,3 +205,16 @@ def test_errors() -> None:
         minimize(lambda x: x, START)
     with pytest.raises(OptionError, match="lm"):
         irgrad.scipy.least_squares(lambda x: x, START, method="lm", jac="sparse")
+
+
+def test_what_f_must_give_and_pairs() -> None:
+    for method in ("hybr", "lm", "krylov"):
+        with pytest.raises(ShapeError, match="root: f gives 2 numbers, expected 3"):
+            irgrad.scipy.root(lambda x: x[:2], np.ones(3), method=method)
+    for method in ("RK45", "Radau", "LSODA"):
+        with pytest.raises(ShapeError, match="solve_ivp: f gives 2 numbers, expected 3"):
+            irgrad.scipy.solve_ivp(lambda t, y: y[:2], (0, 1), np.ones(3), method)
+    with pytest.raises(ArgumentError, match=r"t_span must be a pair \(first, last\).*got 3"):
+        irgrad.scipy.solve_ivp(lambda t, y: y, 3, np.ones(3))
+    with pytest.raises(ArgumentError, match=r"bounds must be a pair \(low, high\), got \(5,\)"):
+        irgrad.scipy.least_squares(lambda x: x, np.ones(3), bounds=(5,))
