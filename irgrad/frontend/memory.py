@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from irgrad.frontend.view import View
 from irgrad.ir.types import Shape, contiguous_strides
 from irgrad.ops.linear import Reshape
 
@@ -41,7 +42,7 @@ def _reshaped(held: Array, shape: Shape) -> bool:
 def layout(x: Any) -> Array:
     """An array with the shape and the strides of `x`; its elements are never read."""
     windows: list[Any] = []
-    while x.window is not None:
+    while isinstance(x.window, View):
         windows.append(x.window)
         x = x.window.parent
     strides = tuple(n * x.dtype.itemsize for n in contiguous_strides(x.shape))

@@ -20,7 +20,7 @@ from irgrad.frontend.refused import missing, on_numbers
 from irgrad.frontend.registry import ATTRIBUTES, FUNCTIONS, METHODS
 from irgrad.frontend.site import call_site
 from irgrad.frontend.ufunc_call import call_elementwise, call_ufunc
-from irgrad.frontend.view import View, owner_of, refreshed, write_result
+from irgrad.frontend.view import OneOf, View, owner_of, refreshed, write_result
 from irgrad.ir.builder import Builder
 from irgrad.ir.graph import Value
 from irgrad.ir.op import Op
@@ -94,14 +94,14 @@ class Tracer(OnlyNumbers):
     another. `weak` marks a Python float or complex argument, which promotes as NumPy promotes a
     Python number."""
 
-    __slots__ = ("weak", "window")
+    __slots__ = ("__weakref__", "weak", "window")
     __array_priority__ = 1000
     __hash__ = None  # pyright: ignore[reportAssignmentType] -- equality is elementwise, as ndarray's
 
     def __init__(self, builder: Builder, value: Value, weak: bool = False) -> None:
         self.owner = builder
         self.version = value
-        self.window: View | None = None
+        self.window: View | OneOf | None = None
         self.weak = weak
 
     @property

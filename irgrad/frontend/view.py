@@ -5,12 +5,17 @@ version. A view is a handle that has its numbers from another, its parent, throu
 of which `overwrite` says what becomes of the operand when the result is written to. Its further
 operands are places known only when the program runs, as of `A[i]` with a traced `i`. Reading a view
 after its root got a new version reads that; writing to a view writes to its parents up to the root.
-So no other part of irgrad knows of aliases."""
+So no other part of irgrad knows of aliases.
+
+Where only the running program knows which of several arrays a variable names, as of
+`v = a if c > 0 else b`, the handle is `OneOf` them: reading it chooses, writing to it writes to the
+one that it is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -21,6 +26,7 @@ from irgrad.ir.builder import CURRENT, Builder, Traced
 from irgrad.ir.graph import Value
 from irgrad.ir.op import Op
 from irgrad.ops.cast import astype
+from irgrad.ops.select import where
 
 
 class View:
@@ -35,27 +41,117 @@ class View:
         self.op = op
         self.places = [Traced(place.builder, place.value) for place in places]
         self.root = root_of(parent)
-        self.seen = self.root.version
+        self.seen = self.root.value
         self.writable = True
+
+
+class OneOf:
+    """How a handle shows one of several others: the first whose condition holds, or else `base`, an
+    array of its own, which has the numbers of the one that it is as long as nobody writes to that
+    by another name; others that have no name any more are forgotten. `seen` are the versions of all
+    when they were looked at. It is not written to where `frozen` says why.
+    """
+
+    __slots__ = ("base", "frozen", "known", "seen")
+
+    def __init__(self, base: Any, arms: Sequence[tuple[Any, Any]], frozen: str = "") -> None:
+        self.base = base
+        self.known = [(condition, _reference(each)) for condition, each in arms]
+        self.frozen = frozen
+        self.seen = self._current()
+
+    @property
+    def arms(self) -> list[tuple[Any, Any]]:
+        """The others that it may be, each with its condition."""
+        there = [(condition, found()) for condition, found in self.known]
+        return [(condition, each) for condition, each in there if each is not None]
+
+    def _current(self) -> list[Value]:
+        return [self.base.value, *(each.value for _, each in self.arms)]
+
+    def refresh(self, handle: Any) -> None:
+        """Choose again where one of them was written to."""
+        current = self._current()
+        if not handle.owner.closed and all(value in self.seen for value in current):
+            return
+        chosen = self.base
+        for condition, each in reversed(self.arms):
+            chosen = where(condition, each, chosen)
+        handle.owner, handle.version, self.seen = chosen.builder, chosen.value, current
+
+    def write(self, handle: Any, new: Any) -> None:
+        """Write to the one that it is."""
+        if self.frozen:
+            raise TraceError(
+                f"an in-place write where {self.frozen} may be names of one array",
+                hint="bind one of them to a .copy()",
+            )
+        write(self.base, new)
+        for condition, each in self.arms:
+            write(each, where(condition, new, each))
+        handle.owner, handle.version, self.seen = new.builder, new.value, self._current()
+
+
+def _reference(handle: Any) -> Callable[[], Any]:
+    """A handle for as long as anything else names its array."""
+    whole = not isinstance(handle.window, View)
+    return ref(handle) if whole and handles_of(handle) == [handle] else lambda: handle
+
+
+def one_of(base: Any, arms: Sequence[tuple[Any, Any]]) -> Any:
+    """A handle on the array of `arms` whose condition holds, where there is none on `base`."""
+    made = base.builder.wrap(base.builder, base.value)
+    made.window = OneOf(base, arms)
+    return made
+
+
+def frozen(base: Any, names: str) -> Any:
+    """A handle that is not written to, since it may share its array with others of `names`."""
+    made = base.builder.wrap(base.builder, base.value)
+    made.window = OneOf(base, [], names)
+    return made
 
 
 def root_of(handle: Any) -> Any:
     """The handle at the bottom of a chain of views."""
-    return handle if handle.window is None else handle.window.root
+    return handle.window.root if isinstance(handle.window, View) else handle
+
+
+def roots_of(handle: Any) -> list[Any]:
+    """The arrays whose memory a handle may show."""
+    root = root_of(handle)
+    if root.window is None:
+        return [root]
+    inner = [root.window.base, *(each for _, each in root.window.arms)]
+    return [each for one in inner for each in roots_of(one)]
+
+
+def handles_of(handle: Any) -> list[Any]:
+    """The handles that one may turn out to be."""
+    if not isinstance(handle.window, OneOf) or not handle.window.arms:
+        return [handle]
+    inner = [handle.window.base, *(each for _, each in handle.window.arms)]
+    return [each for one in inner for each in handles_of(one)]
 
 
 def owner_of(handle: Any) -> Builder:
     """The builder of a view's value: the root's, or a deeper one that it was read in."""
-    own, held = handle.owner, handle.window.root.owner
+    if isinstance(handle.window, OneOf):
+        handle.window.refresh(handle)
+        return handle.owner
+    own, held = handle.owner, handle.window.root.builder
     return own if own.level > held.level and not own.closed else held
 
 
 def refreshed(handle: Any) -> Value:
     """The value of a view of the root's current version."""
+    if isinstance(handle.window, OneOf):
+        handle.window.refresh(handle)
+        return handle.version
     root = handle.window.root
-    current = root.version
+    current = root.value
     stale: list[Any] = []
-    while handle.window is not None and (
+    while isinstance(handle.window, View) and (
         handle.window.seen is not current or handle.owner is not owner_of(handle)
     ):
         stale.append(handle)
@@ -73,7 +169,7 @@ def write(handle: Any, new: Any) -> None:
     """Give `handle` a new version, traced and of its type; its parents and their views see it."""
     within_reach(handle, new)
     written = [(handle, new)]
-    while handle.window is not None:
+    while isinstance(handle.window, View):
         view = handle.window
         if not view.writable:
             raise ReadOnly(
@@ -83,6 +179,9 @@ def write(handle: Any, new: Any) -> None:
         places = [x.builder.wrap(x.builder, x.value) for x in view.places]
         handle, new = view.parent, view.op.overwrite(view.parent, new, *places)
         written.append((handle, new))
+    if isinstance(handle.window, OneOf):
+        handle.window.write(handle, new)
+        return
     current = handle.owner.lift(new)
     _keep_name(handle.version, current)
     for each, value in written:
@@ -101,6 +200,8 @@ def _keep_name(before: Value, after: Value) -> None:
 def within_reach(handle: Any, new: Any) -> None:
     """Refuse to write into an array from outside the function that is traced."""
     root, current = root_of(handle), CURRENT.get()
+    if root.window is not None:  # those that it may be are asked in turn
+        return
     if root.builder.level < max(new.builder.level, 0 if current is None else current.level):
         if current is not None and current.lend is not None and current.lend(root):
             return
@@ -133,7 +234,9 @@ def steps_between(handle: Any, ancestor: Any) -> list[Step] | None:
     """The windows through which an up-to-date handle shows `ancestor`, the first on it first."""
     steps: list[Step] = []
     while handle is not ancestor:
-        if handle.window is None or handle.window.seen is not handle.window.root.version:
+        if not isinstance(handle.window, View):
+            return None
+        if handle.window.seen is not handle.window.root.value:
             return None
         steps.append(step_of(handle.window.op, handle.window.places))
         handle = handle.window.parent

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import linecache
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import irgrad
 from irgrad.errors import ArgumentError, IrgradError, TraceError
@@ -328,74 +325,3 @@ def test_refusals(function: Any, kind: Any, match: str) -> None:
         irgrad.trace(function, 0.5)
     if isinstance(error.value, IrgradError):
         assert "test_flow.py:" in str(error.value)
-
-
-# random programs
-
-
-@st.composite
-def blocks(draw: Any, depth: int = 0, loop: bool = False) -> list[str]:
-    """Statements on x, y (floats), a (an array of 4) and n (an int)."""
-    simple = [
-        "x = x * 0.5 + y", "y = np.sin(x) - y", "a[0] += x", "a[1:] *= 0.9", "a = a + y",
-        "n += 1", "x -= a[n % 4]", "a[n % 4] = y", "b = a[:2]; b += x", "a[::-1] += 0.1 * a",
-        "x, y = y, x", "y = x if x > y else 0.5 * y", "a[a > 1] = y",
-    ]  # fmt: skip
-    lines: list[str] = []
-    for _ in range(draw(st.integers(1, 3))):
-        kinds = ["simple"] * 3 + (["if", "known", "for", "while"] if depth < 2 else [])
-        kind = draw(st.sampled_from(kinds + (["jump"] if loop else [])))
-        if kind == "simple":
-            lines.append(draw(st.sampled_from(simple)))
-            continue
-        if kind == "jump":
-            test = draw(
-                st.sampled_from([f"i % 3 == {draw(st.integers(0, 2))}", "x > y", "a[2] < n"])
-            )
-            end = draw(st.sampled_from(["break", "continue", "return x + y + a[0] + n"]))
-            lines.append(f"if {test}: {end}")
-            continue
-        inner = draw(blocks(depth + 1, loop=kind == "for" or (loop and kind == "known")))
-        if kind == "if":
-            test = draw(st.sampled_from(["x > y", "a[1] < 0.5", "0 < x < 2", "not x > 1 or y < 0"]))
-            lines += [f"if {test}:", *_indented(draw(blocks(depth + 1, loop)))]
-            lines += ["else:", *_indented(draw(blocks(depth + 1, loop)))]
-        elif kind == "known":
-            lines += ["if len(a) == 4:", *_indented(inner)]
-        elif kind == "for":
-            lines += [f"for i in range({draw(st.sampled_from([0, 2, 70]))}):", *_indented(inner)]
-        else:
-            test = draw(st.sampled_from(["np.sum(a) < 9 and m < 4", "m < 3", "True"]))
-            steps = ["m += 1", "if m > 4: break", *inner] if test == "True" else [*inner, "m += 1"]
-            lines += ["m = 0", f"while {test}:", *_indented(steps)]
-        if kind in ("for", "while") and draw(st.booleans()):
-            lines += ["else:", *_indented([draw(st.sampled_from(simple))])]
-    return lines
-
-
-def _indented(lines: list[str]) -> list[str]:
-    return ["    " + line for line in lines]
-
-
-@given(blocks(), st.integers(0, 2))
-@settings(max_examples=40, deadline=None, derandomize=True)
-def test_random_programs(lines: list[str], point: int) -> None:
-    text = "\n".join(
-        ["def program(x, a):", "    y, n, m, i, b = 0.75, 1, 0, 0, a[:2]", *_indented(lines),
-         "    return x + y + np.sum(a) + n * 0.1"]
-    )  # fmt: skip
-    name = f"<program {abs(hash(text))}>"
-    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-    scope: dict[str, Any] = {"np": np}
-    exec(compile(text, name, "exec"), scope)
-    program, x, a = scope["program"], POINTS[point], np.array([0.3, 1.2, -0.7, 0.1])
-    with np.errstate(all="ignore"):
-        wanted = float(program(x, a.copy()))
-    try:
-        got = irgrad.compile(program, backend="numpy")(x, a)
-    except TraceError as error:
-        if "another name" in str(error):
-            return
-        raise
-    if abs(wanted) < 1e6:
-        np.testing.assert_allclose(got, wanted, rtol=1e-6)

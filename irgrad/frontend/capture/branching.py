@@ -24,17 +24,19 @@ from irgrad.frontend.capture.parts import (
     taken_apart,
 )
 from irgrad.frontend.capture.raising import Raised
+from irgrad.frontend.capture.rows import is_row
 from irgrad.frontend.capture.state import UNBOUND, Key, State
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.promote import lift
 from irgrad.frontend.region import apply, operand_types, with_inputs
 from irgrad.frontend.site import call_site
 from irgrad.frontend.tracer import Tracer
-from irgrad.frontend.view import write
-from irgrad.ir.builder import CURRENT, Builder
+from irgrad.frontend.view import OneOf, one_of, roots_of, write
+from irgrad.ir.builder import CURRENT, Builder, Traced
 from irgrad.ir.graph import Graph, Value, input_value
 from irgrad.ir.names import numbered
 from irgrad.ir.printer import clean_name
+from irgrad.ir.types import BOOL, ArrayType
 from irgrad.ops.cond import Cond
 
 Body = Callable[[], Any]
@@ -50,22 +52,19 @@ def branch(test: Any, then: Body, other: Body, state: State, lenient: bool) -> A
     arms = [Inner(state, lends=True) for _ in range(2)]
     for arm, body in zip(arms, (other, then), strict=True):
         arm.run(body)
-    merge = _Merge(state, arms, lenient)
+    merge = _Merge(selector, state, arms, lenient)
     for key in sorted({key for arm in arms for key in arm.changes}):
         merge.add(key, [_after(state, arm, key) for arm in arms])
     merge.add(RESULT, [UNBOUND if arm.raised else arm.result for arm in arms])
-    found = merge.found(selector)
+    found = merge.found()
     result = found.pop(RESULT)
     reach(found.pop(REACHED, True))
     if all(arm.raised for arm in arms):
         raise Raised
-    state.put({key: new for key, new in found.items() if key[0] != "array"})
-    roots = {number: root for arm in arms for number, root in arm.roots.items()}
+    state.put(found)
     for (kind, number), new in found.items():
         if kind == "variable":
             called(new, state.variables.names[number])
-        elif kind == "array":
-            write(roots[number], new)
     return result
 
 
@@ -98,8 +97,8 @@ UNCHANGED: Any = _Unchanged()
 class _Merge:
     """What two branches give: leaves that are the same in both, and outputs of a `cond`."""
 
-    def __init__(self, state: State, arms: Sequence[Inner], lenient: bool) -> None:
-        self.state, self.arms, self.lenient = state, arms, lenient
+    def __init__(self, selector: Any, state: State, arms: Sequence[Inner], lenient: bool) -> None:
+        self.selector, self.state, self.arms, self.lenient = selector, state, arms, lenient
         self.kinds: list[Argument] = []
         self.outputs: list[list[Value]] = [[], []]
         self.names: list[str] = []
@@ -159,7 +158,7 @@ class _Merge:
         given = [roots[0] if v is UNCHANGED else v for v in values]
         name = getattr(roots[0].version.node, "name", None) or "array"
         put = self._output(given, [Argument(v.value.type) for v in given], name, None)
-        self.made[key] = put
+        self.made[key] = lambda given: write(roots[0], put(given))
 
     def _leaf(self, key: Key, shape: Shape, k: int, column: list[Any]) -> Callable[[Any], Any]:
         there = [leaf for leaf in column if leaf is not UNBOUND]
@@ -175,7 +174,40 @@ class _Merge:
             self._refuse(key, shape, k, there, kinds)
         name = self.state.variables.names[key[1]] if key[0] == "variable" else "out"
         text = lambda: self._name(key, shape, k)  # noqa: E731 -- made only for errors
-        return self._output(ends, kinds, name, (text, self._line([column])))
+        put = self._output(ends, kinds, name, (text, self._line([column])))
+        shared = [(self._test(held), each) for each, held in self._shared(column)]
+        if not shared:
+            return put
+        return lambda given: one_of(put(given), [(test(given), each) for test, each in shared])
+
+    def _shared(self, column: list[Any]) -> list[tuple[Any, list[Any]]]:
+        """The arrays from outside that a variable may name after the branches, and for each of
+        these the condition under which it does.
+        """
+        found: dict[int, tuple[Any, list[Any]]] = {}
+        for k, (leaf, arm) in enumerate(zip(column, self.arms, strict=True)):
+            named = handle(leaf)
+            if not isinstance(named, Tracer) or is_row(named) or not named.ndim:
+                continue
+            if isinstance(named.window, OneOf) and named.window.base.owner is arm.builder:
+                arms = named.window.arms
+            elif isinstance(leaf, Alias) or all(
+                root.owner is not arm.builder for root in roots_of(named)
+            ):
+                arms = [(True, named)]
+            else:
+                continue
+            for condition, each in arms:
+                _, held = found.setdefault(id(each), (each, [False] * len(self.arms)))
+                held[k] = condition
+        return list(found.values())
+
+    def _test(self, held: list[Any]) -> Callable[[Any], Any]:
+        """Whether a variable names an array, given what says so in each branch."""
+        if any(isinstance(condition, Traced) for condition in held):
+            return self._output(held, [Argument(ArrayType(BOOL, ()))] * len(held), "same", None)
+        test = self.selector if held[1] else np.logical_not(self.selector)
+        return lambda given: test
 
     def _is_outer(self, item: Any) -> bool:
         """Whether a value is no result of a branch."""
@@ -221,12 +253,13 @@ class _Merge:
                     return end.version.node.location
         return call_site().location
 
-    def found(self, selector: Any) -> dict[Key, Any]:
-        """Everything, with the outputs of the `cond`."""
-        results = iter(self._results(selector) if self.kinds else ())
-        return {key: make(results) for key, make in self.made.items()}
+    def found(self) -> dict[Key, Any]:
+        """Everything, with the outputs of the `cond`; arrays are written to."""
+        results = iter(self._results() if self.kinds else ())
+        found = {key: make(results) for key, make in self.made.items()}
+        return {key: new for key, new in found.items() if key[0] != "array"}
 
-    def _results(self, selector: Any) -> list[Any]:
+    def _results(self) -> list[Any]:
         names = numbered(self.names)
         closed = [
             arm.close("branch", dict(zip(names, outputs, strict=True)))
@@ -235,7 +268,8 @@ class _Merge:
         operands = [what for _, captured in closed for what in captured]
         graphs = [graph for graph, _ in closed]
         op = Cond(tuple(with_inputs(g, _inputs(g, graphs)) for g in graphs))
-        return apply(op, [selector, *operands], operand_types([selector], operands))
+        given = [self.selector, *operands]
+        return apply(op, given, operand_types(given))
 
 
 def _inputs(own: Graph, graphs: Sequence[Graph]) -> list[Value]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, Location, TraceError
 from irgrad.frontend.capture.branching import reach
+from irgrad.frontend.capture.exchange import LEFT, SHARED, Elsewhere, Exchange, Exchanged, exchange
 from irgrad.frontend.capture.growth import EARLIER, Growing, filled, growth, regrown
 from irgrad.frontend.capture.handles import repeated
 from irgrad.frontend.capture.inner import REACHED, Inner
@@ -27,10 +28,12 @@ from irgrad.frontend.capture.parts import (
     taken_apart,
 )
 from irgrad.frontend.capture.state import UNBOUND, Key, State
+from irgrad.frontend.capture.ties import Tie
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.region import array_leaf, settled_kind
 from irgrad.frontend.site import call_site
-from irgrad.frontend.view import write
+from irgrad.frontend.tracer import Tracer
+from irgrad.frontend.view import handles_of, root_of, roots_of, within_reach, write
 from irgrad.ir.printer import clean_name
 
 
@@ -51,18 +54,24 @@ class Changing(NamedTuple):
 class Carry:
     """What a loop carries."""
 
-    def __init__(self, state: State) -> None:
-        self.state = state
+    def __init__(self, state: State, whole_periods: bool = False) -> None:
+        self.state, self.whole_periods = state, whole_periods
         self.changing: dict[Key, Changing] = {}
         self.roots: dict[int, Any] = {}
         self.lost: set[Key] = set()
         self.growing: dict[int, Growing] = {}
+        self.exchange: Exchange | None = None
+        self.handed: list[Any] = []
+        self.ties: dict[int, Tie] = {}
+        self.left: dict[int, Any] = {}
 
     def grow(self, inner: Inner) -> bool:
         """Take in what a trace of a step has changed -> whether that is more than was known."""
-        grown = False
+        self.handed = inner.handed
+        grown = self._look_for_exchange(inner)
         for number, root in inner.roots.items():
-            grown |= self.take_root(number, root)
+            if not (self.exchange and self.exchange.position(root) is not None):
+                grown |= self.take_root(number, root)
         for key, end in inner.changes.items():
             if key[0] == "array" or key in self.lost:
                 continue
@@ -77,6 +86,22 @@ class Carry:
             elif made != self.changing.get(key):
                 self.changing[key], grown = made, True
         return grown
+
+    def _look_for_exchange(self, inner: Inner) -> bool:
+        """Whether a step turns out to exchange arrays."""
+        if self.exchange is not None:
+            return False
+        pairs: list[tuple[Any, Any]] = []
+        for key, end in inner.changes.items():
+            if key[0] in ("variable", "contents") and end is not UNBOUND:
+                (firsts, own), (leaves, shape) = (
+                    taken_apart(x, self.state.is_whole) for x in (self.state.get(key), end)
+                )
+                pairs += zip(firsts, leaves, strict=True) if own == shape else ()
+        self.exchange = exchange(pairs)
+        if self.exchange is not None and self.whole_periods:
+            raise Exchanged(self.exchange.period)
+        return self.exchange is not None
 
     def _grows(self, number: int, end: Any) -> bool:
         """Whether a list grows in each step."""
@@ -148,7 +173,9 @@ class Carry:
         if key[0] in ("contents", "tail"):
             name = f"what is in {self.state.name(key)}"
         line = line_of(leaf) or call_site().location
-        if isinstance(leaf, Alias):
+        if isinstance(leaf, Alias) and not (
+            self._hands_on(first, leaf.handle) or _stays_or_is_new(first, leaf)
+        ):
             raise TraceError(
                 f"{name} becomes another name of an array from outside",
                 location=call_site().location,
@@ -165,6 +192,11 @@ class Carry:
                 hint="only numbers and arrays can change in a loop that is not unrolled",
             )
         return settled_kind(one, other, line, name, " in a loop")
+
+    def _hands_on(self, first: Any, end: Any) -> bool:
+        """Whether this is a step of the exchange."""
+        given = self.handed or (self.exchange.handles if self.exchange else ())
+        return self.exchange is not None and self.exchange.goes_on(first, end, given)
 
     def _refuse_shape(self, key: Key, before: Shape, after: Shape, leaves: list[Any]) -> None:
         raise ArgumentError(
@@ -198,10 +230,12 @@ class Carry:
         values: Sequence[Any],
         inner: Inner | None = None,
         stacks: Sequence[Any] = (),
-        steps: int = 0,
+        steps: Any = 0,
     ) -> None:
-        """Give everything these values: for a trace of a step, or after the loop."""
-        given, rows = iter(values), iter(stacks)
+        """Give everything these values: for a trace of a step, or after the loop, which had so many
+        `steps`.
+        """
+        given, rows = iter(self._handed_on(values, inner, steps)), iter(stacks)
         changes: dict[Key, Any] = {}
         for number, growing in self.growing.items():
             own = list(islice(rows, len(growing.kinds)))
@@ -214,6 +248,8 @@ class Carry:
             leaves = [next(given) if slot.kind else slot.first for slot in one.slots]
             if key[0] == "array":
                 root = self.roots[key[1]]
+                if key[1] in self.left:
+                    continue
                 if inner is None:
                     write(root, leaves[0])
                 else:
@@ -232,7 +268,51 @@ class Carry:
             changes[key] = made
             if key[0] == "variable":
                 called(made, self.state.variables.names[key[1]])
+        for root in self.left.values():
+            if inner is None:
+                within_reach(root, root)
+                root.owner = Elsewhere(LEFT)
+            else:
+                inner.put_away(root, Elsewhere(LEFT))
         self.state.put(changes)
+
+    def _handed_on(self, values: Sequence[Any], inner: Inner | None, steps: Any) -> list[Any]:
+        """The values, where arrays are exchanged as what the variables then name."""
+        values = list(values)
+        if inner is None:
+            values = [
+                self.ties[k](values) if k in self.ties else made for k, made in enumerate(values)
+            ]
+        if self.exchange is None:
+            return values
+        places = [self.exchange.position(slot.first) for slot in self.slots]
+        at = [places.index(k) for k in range(len(self.exchange.handles))]
+        own = [values[k] for k in at]
+        if inner is None:
+            for k, value in zip(at, self.exchange.after(own, steps), strict=True):
+                values[k] = value
+            return values
+        inner.handed = own
+        for each in self.exchange.handles:
+            inner.put_away(each, Elsewhere(SHARED))
+        return values
+
+    def leave(self, written: Sequence[bool]) -> bool:
+        """Give up the arrays that variables name before the loop, where a step writes to what a
+        variable names and then binds it to another: only the first step would write to these ->
+        whether there are more of them than was known.
+        """
+        kinds = [key[0] for key, one in self.changing.items() for slot in one.slots if slot.kind]
+        before = len(self.left)
+        for kind, slot, is_written in zip(kinds, self.slots, written, strict=True):
+            if (
+                is_written
+                and kind != "array"
+                and isinstance(slot.first, Tracer)
+                and slot.first.ndim
+            ):
+                self.left.update((id(root), root) for root in roots_of(slot.first))
+        return len(self.left) > before
 
     def ends(self, inner: Inner) -> list[Any]:
         """What a step gives for each carried leaf."""
@@ -269,6 +349,14 @@ class Carry:
 
 def _no(item: Any) -> bool:
     return False
+
+
+def _stays_or_is_new(first: Any, leaf: Alias) -> bool:
+    """Whether a variable still names what it named before a step, or an array of that step."""
+    level = leaf.now.owner.level
+    return all(
+        each is first or root_of(each).owner.level == level for each in handles_of(leaf.handle)
+    )
 
 
 def line_of(leaf: Any) -> Location | None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from irgrad.errors import IrgradError
 from irgrad.frontend.capture.branching import branch
+from irgrad.frontend.capture.exchange import Exchanged
 from irgrad.frontend.capture.growth import refuse_earlier
 from irgrad.frontend.capture.inner import Inner
 from irgrad.frontend.capture.iteration import Positions, positions, rest
@@ -266,10 +267,32 @@ def _becomes_loop(variables: Variables, items: Positions, bind: Any, body: Any, 
     """Whether a loop op has taken the place of the steps."""
     try:
         _loop(variables, items, bind, body, stop)
+    except Exchanged as several:
+        return _becomes_longer(several.period, variables, items, bind, body)
     except _NEEDS_NUMBERS:
         # Nothing is lost: what the body has against a traced index is no error, and an error of
         # its own comes again, from the step in which it is one.
         return False
+    return True
+
+
+def _becomes_longer(
+    period: int, variables: Variables, items: Positions, bind: Any, body: Any
+) -> bool:
+    """Whether a loop op each of whose steps is several of the program has taken their place."""
+
+    def several(i: Any) -> None:
+        for k in range(period):
+            bind(items.at(i * period + k))
+            body()
+
+    try:
+        counted(State(variables), items.count // period, several, (body.__code__, period))
+    except _NEEDS_NUMBERS:
+        return False
+    for i in range(items.count - items.count % period, items.count):
+        bind(items.at(i))
+        body()
     return True
 
 

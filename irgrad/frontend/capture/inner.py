@@ -11,9 +11,8 @@ from irgrad.frontend.capture.parts import Alias, put_together, taken_apart
 from irgrad.frontend.capture.raising import Raised
 from irgrad.frontend.capture.rows import is_row
 from irgrad.frontend.capture.state import UNBOUND, Key, State, snapshot
-from irgrad.frontend.pytree import map_leaves
 from irgrad.frontend.tracer import Tracer
-from irgrad.frontend.view import root_of
+from irgrad.frontend.view import roots_of
 from irgrad.ir.builder import CURRENT, Builder
 from irgrad.ir.graph import Graph, Value
 
@@ -23,6 +22,7 @@ REACHED: Key = ("reached", 0)
 class Inner:
     """A trace inside the one at hand. An array from outside that the body writes to is lent to it:
     the handle itself gets a version inside, so that every alias and view means the same as ever.
+    `handed` are arrays of the body's own whose names count, `shown` the handles of what it ends with.
     """
 
     def __init__(self, state: State, lends: bool) -> None:
@@ -31,6 +31,8 @@ class Inner:
         if lends:
             self.builder.lend = self.lend
         self.loans: list[tuple[Any, Any, Any, Any]] = []
+        self.handed: list[Any] = []
+        self.shown: dict[int, tuple[Any, Any]] = {}
         self.changes: dict[Key, Any] = {}
         self.roots: dict[int, Any] = {}
         self.ends: dict[int, Value] = {}
@@ -44,6 +46,11 @@ class Inner:
         root.owner, root.version = self.builder, lent
         self.loans.append((root, owner, before, lent))
         return True
+
+    def put_away(self, root: Any, owner: Any) -> None:
+        """Keep an array from the body."""
+        self.loans.append((root, root.owner, root.version, root.version))
+        root.owner = owner
 
     @contextmanager
     def open(self) -> Generator[None]:
@@ -60,13 +67,14 @@ class Inner:
         try:
             with self.open():
                 try:
-                    self.result = map_leaves(snapshot, body())
+                    self.result = body()
                 except Raised:
                     self.raised = True
                 if self.builder.reached is not True:
                     self.changes[REACHED] = self.builder.reached
                 if self.raised:
                     return
+                self.result = self._as_now(self.result)
                 for key, new in self.state.changes().items():
                     self.changes[key] = self._as_now(new)
                 for root, _, _, lent in self.loans:
@@ -81,16 +89,18 @@ class Inner:
 
     def at_end(self, leaf: Any) -> Any:
         """A value from outside as it is at the end of the body."""
-        root = root_of(leaf) if isinstance(leaf, Tracer) else None
-        if root is None or id(root) not in self.ends:
+        roots = roots_of(leaf) if isinstance(leaf, Tracer) else []
+        ended = [(root, root.owner, root.version) for root in roots if id(root) in self.ends]
+        if not ended:
             return leaf
-        before = root.owner, root.version
-        root.owner, root.version = self.builder, self.ends[id(root)]
+        for root, _, _ in ended:
+            root.owner, root.version = self.builder, self.ends[id(root)]
         try:
             with self.open():
                 return Tracer(leaf.builder, leaf.value, leaf.weak)
         finally:
-            root.owner, root.version = before
+            for root, owner, version in ended:
+                root.owner, root.version = owner, version
 
     def _as_now(self, new: Any) -> Any:
         if new is UNBOUND:
@@ -104,11 +114,22 @@ class Inner:
     def _leaf_now(self, leaf: Any) -> Any:
         if not isinstance(leaf, Tracer) or (is_row(leaf) and leaf.owner.level < self.builder.level):
             return leaf
-        root = root_of(leaf)
-        lent = any(root is loan[0] for loan in self.loans)
-        if leaf.ndim and (lent or root.owner.level < self.builder.level):
+        if any(leaf is each for each in self.handed):
+            return Alias(leaf, snapshot(leaf))
+        roots = roots_of(leaf)
+        outer = [root.owner.level < self.builder.level for root in roots]
+        lent = any(root is loan[0] for root in roots for loan in self.loans)
+        if leaf.ndim and (lent or any(outer)):
             return Alias(leaf, Tracer(leaf.builder, leaf.value, leaf.weak))
-        return leaf if root.owner.level < self.builder.level else snapshot(leaf)
+        if all(outer):
+            return leaf
+        now = snapshot(leaf)
+        self.shown[id(now)] = now, leaf
+        return now
+
+    def handle(self, now: Any) -> Any:
+        """The handle of the body's own whose value at the end is `now`."""
+        return self.shown.get(id(now), (now, None))[1]
 
     def close(self, name: str, outputs: dict[str, Value]) -> tuple[Graph, Sequence[Any]]:
         """The region, what it closed over as its last inputs, and what these stand for."""

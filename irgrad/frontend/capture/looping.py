@@ -12,10 +12,12 @@ import numpy as np
 
 from irgrad.errors import DTypeError, TraceError
 from irgrad.frontend.capture.carry import Carry, Changing, Slot, line_of
+from irgrad.frontend.capture.exchange import Elsewhere
 from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.parts import kinds_of, now, taken_apart
 from irgrad.frontend.capture.raising import tied
 from irgrad.frontend.capture.state import UNBOUND, Key, State
+from irgrad.frontend.capture.ties import ties
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.promote import innermost, lift
 from irgrad.frontend.region import apply, joined, operand_types, with_inputs
@@ -54,7 +56,7 @@ def settled(carry: Carry, step: Step, indexed: bool, memory: Any) -> Settled:
     for _ in range(_MOST):
         found = _attempt(carry, step, indexed)
         if found is not None:
-            if not carry.growing:
+            if not (carry.growing or carry.exchange):
                 here.notes[memory] = dict(carry.changing), dict(carry.roots)
             return found
     message = "the types of what a loop carries do not settle"
@@ -138,6 +140,7 @@ def _attempt(carry: Carry, step: Step, indexed: bool) -> Settled | None:
     inner = _step(carry.state, False)
     index = _index(inner) if indexed else None
     inputs = _inputs(inner, carry)
+    versions = [given.version for given in inputs]
 
     def run() -> Any:
         carry.bind(inputs, inner)
@@ -155,7 +158,17 @@ def _attempt(carry: Carry, step: Step, indexed: bool) -> Settled | None:
         inner.builder.closed = True
         return None
     ends = [x if end is None else end for x, end in zip(inputs, carry.ends(inner), strict=True)]
+    written = [_is_written(*each) for each in zip(inputs, versions, strict=True)]
+    names = [name for name, _ in carry.named_slots()]
+    carry.ties = ties(names, [inner.handle(end) for end in ends], written)
+    if carry.exchange is None and carry.leave(written):
+        inner.builder.closed = True
+        return None
     return Settled(inner, inputs, ends)
+
+
+def _is_written(given: Any, then: Any) -> bool:
+    return given.version is not then or isinstance(given.owner, Elsewhere)
 
 
 def _inputs(inner: Inner, carry: Carry) -> list[Any]:
@@ -179,8 +192,8 @@ def _closed(inner: Inner, ends: Sequence[Any], named: Sequence[tuple[str, Argume
 
 
 def counted(state: State, count: Any, step: Step, memory: Any) -> None:
-    """`step(i)` for i = 0, ..., count - 1."""
-    carry = Carry(state)
+    """`step(i)` for i = 0, ..., count - 1; `Exchanged` where several steps are better one."""
+    carry = Carry(state, whole_periods=isinstance(count, int))
     inner, _, ends = settled(carry, step, True, memory)
     named = carry.named_slots()
     length = max(0, int(count)) if isinstance(count, int) else None
@@ -194,7 +207,9 @@ def counted(state: State, count: Any, step: Step, memory: Any) -> None:
     operands = [*trips, *(slot.first for slot in carry.slots), *captured]
     types = operand_types(trips, [kind for _, kind in named], captured)
     results = apply(op, operands, types) if named or rows else []
-    carry.bind(results[: len(named)], None, results[len(named) :], length or 0)
+    carry.bind(
+        results[: len(named)], None, results[len(named) :], count if length is None else length
+    )
 
 
 def _count(count: Any) -> Any:
@@ -207,22 +222,30 @@ def counted_until(state: State, count: Any, step: Step, stop: Body, memory: Any)
     """`step(i)` for i = 0, ..., count - 1, but none any more once `stop()` holds."""
     carry = Carry(state)
     found = settled(carry, step, True, memory)
-    given = found.inner.builder.inputs[0]
-    with found.inner.open():
-        index = found.inner.builder.wrap(found.inner.builder, given)
-        following = index + 1
 
     def holds(i: Any) -> Any:
         return np.logical_and(i < count, np.logical_not(stop()))
 
-    _emit(carry, found, holds, [("i", _INDEX)], [0], [following])
+    _emit_counting(carry, found, holds)
 
 
 def repeated_while(state: State, test: Body, step: Body, memory: Any) -> None:
     """`step()` while `test()` holds."""
     carry = Carry(state)
     found = settled(carry, lambda index: step(), False, memory)
-    _emit(carry, found, lambda: test(), [], [], [])
+    if carry.exchange is None:
+        _emit(carry, found, lambda: test(), [], [], [])
+    else:
+        _emit_counting(carry, settled(carry, lambda index: step(), True, None), lambda i: test())
+
+
+def _emit_counting(carry: Carry, found: Settled, test: Any) -> None:
+    """The `while` op of steps that take their number."""
+    given = found.inner.builder.inputs[0]
+    with found.inner.open():
+        index = found.inner.builder.wrap(found.inner.builder, given)
+        following = index + 1
+    _emit(carry, found, test, [("i", _INDEX)], [0], [following])
 
 
 def _emit(
@@ -255,7 +278,7 @@ def _emit(
     operands = [*firsts, *(slot.first for slot in carry.slots), *body_captured, *test_captured]
     types = operand_types([kind for _, kind in named], body_captured, test_captured)
     results = apply(While(count, test, body), operands, types)
-    carry.bind(results[len(more) : count])
+    carry.bind(results[len(more) : count], steps=results[0])
 
 
 _TRUTH = Argument(ArrayType(BOOL, ()))

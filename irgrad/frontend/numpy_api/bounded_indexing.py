@@ -49,7 +49,7 @@ from irgrad.frontend.numpy_api.indexing import getitem as get_known
 from irgrad.frontend.numpy_api.indexing import taken
 from irgrad.frontend.promote import lift
 from irgrad.frontend.tracer import Tracer
-from irgrad.frontend.view import steps_between, write
+from irgrad.frontend.view import root_of, steps_between, write
 from irgrad.ir.builder import Traced
 from irgrad.ir.types import I64
 from irgrad.ops.linear import broadcast_to, reshape
@@ -368,9 +368,9 @@ def _is_written(target: Bounded, new: Any) -> bool:
 
 
 def _same_view(one: Any, other: Any) -> bool:
-    if one.window is None or other.window is None or one.window.root is not other.window.root:
+    root = root_of(one)
+    if one is root or root_of(other) is not root:
         return False
-    root = one.window.root
     steps = steps_between(one, root)
     return steps is not None and steps == steps_between(other, root)
 
