@@ -26,7 +26,7 @@ from irgrad.ir.builder import CURRENT, Builder, Traced
 from irgrad.ir.graph import Value
 from irgrad.ir.op import Op
 from irgrad.ops.cast import astype
-from irgrad.ops.select import where
+from irgrad.ops.select import WHERE, where
 
 
 class View:
@@ -70,13 +70,15 @@ class OneOf:
         return [self.base.value, *(each.value for _, each in self.arms)]
 
     def refresh(self, handle: Any) -> None:
-        """Choose again where one of them was written to."""
+        """Choose again where one of them was written to: outside of branches that only read it."""
         current = self._current()
         if not handle.owner.closed and all(value in self.seen for value in current):
             return
         chosen = self.base
         for condition, each in reversed(self.arms):
-            chosen = where(condition, each, chosen)
+            operands = condition, each, chosen
+            deepest = max((x.builder for x in operands), key=lambda found: found.level)
+            chosen = deepest.bind(WHERE, operands)
         handle.owner, handle.version, self.seen = chosen.builder, chosen.value, current
 
     def write(self, handle: Any, new: Any) -> None:
@@ -98,17 +100,12 @@ def _reference(handle: Any) -> Callable[[], Any]:
     return ref(handle) if whole and handles_of(handle) == [handle] else lambda: handle
 
 
-def one_of(base: Any, arms: Sequence[tuple[Any, Any]]) -> Any:
-    """A handle on the array of `arms` whose condition holds, where there is none on `base`."""
+def one_of(base: Any, arms: Sequence[tuple[Any, Any]], frozen: str = "") -> Any:
+    """A handle on the array of `arms` whose condition holds, where there is none on `base`; it is
+    not written to where it may share its array with others of the names in `frozen`.
+    """
     made = base.builder.wrap(base.builder, base.value)
-    made.window = OneOf(base, arms)
-    return made
-
-
-def frozen(base: Any, names: str) -> Any:
-    """A handle that is not written to, since it may share its array with others of `names`."""
-    made = base.builder.wrap(base.builder, base.value)
-    made.window = OneOf(base, [], names)
+    made.window = OneOf(base, arms, frozen)
     return made
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import irgrad
-from irgrad.errors import ArgumentError, IrgradError, TraceError
+from irgrad.errors import ArgumentError, IrgradError
 from tests.frontend.against_numpy import assert_same
 
 POINTS = (0.5, 3.0, -1.5, 0.25)
@@ -302,20 +302,11 @@ def unbound(x: Any) -> Any:
     return y
 
 
-def exchanges(x: Any) -> Any:
-    a, b = np.ones(2), np.zeros(2)
-    while x < 10:
-        a, b = b, a
-        x = x * 2
-    return a * x
-
-
 REFUSALS = (
     (appends, ArgumentError, "the list differs between the branches"),
     (differs, ValueError, "differs between the branches"),
     (grows, ValueError, "changes its shape"),
     (unbound, NameError, "y"),
-    (exchanges, TraceError, "another name of an array"),
 )
 
 

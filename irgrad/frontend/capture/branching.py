@@ -24,14 +24,14 @@ from irgrad.frontend.capture.parts import (
     taken_apart,
 )
 from irgrad.frontend.capture.raising import Raised
-from irgrad.frontend.capture.rows import is_row
+from irgrad.frontend.capture.shared import array_of, own_roots, shared_by
 from irgrad.frontend.capture.state import UNBOUND, Key, State
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.promote import lift
 from irgrad.frontend.region import apply, operand_types, with_inputs
 from irgrad.frontend.site import call_site
 from irgrad.frontend.tracer import Tracer
-from irgrad.frontend.view import OneOf, one_of, roots_of, write
+from irgrad.frontend.view import one_of, write
 from irgrad.ir.builder import CURRENT, Builder, Traced
 from irgrad.ir.graph import Graph, Value, input_value
 from irgrad.ir.names import numbered
@@ -103,6 +103,8 @@ class _Merge:
         self.outputs: list[list[Value]] = [[], []]
         self.names: list[str] = []
         self.made: dict[Key, Callable[[Iterator[Any]], Any]] = {}
+        self.twins: dict[tuple[int, ...], tuple[list[Any], list[Any]]] = {}
+        self.naming: dict[int, list[str]] = {}
 
     def add(self, key: Key, values: list[Any]) -> None:
         """What the branches give for one thing."""
@@ -165,6 +167,23 @@ class _Merge:
         handles = [handle(leaf) for leaf in there]
         if all(same(handles[0], other) for other in handles[1:]) and self._is_outer(handles[0]):
             return lambda given: handles[0]
+        named = [array_of(leaf, arm) for leaf, arm in zip(column, self.arms, strict=True)]
+        if any(each is None for each in named):
+            return self._merged(key, shape, k, column)
+        twin, made = self.twins.setdefault(tuple(map(id, named)), (named, []))
+        if twin is not named:
+            return lambda given: made[0]
+        make = self._merged(key, shape, k, column)
+
+        def once(given: Any) -> Any:
+            made.append(make(given))
+            return made[0]
+
+        return once
+
+    def _merged(self, key: Key, shape: Shape, k: int, column: list[Any]) -> Callable[[Any], Any]:
+        """A leaf that differs between the branches."""
+        there = [leaf for leaf in column if leaf is not UNBOUND]
         ends = [
             leaf.now if isinstance(leaf, Alias) else arm.at_end(leaf)
             for leaf, arm in zip(column, self.arms, strict=True)
@@ -175,32 +194,29 @@ class _Merge:
         name = self.state.variables.names[key[1]] if key[0] == "variable" else "out"
         text = lambda: self._name(key, shape, k)  # noqa: E731 -- made only for errors
         put = self._output(ends, kinds, name, (text, self._line([column])))
-        shared = [(self._test(held), each) for each, held in self._shared(column)]
-        if not shared:
-            return put
-        return lambda given: one_of(put(given), [(test(given), each) for test, each in shared])
+        for leaf, arm in zip(column, self.arms, strict=True):
+            for root in own_roots(leaf, arm):
+                self.naming.setdefault(id(root), []).append(self._name(key, shape, k))
+        shared, certain = shared_by(column, self.arms)
+        tests = [(self._test(held), each) for each, held in shared]
 
-    def _shared(self, column: list[Any]) -> list[tuple[Any, list[Any]]]:
-        """The arrays from outside that a variable may name after the branches, and for each of
-        these the condition under which it does.
-        """
-        found: dict[int, tuple[Any, list[Any]]] = {}
-        for k, (leaf, arm) in enumerate(zip(column, self.arms, strict=True)):
-            named = handle(leaf)
-            if not isinstance(named, Tracer) or is_row(named) or not named.ndim:
-                continue
-            if isinstance(named.window, OneOf) and named.window.base.owner is arm.builder:
-                arms = named.window.arms
-            elif isinstance(leaf, Alias) or all(
-                root.owner is not arm.builder for root in roots_of(named)
-            ):
-                arms = [(True, named)]
-            else:
-                continue
-            for condition, each in arms:
-                _, held = found.setdefault(id(each), (each, [False] * len(self.arms)))
-                held[k] = condition
-        return list(found.values())
+        def make(given: Any) -> Any:
+            names = self._together(column)
+            base = put(given)
+            if not (tests or names) and certain:
+                return base
+            arms = [(test(given), each) for test, each in tests]
+            return one_of(base, arms, names or ("" if certain else self._name(key, shape, k)))
+
+        return make
+
+    def _together(self, column: list[Any]) -> str:
+        """What else names an array that a branch made and this variable names, with its name."""
+        for leaf, arm in zip(column, self.arms, strict=True):
+            for root in own_roots(leaf, arm):
+                if len(self.naming[id(root)]) > 1:
+                    return " and ".join(self.naming[id(root)])
+        return ""
 
     def _test(self, held: list[Any]) -> Callable[[Any], Any]:
         """Whether a variable names an array, given what says so in each branch."""

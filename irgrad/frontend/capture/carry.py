@@ -52,7 +52,7 @@ class Changing(NamedTuple):
 
 
 class Carry:
-    """What a loop carries."""
+    """What a loop carries; `runs` where there certainly is a step."""
 
     def __init__(self, state: State, whole_periods: bool = False) -> None:
         self.state, self.whole_periods = state, whole_periods
@@ -64,10 +64,12 @@ class Carry:
         self.handed: list[Any] = []
         self.ties: dict[int, Tie] = {}
         self.left: dict[int, Any] = {}
+        self.level = 0
+        self.runs = False
 
     def grow(self, inner: Inner) -> bool:
         """Take in what a trace of a step has changed -> whether that is more than was known."""
-        self.handed = inner.handed
+        self.handed, self.level = inner.handed, inner.builder.level
         grown = self._look_for_exchange(inner)
         for number, root in inner.roots.items():
             if not (self.exchange and self.exchange.position(root) is not None):
@@ -174,7 +176,7 @@ class Carry:
             name = f"what is in {self.state.name(key)}"
         line = line_of(leaf) or call_site().location
         if isinstance(leaf, Alias) and not (
-            self._hands_on(first, leaf.handle) or _stays_or_is_new(first, leaf)
+            self._hands_on(first, leaf.handle) or self._stays_or_is_new(first, leaf)
         ):
             raise TraceError(
                 f"{name} becomes another name of an array from outside",
@@ -197,6 +199,13 @@ class Carry:
         """Whether this is a step of the exchange."""
         given = self.handed or (self.exchange.handles if self.exchange else ())
         return self.exchange is not None and self.exchange.goes_on(first, end, given)
+
+    def _stays_or_is_new(self, first: Any, leaf: Alias) -> bool:
+        """Whether a variable still names what it named before a step, or an array of that step."""
+        return all(
+            each is first or root_of(each).owner.level >= self.level
+            for each in handles_of(leaf.handle)
+        )
 
     def _refuse_shape(self, key: Key, before: Shape, after: Shape, leaves: list[Any]) -> None:
         raise ArgumentError(
@@ -349,14 +358,6 @@ class Carry:
 
 def _no(item: Any) -> bool:
     return False
-
-
-def _stays_or_is_new(first: Any, leaf: Alias) -> bool:
-    """Whether a variable still names what it named before a step, or an array of that step."""
-    level = leaf.now.owner.level
-    return all(
-        each is first or root_of(each).owner.level == level for each in handles_of(leaf.handle)
-    )
 
 
 def line_of(leaf: Any) -> Location | None:

@@ -22,7 +22,8 @@ REACHED: Key = ("reached", 0)
 class Inner:
     """A trace inside the one at hand. An array from outside that the body writes to is lent to it:
     the handle itself gets a version inside, so that every alias and view means the same as ever.
-    `handed` are arrays of the body's own whose names count, `shown` the handles of what it ends with.
+    `handed` are arrays of the body's own whose names count, `shown` the handles of what it ends
+    with.
     """
 
     def __init__(self, state: State, lends: bool) -> None:
@@ -82,6 +83,9 @@ class Inner:
                     if root.version is not lent:
                         self.changes["array", id(root)] = Tracer(root.builder, root.version)
                         self.roots[id(root)] = root
+        except BaseException:
+            self.builder.closed = True
+            raise
         finally:
             for root, owner, version, _ in reversed(self.loans):
                 root.owner, root.version = owner, version
@@ -129,7 +133,7 @@ class Inner:
 
     def handle(self, now: Any) -> Any:
         """The handle of the body's own whose value at the end is `now`."""
-        return self.shown.get(id(now), (now, None))[1]
+        return self.shown.get(id(now), (now, now))[1]
 
     def close(self, name: str, outputs: dict[str, Value]) -> tuple[Graph, Sequence[Any]]:
         """The region, what it closed over as its last inputs, and what these stand for."""

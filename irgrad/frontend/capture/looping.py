@@ -80,8 +80,10 @@ def _step(state: State, lends: bool) -> Inner:
 def _look(carry: Carry, step: Step) -> None:
     inner = looked_at(carry.state, step)
     _check_goes_on(inner)
-    carry.grow(inner)
-    inner.builder.closed = True
+    try:
+        carry.grow(inner)
+    finally:
+        inner.builder.closed = True
 
 
 def _index(inner: Inner) -> Any:
@@ -137,7 +139,15 @@ def _recalled(leaf: Any, slot: Slot) -> Argument | None:
 
 def _attempt(carry: Carry, step: Step, indexed: bool) -> Settled | None:
     """Trace a step with inputs for what is carried; None where more turns out to be."""
-    inner = _step(carry.state, False)
+    inner, found = _step(carry.state, False), None
+    try:
+        found = _attempted(carry, step, indexed, inner)
+        return found
+    finally:
+        inner.builder.closed = found is None
+
+
+def _attempted(carry: Carry, step: Step, indexed: bool, inner: Inner) -> Settled | None:
     index = _index(inner) if indexed else None
     inputs = _inputs(inner, carry)
     versions = [given.version for given in inputs]
@@ -155,14 +165,13 @@ def _attempt(carry: Carry, step: Step, indexed: bool) -> Settled | None:
         return None
     _check_goes_on(inner)
     if carry.grow(inner):
-        inner.builder.closed = True
         return None
     ends = [x if end is None else end for x, end in zip(inputs, carry.ends(inner), strict=True)]
     written = [_is_written(*each) for each in zip(inputs, versions, strict=True)]
     names = [name for name, _ in carry.named_slots()]
-    carry.ties = ties(names, [inner.handle(end) for end in ends], written)
+    before = None if carry.runs else [slot.first for slot in carry.slots]
+    carry.ties = ties(names, [inner.handle(end) for end in ends], written, before)
     if carry.exchange is None and carry.leave(written):
-        inner.builder.closed = True
         return None
     return Settled(inner, inputs, ends)
 
@@ -194,6 +203,7 @@ def _closed(inner: Inner, ends: Sequence[Any], named: Sequence[tuple[str, Argume
 def counted(state: State, count: Any, step: Step, memory: Any) -> None:
     """`step(i)` for i = 0, ..., count - 1; `Exchanged` where several steps are better one."""
     carry = Carry(state, whole_periods=isinstance(count, int))
+    carry.runs = isinstance(count, int) and count > 0
     inner, _, ends = settled(carry, step, True, memory)
     named = carry.named_slots()
     length = max(0, int(count)) if isinstance(count, int) else None

@@ -12,15 +12,21 @@ from irgrad.errors import TraceError
 from irgrad.frontend.capture.handles import builder
 from irgrad.frontend.site import call_site
 from irgrad.frontend.tracer import Tracer
-from irgrad.frontend.view import View, frozen, root_of, roots_of
+from irgrad.frontend.view import View, one_of, root_of, roots_of
 
 Tie = Callable[[list[Any]], Any]
 """From the handles on what a loop gives, each by itself, to one that shares memory with others."""
 
 
-def ties(names: Sequence[str], handles: Sequence[Any], written: Sequence[bool]) -> dict[int, Tie]:
+def ties(
+    names: Sequence[str],
+    handles: Sequence[Any],
+    written: Sequence[bool],
+    before: Sequence[Any] | None,
+) -> dict[int, Tie]:
     """How the variables that have these handles after a step are tied; `written` are those whose
-    array a step writes to.
+    array a step writes to. Where there may be no step they have those `before`, and are tied if
+    they then name the same array.
     """
     found: dict[int, Tie] = {}
     for places in _sharing(handles):
@@ -32,7 +38,7 @@ def ties(names: Sequence[str], handles: Sequence[Any], written: Sequence[bool]) 
                 hint="bind a .copy(), or write x[...] = y",
             )
         for k in places:
-            found[k] = _tie(k, handles, places, together)
+            found[k] = _tie(k, handles, places, together, before)
     return found
 
 
@@ -44,15 +50,16 @@ def _sharing(handles: Sequence[Any]) -> list[list[int]]:
     return [places for places in by_root.values() if len(places) > 1]
 
 
-def _tie(k: int, handles: Sequence[Any], places: Sequence[int], together: str) -> Tie:
+def _tie(k: int, handles: Sequence[Any], places: Sequence[int], together: str, before: Any) -> Tie:
     first = next(j for j in places if handles[j] is handles[k])
-    if first < k:
+    changes = before is not None and any(before[j] is not before[k] for j in places)
+    if first < k and not changes:
         return lambda made: made[first]
     windows, root = _windows(handles[k])
     whole = next((j for j in places if handles[j] is root), None)
-    uncertain = any(root_of(handles[j]).window is not None for j in places)
+    uncertain = changes or any(root_of(handles[j]).window is not None for j in places)
     if uncertain or whole is None or any(view.places for view in windows):
-        return lambda made: frozen(made[k], together)
+        return lambda made: one_of(made[k], [], together)
     return lambda made: _shown(made[k], made[whole], windows)
 
 
