@@ -12,6 +12,7 @@ import numpy as np
 from irgrad.autodiff.batch import batch
 from irgrad.autodiff.calls import settled, with_residuals
 from irgrad.autodiff.graphs import pullback, pushforward
+from irgrad.autodiff.partial import dependents
 from irgrad.ir.evaluate import evaluate
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.op import Array
@@ -70,6 +71,11 @@ class Regions:
             return _graph(f"{region.name}_{'vjp' if transposed else 'jvp'}", inputs, joint, 1)
 
         return _kept(region, ("linear", transposed), make)
+
+    def varies(self, region: Graph) -> bool:
+        """Whether the derivative to the first input may depend on that input."""
+        tangent = optimise(self.tangent(region, (0,)))
+        return tangent.outputs[0] in dependents(tangent, tangent.inputs[:1])
 
     def transposed(self, product: Graph) -> Graph:
         """(y, parameters) -> A^T y, for a product (x, parameters) -> A x."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from irgrad.errors import BackendError, IrgradError, ShapeError
+from irgrad.errors import ArgumentError, BackendError, IrgradError, ShapeError
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array, Op, register
 from irgrad.ir.types import ArrayType
@@ -55,6 +55,10 @@ class Calculus(Protocol):
 
     def linear(self, region: Graph, transposed: bool) -> Graph:
         """(v, inputs) -> J v or J^T v, with J the derivative to the first input."""
+        ...
+
+    def varies(self, region: Graph) -> bool:
+        """Whether the derivative to the first input may depend on that input."""
         ...
 
     def transposed(self, product: Graph) -> Graph:
@@ -212,6 +216,11 @@ class SolveLinear(Op):
         if solve is None:
             raise BackendError(
                 f"solve_linear: no solver '{self.solver}'; there are {', '.join(LINEAR_SOLVERS)}"
+            )
+        if np.any(np.abs(calculus().run(self.product, [np.zeros_like(right), *parameters])) > 0):
+            raise ArgumentError(
+                f"solve_linear: {self.product.name} of zeros is not zero, so it is not linear",
+                hint="what it adds belongs on the right-hand side",
             )
         return np.asarray(solve(self.product, right, parameters), right.dtype)
 

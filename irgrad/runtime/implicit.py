@@ -30,6 +30,7 @@ from irgrad.ops.implicit import (
     SolveLinear,
     SolveMinimum,
     SolveRoot,
+    calculus,
 )
 from irgrad.runtime.transforms import differentiable
 
@@ -270,6 +271,9 @@ def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: str
     matrix in one batch and solves it with LAPACK; "cg", "gmres", "bicgstab" and "minres" are
     SciPy's and make no matrix.
 
+    Raises an `ArgumentError` where the derivative of `matvec` depends on x, or where it adds
+    something to what is linear.
+
     >>> import numpy as np
     >>> A = np.array([[2.0, 1.0], [1.0, 3.0]])
     >>> linear_solve(lambda x: A @ x, np.array([3.0, 4.0])).round(12).tolist()
@@ -282,6 +286,13 @@ def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: str
     problem = _problem(
         function, unknown, _tuple(args), _matching("linear_solve", function, unknown)
     )
+    if calculus().varies(problem.region):
+        raise ArgumentError(
+            f"linear_solve: {getattr(function, '__name__', 'the function')} is not linear: its "
+            "derivative depends on where it is taken",
+            location=defined_at(function),
+            hint="use irgrad.root",
+        )
     return unknown.build(_solved(SolveLinear(problem.region, solver), problem))
 
 

@@ -223,11 +223,15 @@ def checked_argnums(argnums: Any) -> Argnums:
 
 
 def differentiable(f: Any) -> Callable[..., Any]:
-    """The function that a target stands for, to be transformed."""
+    """The function that a target stands for, to be transformed; a compiled one as it is where it
+    says how loops are lowered.
+    """
     function = as_callable(f)
     if not callable(function):
         raise ArgumentError(
             f"cannot transform {with_article(type(f).__name__)}",
             hint="pass a function, an expression or a Graph",
         )
-    return function.target if isinstance(function, Compiled) else function
+    if isinstance(function, Compiled) and function.capture and function.unroll is None:
+        return function.target
+    return function

@@ -91,3 +91,18 @@ def test_the_deviation_of_a_slice_with_traced_bounds_where_all_is_the_same() -> 
 
     irgrad.check_grads(spreads, (np.random.default_rng(2).standard_normal((20, 20)),), order=1)
     assert not irgrad.grad(spreads)(np.ones((20, 20))).any()
+
+
+def test_derivatives_lower_loops_as_the_compiled_function_does() -> None:
+    def steps(x: Any) -> Any:
+        for _ in range(40):
+            x = np.sin(x)
+        return x
+
+    unrolled = irgrad.compile(steps, unroll=100), irgrad.compile(steps, capture=False)
+    for transform in (irgrad.grad, irgrad.jacobian, irgrad.hessian, irgrad.checkpoint):
+        expected = transform(steps)(1.0)
+        for compiled in unrolled:
+            derivative = irgrad.compile(transform(compiled))
+            np.testing.assert_allclose(derivative(1.0), expected, rtol=1e-12)
+            assert "loop" not in {node.op.name for node in derivative.graph(1.0).nodes}

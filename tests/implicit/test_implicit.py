@@ -122,6 +122,15 @@ def test_linear_solve_of_complex_numbers_and_trees() -> None:
     irgrad.check_grads(f, (b,), order=1)
 
 
+@pytest.mark.parametrize("solver", ["direct", "gmres"])
+def test_linear_solve_of_what_is_not_linear(solver: str) -> None:
+    for square in (lambda x: x * x, lambda x: np.where(x > 0, x, 2 * x)):
+        with pytest.raises(ArgumentError, match="not linear"):
+            irgrad.linear_solve(square, B, solver=solver)
+    with pytest.raises(ArgumentError, match="zeros is not zero"):
+        irgrad.linear_solve(lambda x: 2 * x + 1.0, B, solver=solver)
+
+
 def newton(equation: Any, start: Any) -> Any:
     x = start
     for _ in range(50):
