@@ -346,8 +346,8 @@ def compile(
 
     With `capture=False` functions are traced as they are, and not rewritten from their source.
     A `for` over a range longer than `unroll` becomes a loop in the graph, if its body allows; by
-    default one over more than 16 numbers, or of so many nodes that unrolling takes long. Derivatives
-    of the compiled function are lowered in the same way.
+    default one over more than 16 numbers, or of so many nodes that unrolling takes long.
+    Derivatives of the compiled function are lowered in the same way.
 
     >>> import numpy as np
     >>> f = compile(lambda x: np.sin(x) ** 2)
