@@ -27,8 +27,9 @@ def _is_unknown(x: Any) -> bool:
 
 def sized(shape: Any, whole: Callable[[Any], Any]) -> Any:
     """What `whole` makes of a shape, in which extents may be traced."""
-    listed = shape if isinstance(shape, (tuple, list)) else (shape,)
-    listed = [_decided(extent) for extent in listed]
+    shape = settled(shape)
+    several = isinstance(shape, (tuple, list)) or getattr(shape, "ndim", 0)
+    listed = [_decided(extent) for extent in (shape if several else (shape,))]
     if not any(map(_is_unknown, listed)):
         return whole(tuple(listed))
     cuts = {
