@@ -63,7 +63,7 @@ def test_what_does_not_change_leaves_the_loop() -> None:
     assert "gather" in names(regions(second.op)["body"]), "it may fail, and the loop not run"
     assert "exp" not in names(regions(second.op)["body"])
     (moved,) = [node for node in graph.nodes if node.op.name == "exp"]
-    assert (moved.name, moved.location and moved.location.line) == ("e", 3)
+    assert (moved.names, moved.location and moved.location.line) == (("e",), 3)
 
 
 def test_dead_carried_values_and_rows() -> None:

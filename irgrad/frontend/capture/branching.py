@@ -158,7 +158,7 @@ class _Merge:
     def _array(self, key: Key, values: list[Any]) -> None:
         roots = [arm.roots[key[1]] for arm in self.arms if key[1] in arm.roots]
         given = [roots[0] if v is UNCHANGED else v for v in values]
-        name = getattr(roots[0].version.node, "name", None) or "array"
+        name = roots[0].version.name or "array"
         put = self._output(given, [Argument(v.value.type) for v in given], name, None)
         self.made[key] = lambda given: write(roots[0], put(given))
 
