@@ -12,6 +12,8 @@ from latex2mathml.converter import convert
 # Cells that call the command `irgrad` find that of this environment.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 os.environ["COLUMNS"] = "88"  # as wide as a page
+# Plain text: a colour's code that comes in two pieces is no code, and stops the build.
+os.environ["TTY_COMPATIBLE"] = "0"
 
 project = "irgrad"
 author = "The irgrad authors"
