@@ -24,12 +24,16 @@ def true_count(mask: Any) -> Any:
     return count
 
 
+def _ranks(flat: Any) -> Any:
+    """How many true places lie before each true one."""
+    return np.cumsum(astype(flat, I64)) - 1
+
+
 def true_places(mask: Any) -> Bounded:
     """`np.flatnonzero` of a traced mask."""
     extent = mask.size
     flat = reshape(mask, (extent,))
-    rank = np.cumsum(astype(flat, I64)) - 1
-    targets = np.where(flat, rank, 0)  # what is added at 0 for false places is 0
+    targets = np.where(flat, _ranks(flat), 0)  # what is added at 0 for false places is 0
     found = scatter_add(np.where(flat, places(flat, extent), 0), (0,), (extent,), [targets])
     return Bounded(found, {-1: Bounds(0, true_count(mask))})
 
@@ -49,6 +53,6 @@ def spread(chosen: Any, mask: Any) -> Any:
     low, extent = (0, len(chosen)) if cut is None else (cut.low, cut.extent)
     beyond = (chosen.base.shape[0] if isinstance(chosen, Bounded) else extent) + 1
     count = true_count(mask)
-    rank = reshape(np.cumsum(astype(reshape(mask, (mask.size,)), I64)) - 1, mask.shape)
+    rank = reshape(_ranks(reshape(mask, (mask.size,))), mask.shape)
     at = np.where(mask, rank + low, 0)
     return at + np.where(np.equal(count, extent), 0, beyond)

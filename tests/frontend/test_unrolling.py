@@ -43,6 +43,18 @@ def test_draws_in_a_loop_that_cannot_unroll_are_refused() -> None:
         irgrad.compile(walk)(0.5, np.array(3))
 
 
+def test_draws_in_a_branch_of_a_step_are_refused_too() -> None:
+    def walk(x: Any, n: Any) -> Any:
+        rng = np.random.default_rng(0)
+        for _ in range(n):
+            if x < 5:
+                x = x + rng.random()
+        return x
+
+    with pytest.raises(TraceError, match=r"random\(\) in a loop would run once for all steps"):
+        irgrad.compile(walk)(0.5, np.array(3))
+
+
 def test_short_loops_of_many_nodes_are_loop_ops() -> None:
     def inner(x: Any) -> Any:
         for k in range(6):

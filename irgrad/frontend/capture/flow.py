@@ -161,8 +161,7 @@ def _becomes_while(variables: Variables, holds: Body, body: Any) -> bool:
 
 def _is_traced(variables: Variables, body: Body, stop: Body | None) -> bool:
     """Whether what a step changes, or whether it ends a loop, depends on traced values."""
-    inner = Inner(State(variables), lends=True)
-    inner.builder.repeats = True
+    inner = Inner(State(variables), lends=True, repeats=True)
     try:
         inner.run(lambda: (body(), stop and stop()))
     except _NEEDS_NUMBERS:

@@ -23,12 +23,13 @@ class Inner:
     """A trace inside the one at hand. An array from outside that the body writes to is lent to it:
     the handle itself gets a version inside, so that every alias and view means the same as ever.
     `handed` are arrays of the body's own whose names count, `shown` the handles of what it ends
-    with.
+    with. Where the body `repeats`, it is run once for all steps of a loop.
     """
 
-    def __init__(self, state: State, lends: bool) -> None:
+    def __init__(self, state: State, lends: bool, repeats: bool = False) -> None:
         self.state = state
         self.builder = Builder(Tracer, CURRENT.get(), contains=True)
+        self.builder.repeats |= repeats
         if lends:
             self.builder.lend = self.lend
         self.loans: list[tuple[Any, Any, Any, Any]] = []

@@ -65,15 +65,9 @@ def settled(carry: Carry, step: Step, indexed: bool, memory: Any) -> Settled:
 
 def looked_at(state: State, step: Step) -> Inner:
     """A trace of a step, to see what it does."""
-    inner = _step(state, True)
+    inner = Inner(state, lends=True, repeats=True)
     index = _index(inner)
     inner.run(lambda: step(index))
-    return inner
-
-
-def _step(state: State, lends: bool) -> Inner:
-    inner = Inner(state, lends)
-    inner.builder.repeats = True
     return inner
 
 
@@ -139,7 +133,7 @@ def _recalled(leaf: Any, slot: Slot) -> Argument | None:
 
 def _attempt(carry: Carry, step: Step, indexed: bool) -> Settled | None:
     """Trace a step with inputs for what is carried; None where more turns out to be."""
-    inner, found = _step(carry.state, False), None
+    inner, found = Inner(carry.state, lends=False, repeats=True), None
     try:
         found = _attempted(carry, step, indexed, inner)
         return found
@@ -269,7 +263,7 @@ def _emit(
     """The `while` op: it carries what the steps change, and before that something of its own."""
     carry.check_fixed()
     named = [*more, *carry.named_slots()]
-    condition = _step(carry.state, True)
+    condition = Inner(carry.state, lends=True, repeats=True)
     own = [condition.builder.input(name, kind.type) for name, kind in more]
     inputs = _inputs(condition, carry)
 
