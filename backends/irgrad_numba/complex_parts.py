@@ -100,6 +100,26 @@ def divide(a: Arithmetic, x: Parts, y: Parts) -> Parts:
     return result[0], result[1]
 
 
+def _both(name: str, fold: str) -> Callable[..., Expr]:
+    """A truth about both parts."""
+
+    def rule(a: Arithmetic, *args: Parts) -> Expr:
+        return a.test(fold, *(a.test(name, *parts) for parts in zip(*args, strict=True)))
+
+    return rule
+
+
+equal = _both("equal", "logical_and")
+
+
+def ratio(a: Arithmetic, x: Parts, y: Parts) -> Parts:
+    """x / y, and 0 where both are 0."""
+    zero = a.number(0.0)
+    none = a.test("logical_and", *(equal(a, z, (zero, zero)) for z in (x, y)))
+    real, imaginary = divide(a, x, y)
+    return a.where(none, zero, real), a.where(none, zero, imaginary)
+
+
 def exponential(a: Arithmetic, x: Parts) -> Parts:
     """e^xr (cos xi + i sin xi), in two factors where e^xr alone is too large; at infinities as C
     (annex G of the standard).
@@ -131,26 +151,18 @@ TO_COMPLEX: dict[str, Callable[..., Parts]] = {
     "multiply": multiply,
     "square": lambda a, x: multiply(a, x, x),
     "divide": divide,
+    "ratio": ratio,
     "exp": exponential,
     "conjugate": lambda a, x: (x[0], a.apply("negative", x[1])),
 }
 """Ops whose result is complex, by name."""
 
 
-def _both(name: str, fold: str) -> Callable[..., Expr]:
-    """A truth about both parts."""
-
-    def rule(a: Arithmetic, *args: Parts) -> Expr:
-        return a.test(fold, *(a.test(name, *parts) for parts in zip(*args, strict=True)))
-
-    return rule
-
-
 TO_REAL: dict[str, Callable[..., Expr]] = {
     "real": lambda a, x: x[0],
     "imag": lambda a, x: x[1],
     "absolute": lambda a, x: a.apply("hypot", *x),
-    "equal": _both("equal", "logical_and"),
+    "equal": equal,
     "not_equal": _both("not_equal", "logical_or"),
     "isnan": _both("isnan", "logical_or"),
     "isinf": _both("isinf", "logical_or"),

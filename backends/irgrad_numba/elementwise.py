@@ -166,11 +166,16 @@ def _heaviside(x: Value, half: Value) -> Value:
     return x.is_nan().where(x, (x == 0).where(half, step))
 
 
+def _ratio(x: Value, y: Value) -> Value:
+    return ((x == 0) & (y == 0)).where(_zero(x), x / y)
+
+
 TABLE: dict[str, Row] = {
     "add": _add,
     "subtract": lambda x, y: x - y,
     "multiply": _multiply,
     "divide": lambda x, y: x / y,
+    "ratio": _ratio,
     "negative": lambda x: -x,
     "positive": lambda x: x,
     "reciprocal": lambda x: x.lift(1.0) / x,
@@ -226,7 +231,7 @@ INTEGER_ONLY: dict[str, Row] = {"floor_divide": _quotient, "remainder": _modulo,
 FLOAT_ONLY = frozenset({"reciprocal"})
 """Ops whose rows do not mean what NumPy means for integers."""
 
-COST: dict[str, int] = {"divide": 4, "sqrt": 5, "root": 5, "quotient": 25, "modulo": 25}
+COST: dict[str, int] = {"divide": 4, "ratio": 5, "sqrt": 5, "root": 5, "quotient": 25, "modulo": 25}
 """In additions; library functions cost `LIBRARY_COST`, inner loops of ufuncs `LOOP_COST`,
 the rest 1."""
 LIBRARY_COST, LOOP_COST = 15, 150

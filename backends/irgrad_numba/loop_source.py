@@ -29,6 +29,7 @@ FUNCTIONS = {
     "positive": "{0}", "quotient": "{0} // {1}", "modulo": "{0} % {1}", "erf": "math.erf({0})",
     "erfc": "math.erfc({0})", "bitwise_and": "{0} & {1}", "bitwise_or": "{0} | {1}",
     "bitwise_xor": "{0} ^ {1}", "root": "np.sqrt({0})",
+    "ratio": "({0} / {1} if {0} != 0 or {1} != 0 else {0})",
 }  # fmt: skip
 NUMPY = frozenset({
     "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh",

@@ -47,7 +47,7 @@ def ufunc_of(name: str) -> np.ufunc | None:
     stands for one.
     """
     op = REGISTRY.get(name)
-    ufunc = op.ufunc if isinstance(op, Elementwise) else None
+    ufunc = op.ufunc if isinstance(op, Elementwise) and op.is_ufunc else None
     return ufunc if isinstance(ufunc, np.ufunc) else None
 
 

@@ -17,9 +17,8 @@ from irgrad.ir.blame import blame
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.op import Array
-from irgrad.ops.elementwise import Elementwise
 from irgrad_numpy.footprint import footprint, is_dynamic
-from irgrad_numpy.kernels import UPDATES, kernel
+from irgrad_numpy.kernels import UPDATES, is_ufunc, kernel
 
 
 class Step(NamedTuple):
@@ -162,7 +161,7 @@ class Plan:
     def _reusable(self, index: int, node: Node, dying: list[Value]) -> Value | None:
         if isinstance(node.op, UPDATES):
             dying = [v for v in dying if v == node.operands[0] and v not in node.operands[1:]]
-        elif not isinstance(node.op, Elementwise) or not node.types[0].shape:
+        elif not is_ufunc(node.op) or not node.types[0].shape:
             return None
         for value in dying:
             if (

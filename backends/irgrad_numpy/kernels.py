@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.ir.graph import Node
+from irgrad.ir.op import Op
 from irgrad.ops.contract import Contract, plan, split_spec
 from irgrad.ops.elementwise import Elementwise
 from irgrad.ops.index import UpdateAt
@@ -21,9 +22,14 @@ from irgrad.ops.shape import Concatenate, Transpose, UpdateSlice
 Kernel = Callable[..., Any]
 
 
+def is_ufunc(op: Op) -> bool:
+    """Whether a ufunc computes it, which takes `out`."""
+    return isinstance(op, Elementwise) and op.is_ufunc
+
+
 def kernel(node: Node) -> Kernel:
     """The function that computes a node from the arrays of its operands."""
-    if isinstance(node.op, Elementwise):
+    if is_ufunc(node.op):
         return node.op.ufunc
     make = KERNELS.get(type(node.op))
     return node.op.reference if make is None else make(node)

@@ -30,12 +30,12 @@ _MOVES = (
     StopGradient, Transpose, Where,
 )  # fmt: skip
 _CHEAP = frozenset({
-    "positive", "negative", "add", "subtract", "multiply", "divide", "reciprocal", "square", "sqrt",
-    "absolute", "fabs", "sign", "maximum", "minimum", "fmax", "fmin", "floor", "ceil", "trunc",
-    "rint", "copysign", "heaviside", "isfinite", "isinf", "isnan", "signbit", "equal", "not_equal",
-    "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or", "logical_xor",
-    "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor", "invert", "floor_divide",
-    "remainder", "fmod",
+    "positive", "negative", "add", "subtract", "multiply", "divide", "ratio", "reciprocal",
+    "square", "sqrt", "absolute", "fabs", "sign", "maximum", "minimum", "fmax", "fmin", "floor",
+    "ceil", "trunc", "rint", "copysign", "heaviside", "isfinite", "isinf", "isnan", "signbit",
+    "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and",
+    "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor",
+    "invert", "floor_divide", "remainder", "fmod",
 })  # fmt: skip
 LARGEST = 3000
 """Bodies with more nodes than this keep all that is needed: the cut would take seconds."""

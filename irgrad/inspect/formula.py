@@ -26,12 +26,12 @@ from irgrad.passes.pipeline import optimise
 
 INFIX = {
     "add": ("+", 1), "subtract": ("−", 1), "multiply": ("·", 2), "divide": ("/", 2),
-    "equal": ("=", 0), "not_equal": ("≠", 0), "less": ("<", 0), "less_equal": ("≤", 0),
-    "greater": (">", 0), "greater_equal": ("≥", 0), "logical_or": ("or", -1),
-    "logical_and": ("and", -1),
+    "ratio": ("/", 2), "equal": ("=", 0), "not_equal": ("≠", 0), "less": ("<", 0),
+    "less_equal": ("≤", 0), "greater": (">", 0), "greater_equal": ("≥", 0),
+    "logical_or": ("or", -1), "logical_and": ("and", -1),
 }  # fmt: skip
-SIGNS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "negative": "−·",
-         "sum": "Σ", "prod": "Π", "sqrt": "√", "transpose": "ᵀ", "expit": "σ",
+SIGNS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "ratio": "÷",
+         "negative": "−·", "sum": "Σ", "prod": "Π", "sqrt": "√", "transpose": "ᵀ", "expit": "σ",
          "square": "(·)²", "broadcast_to": "1·"}  # fmt: skip
 SELECTING = {"slice", "pad", "gather", "scatter_add", "concatenate"}
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -68,7 +68,7 @@ def sign(node: Node) -> str:
     if name == "power" and constants[1] is not None:
         raised = literal.translate(_SUPERSCRIPT) if _is_count(literal) else f"^{literal}"
         return f"(·){raised}"
-    if name in ("add", "subtract", "multiply", "divide"):
+    if name in ("add", "subtract", "multiply", "divide", "ratio"):
         literal = literal.replace("-", "−")
         return f"{literal}{short}" if constants[0] is not None else f"{short}{literal}"
     first, second = (literal, "·") if constants[0] is not None else ("·", literal)
@@ -195,9 +195,9 @@ def _written(node: Node, operands: Sequence[tuple[str, int]]) -> tuple[str, int]
         return f"{_wrapped(operands[0], _ATOM)}{raised}", _POWER
     if name in INFIX:
         between, level = INFIX[name]
-        right = level + (name in ("subtract", "divide"))
+        right = level + (name in ("subtract", "divide", "ratio"))
         texts = _wrapped(operands[0], level), _wrapped(operands[1], right)
-        return ("/" if name == "divide" else f" {between} ").join(texts), level
+        return ("/" if between == "/" else f" {between} ").join(texts), level
     if name == "where" and (operands[1][0], operands[2][0]) in (("1", "0"), ("0", "1")):
         negated = "" if operands[1][0] == "1" else "not "
         return f"[{negated}{operands[0][0]}]", _ATOM

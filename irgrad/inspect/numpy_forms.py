@@ -61,7 +61,7 @@ def form(node: Node, args: Sequence[Text]) -> Text:
         return Text(f"{args[0].atom} {INFIX[op.name]} {args[1].atom}", False)
     if op.name == "negative" and node.types[0].dtype.kind != "b":
         return Text(f"-{args[0].atom}", False)
-    if isinstance(op, Elementwise):
+    if isinstance(op, Elementwise) and op.name not in FORMS:
         return Text(f"{_function(op)}({', '.join(args)})")
     if op.name in IDENTITIES:
         return args[0]

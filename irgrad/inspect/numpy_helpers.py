@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 HELPERS = {
+    "ratio": '''
+def _ratio(x, y):
+    """x / y, and 0 where both are 0."""
+    return np.where((x == 0) & (y == 0), x, np.divide(x, y))
+''',
     "pad": '''
 def _pad(x, low, high, inside):
     """Zeros before, after and between the elements along each axis."""

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import DTypeError
+from irgrad.ir.builder import Traced
 from irgrad.ir.op import register_instance
 from irgrad.ir.types import ArrayType
 from irgrad.ops.cast import REAL, conjugate
-from irgrad.ops.elementwise import UFUNCS, Elementwise, elementwise
+from irgrad.ops.elementwise import Elementwise, elementwise, registered
+from irgrad.ops.ratio import Steep, ratio
 
 
 class RealElementwise(Elementwise):
@@ -31,7 +33,7 @@ class Absolute(Elementwise):
     ) -> Sequence[Any]:
         if primals[0].dtype.kind != "c":
             return super().jvp(primals, outputs, tangents)
-        return [_real(_conjugate_unit(primals[0], outputs[0]) * tangents[0])]
+        return [_real(ratio(conjugate(primals[0]), outputs[0]) * tangents[0])]
 
     def vjp(
         self,
@@ -42,7 +44,7 @@ class Absolute(Elementwise):
     ) -> Sequence[Any]:
         if primals[0].dtype.kind != "c":
             return super().vjp(primals, outputs, cotangents, wanted)
-        return [_conjugate_unit(primals[0], outputs[0]) * cotangents[0]]
+        return [ratio(conjugate(primals[0]), outputs[0]) * cotangents[0]]
 
 
 class ComplexSign(Elementwise):
@@ -59,7 +61,7 @@ class ComplexSign(Elementwise):
         self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
     ) -> Sequence[Any]:
         turning = np.imag(conjugate(outputs[0]) * tangents[0])
-        return [1j * turning * _over_magnitude(outputs[0], primals[0])]
+        return [1j * turning * ratio(outputs[0], np.absolute(primals[0]))]
 
     def vjp(
         self,
@@ -68,17 +70,8 @@ class ComplexSign(Elementwise):
         cotangents: Sequence[Any],
         wanted: Sequence[bool],
     ) -> Sequence[Any]:
-        along = np.imag(cotangents[0] * _over_magnitude(outputs[0], primals[0]))
+        along = np.imag(cotangents[0] * ratio(outputs[0], np.absolute(primals[0])))
         return [1j * along * conjugate(outputs[0])]
-
-
-def _over_magnitude(s: Any, z: Any) -> Any:
-    magnitude = np.absolute(z)
-    return s / np.where(magnitude == 0, 1, magnitude)
-
-
-def _conjugate_unit(z: Any, magnitude: Any) -> Any:
-    return conjugate(z) / np.where(magnitude == 0, 1, magnitude)
 
 
 def _real(z: Any) -> Any:
@@ -87,10 +80,13 @@ def _real(z: Any) -> Any:
     return bind(REAL, z)
 
 
-def _registered(op: Elementwise) -> Elementwise:
-    register_instance(op)
-    UFUNCS[op.ufunc] = op
-    return op
+def _slope_of_power(x: Any, p: Any, y: Any) -> Any:
+    """p x^(p - 1), as a quotient where x^p is known to have a vertical tangent at 0."""
+    exponent: Any = p
+    fixed = exponent.value.constant if isinstance(exponent, Traced) else exponent
+    if fixed is not None and np.all((fixed > 0) & (fixed < 1)):
+        return p, x ** (1 - p)
+    return p * x ** np.where(p == 0, 0, p - 1)
 
 
 ADD = elementwise("add", np.add, 1, 1)
@@ -101,17 +97,14 @@ NEGATIVE = elementwise("negative", np.negative, -1)
 POSITIVE = elementwise("positive", np.positive, 1)
 RECIPROCAL = elementwise("reciprocal", np.reciprocal, lambda x, y: -y * y)
 SQUARE = elementwise("square", np.square, lambda x, y: 2 * x)
-SQRT = elementwise("sqrt", np.sqrt, lambda x, y: 0.5 / y)
-CBRT = elementwise("cbrt", np.cbrt, lambda x, y: 1 / (3 * y * y))
-POWER = elementwise(
-    "power",
-    np.power,
-    lambda x, p, y: p * x ** np.where(p == 0, 0, p - 1),
-    lambda x, p, y: y * np.log(np.where(x == 0, 1, x)),
+SQRT = registered(Steep("sqrt", np.sqrt, lambda x, y: (0.5, y)))
+CBRT = registered(Steep("cbrt", np.cbrt, lambda x, y: (1, 3 * y * y)))
+POWER = registered(
+    Steep("power", np.power, _slope_of_power, lambda x, p, y: y * np.log(np.where(x == 0, 1, x)))
 )
-ABSOLUTE = _registered(Absolute("absolute", np.absolute, lambda x, y: np.sign(x)))
+ABSOLUTE = registered(Absolute("absolute", np.absolute, lambda x, y: np.sign(x)))
 FABS = elementwise("fabs", np.fabs, lambda x, y: np.sign(x))
-SIGN = _registered(RealElementwise("sign", np.sign, None))
+SIGN = registered(RealElementwise("sign", np.sign, None))
 COMPLEX_SIGN = ComplexSign("complex_sign", np.sign, 0)
 SIGN.on_complex = COMPLEX_SIGN
 register_instance(COMPLEX_SIGN)
@@ -121,8 +114,8 @@ FMOD = elementwise("fmod", np.fmod, 1, lambda x, y, r: -np.trunc(x / y))
 HYPOT = elementwise(
     "hypot",
     np.hypot,
-    lambda x, y, r: x / np.where(r == 0, 1, r),
-    lambda x, y, r: y / np.where(r == 0, 1, r),
+    lambda x, y, r: ratio(x, r),
+    lambda x, y, r: ratio(y, r),
 )
 COPYSIGN = elementwise(
     "copysign",

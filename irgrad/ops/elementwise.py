@@ -49,6 +49,11 @@ class Elementwise(Op):
         self.ufunc = ufunc
         self.partials = partials
 
+    @property
+    def is_ufunc(self) -> bool:
+        """Whether it computes what its ufunc does: no subclass means something else."""
+        return type(self).reference is Elementwise.reference
+
     def loop(self, operands: tuple[Any, ...]) -> tuple[DType, ...]:
         """The dtypes in which NumPy computes for operands of these dtypes (or Python number
         types).
@@ -70,13 +75,20 @@ class Elementwise(Op):
     def differentiable(self, operand: int) -> bool:
         return self.partials[operand] is not None
 
+    def scaled(self, value: Any, operand: int, primals: Sequence[Any], output: Any) -> Any:
+        """A tangent or cotangent times the partial derivative in an operand."""
+        partial = self.partials[operand]
+        if partial is None or isinstance(partial, int):
+            return value if partial == 1 else -value
+        return value * partial(*primals, output)
+
     def jvp(
         self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
     ) -> Sequence[Any]:
         total = None
-        for partial, tangent in zip(self.partials, tangents, strict=True):
-            if tangent is not None and partial is not None:
-                term = _scaled(tangent, partial, primals, outputs[0])
+        for operand, tangent in enumerate(tangents):
+            if tangent is not None and self.differentiable(operand):
+                term = self.scaled(tangent, operand, primals, outputs[0])
                 total = term if total is None else total + term
         return [None if total is None else broadcast_to(total, outputs[0].shape)]
 
@@ -88,10 +100,10 @@ class Elementwise(Op):
         wanted: Sequence[bool],
     ) -> Sequence[Any]:
         return [
-            sum_to(_scaled(cotangents[0], partial, primals, outputs[0]), primal.shape)
-            if want and partial is not None
+            sum_to(self.scaled(cotangents[0], operand, primals, outputs[0]), primal.shape)
+            if want and self.differentiable(operand)
             else None
-            for partial, primal, want in zip(self.partials, primals, wanted, strict=True)
+            for operand, (primal, want) in enumerate(zip(primals, wanted, strict=True))
         ]
 
 
@@ -99,18 +111,14 @@ def elementwise(name: str, ufunc: np.ufunc, *partials: Partial) -> Elementwise:
     """Define and register an elementwise op; from then on `ufunc` on traced values means this
     op.
     """
-    op = Elementwise(name, ufunc, *partials)
+    return registered(Elementwise(name, ufunc, *partials))
+
+
+def registered(op: Elementwise) -> Elementwise:
+    """Register an elementwise op as the meaning of its ufunc on traced values."""
     register_instance(op)
-    UFUNCS[ufunc] = op
+    UFUNCS[op.ufunc] = op
     return op
-
-
-def _scaled(
-    value: Any, partial: Callable[..., Any] | int, primals: Sequence[Any], output: Any
-) -> Any:
-    if isinstance(partial, int):
-        return value if partial == 1 else -value
-    return value * partial(*primals, output)
 
 
 @cache

@@ -6,15 +6,16 @@ import math
 
 import numpy as np
 
-from irgrad.ops.elementwise import elementwise
+from irgrad.ops.elementwise import elementwise, registered
+from irgrad.ops.ratio import Steep
 
 DEGREE = math.pi / 180
 
 SIN = elementwise("sin", np.sin, lambda x, y: np.cos(x))
 COS = elementwise("cos", np.cos, lambda x, y: -np.sin(x))
 TAN = elementwise("tan", np.tan, lambda x, y: 1 + y * y)
-ARCSIN = elementwise("arcsin", np.arcsin, lambda x, y: 1 / np.sqrt(1 - x * x))
-ARCCOS = elementwise("arccos", np.arccos, lambda x, y: -1 / np.sqrt(1 - x * x))
+ARCSIN = registered(Steep("arcsin", np.arcsin, lambda x, y: (1, np.sqrt(1 - x * x))))
+ARCCOS = registered(Steep("arccos", np.arccos, lambda x, y: (-1, np.sqrt(1 - x * x))))
 ARCTAN = elementwise("arctan", np.arctan, lambda x, y: 1 / (1 + x * x))
 ARCTAN2 = elementwise(
     "arctan2",
@@ -26,7 +27,9 @@ SINH = elementwise("sinh", np.sinh, lambda x, y: np.cosh(x))
 COSH = elementwise("cosh", np.cosh, lambda x, y: np.sinh(x))
 TANH = elementwise("tanh", np.tanh, lambda x, y: 1 - y * y)
 ARCSINH = elementwise("arcsinh", np.arcsinh, lambda x, y: 1 / np.sqrt(1 + x * x))
-ARCCOSH = elementwise("arccosh", np.arccosh, lambda x, y: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)))
+ARCCOSH = registered(
+    Steep("arccosh", np.arccosh, lambda x, y: (1, np.sqrt(x - 1) * np.sqrt(x + 1)))
+)
 ARCTANH = elementwise("arctanh", np.arctanh, lambda x, y: 1 / (1 - x * x))
 DEG2RAD = elementwise("deg2rad", np.deg2rad, lambda x, y: np.full_like(x, DEGREE))
 RAD2DEG = elementwise("rad2deg", np.rad2deg, lambda x, y: np.full_like(x, 1 / DEGREE))

@@ -165,6 +165,13 @@ def divide_simply(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
     return None
 
 
+@rule(ARITHMETIC, "ratio")
+def ratio_is_quotient(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
+    """ratio(a, y) = a / y for a number a that is not 0."""
+    number = scalar(x)
+    return None if number is None or number == 0 else r.emit(DIVIDE, x, y)
+
+
 @rule(ARITHMETIC, "negative")
 def negative_simply(r: Rewriter, op: Op, x: Value) -> Value | None:
     """-(-x) = x, -(a x) = (-a) x for a constant a."""

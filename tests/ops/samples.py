@@ -74,7 +74,7 @@ DOMAINS: dict[str, tuple[tuple[float, float], ...]] = {
     "tan": ((-1.2, 1.2),),
     "arccosh": ((1.2, 3.0),),
     "erfcinv": ((0.2, 1.8),),
-    "divide": ((-2.5, 2.5), (0.4, 2.5)),
+    **dict.fromkeys(["divide", "ratio"], ((-2.5, 2.5), (0.4, 2.5))),
     "power": ((0.3, 2.5), (-2.5, 2.5)),
     "remainder": ((3.65, 3.9), (0.85, 0.89)),
     "fmod": ((-3.9, -3.65), (0.85, 0.89)),

@@ -95,6 +95,20 @@ EDGES: list[tuple[str, Callable[..., Any], tuple[float, ...], tuple[float, ...]]
         (0.0,),
         (0.0,),
     ),
+    # what is not chosen has derivative 0, also where its slope is infinite
+    *(
+        (f"{name} not chosen", lambda x, f=f: np.where(x > 5, f(x), x), (edge,), (1.0,))
+        for name, f, edge in (
+            ("sqrt", np.sqrt, 0.0),
+            ("cbrt", np.cbrt, 0.0),
+            ("** 0.5", lambda x: x**0.5, 0.0),
+            ("** (1 / 3)", lambda x: x ** (1 / 3), 0.0),
+            ("arcsin", np.arcsin, 1.0),
+            ("arcsin below", np.arcsin, -1.0),
+            ("arccos", np.arccos, 1.0),
+            ("arccosh", np.arccosh, 1.0),
+        )
+    ),
 ]
 
 

@@ -117,7 +117,6 @@ def getEnergy(pos: Any, vel: Any, mass: Any, G: Any) -> Any:
     ),
     small=(5, 20),
     large=(40, 60),
-    lacks="the slope of sqrt at 0, infinite, times a cotangent of 0",
 )
 def nbody(mass: Any, pos: Any, vel: Any, N: Any, Nt: Any, dt: Any, G: Any, softening: Any) -> Any:
     vel -= np.mean(mass * vel, axis=0) / np.mean(mass)
