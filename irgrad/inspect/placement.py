@@ -109,7 +109,7 @@ class Placement:
         for box in reversed(primal):
             readers = [e.target for e in self.outgoing.get(box, []) if e.target.kind == "node"]
             columns = [reader.column for reader in readers if not reader.chain]
-            if columns and len(self._operands(box)) <= 1:
+            if columns and sum(operand.kind == "node" for operand in self._operands(box)) <= 1:
                 box.column = max(box.column, min(columns) - 1)
         self.last = max((box.column for box in primal), default=0)
 
@@ -143,11 +143,26 @@ class Placement:
         columns = [operand.column for operand in before]
         others = [operand.column for operand in self._operands(box)]
         start = self.last if box.backwards else 1
-        wanted = box.beside.column if box.beside else max(others, default=start)
         nearest = min if box.backwards else max
-        box.column = nearest([wanted, *columns])
+        if self._is_partial_sum(box) and columns:
+            box.column = nearest(columns)
+        else:
+            wanted = box.beside.column if box.beside else max(others, default=start)
+            box.column = nearest([wanted, *columns])
         steps = [operand.step for operand in before if operand.column == box.column]
         box.step = 1 + max(steps) if steps else 0
+
+    def _is_partial_sum(self, box: Box) -> bool:
+        """Whether it adds up some contributions to an adjoint, and its reader the next: it goes
+        along with the sweep, so that no contribution has to wait for the end.
+        """
+        origin = box.node.origin
+        readers = [edge.target for edge in self.outgoing.get(box, [])]
+        return (
+            origin is not None
+            and origin.rule == "adjoint"
+            and any(r.kind == "node" and r.node.origin == origin for r in readers)
+        )
 
     def _place_outputs(self) -> None:
         """Sinks: at the right end of a band that flows to the right, else at the left end."""

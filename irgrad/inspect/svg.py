@@ -1,20 +1,21 @@
 """A graph as a picture, with no system package: `graph.svg(style=...)`.
 
 Sources stand at the left, sinks at the right, adjoint nodes below their primal nodes; `placement`
-says how. `"blackboard"` draws signs in circles with the local derivative on each edge, `"full"`
-boxes with the name, the type and the call of each node. Colours follow the page's or the system's
-dark mode.
+says how. A picture that would be very wide goes on in further rows. `"blackboard"` draws signs in
+circles with the local derivative on each edge, `"full"` boxes with the name, the type and the call
+of each node. Colours follow the page's or the system's dark mode.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 
 from irgrad.errors import OptionError
-from irgrad.inspect.drawing import Look, Route, Segment, draw, text_width
+from irgrad.inspect.drawing import Look, Place, Route, Segment, draw, text_width
 from irgrad.inspect.formula import called, local_derivative, sign
 from irgrad.inspect.placement import Box, Edge
+from irgrad.inspect.rows import Piece, in_rows
 from irgrad.ir.graph import Graph, Value, drawn_by, region_fields, regions
 from irgrad.ir.printer import node_text, operand_text, parameter_text
 
@@ -34,6 +35,8 @@ _SIZE, _SMALL, _LINE = 12.0, 10.5, 15.0
 _RADIUS = 17.0
 _SMALLEST = 0.62
 """A page that is too narrow shrinks a picture down to this; then it scrolls."""
+_WIDEST = 1400.0
+"""The width of a row: what a page of 870 pixels shows without scrolling."""
 
 Line = tuple[str, float, str]
 """A line of text: what it says, its size, its class."""
@@ -49,7 +52,7 @@ def to_svg(graph: Graph, style: str = "full") -> str:
     if style not in _STYLES:
         raise OptionError(f"no style '{style}'; there are {', '.join(_STYLES)}")
     panels = [(f"@{graph.name}", graph), *_regions(graph)]
-    drawn = [_STYLES[style](panel).picture() for _, panel in panels]
+    drawn = [in_rows(*_STYLES[style](panel).picture(), _WIDEST) for _, panel in panels]
     titled = [text_width(title, 16.0) + 32 for title, _ in panels if len(panels) > 1]
     width = max(titled + [width for _, width, _ in drawn])
     parts: list[str] = []
@@ -113,29 +116,50 @@ class _Full:
                 text = ", ".join(f"{key}={parameter_text(value)}" for key, value in shown.items())
                 yield _cropped(text), _SMALL, "pale"
 
-    def picture(self) -> tuple[str, float, float]:
+    def picture(self) -> tuple[list[Piece], float, float]:
         """The drawing's elements, and its size."""
         drawing = draw(self.graph, self.look)
-        parts = [*map(self.edge, drawing.routes), *map(self.box, drawing.placement.boxes)]
-        parts += [
-            f'<text class="on" x="{x:.1f}" y="{y + 3.5:.1f}" font-size="{self.look.label_size}">'
-            f"{escape(text)}</text>"
-            for text, (x, y), _ in drawing.labels
+        pieces: list[Piece] = []
+        far: dict[Box, list[Route]] = {}
+        for route in drawing.routes:
+            if route.crosses and abs(route.edge.source.x - route.edge.target.x) > _WIDEST:
+                far.setdefault(route.edge.target, []).append(route)
+            else:
+                pieces += self.edge(route)
+        pieces += map(self.from_afar, far.values())
+        pieces += [
+            Piece(*_frame(box.x, box.y, box.width, box.height), self.box(box), box.x)
+            for box in drawing.placement.boxes
         ]
-        return "".join(parts), drawing.width, drawing.height
+        size = self.look.label_size
+        for text, (x, y), route in drawing.labels:
+            frame = _frame(x, y, text_width(text, size), size)
+            pieces.append(Piece(*frame, _label(text, x, y, size), route.edge.target.x))
+        return pieces, drawing.width, drawing.height
 
-    def edge(self, route: Route) -> str:
+    def edge(self, route: Route) -> Iterator[Piece]:
         """A path from producer to reader, with an arrow head; what edges share is drawn once."""
-        fresh = [segment for segment in route.segments if segment not in self.drawn]
-        self.drawn.update(fresh)
         kind = "edge across" if route.crosses else "edge"
-        path, at = "", None
-        for a, b, c, d in fresh:
-            path += ("" if a == at else f"M{_at(a)}") + f"C{_at(b)} {_at(c)} {_at(d)}"
-            at = d
-        line = f'<path class="{kind}" d="{path}"/>' if path else ""
+        for segment in route.segments:
+            if segment not in self.drawn:
+                self.drawn.add(segment)
+                a, b, c, d = segment
+                path = f'<path class="{kind}" d="M{_at(a)}C{_at(b)} {_at(c)} {_at(d)}"/>'
+                yield Piece(*_hull(segment), path)
         _, _, before, tip = route.segments[-1]
-        return line + _head(before, tip)
+        yield Piece(*_frame(*tip, 12.0, 12.0), _head(before, tip), route.edge.target.x)
+
+    def from_afar(self, routes: Sequence[Route]) -> Piece:
+        """Where values of another band arrive that stand a page away: their names, and an arrow."""
+        (_, _, before, tip), target = routes[0].segments[-1], routes[0].edge.target
+        dx, dy = before[0] - tip[0], before[1] - tip[1]
+        length = (dx * dx + dy * dy) ** 0.5 or 1.0
+        x, y = tip[0] + 18 * dx / length, tip[1] + 18 * dy / length
+        names = ", ".join(dict.fromkeys(self.names[route.edge.value] for route in routes))
+        line = f'<path class="edge across" d="M{x:.1f} {y:.1f}L{_at(tip)}"/>'
+        label = _label(names, x, y - 6, self.look.label_size)
+        frame = _frame(x, y - 6, text_width(names, self.look.label_size), 14.0)
+        return Piece(*frame, line + _head(before, tip) + label, target.x)
 
     def box(self, box: Box) -> str:
         """The shape of a box with its text and a tooltip."""
@@ -250,6 +274,21 @@ def _at(place: tuple[float, float]) -> str:
     return f"{place[0]:.1f} {place[1]:.1f}"
 
 
+def _label(text: str, x: float, y: float, size: float) -> str:
+    return (
+        f'<text class="on" x="{x:.1f}" y="{y + 3.5:.1f}" font-size="{size}">{escape(text)}</text>'
+    )
+
+
+def _frame(x: float, y: float, width: float, height: float) -> tuple[float, float, float, float]:
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def _hull(places: Sequence[Place]) -> tuple[float, float, float, float]:
+    xs, ys = zip(*places, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
 def _head(before: tuple[float, float], tip: tuple[float, float]) -> str:
     """A small triangle at `tip`."""
     dx, dy = tip[0] - before[0], tip[1] - before[1]
@@ -279,6 +318,7 @@ def _style() -> str:
         f".irgrad text{{font-family:{_FONT};text-anchor:middle;{both('fill', *_INK)}}}",
         ".irgrad text.name,.irgrad text.title{font-weight:600}",
         ".irgrad text.title{text-anchor:start;font-size:14px}",
+        ".irgrad text.row{text-anchor:start;font-size:11px}",
         f".irgrad text.pale{{{both('fill', *_PALE)}}}",
         (
             f".irgrad text.on{{paint-order:stroke;stroke-width:3px;stroke-linejoin:round;"

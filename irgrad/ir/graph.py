@@ -146,7 +146,7 @@ def constant_value(array: Array) -> Value:
 
 
 _DRAWN_BY: list[Callable[[Graph, str], str]] = []
-_MOST_DRAWN = 300
+_MOST_DRAWN = 1000
 """A notebook shows a larger graph as text only."""
 
 
@@ -281,9 +281,9 @@ class Graph:
         primal nodes.
 
         `style="full"` shows the name, type and call of each node; `"blackboard"` the op in a
-        circle, with the local derivatives on the edges. The picture grows with the graph: of one
-        with many hundreds of nodes look at the text, or at the graph of a part of the function. An
-        `OptionError` names the styles that there are.
+        circle, with the local derivatives on the edges. A long picture goes on in further rows, as
+        a line of music does; of more than a thousand nodes look at the text, or at the graph of a
+        part of the function. An `OptionError` names the styles that there are.
 
         >>> import irgrad
         >>> irgrad.trace("x * x", 1.5).svg(style="blackboard").startswith("<svg")

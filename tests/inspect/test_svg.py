@@ -204,13 +204,47 @@ def test_unknown_style() -> None:
         GRAPHS["loss"].svg(style="chalk")
 
 
-def test_three_hundred_nodes() -> None:
-    def long(W, x):
-        for i in range(40):
-            x = np.tanh(W[i] * x) + x
+def long(W, x):
+    for i in range(40):
+        x = np.tanh(W[i] @ x) + x
+    return np.sum(x)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_long_picture_has_rows_that_a_page_can_show(style: str) -> None:
+    graph = irgrad.compile(irgrad.grad(long), unroll=64).graph(*specs("f64[40,3,3] f64[3]"))
+    assert len(graph) > 300
+    strip = draw(graph, STYLES[style](graph).look)
+    root = ET.fromstring(graph.svg(style=style))
+    width, height = float(root.get("width", 0)), float(root.get("height", 0))
+    assert strip.width > 6000 and width < 1700
+    rows = root.findall(".//{*}svg")
+    assert len(rows) == np.ceil(strip.width / 1400)
+    captions = [e.text for e in root.iter() if e.get("class") == "pale row"]
+    assert captions[0] == f"1 of {len(rows)}" and len(captions) == len(rows)
+    bottom = 0.0
+    for row in rows:
+        left, top, wide, high = map(float, row.get("viewBox", "").split())
+        assert float(row.get("y", 0)) >= bottom
+        bottom = float(row.get("y", 0)) + high
+        for rect in row.iter("{http://www.w3.org/2000/svg}rect"):
+            x, y = float(rect.get("x", 0)), float(rect.get("y", 0))
+            assert left <= x and x + float(rect.get("width", 0)) <= left + wide
+            assert top <= y and y + float(rect.get("height", 0)) <= top + high
+    assert bottom <= height + 1
+    titles = [e for e in root.iter() if e.tag.endswith("title")]
+    assert len(titles) == len(graph.inputs) + len(graph.nodes) + len(graph.outputs)
+
+
+def test_partial_sums_of_an_adjoint_go_along_with_the_sweep() -> None:
+    def shared(W, x):
+        for _ in range(12):
+            x = np.tanh(W @ x)
         return np.sum(x)
 
-    graph = irgrad.compile(irgrad.grad(long), unroll=64).graph(*specs("f64[40,3] f64[3]"))
-    assert len(graph) > 300
-    assert isinstance(Placement(graph).graph, Graph)
-    ET.fromstring(graph.svg())
+    graph = irgrad.compile(irgrad.grad(shared)).graph(*specs("f64[3,3] f64[3]"))
+    boxes = Placement(graph).box
+    sums = [boxes[node] for node in graph if node.op.name == "add"]
+    assert len({box.column for box in sums}) == len(sums) > 8
+    for box in sums[:-1]:
+        assert box.column == min(boxes[v.node].column for v in box.node.operands)
