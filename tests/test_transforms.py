@@ -433,3 +433,25 @@ def test_check_grads_refuses_an_order_that_checks_nothing(order: Any) -> None:
         irgrad.check_grads(np.sin, (0.5,), order=order)
     with pytest.raises(ArgumentError, match="modes"):
         irgrad.check_grads(np.sin, (0.5,), modes=())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["checkpoint", "cost", "descend", "fixed_point", "grad", "hessian", "hvp", "jacfwd", "jacobian",
+     "jacrev", "jvp", "linear_solve", "linearize", "minimize_argmin", "root", "sensitivity",
+     "sparse_hessian", "sparse_jacobian", "sparsity", "value_and_grad", "vjp", "vmap"],
+)  # fmt: skip
+def test_what_is_no_function_is_refused_by_name(name: str) -> None:
+    given = {"jvp": ((X,), (X,))}.get(name, (X,))
+    takes_more = name in {"cost", "descend", "fixed_point", "jvp", "linear_solve", "linearize",
+                          "minimize_argmin", "root", "sensitivity", "sparsity", "vjp"}  # fmt: skip
+    with pytest.raises(ArgumentError) as caught:
+        getattr(irgrad, name)(3, *(given if takes_more else ()))
+    assert str(caught.value).startswith(f"{name}: cannot transform an int, 3\n")
+    assert "test_transforms.py:" in str(caught.value)
+
+
+def test_a_point_must_be_given() -> None:
+    for transform in (irgrad.vjp, irgrad.linearize):
+        with pytest.raises(ArgumentError, match=r"no arguments for sin(.|\n)*taken at a point"):
+            transform(np.sin)

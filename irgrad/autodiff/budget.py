@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import numbers
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -34,8 +35,8 @@ def tape_budget(bytes: int) -> Iterator[None]:
     >>> "replay=True" in text
     True
     """
-    if bytes < 0:
-        raise OptionError(f"tape_budget: a number of bytes, got {bytes}")
+    if not isinstance(bytes, numbers.Real) or not 0 <= bytes < float("inf"):
+        raise OptionError(f"tape_budget: expected a number of bytes, got {bytes!r:.60}")
     token = _BUDGET.set(int(bytes))
     try:
         yield

@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import ArgumentError, DTypeError, Location, ShapeError
+from irgrad.frontend.called import check_function, shown_type
 from irgrad.frontend.lower import Argument, classify
 from irgrad.frontend.promote import lift
 from irgrad.frontend.pytree import flatten, unflatten, written_path
 from irgrad.frontend.region import (
     Region,
     apply,
-    check_function,
     described,
     joined,
     operand_types,
-    shown_type,
     trace_region,
     with_inputs,
 )
@@ -43,7 +42,9 @@ def cond(pred: Any, true_fun: Branch, false_fun: Branch, *operands: Any) -> Any:
     3.0
     """
     for name, branch in (("true_fun", true_fun), ("false_fun", false_fun)):
-        check_function("cond", name, branch, "pred, true_fun, false_fun, *operands")
+        check_function(
+            "cond", name, branch, "pred, true_fun, false_fun, *operands", *_numbered(operands)
+        )
     _check_selector("cond", "pred", pred)
     if not isinstance(pred, Traced):
         return (true_fun if pred else false_fun)(*operands)
@@ -76,7 +77,13 @@ def switch(index: Any, branches: Sequence[Branch], *operands: Any) -> Any:
         )
     branches = tuple(branches)
     for k, branch in enumerate(branches):
-        check_function("switch", f"branches[{k}]", branch, "index, branches, *operands")
+        check_function(
+            "switch",
+            f"branches[{k}]",
+            branch,
+            "index, branches, *operands",
+            *_numbered(operands),
+        )
     if not branches:
         raise ArgumentError("switch: there are no branches", location=call_site().location)
     _check_selector("switch", "index", index)
@@ -96,6 +103,10 @@ def switch(index: Any, branches: Sequence[Branch], *operands: Any) -> Any:
     with index.builder.emitting(call_site().location, None):
         index = lift(index.builder, index, I64)
     return _chosen("switch", index, branches, operands)
+
+
+def _numbered(operands: Sequence[Any]) -> list[str]:
+    return [f"operands[{k}]" for k in range(len(operands))]
 
 
 def _check_selector(what: str, name: str, selector: Any) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import ArgumentError, DTypeError, ShapeError
+from irgrad.frontend.called import check_function, shown_type
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.promote import innermost, lift
 from irgrad.frontend.pytree import flatten, unflatten, written_path
 from irgrad.frontend.region import (
     Region,
     apply,
-    check_function,
     index_input,
     leaf_kinds,
     operand_types,
@@ -54,13 +54,20 @@ def scan(
     >>> float(carry), ys.tolist()
     (6.0, [0.0, 1.0, 3.0])
     """
-    check_function("scan", "f", f, "f, init, xs")
+    check_function("scan", "f", f, "f, init, xs", "carry", "x")
+    return _scanned("scan", f, init, xs, length, reverse)
+
+
+def _scanned(
+    what: str, f: Callable[..., Any], init: Any, xs: Any, length: int | None, reverse: bool
+) -> tuple[Any, Any]:
+    """`scan`, in the name of the function `what`."""
     leaves, _ = flatten(init)
     name = functools.partial(written_path, flatten(init)[1], root="init")
-    kinds = leaf_kinds(leaves, lambda k: f"scan: {name(k)}")
+    kinds = leaf_kinds(leaves, lambda k: f"{what}: {name(k)}")
     rows, _ = flatten(xs)
-    steps = _length(xs, rows, length)
-    slices = _slices(xs, rows)
+    slices = _slices(what, xs, rows)
+    steps = _length(what, xs, rows, length)
 
     def trace(state: Any) -> Region:
         wanted = [k.type if isinstance(k, Argument) else None for k in state]
@@ -69,17 +76,17 @@ def scan(
     def carried_of(result: Any) -> Any:
         if not isinstance(result, tuple) or len(result) != 2:
             raise ArgumentError(
-                "scan: the function must return a pair, (carried value, y)",
+                f"{what}: the function must return a pair, (carried value, y)",
                 location=defined_at(f),
                 hint="return (carry, None) where there is no y",
             )
         return result[0]
 
-    region, kinds = settled_carry("scan", f, trace, init, kinds, carried_of)
+    region, kinds = settled_carry(what, f, trace, init, kinds, carried_of)
     state = [(x, k) for x, k in zip(leaves, kinds, strict=True) if isinstance(k, Argument)]
     arrays = [x for x, k in zip(rows, slices, strict=True) if isinstance(k, Argument)]
     body = with_inputs(region.graph, [index_input(), *region.graph.inputs])
-    op = Loop(len(state), len(arrays), steps, reverse, False, body)
+    op = Loop(len(state), len(arrays), steps, bool(reverse), False, body)
     operands = [*(x for x, _ in state), *arrays, *region.captured]
     types = operand_types([k for _, k in state], arrays, region.captured)
     found = iter(apply(op, operands, types))
@@ -87,7 +94,7 @@ def scan(
     return unflatten(region.tree, filled)
 
 
-def _length(xs: Any, rows: list[Any], length: int | None) -> int:
+def _length(what: str, xs: Any, rows: list[Any], length: int | None) -> int:
     """The number of steps, which all arrays of `xs` agree on."""
     known = {}
     for k, row in enumerate(rows):
@@ -96,33 +103,47 @@ def _length(xs: Any, rows: list[Any], length: int | None) -> int:
         shape = np.shape(row) if not isinstance(row, Traced) else row.value.type.shape
         name = written_path(flatten(xs)[1], k, "xs")
         if not shape:
+            kind = f"the scalar {row!r}" if not isinstance(row, Traced) else row.value.type
             raise ShapeError(
-                f"scan: {name} has no axis to go along",
+                f"{what}: {name} has no axis to go along, it is {kind}",
                 location=call_site().location,
                 hint="pass what is the same in every step by closing over it",
             )
         known[name] = shape[0]
     if length is not None:
-        known["length"] = operator.index(length)
+        known["length"] = _checked_length(what, length)
     if not known:
         raise ArgumentError(
-            "scan: without xs the number of steps is not known",
+            f"{what}: xs holds no array, so the number of steps is not known",
             location=call_site().location,
-            hint="pass length=",
+            hint="pass length=" if what == "scan" else "map goes along the first axis of arrays",
         )
     if len(set(known.values())) > 1:
         listed = ", ".join(f"{name}: {extent}" for name, extent in known.items())
         raise ShapeError(
-            f"scan: the arrays of xs differ in their first extent: {listed}",
+            f"{what}: the arrays of xs differ in their first extent: {listed}",
             location=call_site().location,
-            hint="scan over arrays with one row for each step",
+            hint="pass arrays with one row for each step",
         )
     return next(iter(known.values()))
 
 
-def _slices(xs: Any, rows: list[Any]) -> list[Any]:
+def _checked_length(what: str, length: Any) -> int:
+    try:
+        steps = operator.index(length)
+    except TypeError:
+        steps = -1
+    if steps < 0:
+        raise ArgumentError(
+            f"{what}: length must be a number of steps, got {shown_type(length)}",
+            location=call_site().location,
+        )
+    return steps
+
+
+def _slices(what: str, xs: Any, rows: list[Any]) -> list[Any]:
     name = functools.partial(written_path, flatten(xs)[1], root="xs")
-    kinds = leaf_kinds(rows, lambda k: f"scan: {name(k)}")
+    kinds = leaf_kinds(rows, lambda k: f"{what}: {name(k)}")
     return [
         Argument(ArrayType(k.type.dtype, k.type.shape[1:])) if isinstance(k, Argument) else k
         for k in kinds
@@ -136,14 +157,14 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     >>> map(lambda x: x @ x, np.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
     [5.0, 25.0]
     """
-    check_function("map", "f", f, "f, xs")
+    check_function("map", "f", f, "f, xs", "x")
 
     @functools.wraps(f)
     def step(carry: Any, x: Any) -> Any:
         return carry, f(x)
 
     del step.__wrapped__
-    return scan(step, None, xs)[1]
+    return _scanned("map", step, None, xs, None, False)[1]
 
 
 def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any) -> Any:
@@ -155,7 +176,7 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any
     >>> float(fori_loop(0, 4, lambda i, x: x * 2 + i, 1.0))
     27.0
     """
-    check_function("fori_loop", "body", body, "lower, upper, body, init")
+    check_function("fori_loop", "body", body, "lower, upper, body, init", "i", "value")
     leaves, tree = flatten(init)
     name = functools.partial(written_path, tree, root="init")
     kinds = leaf_kinds(leaves, lambda k: f"fori_loop: {name(k)}")
@@ -221,7 +242,7 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     6561.0
     """
     for argument, f in (("cond_fun", cond_fun), ("body_fun", body_fun)):
-        check_function("while_loop", argument, f, "cond_fun, body_fun, init")
+        check_function("while_loop", argument, f, "cond_fun, body_fun, init", "value")
     leaves, tree = flatten(init)
     name = functools.partial(written_path, tree, root="init")
     kinds = leaf_kinds(leaves, lambda k: f"while_loop: {name(k)}")

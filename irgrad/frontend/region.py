@@ -81,21 +81,6 @@ def leaf_kinds(leaves: Sequence[Any], place: Callable[[int], str]) -> list[Any]:
     return kinds
 
 
-def check_function(what: str, name: str, f: Any, call: str) -> None:
-    """Raise `ArgumentError` where an argument that is to be called can not be."""
-    if not callable(f):
-        raise ArgumentError(
-            f"{what}: {name} must be a function, got {shown_type(f)}",
-            location=call_site().location,
-            hint=f"the order of arguments is {what}({call})",
-        )
-
-
-def shown_type(x: Any) -> str:
-    """What an object is, for a message: the type of an array, the class of anything else."""
-    return str(x.value.type) if isinstance(x, Traced) else f"{type(x).__name__} {x!r:.40}"
-
-
 def trace_region(
     function: Callable[..., Any],
     args: tuple[Any, ...],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dis
+import importlib.util
 import inspect
 import os
 import sys
@@ -35,7 +36,12 @@ class Site(NamedTuple):
 
 _NOWHERE = Site(None, None)
 _HERE = Path(__file__).parent
-_LIBRARY = (f"{_HERE.parent}{os.sep}", f"{Path(np.__file__).parent}{os.sep}", contextlib.__file__)
+_LIBRARY = (
+    f"{_HERE.parent}{os.sep}",
+    f"{Path(np.__file__).parent}{os.sep}",
+    f"{Path(str(importlib.util.find_spec('scipy').origin)).parent}{os.sep}",  # pyright: ignore[reportOptionalMemberAccess] -- irgrad depends on it
+    contextlib.__file__,
+)
 LOWERING = str(_HERE / "lower.py")
 """The file whose frame runs the function that is lowered."""
 
@@ -85,8 +91,7 @@ def defined_at(function: Any) -> Location | None:
 def is_library(code: CodeType) -> bool:
     """Whether code is irgrad's, NumPy's or SciPy's."""
     file = code.co_filename
-    scipy = f"{os.sep}scipy{os.sep}"
-    return file.startswith((*_LIBRARY, "<__array_function__")) or scipy in file
+    return file.startswith((*_LIBRARY, "<__array_function__"))
 
 
 @lru_cache(maxsize=65536)

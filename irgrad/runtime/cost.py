@@ -112,7 +112,7 @@ def cost(
     >>> str(cost(halved, irgrad.spec("f64[8]"), steps=20).function.operations_formula)
     '16 steps + 15'
     """
-    function = differentiable(f)
+    function = differentiable("cost", f)
     signature, _ = signature_of(args, kwargs, function)
     given = _checked(sizes, signature, steps)
 

@@ -252,4 +252,4 @@ def checkpoint(f: Any) -> Checkpointed:
     >>> bool(irgrad.grad(block)(0.3) == irgrad.grad(plain)(0.3))
     True
     """
-    return Checkpointed(differentiable(f))
+    return Checkpointed(differentiable("checkpoint", f))

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from irgrad.errors import OptionError
 from irgrad.frontend.pytree import flatten, unflatten
+from irgrad.frontend.site import call_site
 from irgrad.inspect.curve import curve_svg, curve_text
 from irgrad.ops.implicit import NoConvergence
 from irgrad.runtime.compiled import Compiled
@@ -86,10 +87,12 @@ def descend(
     .                 *
     2.62e-13           *
     """
-    if steps < 0:
-        raise OptionError(f"steps must not be negative, got {steps}")
-    step_of = rate if callable(rate) else lambda _: rate
-    both = Compiled(value_and_grad(differentiable(f)))
+    if not isinstance(steps, (int, np.integer)) or steps < 0:
+        raise OptionError(f"descend: steps must be an int and not negative, got {steps!r:.60}")
+    for name, given in (("rate", rate), ("momentum", momentum), ("tol", tol)):
+        if name != "rate" or not callable(given):
+            _number(name, given)
+    both = Compiled(value_and_grad(differentiable("descend", f)))
     unknown = unknown_of("descend", x0)
     x = unknown.build(unknown.vector)
     value, gradient = both(x, *args)
@@ -102,7 +105,7 @@ def descend(
         converged = slopes[-1] < tol
         if converged:
             break
-        size = float(step_of(step))
+        size = _number(f"rate({step})", rate(step)) if callable(rate) else rate
         velocity = [momentum * v - size * g for v, g in zip(velocity, leaves, strict=True)]
         here, _ = flatten(x)
         moved = [
@@ -114,6 +117,17 @@ def descend(
         if callback is not None and callback(step + 1, x, history[-1]) is True:
             break
     return Descent(x, history[-1], np.array(history), np.array(slopes), converged)
+
+
+def _number(name: str, x: Any) -> float:
+    """A number that an argument is, or gives."""
+    array = np.asarray(x)
+    if array.shape or array.dtype.kind not in "biuf":
+        more = " or a function of the step" if name == "rate" else ""
+        raise OptionError(
+            f"descend: {name} must be a number{more}, got {x!r:.60}", location=call_site().location
+        )
+    return float(x)
 
 
 def _finite(value: Any, step: int) -> float:

@@ -197,7 +197,7 @@ def root(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "hybr") -
     >>> float(square_root(9.0).round(12)), float(irgrad.grad(square_root)(9.0).round(12))
     (3.0, 0.166666666667)
     """
-    function = differentiable(f)
+    function = differentiable("root", f)
     unknown = _real("root", unknown_of("root", x0))
     problem = _problem(function, unknown, _tuple(args), _matching("root", function, unknown))
     op = SolveRoot(problem.region, _named(solver, ROOT_SOLVERS))
@@ -214,7 +214,7 @@ def fixed_point(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "i
     >>> float(fixed_point(np.cos, 1.0).round(6))
     0.739085
     """
-    function = differentiable(f)
+    function = differentiable("fixed_point", f)
     unknown = _real("fixed_point", unknown_of("fixed_point", x0))
     vector_of = _matching("fixed_point", function, unknown)
 
@@ -241,13 +241,20 @@ def minimize_argmin(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any 
     >>> nearest(np.array([1.0, 2.0])).round(9).tolist()
     [1.0, 2.0]
     """
-    function = differentiable(f)
+    function = differentiable("minimize_argmin", f)
     unknown = _real("minimize_argmin", unknown_of("minimize_argmin", x0))
     problem = _problem(function, unknown, _tuple(args), lambda result: result)
     location = defined_at(function)
     if problem.region.output_types != (ArrayType(unknown.vector.dtype, ()),):
         given = ", ".join(map(str, problem.region.output_types)) or "nothing"
-        raise ShapeError(f"minimize_argmin needs a scalar, f returns {given}", location=location)
+        name = getattr(function, "__name__", "the function")
+        raise ShapeError(
+            f"minimize_argmin needs a scalar, {name} returns {given}",
+            location=location or call_site().location,
+            hint=f"{f!r} is an expression; for a function of that name, pass it without quotes"
+            if isinstance(f, str)
+            else "sum the result",
+        )
     slope = _calculus.Regions().cotangent(problem.region, (0,))
     gradient = _of_one(slope, unknown.vector.dtype)
     op = SolveMinimum(problem.region, gradient, _named(solver, MINIMISERS))
@@ -279,7 +286,7 @@ def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: str
     >>> linear_solve(lambda x: A @ x, np.array([3.0, 4.0])).round(12).tolist()
     [1.0, 1.0]
     """
-    function = differentiable(matvec)
+    function = differentiable("linear_solve", matvec)
     if solver not in LINEAR_SOLVERS:
         raise OptionError(f"no solver {solver!r}; there are {', '.join(LINEAR_SOLVERS)}")
     unknown = unknown_of("linear_solve", b)

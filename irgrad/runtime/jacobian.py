@@ -253,7 +253,8 @@ def jacobian(
     """
     if mode not in (None, *MODES):
         raise OptionError(f"jacobian: mode must be one of {MODES} or None, got {mode!r}")
-    return Jacobian(differentiable(f), checked_argnums(argnums), mode, has_aux, holomorphic)
+    function = differentiable("jacobian", f)
+    return Jacobian(function, checked_argnums(argnums), mode, has_aux, holomorphic)
 
 
 def jacfwd(
@@ -265,7 +266,8 @@ def jacfwd(
     >>> jacfwd(lambda x: x[:2] * x[2])(np.array([1.0, 2.0, 3.0])).tolist()
     [[3.0, 0.0, 1.0], [0.0, 3.0, 2.0]]
     """
-    return jacobian(f, argnums, "forward", has_aux=has_aux, holomorphic=holomorphic)
+    function = differentiable("jacfwd", f)
+    return jacobian(function, argnums, "forward", has_aux=has_aux, holomorphic=holomorphic)
 
 
 def jacrev(
@@ -277,7 +279,8 @@ def jacrev(
     >>> jacrev(lambda x: x[:2] * x[2])(np.array([1.0, 2.0, 3.0])).tolist()
     [[3.0, 0.0, 1.0], [0.0, 3.0, 2.0]]
     """
-    return jacobian(f, argnums, "reverse", has_aux=has_aux, holomorphic=holomorphic)
+    function = differentiable("jacrev", f)
+    return jacobian(function, argnums, "reverse", has_aux=has_aux, holomorphic=holomorphic)
 
 
 def hessian(
@@ -293,7 +296,7 @@ def hessian(
     >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0])).tolist()
     [[4.0, 2.0], [2.0, 0.0]]
     """
-    first = jacrev(f, argnums, has_aux=has_aux, holomorphic=holomorphic)
+    first = jacrev(differentiable("hessian", f), argnums, has_aux=has_aux, holomorphic=holomorphic)
     return jacfwd(first, argnums, has_aux=has_aux, holomorphic=holomorphic)
 
 
@@ -308,4 +311,4 @@ def hvp(f: Any, argnums: Argnums = 0) -> HVP:
     >>> hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 10.0])).tolist()
     [6.0, 120.0]
     """
-    return HVP(differentiable(f), checked_argnums(argnums))
+    return HVP(differentiable("hvp", f), checked_argnums(argnums))

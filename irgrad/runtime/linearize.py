@@ -315,7 +315,9 @@ def vjp(f: Any, *args: Any, has_aux: bool = False) -> Any:
     >>> float(pull(1.0)[0])
     1.0
     """
-    return Pullback(differentiable(f), has_aux)(args)
+    function = differentiable("vjp", f)
+    _check_given("vjp", f, args, "vjp(f, x)")
+    return Pullback(function, has_aux)(args)
 
 
 def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
@@ -335,7 +337,7 @@ def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool =
             location=call_site().location,
             hint="for one argument, jvp(f, (x,), (x_dot,))",
         )
-    function = differentiable(f)
+    function = differentiable("jvp", f)
     signature, _ = signature_of(tuple(primals), {}, function)
     along = tangents_for(function, signature, tuple(tangents))
     return Pushforward(function, has_aux)(tuple(primals), along)
@@ -351,7 +353,21 @@ def linearize(f: Any, *primals: Any) -> tuple[Any, Callable[..., Any]]:
     >>> float(out), float(f_jvp(1.0, 0.0)), float(f_jvp(0.0, 1.0))
     (15.0, 5.0, 3.0)
     """
-    return Linearization(differentiable(f))(primals)  # pyright: ignore[reportReturnType] -- no aux
+    function = differentiable("linearize", f)
+    _check_given("linearize", f, primals, "linearize(f, x)")
+    return Linearization(function)(primals)  # pyright: ignore[reportReturnType] -- no aux
+
+
+def _check_given(name: str, f: Any, args: tuple[Any, ...], call: str) -> None:
+    """Raise `ArgumentError` where there is nothing to differentiate at, unlike for `grad`, which
+    returns a function.
+    """
+    if not args:
+        raise ArgumentError(
+            f"{name}: no arguments for {getattr(f, '__name__', 'the function')}",
+            location=call_site().location,
+            hint=f"it is taken at a point: {call}",
+        )
 
 
 def _is_zero(direction: Any) -> bool:

@@ -130,7 +130,7 @@ def sensitivity(f: Any, *args: Any, differences: bool = False, **kwargs: Any) ->
     >>> float(s["u"].derivative), round(s["u"].measured, 9)
     (1.0, 2.0)
     """
-    function = differentiable(f)
+    function = differentiable("sensitivity", f)
     signature, leaves = signature_of(args, kwargs, function)
     lowered = lower_target(function, signature)
     graph = lowered.graph

@@ -30,7 +30,7 @@ from irgrad.runtime.program import Program, flat_key
 from irgrad.runtime.remember import kept
 from irgrad.runtime.selection import Arguments
 from irgrad.runtime.target import has_traced, lower_target
-from irgrad.runtime.transforms import Argnums, differentiable, grad
+from irgrad.runtime.transforms import Argnums, checked_argnums, differentiable, grad
 
 
 class DenseWarning(UserWarning):
@@ -275,7 +275,9 @@ def sparse_jacobian(f: Any, argnums: Argnums = 0, *, mode: str | None = None) ->
     """
     if mode is not None and mode not in MODES:
         raise ArgumentError(f"mode must be 'forward', 'reverse' or None, got {mode!r}")
-    return SparseDerivative(differentiable(f), _checked(argnums), mode, False)
+    return SparseDerivative(
+        differentiable("sparse_jacobian", f), checked_argnums(argnums), mode, False
+    )
 
 
 def sparse_hessian(f: Any, argnums: Argnums = 0) -> SparseDerivative:
@@ -293,7 +295,9 @@ def sparse_hessian(f: Any, argnums: Argnums = 0) -> SparseDerivative:
            [4., 2., 0.],
            [6., 0., 2.]])
     """
-    return SparseDerivative(differentiable(f), _checked(argnums), None, True)
+    return SparseDerivative(
+        differentiable("sparse_hessian", f), checked_argnums(argnums), None, True
+    )
 
 
 def sparsity(f: Any, *args: Any, argnums: Argnums = 0) -> Sparsity:
@@ -306,8 +310,4 @@ def sparsity(f: Any, *args: Any, argnums: Argnums = 0) -> Sparsity:
            [1, 1, 1, 0],
            [1, 1, 1, 1]])
     """
-    return sparse_jacobian(f, argnums).sparsity(*args)
-
-
-def _checked(argnums: Any) -> Argnums:
-    return tuple(argnums) if isinstance(argnums, list) else argnums
+    return sparse_jacobian(differentiable("sparsity", f), argnums).sparsity(*args)

@@ -14,7 +14,7 @@ from irgrad.autodiff.graphs import gradient
 from irgrad.errors import ArgumentError, DTypeError, ShapeError, with_article
 from irgrad.frontend.lower import Lowered, Signature, Static
 from irgrad.frontend.pytree import flatten, unflatten
-from irgrad.frontend.site import defined_at
+from irgrad.frontend.site import call_site, defined_at
 from irgrad.ir.graph import Graph, Value
 from irgrad.runtime.compiled import Compiled, as_callable
 from irgrad.runtime.operator import Operator
@@ -209,7 +209,9 @@ def value_and_grad(
 def _transformed(
     f: Any, argnums: Any, has_aux: bool, holomorphic: bool, with_value: bool
 ) -> Gradient:
-    return Gradient(differentiable(f), checked_argnums(argnums), has_aux, holomorphic, with_value)
+    name = "value_and_grad" if with_value else "grad"
+    function = differentiable(name, f)
+    return Gradient(function, checked_argnums(argnums), has_aux, holomorphic, with_value)
 
 
 def checked_argnums(argnums: Any) -> Argnums:
@@ -222,14 +224,15 @@ def checked_argnums(argnums: Any) -> Argnums:
     return argnums
 
 
-def differentiable(f: Any) -> Callable[..., Any]:
-    """The function that a target stands for, to be transformed; a compiled one as it is where it
-    says how loops are lowered.
+def differentiable(name: str, f: Any) -> Callable[..., Any]:
+    """The function that a target of the transformation `name` stands for; a compiled one as it is
+    where it says how loops are lowered.
     """
     function = as_callable(f)
     if not callable(function):
         raise ArgumentError(
-            f"cannot transform {with_article(type(f).__name__)}",
+            f"{name}: cannot transform {with_article(type(f).__name__)}, {f!r:.60}",
+            location=call_site().location,
             hint="pass a function, an expression or a Graph",
         )
     if isinstance(function, Compiled) and function.capture and function.unroll is None:

@@ -253,4 +253,4 @@ def vmap(f: Any, in_axes: Any = 0, out_axes: Any = 0, *, axis_size: int | None =
                 raise ArgumentError(
                     f"vmap: {what} must be an int, None, or a pytree of them, got {axis!r}"
                 )
-    return Vmap(differentiable(f), in_axes, out_axes, axis_size)
+    return Vmap(differentiable("vmap", f), in_axes, out_axes, axis_size)

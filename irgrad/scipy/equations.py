@@ -9,9 +9,15 @@ from scipy import optimize
 
 from irgrad.errors import ArgumentError, OptionError
 from irgrad.runtime.implicit import Unknown
+from irgrad.scipy.options import check_method, check_tolerance
 from irgrad.scipy.vector import arguments, as_many, in_structure, limits, vectorised
 
 WITH_JACOBIAN = ("hybr", "lm")
+ROOTS = (
+    *WITH_JACOBIAN, "broyden1", "broyden2", "anderson", "linearmixing", "diagbroyden",
+    "excitingmixing", "krylov", "df-sane",
+)  # fmt: skip
+LEAST_SQUARES = ("trf", "dogbox", "lm")
 
 
 def root(f: Any, x0: Any, args: Any = (), *, method: str = "hybr", **options: Any) -> Any:
@@ -26,8 +32,10 @@ def root(f: Any, x0: Any, args: Any = (), *, method: str = "hybr", **options: An
     >>> bool(result.success), result.x.round(3).tolist()
     (True, [0.781, 0.61])
     """
+    check_method("root", method, ROOTS)
+    check_tolerance("root", options.get("tol"))
     vector, unknown = vectorised("root", f, x0)
-    jacobian = vector.dense_jacobian if method in WITH_JACOBIAN else None
+    jacobian = vector.dense_jacobian if method.lower() in WITH_JACOBIAN else None
 
     def value(x: Any, *rest: Any) -> Any:
         return as_many("root", unknown, vector.value(x, *rest))
@@ -62,6 +70,7 @@ def least_squares(
     >>> {name: float(value.round(6)) for name, value in result.x.items()}
     {'a': 2.0, 'k': 3.0}
     """
+    check_method("least_squares", method, LEAST_SQUARES, exact=True)
     vector, unknown = vectorised("least_squares", f, x0)
     args = arguments(args)
     if jac not in ("auto", "dense", "sparse"):

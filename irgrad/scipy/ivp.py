@@ -9,9 +9,11 @@ from scipy import integrate
 
 from irgrad.errors import ArgumentError, OptionError
 from irgrad.frontend.pytree import unflatten
+from irgrad.scipy.options import check_method
 from irgrad.scipy.vector import arguments, as_many, vectorised
 
 IMPLICIT = ("Radau", "BDF", "LSODA")
+METHODS = ("RK45", "RK23", "DOP853", *IMPLICIT)
 
 
 def solve_ivp(
@@ -36,6 +38,7 @@ def solve_ivp(
     >>> bool(solution.success), float(solution.y["u"][-1].round(2))
     (True, 0.56)
     """
+    check_method("solve_ivp", method, METHODS, exact=True, own=True)
     vector, unknown = vectorised("solve_ivp", f, y0, first=1)
     args = arguments(args)
     if jac not in ("auto", "dense", "sparse"):

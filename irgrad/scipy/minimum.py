@@ -12,11 +12,16 @@ from scipy import optimize
 from irgrad.errors import ArgumentError, OptionError
 from irgrad.frontend.pytree import subtrees, unflatten
 from irgrad.runtime.implicit import Unknown
+from irgrad.scipy.options import check_constraint, check_method, check_options, check_tolerance
 from irgrad.scipy.vector import Vectorised, arguments, in_structure, limits, vectorised
 
 WITHOUT_GRADIENT = ("nelder-mead", "powell", "cobyla", "cobyqa")
 WITH_PRODUCT = ("newton-cg", "trust-ncg", "trust-krylov", "trust-constr")
 WITH_MATRIX = ("dogleg", "trust-exact")
+METHODS = (
+    "Nelder-Mead", "Powell", "CG", "BFGS", "Newton-CG", "L-BFGS-B", "TNC", "COBYLA", "COBYQA",
+    "SLSQP", "trust-constr", "dogleg", "trust-ncg", "trust-exact", "trust-krylov",
+)  # fmt: skip
 HESS = ("auto", "product", "dense", "sparse", None)
 
 
@@ -54,9 +59,12 @@ def minimize(
     >>> {name: float(value.round(4)) for name, value in result.x.items()}
     {'a': 1.0, 'b': 1.0}
     """
+    check_method("minimize", method, METHODS, own=True)
+    check_tolerance("minimize", tol)
+    check_options("minimize", options)
     vector, unknown = vectorised("minimize", f, x0)
     args = arguments(args)
-    constraints = [_constraint(each, x0, unknown) for each in _listed(constraints)]
+    constraints = [_constraint(each, k, x0, unknown) for k, each in enumerate(_listed(constraints))]
     limited = None if bounds is None else _bounds(bounds, unknown)
     name = _method(method, limited, constraints)
     extra: dict[str, Any] = {}
@@ -82,6 +90,8 @@ def minimize(
 
 
 def _listed(constraints: Any) -> list[Any]:
+    if constraints is None:
+        return []
     return list(constraints) if isinstance(constraints, (list, tuple)) else [constraints]
 
 
@@ -149,8 +159,9 @@ def _sides(low: Any, high: Any) -> optimize.Bounds:
     return optimize.Bounds(low, high)
 
 
-def _constraint(constraint: Any, x0: Any, unknown: Unknown) -> Any:
+def _constraint(constraint: Any, number: int, x0: Any, unknown: Unknown) -> Any:
     """A constraint of the vector, with exact derivatives where the user gives none."""
+    check_constraint(constraint, number)
     if isinstance(constraint, dict):
         if constraint.get("jac"):
             return constraint

@@ -76,7 +76,7 @@ def _pays(derivative: SparseDerivative, args: tuple[Any, ...], first: int) -> bo
 
 def vectorised(name: str, f: Any, x0: Any, first: int = 0) -> tuple[Vectorised, Unknown]:
     """The function of a vector, and the unknown at its start."""
-    function = differentiable(f)
+    function = differentiable(name, f)
     unknown = unknown_of(name, x0)
     if unknown.vector.dtype.kind == "c":
         raise DTypeError(f"{name} of complex unknowns", hint="split them into real and imaginary")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
 import irgrad
-from irgrad.errors import ArgumentError, DTypeError, IrgradError, ShapeError
+from irgrad.errors import ArgumentError, DTypeError, IrgradError, OptionError, ShapeError
 
 ONES = np.ones(3)
 
@@ -153,6 +155,64 @@ def test_what_is_no_function(function, argument, order) -> None:
     assert f"{argument} must be a " in message
     assert ", got " in message
     assert f"({order}" in message
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: irgrad.fori_loop(0, 3, lambda c: c, x), "(i, value), but <lambda> takes (c)"),
+        (lambda x: irgrad.fori_loop(0, 3, lambda i, a, b: a, (x, x)), "a tuple is unpacked inside"),
+        (lambda x: irgrad.while_loop(lambda a, b: a < b, np.sin, x), "cond_fun is called with 1 a"),
+        (lambda x: irgrad.while_loop(np.isnan, lambda i, c: c, x), "body_fun is called with 1 arg"),
+        (lambda x: irgrad.scan(lambda c: (c, c), 0.0, x), "called with 2 arguments, (carry, x)"),
+        (lambda x: irgrad.cond(x[0] > 0, lambda: x, lambda a: a), "false_fun is called without"),
+        (lambda x: irgrad.cond(True, lambda a: x, lambda: x, x), "false_fun is called with 1 arg"),
+        (lambda x: irgrad.switch(0, [lambda a: a, lambda: x], x), "branches[1] is called with 1"),
+        (lambda x: irgrad.map(lambda a, b: a, x), "f is called with 1 argument, (x), but <lambda>"),
+    ],
+)
+def test_functions_that_take_other_arguments(function, message) -> None:
+    assert message in refused(function, ONES)
+
+
+def test_functions_that_take_what_they_get() -> None:
+    """Defaults, stars, partials, wrappers, methods, ufuncs and transformed functions."""
+
+    class Model:
+        def step(self, i, c):
+            return c + 1
+
+        def __call__(self, *args):
+            return args[-1] + 1
+
+    body = lambda scale, i, c, more=0: c + 1  # noqa: E731
+    hvp = irgrad.hvp(lambda c: np.sum(c * c) / 2)  # takes (c, v)
+    bodies = [Model().step, Model(), functools.partial(body, 2), lambda *a: a[1] + 1, np.maximum]
+    for step in [*bodies, irgrad.compile(lambda i, c: c + 1)]:
+        assert np.all(irgrad.fori_loop(0, 3, step, ONES) >= 1)
+    np.testing.assert_allclose(irgrad.scan(lambda c, t: (hvp(c, c), None), ONES, ONES)[0], 1)
+    np.testing.assert_allclose(irgrad.cond(True, hvp, hvp, ONES, ONES), ONES)
+
+
+def test_map_speaks_of_itself() -> None:
+    for xs, message in [
+        (1.0, "map: xs has no axis to go along"),
+        ((ONES, ONES[:2]), "map: the arrays of xs differ in their first extent: xs[0]: 3, xs["),
+        (None, "map: xs holds no array"),
+        ({"a": "b"}, "map: xs['a']: a str is not an array"),
+    ]:  # fmt: skip
+        with pytest.raises(IrgradError) as caught:
+            irgrad.map(lambda x: x, xs)
+        assert str(caught.value).startswith(message)
+
+
+def test_lengths_and_budgets_that_are_no_numbers() -> None:
+    for length in ("a", -1, 2.5):
+        message = refused(lambda n=length: irgrad.scan(lambda c, t: (c, t), 0.0, None, n))
+        assert "scan: length must be a number of steps, got" in message
+    for budget in ("a", -1, np.inf):
+        with pytest.raises(OptionError, match="expected a number of bytes"):
+            irgrad.tape_budget(budget).__enter__()
 
 
 def test_the_kinds_of_errors() -> None:

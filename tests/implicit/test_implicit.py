@@ -228,6 +228,8 @@ def test_errors() -> None:
         irgrad.root(lambda x: x[:2], B)
     with pytest.raises(ShapeError, match="scalar"):
         irgrad.minimize_argmin(lambda x: x, B)
+    with pytest.raises(ShapeError, match="'f' is an expression; for a function of that name"):
+        irgrad.minimize_argmin("f", B)
     with pytest.raises(OptionError, match="hybr"):
         irgrad.root(lambda x: x, 1.0, solver="magic")
     with pytest.raises(OptionError, match="direct"):

@@ -77,3 +77,13 @@ def test_errors() -> None:
         irgrad.descend(lambda x: x**4, 10.0, rate=1.0)
     with pytest.raises(OptionError, match="steps"):
         irgrad.descend(lambda x: x * x, 1.0, steps=-1)
+    for options, message in [
+        ({"rate": "a"}, "rate must be a number or a function of the step, got 'a'"),
+        ({"rate": np.ones(2)}, "rate must be a number or a function"),
+        ({"rate": lambda k: "a"}, r"rate\(0\) must be a number, got 'a'"),
+        ({"steps": "a"}, "steps must be an int"),
+        ({"momentum": None}, "momentum must be a number, got None"),
+        ({"tol": "a"}, "tol must be a number"),
+    ]:
+        with pytest.raises(OptionError, match=message):
+            irgrad.descend(lambda x: x * x, 1.0, **options)

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy import integrate, optimize
 
 import irgrad
-from irgrad.errors import ArgumentError, OptionError, ShapeError
+from irgrad.errors import ArgumentError, IrgradError, OptionError, ShapeError
 from irgrad.scipy.vector import vectorised
 
 START = np.array([1.3, 0.7, 0.8, 1.9])
@@ -205,6 +205,42 @@ def test_errors() -> None:
         minimize(lambda x: x, START)
     with pytest.raises(OptionError, match="lm"):
         irgrad.scipy.least_squares(lambda x: x, START, method="lm", jac="sparse")
+
+
+def ball(x: Any) -> Any:
+    return np.sum(x * x)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s: s.minimize(ball, START, method="BFSG"), "minimize: no method 'BFSG'; there are"),
+        (lambda s: s.minimize(ball, START, method="BFSG"), "method='BFGS'"),
+        (lambda s: s.minimize(ball, START, method=3), "a name or a solver, got an int"),
+        (lambda s: s.minimize(ball, START, tol="a"), "minimize: tol must be a number"),
+        (lambda s: s.minimize(ball, START, options=3), "options must be a dict, got 3"),
+        (lambda s: s.minimize(ball, START, constraints="a"), r"constraints\[0\] must be a dict"),
+        (lambda s: s.minimize(ball, START, constraints=[{"fun": sum}]), '"eq" or "ineq", got N'),
+        (lambda s: s.minimize(ball, START, constraints={"type": "le"}), "got 'le'"),
+        (lambda s: s.minimize(ball, START, constraints={"type": "eq"}), '"fun" must be a func'),
+        (lambda s: s.root(ball, START, method="newton"), "root: no method 'newton'; there are"),
+        (lambda s: s.root(ball, START, method=len), "root: method must be a name, got a"),
+        (lambda s: s.root(ball, START, tol="a"), "root: tol must be a number"),
+        (lambda s: s.least_squares(ball, START, method="LM"), "method='lm'"),
+        (lambda s: s.solve_ivp(lambda t, y: y, (0, 1), START, "rk45"), "method='RK45'"),
+    ],
+)
+def test_options_that_scipy_does_not_have(call, message) -> None:
+    with pytest.raises(IrgradError, match=message) as caught:
+        call(irgrad.scipy)
+    assert "test_scipy.py:" in str(caught.value)
+
+
+def test_methods_in_any_case_and_no_constraints() -> None:
+    for method in ("bfgs", "BFGS", "Trust-Exact"):
+        result = irgrad.scipy.minimize(rosenbrock, START, method=method, constraints=None)
+        np.testing.assert_allclose(result.x, 1, atol=1e-3)
+    assert irgrad.scipy.root(lambda x: x - 1, START, method="HYBR").success
 
 
 def test_what_f_must_give_and_pairs() -> None:

@@ -1,0 +1,63 @@
+"""Functions among the arguments of control flow: that they are functions, and that they take what
+they will be called with.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from irgrad.errors import ArgumentError
+from irgrad.frontend.site import call_site, defined_at
+from irgrad.ir.builder import Traced
+
+
+def check_function(what: str, name: str, f: Any, call: str, *given: str) -> None:
+    """Raise `ArgumentError` where an argument of `what`, whose arguments are `call`, is not a
+    function, or takes other arguments than those that are `given`.
+    """
+    if not callable(f):
+        raise ArgumentError(
+            f"{what}: {name} must be a function, got {shown_type(f)}",
+            location=call_site().location,
+            hint=f"the order of arguments is {what}({call})",
+        )
+    signature = _signature(f)
+    if signature is None or _binds(signature, len(given)):
+        return
+    count = f"with {len(given)} argument{'s' * (len(given) > 1)}, ({', '.join(given)})"
+    raise ArgumentError(
+        f"{what}: {name} is called {count if given else 'without arguments'}, but "
+        f"{getattr(f, '__name__', 'the function')} takes {signature}",
+        location=defined_at(f) or call_site().location,
+        hint=_remedy(what, signature, given),
+    )
+
+
+def _signature(f: Any) -> inspect.Signature | None:
+    """What a function itself takes, not one that it wraps; None where Python does not know."""
+    try:
+        return inspect.signature(f, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return None
+
+
+def _binds(signature: inspect.Signature, count: int) -> bool:
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
+
+
+def _remedy(what: str, signature: inspect.Signature, given: tuple[str, ...]) -> str:
+    if what in ("cond", "switch"):
+        return "all branches take the operands; what they close over is no operand"
+    if len(signature.parameters) > len(given):
+        return "each is one argument: a tuple is unpacked inside the function"
+    return "a parameter that the function does not read may be called _"
+
+
+def shown_type(x: Any) -> str:
+    """What an object is, for a message: the type of an array, the class of anything else."""
+    return str(x.value.type) if isinstance(x, Traced) else f"{type(x).__name__} {x!r:.40}"

@@ -1,0 +1,87 @@
+"""What SciPy's options may be, checked before SciPy runs: methods, tolerances, constraints."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scipy import optimize
+
+from irgrad.errors import ArgumentError, OptionError, with_article
+from irgrad.frontend.site import call_site
+
+CONSTRAINTS = (optimize.NonlinearConstraint, optimize.LinearConstraint)
+
+
+def check_method(
+    what: str, method: Any, names: Sequence[str], *, exact: bool = False, own: bool = False
+) -> None:
+    """Raise `OptionError` where a method is none of SciPy's `names`, in upper or lower case unless
+    `exact`; with `own`, None and solvers of the user's own pass.
+    """
+    if not isinstance(method, str):
+        if own and (method is None or callable(method)):
+            return
+        got = with_article(type(method).__name__)
+        raise OptionError(
+            f"{what}: method must be a name{' or a solver' * own}, got {got}",
+            location=call_site().location,
+            hint=f"there are {', '.join(names)}",
+        )
+    known = {name if exact else name.lower(): name for name in names}
+    if (method if exact else method.lower()) in known:
+        return
+    near = difflib.get_close_matches(method.lower(), [name.lower() for name in names], 1)
+    meant = [name for name in names if near and name.lower() == near[0]]
+    raise OptionError(
+        f"{what}: no method {method!r}; there are {', '.join(names)}",
+        location=call_site().location,
+        hint=f"method={meant[0]!r}?" if meant else "",
+    )
+
+
+def check_tolerance(what: str, tol: Any) -> None:
+    """Raise `OptionError` where a tolerance is no number."""
+    try:
+        tol is None or float(tol)  # pyright: ignore[reportUnusedExpression] -- for its error
+    except (TypeError, ValueError):
+        raise OptionError(
+            f"{what}: tol must be a number or None, got {tol!r:.60}", location=call_site().location
+        ) from None
+
+
+def check_options(what: str, options: Any) -> None:
+    """Raise `ArgumentError` where the options of the method are no dict."""
+    if options is not None and not isinstance(options, Mapping):
+        raise ArgumentError(
+            f"{what}: options must be a dict, got {options!r:.60}",
+            location=call_site().location,
+            hint='options={"maxiter": 100}',
+        )
+
+
+def check_constraint(constraint: Any, number: int) -> None:
+    """Raise `ArgumentError` where a constraint is none that SciPy takes."""
+    name = f"minimize: constraints[{number}]"
+    if isinstance(constraint, CONSTRAINTS):
+        return
+    if not isinstance(constraint, dict):
+        raise ArgumentError(
+            f"{name} must be a dict or one of SciPy's constraints, got {constraint!r:.60}",
+            location=call_site().location,
+            hint='{"type": "ineq", "fun": f} for f(x) >= 0, "eq" for f(x) = 0, or '
+            "scipy.optimize.NonlinearConstraint(f, low, high)",
+        )
+    kind = constraint.get("type")
+    if not isinstance(kind, str) or kind.lower() not in ("eq", "ineq"):
+        raise OptionError(
+            f'{name}: "type" must be "eq" or "ineq", got {kind!r}',
+            location=call_site().location,
+            hint='"ineq" means f(x) >= 0',
+        )
+    if not callable(constraint.get("fun")):
+        raise ArgumentError(
+            f'{name}: "fun" must be a function of x, got {constraint.get("fun")!r:.60}',
+            location=call_site().location,
+        )
