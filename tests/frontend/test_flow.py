@@ -55,6 +55,15 @@ def expressions(x: Any) -> Any:
     return y, np.where(both, 1, 0), np.where(either, 1, 0), (1.0 if not x > 0 else x)
 
 
+def operands_chosen(x: Any) -> Any:
+    y = x or 3.0
+    z = (x > 1 and x) or (x < 0 and -2 * x) or 5.0
+    n = x > 0.4 and 7
+    if (x - 0.4 and x + 1.4 and [x]) or (x > 9 and y):
+        z += 1
+    return y, z, n, (x and x + 1.4) * 2, 1.0 if x + 1.4 and y else z
+
+
 def callee_with_branches(x: Any) -> Any:
     def clipped(v: Any) -> Any:
         if v > 1.1:
@@ -198,9 +207,9 @@ def newton(x: Any) -> Any:
 
 
 FUNCTIONS = (
-    first_bound_in_branches, early_returns, arrays_in_branches, expressions, callee_with_branches,
-    squares, buffer_in_while, long_range, long_reversed, needs_its_index, branch_in_loop, jumps,
-    swapped, mutated_argument, deleted, unpacked, newton,
+    first_bound_in_branches, early_returns, arrays_in_branches, expressions, operands_chosen,
+    callee_with_branches, squares, buffer_in_while, long_range, long_reversed, needs_its_index,
+    branch_in_loop, jumps, swapped, mutated_argument, deleted, unpacked, newton,
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from irgrad.frontend.capture.doors import DOORS, METHODS
 from irgrad.frontend.capture.flow import (
     UNBOUND,
+    and_,
     both,
     chained,
     choose,
@@ -18,6 +19,7 @@ from irgrad.frontend.capture.flow import (
     for_,
     if_,
     negated,
+    or_,
     value,
     while_,
 )
@@ -93,6 +95,7 @@ def _instance_of(kind: type) -> Any:
 
 __all__ = [
     "UNBOUND",
+    "and_",
     "both",
     "call",
     "certain",
@@ -105,6 +108,7 @@ __all__ = [
     "if_",
     "named",
     "negated",
+    "or_",
     "over",
     "trying",
     "value",

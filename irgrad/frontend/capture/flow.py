@@ -51,33 +51,50 @@ def choose(test: Any, then: Body, other: Body) -> Any:
 _NONE = Variables(tuple, lambda values: None, tuple, ())
 
 
-def both(first: Any, *rest: Body) -> Any:
-    """`first and ...`."""
+def and_(first: Any, *rest: Body) -> Any:
+    """`first and ...`: the first value that is not true, or else the last one."""
     for later in rest:
         certain = truth(first)
         if certain is False:
             return first
-        first = later() if certain else _joined(np.logical_and, first, later)
+        first = later() if certain else choose(first, later, _kept(first, np.False_))
     return first
 
 
-def either(first: Any, *rest: Body) -> Any:
-    """`first or ...`."""
+def or_(first: Any, *rest: Body) -> Any:
+    """`first or ...`: the first value that is true, or else the last one."""
     for later in rest:
         certain = truth(first)
         if certain:
             return first
-        first = later() if certain is False else _joined(np.logical_or, first, later)
+        first = later() if certain is False else choose(first, _kept(first, np.True_), later)
     return first
 
 
-def _joined(combine: Any, first: Any, later: Body) -> Any:
-    """The truth of an `and` or `or` whose first value is traced; the second is asked for only where
-    it counts.
-    """
-    if combine is np.logical_and:
-        return choose(first, lambda: np.logical_and(True, later()), lambda: np.False_)
-    return choose(first, lambda: np.True_, lambda: np.logical_or(False, later()))
+def _kept(first: Any, known: Any) -> Body:
+    """A traced operand that decides an `and` or an `or`; if it is a bool, it is known which."""
+    return lambda: known if first.dtype.kind == "b" else first
+
+
+def both(first: Any, *rest: Body) -> Any:
+    """The truth of `first and ...`, whose operands may be of any types."""
+    return and_(_true(first), *(functools.partial(_truth_of, later) for later in rest))
+
+
+def either(first: Any, *rest: Body) -> Any:
+    """The truth of `first or ...`, whose operands may be of any types."""
+    return or_(_true(first), *(functools.partial(_truth_of, later) for later in rest))
+
+
+def _truth_of(later: Body) -> Any:
+    return _true(later())
+
+
+def _true(value: Any) -> Any:
+    certain = truth(value)
+    if certain is not None:
+        return certain
+    return value if value.dtype.kind == "b" else np.not_equal(value, 0)
 
 
 def negated(test: Any) -> Any:
@@ -309,6 +326,7 @@ def _loop(variables: Variables, items: Positions, bind: Any, body: Any, stop: An
 
 __all__ = [
     "UNBOUND",
+    "and_",
     "both",
     "chained",
     "choose",
@@ -316,6 +334,7 @@ __all__ = [
     "for_",
     "if_",
     "negated",
+    "or_",
     "value",
     "while_",
 ]

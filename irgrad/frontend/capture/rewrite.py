@@ -68,6 +68,7 @@ class Expressions(ast.NodeTransformer):
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         """`a if c else b`."""
         lazy = self._can_wait(node.body, node.orelse)
+        ask(node.test)
         self.generic_visit(node)
         if not lazy:
             return node
@@ -79,11 +80,14 @@ class Expressions(ast.NodeTransformer):
         self.generic_visit(node)
         if not lazy:
             return node
-        what = "both" if isinstance(node.op, ast.And) else "either"
+        words = ("both", "either") if getattr(node, "asked", False) else ("and_", "or_")
+        what = words[isinstance(node.op, ast.Or)]
         return self._helped(what, node.values[0], *map(_later, node.values[1:]))
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         """`not a`."""
+        if isinstance(node.op, ast.Not):
+            ask(node.operand)
         self.generic_visit(node)
         return self._helped("negated", node.operand) if isinstance(node.op, ast.Not) else node
 
@@ -158,6 +162,14 @@ class Expressions(ast.NodeTransformer):
         for made in (helper.value, helper, call):
             begin(made, operands[0])
         return call
+
+
+def ask(test: Any) -> None:
+    """Note of an expression that only its truth counts: `a and b` need not be one of the two."""
+    if isinstance(test, ast.BoolOp):
+        test.asked = True  # pyright: ignore[reportAttributeAccessIssue]
+        for operand in test.values:
+            ask(operand)
 
 
 def begin(made: Any, where: Any) -> None:

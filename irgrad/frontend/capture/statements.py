@@ -20,7 +20,7 @@ from irgrad.frontend.capture.names import (
     stored,
     variables,
 )
-from irgrad.frontend.capture.rewrite import HELPER, Expressions, begin
+from irgrad.frontend.capture.rewrite import HELPER, Expressions, ask, begin
 
 Statement = ast.stmt | list[ast.stmt]
 
@@ -57,6 +57,7 @@ class Statements(Expressions):
         if self.in_class or not is_plain(both, returning):
             return self.generic_visit(node)
         names = stored(both)
+        ask(node.test)
         test = self.visit(node.test)
         arms = [("then", self._block(node.body)), ("other", self._block(node.orelse))]
         what = "return if_" if returning else "if_"
@@ -71,6 +72,7 @@ class Statements(Expressions):
         forever = isinstance(node.test, ast.Constant) and bool(node.test.value)
         more = [ast.keyword("forever", ast.Constant(True))] if forever else []
         more += _stopping(node)
+        ask(node.test)
         test = ast.copy_location(ast.Return(self.visit(node.test)), node.test)
         arms = [("test", [test]), ("body", self._block(node.body))]
         return self._called(node, "while_", names, seen, arms, [], more)
