@@ -28,6 +28,7 @@ from irgrad.frontend.capture.source import tell_of_missing_source
 from irgrad.frontend.decisions import attend, record
 from irgrad.frontend.distinct import distinct
 from irgrad.frontend.guards import Guard, reachable
+from irgrad.frontend.lost import Lost
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.pytree import (
     flatten,
@@ -278,9 +279,11 @@ def lower(
 
 
 def _explain_unbound(error: NameError, builder: Builder) -> None:
-    """Tell of a variable that has a value in one branch only."""
+    """Tell of a variable that has a value in one branch only; raise what it was lost by."""
     for key, location in builder.notes.items():
         if isinstance(key, tuple) and key[0] == "lost" and f"'{key[1]}'" in str(error):
+            if isinstance(location, IrgradError):
+                raise location from None
             place = "" if location is None else f"\n{place_text(location)}"
             error.add_note(
                 f"  hint: '{key[1]}' has a value only where a traced condition holds; give it one "
@@ -341,6 +344,8 @@ def output_value(builder: Builder, leaf: Any) -> Value | None:
         return builder.lift(leaf)
     if isinstance(leaf, Selection):
         leaf.refuse("returning it")
+    if isinstance(leaf, Lost):
+        leaf.refuse()
     check_static(leaf)
     return None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, Location
+from irgrad.errors import ArgumentError, IrgradError, Location
 from irgrad.frontend.branches import agreed_kind, as_condition
 from irgrad.frontend.capture.handles import repeated
 from irgrad.frontend.capture.inner import REACHED, Inner
@@ -26,6 +26,7 @@ from irgrad.frontend.capture.parts import (
 from irgrad.frontend.capture.raising import Raised
 from irgrad.frontend.capture.shared import array_of, own_roots, shared_by
 from irgrad.frontend.capture.state import UNBOUND, Key, State
+from irgrad.frontend.lost import Lost, lost_contents
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.promote import lift
 from irgrad.frontend.region import apply, operand_types, with_inputs
@@ -43,16 +44,19 @@ Body = Callable[[], Any]
 RESULT: Key = ("result", 0)
 
 
-def branch(test: Any, then: Body, other: Body, state: State, lenient: bool) -> Any:
+def branch(
+    test: Any, then: Body, other: Body, state: State, lenient: bool, last: bool = False
+) -> Any:
     """Do what one of two bodies does -> what it returns. A variable that has a value in one of them
     only has none afterwards; if `lenient`, where the program sees to it that nobody reads it then,
-    some value.
+    some value. A variable whose values cannot be merged has none either, and so has what is in a
+    container where these bodies are the `last` of a function.
     """
     selector = as_condition(test)
     arms = [Inner(state, lends=True) for _ in range(2)]
     for arm, body in zip(arms, (other, then), strict=True):
         arm.run(body)
-    merge = _Merge(selector, state, arms, lenient)
+    merge = _Merge(selector, state, arms, lenient, last)
     for key in sorted({key for arm in arms for key in arm.changes}):
         merge.add(key, [_after(state, arm, key) for arm in arms])
     merge.add(RESULT, [UNBOUND if arm.raised else arm.result for arm in arms])
@@ -97,8 +101,11 @@ UNCHANGED: Any = _Unchanged()
 class _Merge:
     """What two branches give: leaves that are the same in both, and outputs of a `cond`."""
 
-    def __init__(self, selector: Any, state: State, arms: Sequence[Inner], lenient: bool) -> None:
-        self.selector, self.state, self.arms, self.lenient = selector, state, arms, lenient
+    def __init__(
+        self, selector: Any, state: State, arms: Sequence[Inner], lenient: bool, last: bool
+    ) -> None:
+        self.selector, self.state, self.arms = selector, state, arms
+        self.lenient, self.last = lenient, last
         self.kinds: list[Argument] = []
         self.outputs: list[list[Value]] = [[], []]
         self.names: list[str] = []
@@ -111,14 +118,28 @@ class _Merge:
         if key[0] == "array":
             self._array(key, values)
             return
+        before = len(self.kinds), dict(self.twins)
+        try:
+            self._add(key, values)
+        except IrgradError as error:
+            may_wait = self.last if key[0] == "contents" else key[0] == "variable"
+            if self.state.is_flag(key) or not may_wait:
+                raise
+            count, self.twins = before
+            for made in (self.kinds, self.names, *self.outputs):
+                del made[count:]
+            self._lose(key, values, error)
+
+    def _add(self, key: Key, values: list[Any]) -> None:
         if all(v is values[0] for v in values) and not isinstance(values[0], Tracer):
             self.made[key] = lambda given: values[0]
             return
         if any(v is UNBOUND for v in values):
             there = [v for v in values if v is not UNBOUND]
-            fine = self.lenient or self.state.is_flag(key) or any(a.raised for a in self.arms)
+            fine = self.lenient and not self._is_lost(key)
+            fine = fine or self.state.is_flag(key) or any(a.raised for a in self.arms)
             if not there or not fine:
-                self._lose(key)
+                self._lose(key, values, None)
                 return
         shapes: list[Shape | None] = []
         leaves: list[list[Any]] = []
@@ -148,12 +169,25 @@ class _Merge:
             return "lists, dicts and sets grow and shrink only where the condition is known"
         return "give it the same tuples, lists, dicts and classes on both sides"
 
-    def _lose(self, key: Key) -> None:
+    def _is_lost(self, key: Key) -> bool:
+        """Whether a variable may have had a value here that has been lost."""
+        here = CURRENT.get()
+        assert here is not None
+        return key[0] == "variable" and ("lost", self.state.variables.names[key[1]]) in here.notes
+
+    def _lose(self, key: Key, values: list[Any], error: IrgradError | None) -> None:
+        """Leave no value; `error` is for who reads it, if it is more than that there is none."""
         here = CURRENT.get()
         assert here is not None
         if key[0] == "variable":
-            here.notes["lost", self.state.variables.names[key[1]]] = call_site().location
-        self.made[key] = lambda given: UNBOUND
+            name = self.state.variables.names[key[1]]
+            earlier = here.notes.get(("lost", name))
+            here.notes["lost", name] = error or earlier or call_site().location
+        if key[0] != "contents" or error is None:
+            self.made[key] = lambda given: UNBOUND
+            return
+        left = lost_contents(values, error, self.state.name(key).endswith(" object"))
+        self.made[key] = lambda given: left
 
     def _array(self, key: Key, values: list[Any]) -> None:
         roots = [arm.roots[key[1]] for arm in self.arms if key[1] in arm.roots]
@@ -231,6 +265,9 @@ class _Merge:
         return builder is None or all(arm.builder is not builder for arm in self.arms)
 
     def _refuse(self, key: Key, shape: Shape, k: int, there: list[Any], kinds: Any) -> None:
+        for leaf in there:
+            if isinstance(leaf, Lost):
+                leaf.refuse()
         types = " and ".join(
             repr(leaf) if kind is None else str(kind.type)
             for leaf, kind in zip(there, kinds, strict=True)

@@ -30,6 +30,7 @@ from irgrad.frontend.capture.naming import each_named, named
 from irgrad.frontend.capture.once import refused_in_loops
 from irgrad.frontend.capture.raising import certain, fail, trying
 from irgrad.frontend.capture.scalars import scalar_type
+from irgrad.frontend.lost import refuse_lost
 from irgrad.frontend.registry import FUNCTIONS
 from irgrad.frontend.scipy_api import scipy_door
 from irgrad.ir.builder import CURRENT
@@ -68,6 +69,12 @@ def call(function: Any) -> Any:
     if id(function) in JOINING:
         return JOINING[id(function)]
     return captured(function)
+
+
+def searched(items: Any) -> Any:
+    """What stands behind `in`."""
+    refuse_lost(items)
+    return items
 
 
 def over(function: Any) -> Any:
@@ -110,6 +117,7 @@ __all__ = [
     "negated",
     "or_",
     "over",
+    "searched",
     "trying",
     "value",
     "while_",

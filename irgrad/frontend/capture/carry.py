@@ -29,6 +29,7 @@ from irgrad.frontend.capture.parts import (
 )
 from irgrad.frontend.capture.state import UNBOUND, Key, State
 from irgrad.frontend.capture.ties import Tie
+from irgrad.frontend.lost import Lost
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.region import array_leaf, settled_kind
 from irgrad.frontend.site import call_site
@@ -184,6 +185,8 @@ class Carry:
                 hint="bind a .copy(), or write x[...] = y",
             )
         one, other = before or kinds_of([first])[0], kinds_of([leaf])[0]
+        if isinstance(leaf, Lost):
+            leaf.refuse()
         if one is None or other is None:
             types = [
                 repr(x) if kind is None else kind.type for x, kind in ((first, one), (leaf, other))
@@ -208,6 +211,9 @@ class Carry:
         )
 
     def _refuse_shape(self, key: Key, before: Shape, after: Shape, leaves: list[Any]) -> None:
+        for leaf in leaves:
+            if isinstance(leaf, Lost):
+                leaf.refuse()
         raise ArgumentError(
             f"{self.state.name(key)} changes its structure in a loop: {before} before a step, "
             f"{after} after",

@@ -25,6 +25,7 @@ def door(*functions: Any) -> Callable[[Any], Any]:
 
     def decorate(implementation: Any) -> Any:
         for function in functions:
+            assert function not in DOORS, f"{function} has a door already"
             DOORS[function] = implementation
         return implementation
 

@@ -14,7 +14,6 @@ import numpy as np
 from irgrad.errors import IrgradError
 from irgrad.frontend.capture.branching import branch
 from irgrad.frontend.capture.exchange import Exchanged
-from irgrad.frontend.capture.growth import refuse_earlier
 from irgrad.frontend.capture.inner import Inner
 from irgrad.frontend.capture.iteration import Positions, positions, rest
 from irgrad.frontend.capture.looping import counted, counted_until, looked_at, repeated_while
@@ -22,6 +21,7 @@ from irgrad.frontend.capture.parts import taken_apart
 from irgrad.frontend.capture.settings import most_nodes, unrolled
 from irgrad.frontend.capture.state import UNBOUND, State, Variables, value
 from irgrad.frontend.known import known
+from irgrad.frontend.lost import refuse_lost
 from irgrad.ir.builder import CURRENT, Traced
 from irgrad.ir.graph import node_count
 
@@ -31,7 +31,7 @@ Body = Callable[[], Any]
 def truth(test: Any) -> bool | None:
     """Python's truth of a value; None where it is known only when the program runs."""
     if not isinstance(test, Traced):
-        refuse_earlier(test)
+        refuse_lost(test)
         return bool(test)
     numbers = known(test)
     return None if numbers is None else bool(numbers)
@@ -129,12 +129,13 @@ def if_(
     seen: Any,
     names: tuple[str, ...],
     lenient: bool = False,
+    last: bool = False,
 ) -> Any:
-    """`if test`; what both sides return, where they do."""
+    """`if test`; what both sides return, where they do, which is the `last` of a function."""
     certain = truth(test)
     if certain is not None:
         return (then if certain else other)()
-    return branch(test, then, other, State(Variables(get, set, seen, names)), lenient)
+    return branch(test, then, other, State(Variables(get, set, seen, names)), lenient, last)
 
 
 def while_(
@@ -212,7 +213,7 @@ def for_(
     first step stands before the loop.
     """
     variables = Variables(get, set, seen, names)
-    refuse_earlier(items)
+    refuse_lost(items)
     found = positions(items) if CURRENT.get() is not None else None
     skipped = 0
     if found is not None and not isinstance(found.count, int):

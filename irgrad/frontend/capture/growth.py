@@ -4,12 +4,13 @@ appended last, and nothing else of the list."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
-from irgrad.errors import TraceError
+from irgrad.errors import IrgradError, TraceError
 from irgrad.frontend.capture.parts import Shape, handle, kinds_of, put_together, taken_apart
 from irgrad.frontend.capture.rows import Row
 from irgrad.frontend.capture.state import State
+from irgrad.frontend.lost import Lost
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.site import call_site
 
@@ -17,25 +18,16 @@ SEEN = 2
 """Items at the end of a list that a step may read."""
 
 
-class Earlier:
-    """In place of all that a list held before its last items."""
-
-
-EARLIER = Earlier()
-
-
-def refuse_earlier(items: Any) -> None:
-    """Refuse what would depend on how long a growing list is."""
-    if type(items) is list and items and type(items[0]) is Earlier:
-        _refuse()
-
-
-def _refuse() -> NoReturn:
-    raise TraceError(
-        "the length of a list that grows in the loop",
+def _earlier() -> IrgradError:
+    return TraceError(
+        "the length of a list that grows in the loop, or one of its earlier items",
         location=call_site().location,
         hint="a step of a long loop may read the last two items, items[-1] and items[-2]",
     )
+
+
+EARLIER = Lost(_earlier)
+"""In place of all that a list held before its last items."""
 
 
 class Growing(NamedTuple):

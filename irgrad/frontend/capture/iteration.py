@@ -15,6 +15,7 @@ from irgrad.frontend.capture.handles import builder, is_supported
 from irgrad.frontend.capture.rows import whole
 from irgrad.frontend.integers import greatest, interval, limit, minus
 from irgrad.frontend.known import known
+from irgrad.frontend.lost import refuse_lost
 from irgrad.frontend.masked import Selection, packed
 from irgrad.frontend.promote import any_traced, lift
 from irgrad.frontend.site import call_site
@@ -132,6 +133,7 @@ def _constant_rows(array: Any) -> Positions | None:
 
 def _listed(items: Any) -> Positions | None:
     """A list of what a loop appended, or of numbers or arrays of one type."""
+    refuse_lost(items)
     rows = whole(items)
     if rows is not None:
         return _rows(rows)

@@ -11,7 +11,6 @@ import numpy as np
 from irgrad.errors import UnsupportedError
 from irgrad.frontend.capture.constructors import array
 from irgrad.frontend.capture.doors import door
-from irgrad.frontend.capture.growth import refuse_earlier
 from irgrad.frontend.capture.iteration import TracedRange
 from irgrad.frontend.capture.rows import whole
 from irgrad.frontend.known import known
@@ -63,13 +62,6 @@ def stacking(function: Any) -> Any:
         return function(*args, **kwargs)
 
     return run
-
-
-@door(builtins.len)
-def length(items: Any) -> int:
-    """`len`, but not of a list that grows in a loop."""
-    refuse_earlier(items)
-    return len(items)
 
 
 @door(builtins.sum)

@@ -92,9 +92,12 @@ class Expressions(ast.NodeTransformer):
         return self._helped("negated", node.operand) if isinstance(node.op, ast.Not) else node
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        """`a < b < c`."""
+        """`a < b < c`; `a in b`."""
         lazy = len(node.ops) > 1 and self._can_wait(*node.comparators[1:])
         self.generic_visit(node)
+        for k, op in enumerate(node.ops):
+            if isinstance(op, (ast.In, ast.NotIn)):
+                node.comparators[k] = self._helped("searched", node.comparators[k])
         if not lazy:
             return node
         steps: list[ast.expr] = []

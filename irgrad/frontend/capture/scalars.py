@@ -14,6 +14,7 @@ from irgrad.frontend.capture.constructors import array
 from irgrad.frontend.capture.doors import at_home, door
 from irgrad.frontend.capture.handles import is_supported
 from irgrad.frontend.known import known
+from irgrad.frontend.lost import refuse_lost
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.promote import any_traced, innermost, lift
 from irgrad.frontend.sharing import copied
@@ -95,7 +96,8 @@ def is_instance(value: Any, kinds: Any) -> bool:
 
 @door(builtins.len)
 def len_(items: Any) -> Any:
-    """`len`, a traced integer where the extent is one."""
+    """`len`, a traced integer where the extent is one, but not of a list that is lost."""
+    refuse_lost(items)
     if isinstance(items, (Bounded, Selection)):
         return items.shape[0]
     return len(items)

@@ -61,8 +61,9 @@ class Statements(Expressions):
         test = self.visit(node.test)
         arms = [("then", self._block(node.body)), ("other", self._block(node.orelse))]
         what = "return if_" if returning else "if_"
-        lenient = [ast.keyword("lenient", ast.Constant(True))] if is_guard(node) else []
-        return self._called(node, what, names, loaded(both), arms, [test], lenient)
+        told = [("lenient", is_guard(node)), ("last", returning)]
+        more = [ast.keyword(name, ast.Constant(True)) for name, holds in told if holds]
+        return self._called(node, what, names, loaded(both), arms, [test], more)
 
     def visit_While(self, node: ast.While) -> Any:
         """A `while` that ends by its condition."""
