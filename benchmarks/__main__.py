@@ -3,10 +3,12 @@
     python -m benchmarks                      everything that is installed, about ten minutes
     python -m benchmarks --quick              fewer rows and rounds, no second processes
     python -m benchmarks --only mixture sines --systems irgrad-numba jax
+    python -m benchmarks --loops              the loop programs, beside JAX, Numba and NumPy
     python -m benchmarks --report             print the last run again, measure nothing
     python -m benchmarks --limits             what bounds each row of the last run
 
-Results go to benchmarks/results.{md,svg,json}, of partial runs to benchmarks/partial.*."""
+Results go to benchmarks/results.{md,svg,json}, of partial runs to benchmarks/partial.*, of the loop
+programs to benchmarks/loops.*."""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import workload
+from benchmarks import loop_table, loops, workload
 from benchmarks.analysis import analysis
 from benchmarks.measure import Options, Run, default_systems, quick
 from benchmarks.picture import picture
@@ -29,12 +31,14 @@ FOLDER = Path(__file__).parent
 
 def parse() -> argparse.Namespace:
     """The command line."""
+    programs = [*workload.names(), *loops.PROGRAMS]
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--only", nargs="+", choices=workload.names(), metavar="WORKLOAD")
+    parser.add_argument("--only", nargs="+", choices=programs, metavar="WORKLOAD")
+    parser.add_argument("--loops", action="store_true", help="the loop programs, in one table")
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, metavar="SYSTEM")
     parser.add_argument("--quick", action="store_true", help="a look, in under two minutes")
     parser.add_argument("--rounds", type=int, help="rounds a row (5)")
@@ -45,7 +49,7 @@ def parse() -> argparse.Namespace:
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--report", action="store_true", help="the tables of the last run")
     shown.add_argument("--limits", action="store_true", help="the limits of the last run")
-    parser.epilog = f"workloads: {' '.join(workload.names())}\nsystems: {' '.join(SYSTEMS)}"
+    parser.epilog = f"workloads: {' '.join(programs)}\nsystems: {' '.join(SYSTEMS)}"
     return parser.parse_args()
 
 
@@ -53,8 +57,8 @@ def measured(options: argparse.Namespace, console: Console) -> Results:
     """A run with these options."""
     given = {name: getattr(options, name) for name in ("rounds", "seconds", "limit", "threads")}
     given = {name: value for name, value in given.items() if value is not None}
-    systems = options.systems or default_systems()
-    workloads = options.only or workload.names()
+    systems = options.systems or (loop_table.SYSTEMS if options.loops else default_systems())
+    workloads = options.only or (loops.NAMES if options.loops else workload.names())
     settings = quick(given) if options.quick else given
     with console.status("") if console.is_terminal else contextlib.nullcontext() as status:
 
@@ -71,13 +75,16 @@ def main() -> None:
     if not console.is_terminal:
         console.width = 200
     whole = not (options.only or options.systems or options.quick)
-    path = options.results or FOLDER / ("results" if whole else "partial")
+    name = "loops" if options.loops else "results" if whole else "partial"
+    path = options.results or FOLDER / name
     if options.report or options.limits:
         results = Results.load(path.with_suffix(".json"))
     else:
         results = measured(options, console)
         results.save(path.with_suffix(".json"))
     sheets: list[Sheet] = analysis(results) if options.limits else report(results)
+    if options.loops:
+        sheets = loop_table.sheets(results)
     for sheet in sheets:
         console.print(sheet.rich())
         console.print()

@@ -125,7 +125,7 @@ class Run:
             row.outcomes[name] = self._first(name, work, row, reference)
             if not row.outcomes[name].problem:
                 alive.append(name)
-        if not work.only_first_result:
+        if not size.only_first_result:
             self._functions(row, alive)
             self._rounds(row, alive)
         for process in self.processes.values():

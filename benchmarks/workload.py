@@ -43,7 +43,8 @@ class Size:
     `ahead` maps a system to how many times its time must be irgrad's; "best peer" is the fastest of
     them. `within` maps a limit, "numba" (loops by hand) or "function" (irgrad's own time for the
     value alone) to how many times that irgrad may take. `seconds` bounds a call by itself.
-    `first_ahead` maps a system to how many times its time to the first result must be irgrad's."""
+    `first_ahead` maps a system to how many times its time to the first result must be irgrad's;
+    where `only_first_result`, nothing else is timed."""
 
     label: str
     parameters: tuple[Any, ...]
@@ -52,6 +53,7 @@ class Size:
     seconds: float | None = None
     first_ahead: Mapping[str, float] = field(default_factory=lambda: {"jax": 1.0})
     quick: bool = False
+    only_first_result: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,6 @@ class Workload:
     primal: Callable[[], Callable[..., Any]] | None = None
     limits: Callable[..., Mapping[str, Call]] | None = None
     variants: Mapping[str, Callable[..., Any] | str] = field(default_factory=dict)
-    only_first_result: bool = False
 
     def size(self, label: str) -> Size:
         """The size called `label`."""
@@ -111,7 +112,10 @@ def arrays(arguments: Arguments) -> Arguments:
 
 
 def load(name: str) -> Workload:
-    """The workload in the file called `name`."""
+    """The workload in the file called `name`, or the loop program."""
+    programs = importlib.import_module("benchmarks.loops").PROGRAMS
+    if name in programs:
+        return programs[name]
     return importlib.import_module(f"benchmarks.workloads.{name}").WORKLOAD
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import workload
+from benchmarks import loop_table, loops, workload
 from benchmarks.analysis import analysis
 from benchmarks.measure import Options, Run
 from benchmarks.picture import picture
@@ -20,9 +20,7 @@ from benchmarks.results import Outcome, Results, Row
 from benchmarks.systems import start
 from benchmarks.tables import duration, markdown, ratio, report
 
-NAMES = workload.names()
-# Programs that assign into arrays, which irgrad does not trace.
-ASSIGN = {"jacobi_2d", "seidel_2d", "heat_3d", "cholesky", "gramschmidt"}
+NAMES = [*workload.names(), *loops.PROGRAMS]
 
 
 def case(name: str) -> tuple[workload.Workload, workload.Arguments]:
@@ -38,7 +36,7 @@ def test_gradients_by_hand_agree_with_differences(name: str) -> None:
     assert found is not None and reference.deviation(found) < CLOSE
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ASSIGN])
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_irgrad_agrees_with_the_reference(name: str, backend: str) -> None:
     work, arguments = case(name)
@@ -48,6 +46,14 @@ def test_irgrad_agrees_with_the_reference(name: str, backend: str) -> None:
     assert reference.deviation([np.asarray(a) for a in result]) < reference.tolerance
     value = system.function(work, arguments)()
     np.testing.assert_allclose(value, result[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", loops.NAMES)
+def test_functions_in_loops_agree_with_numpy(name: str) -> None:
+    work, arguments = case(name)
+    assert work.primal is not None
+    value = work.primal().py_func(*arguments)  # pyright: ignore[reportFunctionMemberAccess]
+    np.testing.assert_allclose(value, start("numpy").function(work, arguments)(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if workload.load(name).gradient])
@@ -135,6 +141,18 @@ def test_reports_show_ratios_problems_and_aims(results: Results) -> None:
     met = {aim: reached for _, aim, _, reached in aims.rows}
     assert met["5x faster than jax"] == "yes" and met["3x faster than pytensor"] == "-"
     assert met["at most 1.00 us"] == "yes" and met["second process: at most 50 ms"] == "yes"
+
+
+def test_the_table_of_the_loop_programs_has_their_means() -> None:
+    own, peer = Outcome(0.5, gradient=4e-3, function=2e-3), Outcome(2.0, gradient=8e-3)
+    by_hand = {"numpy": Outcome(function=6e-3), "numba": Outcome(function=1e-3)}
+    rows = [Row(name, "n = 2", {"irgrad-numba": own, "jax": peer, **by_hand}) for name in "ab"]
+    rows.insert(1, Row("a", "n = 4", {"irgrad-numba": Outcome(1.0)}))
+    rows[2].outcomes["numba"] = Outcome(function=4e-3)
+    steady, first, means = loop_table.sheets(Results(rows=rows))
+    assert steady.rows[0][-3:] == ["4.00x", "2.00x", "1.50x"] and len(steady.rows) == 2
+    assert first.rows[0] == ["a, n = 2", "500 ms", "2.00 s", "n = 4", "1.00 s", "2.00x"]
+    assert means.rows[0] == ["gradient / function in Numba", "2.00", "4.00", "a, n = 2", "2 of 2"]
 
 
 def test_the_picture_is_xml_with_a_mark_for_each_ratio(results: Results) -> None:

@@ -76,7 +76,10 @@ def make(n: int) -> Arguments:
 WORKLOAD = Workload(
     function,
     make,
-    sizes=[Size("n = 40", (40,), ahead={"jax": 1.0})],
+    sizes=[
+        Size("n = 40", (40,), ahead={"jax": 1.0}),
+        Size("n = 80", (80,), only_first_result=True),
+    ],
     tiny=(4,),
     primal=primal,
     variants={**no_assignment(), "jax": jax, "casadi": casadi},

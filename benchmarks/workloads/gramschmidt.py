@@ -78,7 +78,10 @@ def make(m: int, n: int) -> Arguments:
 WORKLOAD = Workload(
     function,
     make,
-    sizes=[Size("30 x 20", (30, 20), ahead={"jax": 1.0})],
+    sizes=[
+        Size("30 x 20", (30, 20), ahead={"jax": 1.0}),
+        Size("60 x 40", (60, 40), only_first_result=True),
+    ],
     tiny=(4, 3),
     primal=primal,
     variants={**no_assignment(), "jax": jax, "casadi": casadi},

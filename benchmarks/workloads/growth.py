@@ -53,7 +53,9 @@ SIZES = (100, 300, 1000, 3000, 10_000, 20_000)
 WORKLOAD = Workload(
     function,
     make,
-    sizes=[Size(f"{n:,} nodes", (n,), first_ahead={}, quick=n <= 300) for n in SIZES],
+    sizes=[
+        Size(f"{n:,} nodes", (n,), first_ahead={}, quick=n <= 300, only_first_result=True)
+        for n in SIZES
+    ],
     tiny=(20,),
-    only_first_result=True,
 )

@@ -119,6 +119,26 @@ def loops() -> Callable[..., Any]:
     return compiled
 
 
+def primal() -> Callable[..., Any]:
+    """The function alone, point by point."""
+    import numba
+
+    @numba.njit(cache=True)
+    def compiled(A: Any, B: Any, steps: int) -> Any:
+        A, B = A.copy(), B.copy()
+        for _ in range(1, steps):
+            for x, y in ((A, B), (B, A)):
+                for i in range(1, x.shape[0] - 1):
+                    for j in range(1, x.shape[1] - 1):
+                        for k in range(1, x.shape[2] - 1):
+                            around = x[i - 1, j, k] + x[i + 1, j, k] + x[i, j - 1, k]
+                            around += x[i, j + 1, k] + x[i, j, k - 1] + x[i, j, k + 1]
+                            y[i, j, k] = 0.25 * x[i, j, k] + 0.125 * around
+        return 0.5 * np.sum(A * A)
+
+    return compiled
+
+
 def make(steps: int, n: int) -> Arguments:
     """Two n x n x n grids."""
     rng = np.random.default_rng(0)
@@ -128,10 +148,14 @@ def make(steps: int, n: int) -> Arguments:
 WORKLOAD = Workload(
     function,
     make,
-    sizes=[Size("25 steps, 25 x 25 x 25", (25, 25), ahead={"jax": 1.0})],
+    sizes=[
+        Size("25 steps, 25 x 25 x 25", (25, 25), ahead={"jax": 1.0}),
+        Size("50 steps", (50, 25), only_first_result=True),
+    ],
     tiny=(3, 4),
     argnums=(0, 1),
     gradient=gradient,
     loops=loops,
+    primal=primal,
     variants={**no_assignment("torch"), "jax": jax},
 )

@@ -104,6 +104,25 @@ def loops() -> Callable[..., Any]:
     return compiled
 
 
+def primal() -> Callable[..., Any]:
+    """The function alone, point by point."""
+    import numba
+
+    @numba.njit(cache=True)
+    def compiled(A: Any, B: Any, steps: int) -> Any:
+        A, B = A.copy(), B.copy()
+        for _ in range(1, steps):
+            for source, target in ((A, B), (B, A)):
+                for i in range(1, A.shape[0] - 1):
+                    for j in range(1, A.shape[1] - 1):
+                        around = source[i, j - 1] + source[i, j + 1]
+                        around += source[i + 1, j] + source[i - 1, j]
+                        target[i, j] = 0.2 * (source[i, j] + around)
+        return 0.5 * np.sum(A * A)
+
+    return compiled
+
+
 def make(steps: int, n: int) -> Arguments:
     """Two n x n grids."""
     rng = np.random.default_rng(0)
@@ -113,10 +132,14 @@ def make(steps: int, n: int) -> Arguments:
 WORKLOAD = Workload(
     function,
     make,
-    sizes=[Size("50 steps, 150 x 150", (50, 150), ahead={"jax": 1.0})],
+    sizes=[
+        Size("50 steps, 150 x 150", (50, 150), ahead={"jax": 1.0}),
+        Size("100 steps", (100, 150), only_first_result=True),
+    ],
     tiny=(3, 5),
     argnums=(0, 1),
     gradient=gradient,
     loops=loops,
+    primal=primal,
     variants={**no_assignment("torch"), "jax": jax},
 )

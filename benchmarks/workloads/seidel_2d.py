@@ -89,6 +89,25 @@ def loops() -> Callable[..., Any]:
     return compiled
 
 
+def primal() -> Callable[..., Any]:
+    """The function alone, point by point."""
+    import numba
+
+    @numba.njit(cache=True)
+    def compiled(A: Any, steps: int, n: int) -> Any:
+        A = A.copy()
+        for _ in range(steps - 1):
+            for i in range(1, n - 1):
+                for j in range(1, n - 1):
+                    above = A[i - 1, j - 1] + A[i - 1, j] + A[i - 1, j + 1]
+                    here = A[i, j - 1] + A[i, j] + A[i, j + 1]
+                    below = A[i + 1, j - 1] + A[i + 1, j] + A[i + 1, j + 1]
+                    A[i, j] = (above + here + below) / 9.0
+        return 0.5 * np.sum(A * A)
+
+    return compiled
+
+
 def make(steps: int, n: int) -> Arguments:
     """An n x n grid."""
     return np.random.default_rng(0).standard_normal((n, n)), steps, n
@@ -97,8 +116,12 @@ def make(steps: int, n: int) -> Arguments:
 WORKLOAD = Workload(
     function,
     make,
-    sizes=[Size("8 steps, 50 x 50", (8, 50), ahead={"jax": 1.0})],
+    sizes=[
+        Size("8 steps, 50 x 50", (8, 50), ahead={"jax": 1.0}),
+        Size("16 steps, 100 x 100", (16, 100), only_first_result=True),
+    ],
     tiny=(3, 5),
     loops=loops,
+    primal=primal,
     variants={**no_assignment(), "jax": jax, "casadi": casadi},
 )
