@@ -53,7 +53,7 @@ class Interpreter:
         self.steps = plan.steps
         self.template = plan.template
         self.inputs = len(graph.inputs)
-        self.outputs = [plan.slot[value] for value in graph.outputs]
+        self.outputs = plan.outputs
         self.copies = plan.outputs_to_copy()
         self.graph = graph
 
@@ -98,76 +98,89 @@ class Interpreter:
 
 
 class Plan:
-    """Liveness and memory sharing of a graph's values.
+    """A slot for each value; when it is last read, and which memory it may share.
 
-    The root of a value is the value whose memory it may share (itself, unless it is a view).
-    """
+    The root of a slot is the slot whose memory its value may share (itself, unless it is a
+    view)."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.slot: dict[Value, int] = {value: index for index, value in enumerate(graph.inputs)}
         self.template: list[Any] = []
-        self.root: dict[Value, Value] = {}
-        self.last_read: dict[Value, int] = {}
-        self.last_root_read: dict[Value, int] = {}
-        self._find_last_reads()
-        self.own: set[Value] = set()
-        self.steps = [self._step(index, node) for index, node in enumerate(graph.nodes)]
-        for value in graph.outputs:
-            self._slot(value)
+        self.constants: set[int] = set()
+        self.root = list(range(len(graph.inputs)))
+        self.last_read = [-1] * len(graph.inputs)
+        self.last_root_read = [-1] * len(graph.inputs)
+        self.accesses = [self._access(index, node) for index, node in enumerate(graph.nodes)]
+        self.outputs = tuple(map(self._slot, graph.outputs))
+        self._read(self.outputs, len(graph.nodes))
+        self.own: set[int] = set()
+        self.steps = [
+            self._step(index, node, reads, writes)
+            for index, (node, (reads, writes)) in enumerate(
+                zip(graph.nodes, self.accesses, strict=True)
+            )
+        ]
 
     def outputs_to_copy(self) -> list[bool]:
         """Which outputs must be copied: inputs, constants, views, and what shares memory with
         another output.
         """
-        sharing = Counter(map(self._root, self.graph.outputs))
-        return [
-            value not in self.own or sharing[self._root(value)] > 1 for value in self.graph.outputs
-        ]
-
-    def _find_last_reads(self) -> None:
-        for index, node in enumerate(self.graph.nodes):
-            if node.op.is_view:
-                self.root[Value(node, 0)] = self._root(node.operands[0])
-            for operand in node.operands:
-                self.last_read[operand] = self.last_root_read[self._root(operand)] = index
-        for value in self.graph.outputs:
-            self.last_read[value] = self.last_root_read[self._root(value)] = len(self.graph.nodes)
-
-    def _root(self, value: Value) -> Value:
-        return self.root.get(value, value)
+        sharing = Counter(self.root[slot] for slot in self.outputs)
+        return [slot not in self.own or sharing[self.root[slot]] > 1 for slot in self.outputs]
 
     def _slot(self, value: Value) -> int:
-        if value not in self.slot:
-            self.slot[value] = len(self.graph.inputs) + len(self.template)
-            self.template.append(value.constant)
-        return self.slot[value]
+        slot = self.slot.get(value)
+        if slot is None:
+            slot = self.slot[value] = len(self.slot)
+            constant = value.constant
+            if constant is not None:
+                self.constants.add(slot)
+            self.template.append(constant)
+            self.root.append(slot)
+            self.last_read.append(-1)
+            self.last_root_read.append(-1)
+        return slot
 
-    def _step(self, index: int, node: Node) -> Step:
+    def _access(self, index: int, node: Node) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The slots that a node reads and writes."""
         reads = tuple(map(self._slot, node.operands))
         writes = tuple(map(self._slot, node.outputs))
-        dying = [
-            v
-            for v in dict.fromkeys(node.operands)
-            if self.last_read[v] == index and v.constant is None
-        ]
-        reuse = self._reusable(index, node, dying)
-        if not node.op.is_view:
-            self.own.update(node.outputs)
-        unread = [value for value in node.outputs if value not in self.last_read]
-        dies = tuple(self.slot[value] for value in (*dying, *unread))
-        return Step(kernel(node), reads, writes, dies, None if reuse is None else self.slot[reuse])
+        if node.op.is_view:
+            self.root[writes[0]] = self.root[reads[0]]
+        self._read(reads, index)
+        return reads, writes
 
-    def _reusable(self, index: int, node: Node, dying: list[Value]) -> Value | None:
+    def _read(self, slots: tuple[int, ...], index: int) -> None:
+        for slot in slots:
+            self.last_read[slot] = self.last_root_read[self.root[slot]] = index
+
+    def _step(
+        self, index: int, node: Node, reads: tuple[int, ...], writes: tuple[int, ...]
+    ) -> Step:
+        dying = [
+            slot
+            for slot in dict.fromkeys(reads)
+            if self.last_read[slot] == index and slot not in self.constants
+        ]
+        reuse = self._reusable(index, node, reads, dying)
+        if not node.op.is_view:
+            self.own.update(writes)
+        dies = (*dying, *(slot for slot in writes if self.last_read[slot] < 0))
+        return Step(kernel(node), reads, writes, dies, reuse)
+
+    def _reusable(
+        self, index: int, node: Node, reads: tuple[int, ...], dying: list[int]
+    ) -> int | None:
         if isinstance(node.op, UPDATES):
-            dying = [v for v in dying if v == node.operands[0] and v not in node.operands[1:]]
+            dying = [slot for slot in dying if slot == reads[0] and slot not in reads[1:]]
         elif not is_ufunc(node.op) or not node.types[0].shape:
             return None
-        for value in dying:
+        for slot in dying:
             if (
-                value in self.own
-                and self.last_root_read[value] == index
-                and value.type == node.types[0]
+                slot in self.own
+                and self.last_root_read[slot] == index
+                and node.operands[reads.index(slot)].type == node.types[0]
             ):
-                return value
+                return slot
         return None
