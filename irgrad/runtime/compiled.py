@@ -175,8 +175,14 @@ class Compiled:
         if method is None:
             return self
         what = f"programs, capture={self.capture}, unroll={self.unroll}"
-        programs = kept(method, Programs, what)
-        return Compiled(method, self.backend, programs, self.capture, self.unroll)
+        return self._like(method, kept(method, Programs, what))
+
+    def _like(self, target: Callable[..., Any], programs: Programs | None) -> Compiled:
+        """Another target, compiled as this one is."""
+        return type(self)(*self._options(target, programs))
+
+    def _options(self, target: Any, programs: Programs | None) -> tuple[Any, ...]:
+        return target, self.backend, programs, self.capture, self.unroll
 
     def __reduce__(self) -> Any:
         """Pickled by reference where it is a module's own (a decorated function), else as its
@@ -188,7 +194,7 @@ class Compiled:
             found = getattr(found, part, None)
         if found is self or (isinstance(found, Unbound) and found.decorated is self):
             return name
-        return type(self), (self.target, self.backend, None, self.capture, self.unroll)
+        return type(self), self._options(self.target, None)
 
     def __copy__(self) -> Compiled:
         return self
@@ -341,6 +347,7 @@ def compile(
     *,
     capture: bool = True,
     unroll: int | None = None,
+    donate: int | str | tuple[int | str, ...] = (),
 ) -> Compiled:
     """Compile a function, a transformed function, an expression string or a Graph.
 
@@ -349,12 +356,24 @@ def compile(
     default one over more than 16 numbers, or of so many nodes that unrolling takes long.
     Derivatives of the compiled function are lowered in the same way.
 
+    `donate` names arguments, by position or name, that are the function's to change: what it writes
+    to them is in the caller's arrays after the call. Others are never written to.
+
     >>> import numpy as np
     >>> f = compile(lambda x: np.sin(x) ** 2)
     >>> float(f(0.0))
     0.0
+    >>> def halve(x):
+    ...     x[1:] *= 0.5
+    >>> x = np.ones(3)
+    >>> compile(halve, donate="x")(x), x.tolist()
+    (None, [1.0, 0.5, 0.5])
     """
-    return Compiled(as_callable(target), backend, capture=capture, unroll=unroll)
+    if donate == ():
+        return Compiled(as_callable(target), backend, capture=capture, unroll=unroll)
+    from irgrad.runtime.donate import Donating
+
+    return Donating(as_callable(target), backend, None, capture, unroll, donate)
 
 
 def as_callable(target: Any) -> Any:
