@@ -6,7 +6,8 @@ import re
 import sys
 from pathlib import Path
 
-from docutils.nodes import SkipNode
+import myst_nb.core.render
+from docutils.nodes import SkipNode, Text, literal_block
 from latex2mathml.converter import convert
 
 # Cells that call the command `irgrad` find that of this environment.
@@ -50,17 +51,43 @@ html_theme_options = {
 }
 
 
+def _joined(outputs):
+    """The outputs of a cell with the pieces of each stream put together as they came. MyST-NB's own
+    way ends each piece with a new line, wherever it was cut.
+    """
+    streams, kept = {}, []
+    for output in outputs:
+        if output["output_type"] != "stream":
+            kept.append(output)
+        elif output["name"] in streams:
+            streams[output["name"]]["text"] += output["text"]
+        else:
+            streams[output["name"]] = output
+            kept.append(output)
+    return kept
+
+
+myst_nb.core.render.coalesce_streams = _joined
+
+
 def _as_restructured_text(app, what, name, obj, options, lines):
     """The docstrings are plain prose: keep their bars and stars from being markup."""
-    lines[:] = [
-        line
-        if line.lstrip().startswith((">>>", "..."))
-        else "".join(
-            part if part.startswith("`") else re.sub(r"([|*\\]|(?<=\w)_(?=\W|$))", r"\\\1", part)
-            for part in re.split(r"(`[^`]*`)", line)
-        )
-        for line in lines
-    ]
+    example = False
+    for i, line in enumerate(lines):
+        example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
+        if not example:
+            lines[i] = "".join(
+                part if part.startswith("`") else re.sub(r"([|*\\]|(?<=\w)_(?=\W|$))", r"\\\1", part)
+                for part in re.split(r"(`[^`]*`)", line)
+            )
+
+
+def _without_last_lines(app, doctree):
+    """Examples for doctest end with an empty line; readers need none."""
+    for block in doctree.findall(literal_block):
+        text = block.astext().rstrip("\n")
+        block[:] = [Text(text)]
+        block.rawsource = text
 
 
 def _inline(translator, node):
@@ -77,3 +104,4 @@ def setup(app):
     """Mathematics as MathML, which browsers set themselves: no script, no network."""
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
     app.connect("autodoc-process-docstring", _as_restructured_text)
+    app.connect("doctree-read", _without_last_lines)
