@@ -80,7 +80,7 @@ def test_a_run_with_a_system_that_has_no_gradient(monkeypatch: pytest.MonkeyPatc
     options = Options(systems, ["cholesky"], rounds=2, seconds=0.001)
     run = Run(options, lambda text: None)
     results = run()
-    assert [row.name for row in results.rows] == ["cholesky, n = 40"]
+    assert [row.name for row in results.rows] == ["cholesky, n = 40", "cholesky, n = 80"]
     outcomes = results.rows[0].outcomes
     assert outcomes["irgrad-numpy"].problem == ""  # loops and assignments, unmodified
     assert outcomes["numpy"].problem == "-" and outcomes["numpy"].function

@@ -16,8 +16,17 @@ from irgrad_numba.expression import Add, Expr, Reduce, Statement, Store
 from irgrad_numba.fold import BLOCK, Fold, combine
 from irgrad_numba.index import Index
 from irgrad_numba.llvm import BITS, Code, Module, Type, Value
-from irgrad_numba.pieces import Piece
-from irgrad_numba.strips import VECTOR_BYTES, element, load, loop, save, stored_form, strips
+from irgrad_numba.pieces import Limit, Piece
+from irgrad_numba.strips import (
+    VECTOR_BYTES,
+    element,
+    guarded,
+    load,
+    loop,
+    save,
+    stored_form,
+    strips,
+)
 
 LIGHT = 12
 """Expressions in a loop below which four vectors go together; so they do where a library function
@@ -110,9 +119,15 @@ class Loops:
         )
         called = any(e.kind == "apply" and e.data in vector_math.MATH for e in innermost)
         self.width = VECTOR_BYTES * 8 // widest * (4 if called or len(innermost) < LIGHT else 1)
+        self.limits: dict[int, list[Limit]] = {}
+        for limit in piece.limits:
+            self.limits.setdefault(limit.variable, []).append(limit)
         if self.depth:
             low, high = piece.ranges[-1]
             self.width = min(self.width, max(1, high - low))
+            if self._limited():
+                self.width = 1 << (self.width.bit_length() - 1)
+        self.register = min(self.width, VECTOR_BYTES * 8 // widest)
         if any(isinstance(s, Add) and not self._apart(s.index) for s in piece.statements):
             self.width = 1
         self.folds: dict[Reduce, Fold] = {}
@@ -161,14 +176,20 @@ class Loops:
         for expression in self.by_level.get(depth, []):
             self.scalars[expression] = self._emit(expression, None, 1)
         low, high = self.piece.ranges[depth]
+        limited = depth in self.limits
         starting = [fold for fold in self.folds.values() if fold.depth == depth]
         for fold in starting:
             fold.start(self._widths())
         if depth == 0 and self.chunk is not None:
             self.variables.append(self.chunk)
             self._level(1)
+        elif depth == self.depth - 1 and limited:
+            self._some(*self._bounds(depth))
         elif depth == self.depth - 1:
             self._innermost(low, high)
+        elif limited:
+            with guarded(self.code, *self._bounds(depth), 1) as i:
+                self._row(depth, i)
         elif depth == self.depth - 2 and high - low >= TOGETHER and self._sums_rows():
             self._rows(low, high)
         elif high - low == 1:
@@ -192,7 +213,8 @@ class Loops:
         written = {s.buffer for s in statements}
         innermost = self.by_level.get(self.depth, [])
         return (
-            any(
+            not self._limited()
+            and any(
                 isinstance(s, Reduce) and s not in self.folds and outer in s.axes
                 for s in statements
             )
@@ -230,7 +252,52 @@ class Loops:
                 self.variables.pop()
         self.scalars = outer
 
+    def _limited(self) -> bool:
+        """Whether only the running program knows how long the innermost loop is."""
+        return self.depth - 1 in self.limits
+
+    def _bounds(self, depth: int) -> tuple[Value, Value]:
+        """Where a loop with limits begins and ends."""
+        first, last = map(self._number, self.piece.ranges[depth])
+        low, high = first, last
+        for limit in self.limits[depth]:
+            bound = self.scalars[limit.bound]
+            if limit.at_least:
+                low = (bound > low).where(bound, low)
+            else:
+                high = (bound < high).where(bound, high)
+        return (low < last).where(low, last), high
+
+    def _some(self, low: Value, high: Value) -> None:
+        """The innermost loop between limits: blocks of vectors whose errors are kept, vectors, one
+        register, single elements.
+        """
+        careful = [fold for fold in self.folds.values() if fold.careful]
+        block = BLOCK * self.width
+        if careful:
+            end = self._end(low, high, block)
+            with guarded(self.code, low, end, block) as start:
+                with loop(self.code, 0, block, self.width) as i:
+                    self._body(start + i, self.width)
+                for fold in careful:
+                    fold.gather()
+            low = end
+        for width in sorted(self._widths(), reverse=True):
+            end = self._end(low, high, width)
+            with guarded(self.code, low, end, width) as i:
+                self._body(i, width)
+            low = end
+        for fold in careful:
+            fold.gather()
+
+    def _end(self, low: Value, high: Value, width: int) -> Value:
+        """Where the last whole vector between two places ends, for a power of two."""
+        some = high > low
+        return some.where(low + ((high - low) & -width), low)
+
     def _widths(self) -> set[int]:
+        if self._limited():
+            return {self.width, self.register, 1}
         low, high = self.piece.ranges[-1]
         rest = (high - low) % self.width
         return {w for w in (self.width if high - low >= self.width else 0, rest) if w}
@@ -255,6 +322,8 @@ class Loops:
     def _finish(self, fold: Fold) -> None:
         statement = fold.statement
         total = fold.result()
+        if self.limits and statement.op == "add":
+            total = total + 0  # what nothing is added to is 0.0, not -0.0
         outer = any(axis < fold.depth for axis in statement.axes)
         self._save(statement, total, accumulate=outer or statement.buffer in self.accumulated)
 

@@ -200,6 +200,8 @@ class KernelCalls:
             if inner == depth or s.buffer in accumulated or any(axis < inner for axis in s.axes):
                 type = self._type(s.buffer)
                 identity = IDENTITY[s.op](SHORT[type.dtype])
+                if part.limits and s.op == "add":
+                    identity = identity + 0  # what nothing is added to is 0.0, not -0.0
                 result.append(Start(s.buffer, identity, math.prod(type.shape)))
         return result
 
@@ -226,9 +228,11 @@ def apart(kernel: Kernel) -> int:
 
 def in_order(parts: Sequence[Piece]) -> bool:
     """Whether the points of a kernel go in order, in one thread: it writes to places that are known
-    when it runs, or says which index is outside.
+    when it runs, says which index is outside, or has limits that are known then.
     """
     statements = [s for part in parts for s in part.statements]
+    if any(part.limits for part in parts):
+        return True
     return checks(parts) or any(isinstance(s, Add) or s.index.dynamic for s in statements)
 
 

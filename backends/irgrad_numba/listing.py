@@ -154,7 +154,7 @@ class Listing:
                         yield f"{margin}{name} = {names[e]}"
                         names[e] = name
             if level < depth:
-                low, high = piece.ranges[level]
+                low, high = _range(piece, level, names)
                 yield f"{margin}for i{level} in range({low}, {high}):"
         for statement in piece.statements:
             yield "    " * depth + self._statement(statement, names)
@@ -207,6 +207,18 @@ class Listing:
             self._name(v) if v.constant is None else "constant" for v in node.operands
         )
         return f"{results} = {node.op.name}({operands})"
+
+
+def _range(piece: Piece, level: int, names: dict[Expr, str]) -> tuple[str, str]:
+    """Where a loop begins and ends; limits are written as they stand."""
+    low, high = ([str(end)] for end in piece.ranges[level])
+    for limit in piece.limits:
+        if limit.variable == level:
+            (low if limit.at_least else high).append(names[limit.bound])
+    return (
+        low[0] if len(low) == 1 else f"max({', '.join(low)})",
+        high[0] if len(high) == 1 else f"min({', '.join(high)})",
+    )
 
 
 def _index(index: Index, names: dict[Expr, str]) -> str:

@@ -16,20 +16,32 @@ from irgrad_numba.index import ZERO, Index, Range, View, flat, variable
 from irgrad_numba.lower import Lowering, Place, indexed
 from irgrad_numba.schedule import Kernel, Schedule
 from irgrad_numba.sorts import REDUCTIONS, contract_extents, space_of
+from irgrad_numba.spans import Condition
 from irgrad_numba.updates import ADDING, SLICED, is_update
 
 MOST_BOXES = 64
 """Where cutting would give more boxes, what is undecided is decided at run time."""
 
 
+class Limit(NamedTuple):
+    """What else bounds a loop: its variable is at least a number that the program makes, or below
+    it.
+    """
+
+    variable: int
+    at_least: bool
+    bound: Expr
+
+
 class Piece(NamedTuple):
-    """Loops over `ranges`, outermost first, that run `statements` at each point; their expressions
-    in an order in which operands come first.
+    """Loops over `ranges` within `limits`, outermost first, that run `statements` at each point;
+    expressions in an order in which operands come first.
     """
 
     ranges: tuple[Range, ...]
     statements: tuple[Statement, ...]
     expressions: tuple[Expr, ...]
+    limits: tuple[Limit, ...] = ()
 
 
 def pieces(schedule: Schedule, kernel: Kernel) -> list[Piece]:
@@ -62,12 +74,26 @@ def _lowered(
     made = {Value(node, 0) for node in kernel.roots}
     low = Lowering(schedule.views, box, made, schedule.intervals, schedule.sites)
     statements = tuple(s for node in kernel.roots for s in _statements(schedule, low, node))
-    return Piece(box, statements, tuple(_live(low, statements))), low.cuts
+    limits = tuple(_limit(low, condition, len(box)) for condition in kernel.limits)
+    return Piece(box, statements, tuple(_live(low, statements, limits)), limits), low.cuts
 
 
-def _live(low: Lowering, statements: tuple[Statement, ...]) -> list[Expr]:
+def _limit(low: Lowering, condition: Condition, depth: int) -> Limit:
+    offset = low.pool.number("i64", condition.offset)
+    bound = offset
+    if condition.bound is not None:
+        bound = low.at(condition.bound, (ZERO,) * condition.bound.type.ndim)
+        if condition.offset:
+            bound = low.pool.apply("add", "i64", bound, offset)
+    return Limit(depth + condition.axis, condition.at_least, bound)
+
+
+def _live(
+    low: Lowering, statements: tuple[Statement, ...], limits: tuple[Limit, ...]
+) -> list[Expr]:
     """The expressions that the statements use, and the indices to be checked, used or not."""
     needed = {statement.value for statement in statements}
+    needed.update(limit.bound for limit in limits)
     needed.update(e for e in low.pool.order if e.kind == "place")
     for statement in statements:
         needed.update(e for e, _ in statement.index.dynamic)
@@ -160,7 +186,7 @@ def _collapsed(piece: Piece) -> Piece:
     """Neighbouring loops that run through memory as one become one: the outer one is left with a
     single step.
     """
-    ranges = list(piece.ranges)
+    ranges, limited = list(piece.ranges), {limit.variable for limit in piece.limits}
     indices = [s.index for s in piece.statements]
     folds = [s.axes if isinstance(s, Reduce) else () for s in piece.statements]
     for e in piece.expressions:
@@ -173,6 +199,7 @@ def _collapsed(piece: Piece) -> Piece:
         (low, high), (low_in, high_in) = ranges[k], ranges[inner]
         together = (
             low == low_in == 0
+            and not {k, inner} & limited
             and all(i.coefficient(k) == i.coefficient(inner) * high_in for i in indices)
             and all((k in fold) == (inner in fold) for fold in folds)
         )

@@ -53,6 +53,7 @@ from irgrad_numba.sorts import (
     space_of,
     squeezed,
 )
+from irgrad_numba.spans import EVERYWHERE, Span, Spans
 from irgrad_numba.stacks import StackSum, sum_of
 from irgrad_numba.updates import AddAt, AddSlice, Copy
 from irgrad_numba.views import viewed
@@ -69,10 +70,12 @@ LANES = 32
 
 @dataclass
 class Kernel:
-    """Loops over one space that store several values."""
+    """Loops over one space, or over the part of it inside `limits`, that store several values."""
 
     stage: int
     space: Shape
+    limits: Span = EVERYWHERE
+    """On the loop variables, which are numbered from the last, -1."""
     roots: list[Node] = field(default_factory=list[Node])
 
 
@@ -126,6 +129,7 @@ class Planner:
         self.reads: dict[Value, frozenset[Value]] = {}
         """Which of these a value that has no memory is computed from."""
         self.intervals = intervals(graph, place.known)
+        self.spans = Spans(graph, self.sorts)
         self.stage: dict[Value, tuple[int, int]] = {}
         self.segment: dict[Node, int] = {}
         """Which part of very long code over its space a node belongs to."""
@@ -335,11 +339,25 @@ class Planner:
             at = (max(reads, default=0), elsewhere)
         return (at[0], at[0] + 1) if value in self.stored else at
 
-    def _place(self, node: Node) -> tuple[int, Shape, int]:
-        """Which kernel stores a node's value: its stage, space and segment."""
+    def _place(self, node: Node) -> tuple[int, Shape, Span, int]:
+        """Which kernel stores a node's value: its stage, space, the limits in it, and segment."""
         folds = self.sorts[node] in ("reduction", "update")
         stage = self.stage[Value(node, 0)][0] - folds
-        return stage, self.loops[node], self.segment[node]
+        return stage, self.loops[node], self._limits(node, stage), self.segment[node]
+
+    def _limits(self, node: Node, stage: int) -> Span:
+        """The part of its space that a node's loops run through: the conditions whose bounds are
+        known at a stage.
+        """
+        space = self.spaces[node]
+        return frozenset(
+            c._replace(axis=-sum(extent != 1 for extent in space[c.axis :]))
+            for c in self.spans.of(node)
+            if space[c.axis] != 1 and self._bound_stage(c.bound) <= stage
+        )
+
+    def _bound_stage(self, bound: Value | None) -> int:
+        return 0 if bound is None else self.stage.get(bound, (0, 0))[1]
 
     def _share(self) -> None:
         """What several places need is stored where computing it again costs more."""
@@ -384,7 +402,7 @@ class Planner:
             if k in self.place.strides:
                 views[value] = View(k, 0, self.place.strides[k])
         outputs = set(self.graph.outputs)
-        kernels: dict[tuple[int, Shape, int, Node | None], Kernel] = {}
+        kernels: dict[tuple[int, Shape, Span, int, Node | None], Kernel] = {}
         calls: list[tuple[int, Node | Check]] = []
         home: dict[Value, Kernel] = {}
         checked: set[tuple[Value, int]] = set()
@@ -424,7 +442,7 @@ class Planner:
                     node if isinstance(node.op, AddAt) and node.operands[1].type.size > 1 else None
                 )
                 key = (*self._place(node), alone)
-                kernel = kernels.setdefault(key, Kernel(*key[:2]))
+                kernel = kernels.setdefault(key, Kernel(*key[:3]))
                 kernel.roots.append(node)
                 home[value] = kernel
         for value in self.graph.outputs:

@@ -46,6 +46,18 @@ def loop(code: Code, low: int | Value, high: int | Value, step: int) -> Iterator
     code.label(done)
 
 
+@contextmanager
+def guarded(code: Code, low: Value, high: Value, step: int) -> Iterator[Value]:
+    """A loop like `loop`, of which no step runs where `low` is not below `high`."""
+    enter, skip = code.fresh_label("some"), code.fresh_label("none")
+    code.emit(f"br i1 {(low < high).text}, label %{enter}, label %{skip}")
+    code.label(enter)
+    with loop(code, low, high, step) as i:
+        yield i
+    code.emit(f"br label %{skip}")
+    code.label(skip)
+
+
 def strips(
     code: Code, low: int, high: int, width: int, body: int = 1
 ) -> Iterator[tuple[Value, int]]:
