@@ -10,6 +10,7 @@ can read.
 from irgrad import functions, scipy
 from irgrad.autodiff.budget import tape_budget
 from irgrad.frontend.branches import cond, switch
+from irgrad.frontend.capture import call as _call  # noqa: F401 -- else loaded by the first call
 from irgrad.frontend.capture import without_capture
 from irgrad.frontend.expression import expression
 from irgrad.frontend.functions import stop_gradient
@@ -17,6 +18,7 @@ from irgrad.frontend.loops import fori_loop, map, scan, while_loop
 from irgrad.frontend.lower import Spec as spec
 from irgrad.frontend.symbolic import from_sympy
 from irgrad.inspect import svg as _svg  # noqa: F401 -- gives graphs their pictures
+from irgrad.ir import structure as _structure  # noqa: F401 -- the same
 from irgrad.ir.graph import Graph
 from irgrad.ir.json_form import from_json
 from irgrad.ir.parser import parse

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -18,7 +19,7 @@ from irgrad.runtime import disk_cache
 
 _LOCK = threading.Lock()  # LLVM contexts are shared: one compilation at a time
 _COUNT = itertools.count()
-OPTIONS = "speed 1, code 3 or 1, no vectorisers, no unrolling"
+OPTIONS = "inlined where always, functions at speed 1, code 3 or 1, no vectorisers, no unrolling"
 """What `optimised` and `target_machine` ask of LLVM: code from other options is other code."""
 LONG = 500_000
 """Characters of text from which on code is generated at level 1: it takes a fifth less time, and
@@ -75,22 +76,35 @@ def _generator(text: str) -> Any:
 
 
 def optimised(text: str) -> Any:
-    """The module of `text`, verified and optimised.
+    """The module of `text`, verified and optimised: what must be inlined is, and each function is
+    simplified by itself. LLVM's passes over whole modules take as long again, and code runs no
+    faster for them.
 
     Loops come as explicit vectors, so LLVM's own vectorisers (quadratic in the size of a loop's
     body) stay off."""
     machine = _generator(text)
-    module = llvm.parse_assembly(text)
-    module.triple = machine.triple
-    module.data_layout = str(machine.target_data)
-    module.verify()
+    module = _parsed(text, machine)
     options = llvm.create_pipeline_tuning_options(speed_level=1)
     options.loop_vectorization = False
     options.slp_vectorization = False
     options.loop_unrolling = False
     options.loop_interleaving = False
     builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    inlining = llvm.create_new_module_pass_manager()
+    inlining.add_always_inliner_pass()
+    inlining.run(module, builder)
+    passes = builder.getFunctionPassManager()
+    for function in module.functions:
+        if not function.is_declaration:
+            passes.run(function, builder)
+    return module
+
+
+def _parsed(text: str, machine: Any) -> Any:
+    module = llvm.parse_assembly(text)
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    module.verify()
     return module
 
 
@@ -111,12 +125,25 @@ def object_code(text: str) -> bytes:
 
     The text decides all that the code depends on (structure, dtypes, shapes) but the processor and
     the versions of the compiler."""
-    key = code_key(text)
+    return _kept(code_key(text), lambda: _generator(text).emit_object(optimised(text)))
+
+
+def plain_code(text: str, level: int) -> bytes:
+    """The same without LLVM's passes, generated at `level`, for text by hand that they would hardly
+    improve: at level 1 in less than half the time, at level 0 in a tenth.
+    """
+    machine = target_machine(level)
+    key = disk_cache.key_of(f"plain {level}", *compiler(), text)
+    return _kept(key, lambda: machine.emit_object(_parsed(text, machine)))
+
+
+def _kept(key: str, make: Callable[[], bytes]) -> bytes:
+    """What is on disk under `key`, made where there is nothing."""
     found = disk_cache.get(key)
     if found is not None:
         return found
     with _LOCK:
-        code = _generator(text).emit_object(optimised(text))
+        code = make()
     disk_cache.put(key, code)
     return code
 

@@ -50,7 +50,7 @@ def loaded() -> machine.Loaded:
     kind = platform.machine().replace("arm64", "aarch64")
     declared, called = PAUSE.get(kind, ("llvm.donothing()", "llvm.donothing()"))
     text = TEXT.replace("THREADS", str(thread_count())).replace("DECLARED", declared)
-    code = machine.object_code(text.replace("PAUSE", called))
+    code = machine.plain_code(text.replace("PAUSE", called), 0)
     return machine.Loaded(code, [PARALLEL], {})
 
 

@@ -10,7 +10,8 @@ times of irgrad's files, so that who works on irgrad never meets old code."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -143,10 +144,17 @@ def _is_plain(item: Any) -> bool:
 def _versions() -> str:
     """What decides the code of a graph: versions, the processor, and irgrad's files as they are."""
     core = Path(disk_cache.__file__).parents[1]
-    files: list[str] = []
-    for folder in (core, Path(__file__).parent):
-        for path in folder.rglob("*.py"):
-            status = path.stat()
-            files.append(f"{path} {status.st_size} {status.st_mtime_ns}")
+    files = [*_files(core), *_files(Path(__file__).parent)]
     version = (core / "__init__.py").read_text()
     return disk_cache.key_of(version, np.__version__, *machine.compiler(), *sorted(files))
+
+
+def _files(folder: str | Path) -> Iterator[str]:
+    """The modules below a folder, with their sizes and times."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".py"):
+                status = entry.stat()
+                yield f"{entry.path} {status.st_size} {status.st_mtime_ns}"
+            elif entry.is_dir():
+                yield from _files(entry.path)

@@ -1,4 +1,6 @@
-"""The solvers of `implicit`, from SciPy: of equations, of minima, of linear maps."""
+"""The solvers of `implicit`, from SciPy: of equations, of minima, of linear maps.
+
+SciPy loads its packages when they are first used, `optimize` in a tenth of a second."""
 
 from __future__ import annotations
 
@@ -7,8 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy import optimize
-from scipy.sparse import linalg as sparse
+import scipy
 
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
@@ -28,7 +29,7 @@ def scipy_root(method: str, equation: Equation, start: Array) -> Array:
     """`scipy.optimize.root`; the Jacobian is exact where the method takes one."""
     options: dict[str, Any] = {"tol": 1e-13} if method in WITH_JACOBIAN else {"tol": 1e-10}
     jacobian = equation.jacobian if method in WITH_JACOBIAN else None
-    found = optimize.root(equation.residual, start, jac=jacobian, method=method, **options)
+    found = scipy.optimize.root(equation.residual, start, jac=jacobian, method=method, **options)
     if not found.success and not _small(equation, found.x):
         raise NoConvergence(f"root: {method}: {found.message}", hint="start nearer to the root")
     return found.x
@@ -54,7 +55,7 @@ def iterate(equation: Equation, start: Array) -> Array:
 def scipy_minimum(method: str, equation: Equation, start: Array) -> Array:
     """`scipy.optimize.minimize` with exact derivatives, then Newton's steps on the gradient."""
     hessian = equation.jacobian if method.startswith(("trust", "Newton")) else None
-    found = optimize.minimize(
+    found = scipy.optimize.minimize(
         equation.objective, start, jac=equation.residual, hess=hessian, method=method
     )
     return polished(equation, found.x, f"minimize_argmin: {method}: {found.message}")
@@ -95,8 +96,8 @@ def iterative(method: str, product: Graph, right: Array, parameters: Sequence[Ar
     def multiply(x: Array) -> Array:
         return calculus().run(product, [x.reshape(size).astype(right.dtype), *parameters])
 
-    make: Any = sparse.LinearOperator  # its annotations miss the arguments of the base class
-    operator = make((size, size), matvec=multiply, dtype=right.dtype)
+    sparse: Any = scipy.sparse.linalg  # annotations miss the arguments of LinearOperator's base
+    operator = sparse.LinearOperator((size, size), matvec=multiply, dtype=right.dtype)
     found, info = getattr(sparse, method)(operator, right, rtol=1e-12, maxiter=20 * size + 100)
     if info:
         raise NoConvergence(f"linear_solve: {method} gave up (info {info})", hint="solver='direct'")

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from irgrad.errors import OptionError
 from irgrad.frontend.pytree import flatten, unflatten
@@ -145,6 +143,9 @@ def _counted(steps: int, history: list[float], progress: bool) -> Iterable[int]:
     if not progress:
         yield from range(steps)
         return
+    from rich.console import Console  # which takes as long to load as the rest of irgrad.runtime
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
     columns = (
         TextColumn("descend"),
         BarColumn(),

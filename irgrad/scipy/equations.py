@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from irgrad.errors import ArgumentError, OptionError
 from irgrad.runtime.implicit import Unknown
@@ -40,7 +40,7 @@ def root(f: Any, x0: Any, args: Any = (), *, method: str = "hybr", **options: An
     def value(x: Any, *rest: Any) -> Any:
         return as_many("root", unknown, vector.value(x, *rest))
 
-    result = optimize.root(
+    result = scipy.optimize.root(
         value, unknown.vector, args=arguments(args), method=method, jac=jacobian, **options
     )
     return in_structure(unknown, result, "x")
@@ -81,7 +81,7 @@ def least_squares(
         pays = method != "lm" and vector.jacobian_pays((unknown.vector, *args))
         jac = "sparse" if pays else "dense"
     jacobian: Any = vector.jacobian if jac == "sparse" else vector.dense_jacobian
-    result = optimize.least_squares(
+    result = scipy.optimize.least_squares(
         vector.value,
         unknown.vector,
         jac=jacobian,
@@ -94,7 +94,7 @@ def least_squares(
 
 
 def _both_sides(unknown: Unknown, bounds: Any) -> Any:
-    if isinstance(bounds, optimize.Bounds):
+    if isinstance(bounds, scipy.optimize.Bounds):
         return bounds
     if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
         raise ArgumentError(

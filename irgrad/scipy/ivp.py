@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import integrate
+import scipy
 
 from irgrad.errors import ArgumentError, OptionError
 from irgrad.frontend.pytree import unflatten
@@ -60,7 +60,7 @@ def solve_ivp(
         matrix: Any = vector.jacobian if jac == "sparse" else vector.dense_jacobian
         options["jac"] = lambda t, y, *rest: matrix(float(t), np.array(y), *rest)
     given = args or None
-    result = integrate.solve_ivp(slope, t_span, unknown.vector, method, args=given, **options)
+    result = scipy.integrate.solve_ivp(slope, t_span, unknown.vector, method, args=given, **options)
     result.y = _over_time(unknown, result.y)
     if result.get("y_events") is not None:
         result.y_events = [_over_time(unknown, np.transpose(y)) for y in result.y_events if len(y)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from irgrad.errors import ArgumentError, OptionError
 from irgrad.frontend.pytree import subtrees, unflatten
@@ -73,7 +73,7 @@ def minimize(
         fun, jac = vector.value, None
     else:
         extra = _second_order(vector, name, hess, (unknown.vector, *args))
-    result = optimize.minimize(
+    result = scipy.optimize.minimize(
         fun,
         unknown.vector,
         args=args,
@@ -132,7 +132,7 @@ def _second_order(
 
 def _bounds(bounds: Any, unknown: Unknown) -> Any:
     """SciPy's `Bounds` of the vector."""
-    if isinstance(bounds, optimize.Bounds):
+    if isinstance(bounds, scipy.optimize.Bounds):
         return bounds
     if len(unknown.types) == 1 and unknown.tree.is_leaf():
         pairs = list(bounds)
@@ -155,8 +155,8 @@ def _bounds(bounds: Any, unknown: Unknown) -> Any:
     return _sides(limits(unknown, sides[0], -np.inf), limits(unknown, sides[1], np.inf))
 
 
-def _sides(low: Any, high: Any) -> optimize.Bounds:
-    return optimize.Bounds(low, high)
+def _sides(low: Any, high: Any) -> scipy.optimize.Bounds:
+    return scipy.optimize.Bounds(low, high)
 
 
 def _constraint(constraint: Any, number: int, x0: Any, unknown: Unknown) -> Any:
@@ -167,7 +167,7 @@ def _constraint(constraint: Any, number: int, x0: Any, unknown: Unknown) -> Any:
             return constraint
         vector, _ = vectorised("constraints", constraint["fun"], x0)
         return {**constraint, "fun": vector.value, "jac": vector.dense_jacobian}
-    if isinstance(constraint, optimize.NonlinearConstraint):
+    if isinstance(constraint, scipy.optimize.NonlinearConstraint):
         if callable(constraint.jac):
             return constraint
         vector, _ = vectorised("constraints", constraint.fun, x0)
@@ -177,7 +177,7 @@ def _constraint(constraint: Any, number: int, x0: Any, unknown: Unknown) -> Any:
 
         sparse = vector.jacobian_pays((unknown.vector,))
         jacobian: Any = vector.jacobian if sparse else vector.dense_jacobian
-        return optimize.NonlinearConstraint(
+        return scipy.optimize.NonlinearConstraint(
             vector.value,
             constraint.lb,
             constraint.ub,

@@ -14,15 +14,15 @@ Rule = Callable[..., Value]
 ATTRIBUTES = "nounwind willreturn memory(none)"
 """Two calls with the same arguments are one, and a call without a use is none: what libm writes to
 errno is of no interest."""
-NOINLINE = "noinline"
+ONCE, MORE = "alwaysinline", "noinline"
 
 
 def call(name: str, rule: Rule, *args: Value) -> Value:
     """Call `rule` as the function `name` of the module that `args` belong to.
 
     Its number of lanes is a power of two: what is left over of a loop calls the function of the
-    loop, and LLVM is slow to compile others. LLVM inlines a function that is called once. Others it
-    must not, or the time to compile would grow with every copy."""
+    loop, and LLVM is slow to compile others. A function that is called once is inlined. Others must
+    not be, or the time to compile would grow with every copy."""
     code, width = args[0].code, args[0].type.width
     whole = 1 << (width - 1).bit_length()
     if whole != width:
@@ -32,8 +32,8 @@ def call(name: str, rule: Rule, *args: Value) -> Value:
     functions = code.module.functions
     if symbol not in functions:
         functions[symbol] = _definition(code, symbol, rule, args)
-    elif NOINLINE not in functions[symbol]:
-        functions[symbol] = functions[symbol].replace(ATTRIBUTES, f"{NOINLINE} {ATTRIBUTES}", 1)
+    elif MORE not in functions[symbol]:
+        functions[symbol] = functions[symbol].replace(ONCE, MORE, 1)
     return code.call(type, symbol, *args)
 
 
@@ -44,7 +44,7 @@ def _definition(caller: Code, symbol: str, rule: Rule, args: tuple[Value, ...]) 
     result = rule(*inside)
     parameters = ", ".join(f"{x.type.text} {x.text}" for x in inside)
     lines = ["entry:", *code.allocas, *code.lines, f"  ret {result.type.text} {result.text}"]
-    head = f"define internal {result.type.text} @{symbol}({parameters}) {ATTRIBUTES} {{"
+    head = f"define internal {result.type.text} @{symbol}({parameters}) {ONCE} {ATTRIBUTES} {{"
     return "\n".join([head, *lines, "}"])
 
 
