@@ -12,7 +12,7 @@ from latex2mathml.converter import convert
 
 # Cells that call the command `irgrad` find that of this environment.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-os.environ["COLUMNS"] = "88"  # as wide as a page
+os.environ["COLUMNS"] = "108"  # as wide as a page
 # Plain text: a colour's code that comes in two pieces is no code, and stops the build.
 os.environ["TTY_COMPATIBLE"] = "0"
 
@@ -76,16 +76,17 @@ def _as_restructured_text(app, what, name, obj, options, lines):
     for i, line in enumerate(lines):
         example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
         if not example:
-            lines[i] = "".join(
-                part if part.startswith("`") else re.sub(r"([|*\\]|(?<=\w)_(?=\W|$))", r"\\\1", part)
-                for part in re.split(r"(`[^`]*`)", line)
-            )
+            parts = re.split(r"(`[^`]*`)", line)  # prose, code, prose, ...
+            parts[::2] = [
+                re.sub(r"([|*\\]|(?<=\w)_(?=\W|$))", r"\\\1", part) for part in parts[::2]
+            ]
+            lines[i] = "".join(parts)
 
 
 def _without_last_lines(app, doctree):
     """Examples for doctest end with an empty line; readers need none."""
     for block in doctree.findall(literal_block):
-        text = block.astext().rstrip("\n")
+        text = block.astext().rstrip()
         block[:] = [Text(text)]
         block.rawsource = text
 

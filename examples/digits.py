@@ -66,7 +66,7 @@ def main() -> None:
     print(f"\n{right.mean():.1%} of {len(right)} digits not trained on are right. One that is not:")
     wrong = np.flatnonzero(~right)[0]
     print(show(X[test_set[wrong]]))
-    print(f"it is a {labels[test_set[wrong]]}, the network says {guesses[wrong]}")
+    print(f"its label is {labels[test_set[wrong]]}, the network says {guesses[wrong]}")
 
 
 if __name__ == "__main__":

@@ -42,18 +42,31 @@ def leaky_relu(x: Any, slope: float = 0.1) -> Any:
 
 
 def softplus(x: Any) -> Any:
-    """log(1 + e^x), without overflow."""
+    """log(1 + e^x), without overflow; its derivative is `sigmoid`.
+
+    >>> softplus(np.array([-1000.0, 0.0, 1000.0])).round(3).tolist()
+    [0.0, 0.693, 1000.0]
+    """
     return np.logaddexp(x, 0.0)
 
 
 def silu(x: Any) -> Any:
-    """x sigmoid(x) (Elfwing, Uchibe, Doya 2018)."""
+    """x sigmoid(x) (Elfwing, Uchibe, Doya 2018).
+
+    >>> silu(np.array([-1.0, 0.0, 1.0])).round(3).tolist()
+    [-0.269, 0.0, 0.731]
+    """
     return x * special.expit(x)
 
 
 def gelu(x: Any, approximate: bool = False) -> Any:
     """x Phi(x), Phi the normal distribution function, or its approximation by tanh (Hendrycks,
     Gimpel 2016).
+
+    >>> gelu(np.array([-1.0, 0.0, 1.0])).round(3).tolist()
+    [-0.159, 0.0, 0.841]
+    >>> float(np.max(np.abs(gelu(np.linspace(-3, 3)) - gelu(np.linspace(-3, 3), True)))) < 1e-3
+    True
     """
     if approximate:
         return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
@@ -83,7 +96,11 @@ def softmax(x: Any, axis: Any = -1) -> Any:
 
 
 def log_softmax(x: Any, axis: Any = -1) -> Any:
-    """log(softmax(x)) along `axis`, accurate for small shares."""
+    """log(softmax(x)) along `axis`, accurate for small shares.
+
+    >>> log_softmax(np.array([0.0, 1000.0])).tolist()
+    [-1000.0, 0.0]
+    """
     return x - logsumexp(x, axis, keepdims=True)
 
 

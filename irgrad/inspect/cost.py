@@ -42,6 +42,9 @@ Types = tuple[ArrayType, ...]
 class Count(NamedTuple):
     """Operations and bytes, as numbers and as formulas in named sizes (None where not asked for, or
     where there is no such polynomial).
+
+    >>> Count(3, 16) + Count(1, 8).times(2)
+    Count(operations=5, bytes=32, operations_formula=None, bytes_formula=None)
     """
 
     operations: int

@@ -36,7 +36,9 @@ class Executable(Protocol):
     must not be written to. It may be called from several threads at once."""
 
     def __call__(self, arrays: Sequence[Array], /) -> list[Array]:
-        """Run once."""
+        """Run once: an array for each input of the graph, captured ones last -> one for each
+        output.
+        """
         ...
 
 
@@ -141,7 +143,13 @@ class Memory(NamedTuple):
 
 @runtime_checkable
 class Backend(Protocol):
-    """Turns graphs into executables."""
+    """Turns graphs into executables.
+
+    >>> import irgrad, numpy as np
+    >>> run = get_backend("numpy").compile(irgrad.trace("x * x", np.ones(2)))
+    >>> run([np.array([2.0, 3.0])])
+    [array([4., 9.])]
+    """
 
     def compile(self, graph: Graph, /) -> Executable:
         """Prepare `graph`, which is optimised and verified."""

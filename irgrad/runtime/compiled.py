@@ -69,7 +69,11 @@ class Compiled:
         functools.update_wrapper(self, innermost_function(target), updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it as the function itself; inside a trace it becomes part of the graph."""
+        """Call it as the function itself; inside a trace it becomes part of the graph.
+
+        >>> float(compile(lambda x, scale=2.0: x * scale)(3.0, scale=0.5))
+        1.5
+        """
         backend = self.backend or default_backend()
         direct = self._direct
         if direct is not None and direct[0] == backend and not kwargs:
@@ -205,7 +209,12 @@ class Compiled:
     def graph(self, *args: Any, stage: str = "optimised", **kwargs: Any) -> Graph:
         """The graph for these arguments, at a stage: "lowered", "differentiated" or "optimised".
 
-        Types may stand for arrays: `irgrad.spec("f64[3]")`.
+        Types may stand for arrays: `irgrad.spec("f64[3]")`. An `ArgumentError` names the stages.
+
+        >>> from irgrad import grad, spec
+        >>> slope = compile(grad("sum(x * x)"))
+        >>> [len(slope.graph(spec("f64[3]"), stage=stage)) for stage in ("lowered", "optimised")]
+        [2, 1]
         """
         signature, _ = signature_of(args, kwargs, self.target)
         if stage not in STAGES:
@@ -216,7 +225,15 @@ class Compiled:
         return optimise(graph) if stage == "optimised" else graph
 
     def dump(self, *args: Any, stage: str = "optimised", **kwargs: Any) -> str:
-        """The text of `graph(*args, stage=stage)`."""
+        """The text of `graph(*args, stage=stage)`.
+
+        >>> from irgrad import grad, spec
+        >>> print(compile(grad("sum(x * x)")).dump(spec("f64[3]")))
+        graph @expression(%x: f64[3]) -> (d_x: f64[3]) {
+          %x.bar: f64[3] = add(%x, %x) ...
+          return d_x=%x.bar
+        }
+        """
         return str(self.graph(*args, stage=stage, **kwargs))
 
     def kernels(self, *args: Any, **kwargs: Any) -> str:
@@ -236,11 +253,21 @@ class Compiled:
         return self._listing("kernels", args, kwargs)
 
     def llvm(self, *args: Any, **kwargs: Any) -> str:
-        """The program for these arguments as LLVM's code, optimised."""
+        """The program for these arguments as LLVM's code, optimised. A `BackendError` where the
+        backend makes none.
+
+        >>> "define" in compile("x * x", backend="numba").llvm(1.0)
+        True
+        """
         return self._listing("llvm", args, kwargs)
 
     def asm(self, *args: Any, **kwargs: Any) -> str:
-        """The program for these arguments as assembly."""
+        """The program for these arguments as assembly. A `BackendError` where the backend makes
+        none.
+
+        >>> "ret" in compile("x * x", backend="numba").asm(1.0)
+        True
+        """
         return self._listing("asm", args, kwargs)
 
     def memory(self, *args: Any, **kwargs: Any) -> Memory:
@@ -277,6 +304,11 @@ class Compiled:
         arrays, numbers or tuples of them. It releases no lock, and is safe in threads.
 
         An array of another shape is a ValueError, an index outside its axis an IndexError.
+
+        >>> import numba
+        >>> square = compile("x * x", backend="numba").njit(1.0)
+        >>> numba.njit(lambda n: square(n) + square(2.0))(3.0)
+        13.0
         """
         return native.njit(self._program_for(args, {}), self.backend)
 

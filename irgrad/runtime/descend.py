@@ -21,6 +21,14 @@ class Descent(NamedTuple):
     """Where a descent ended: the point `x` (a pytree like the start), the `value` there, and along
     the way `history`, the values at the start and after each step, and `slopes`, the lengths of the
     gradients that were followed. `converged` says that the last of them was below `tol`.
+
+    >>> found = descend(lambda x: (x - 3.0) ** 2, 0.0, rate=0.5, steps=5)
+    >>> float(found.x), found.value, found.history.tolist()[:2], found.steps
+    (3.0, 0.0, [9.0, 0.0], 5)
+    >>> print(found.plot())
+    9 ...
+    >>> found.to_svg().startswith("<svg")
+    True
     """
 
     x: Any

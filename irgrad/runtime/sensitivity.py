@@ -28,6 +28,10 @@ class Influence(NamedTuple):
     value|: the rate at which the output rises when each element changes in proportion to its own
     size, in the direction that raises the output; one percent moves it by effect / 100. `measured`
     is the same from running the rest of the graph with the value nudged, where that was asked for.
+
+    >>> row = sensitivity("sin(x) * y", 0.0, 3.0)["x"]
+    >>> row.name, float(row.derivative), row.effect, row.measured
+    ('x', 3.0, 0.0, None)
     """
 
     name: str
@@ -45,7 +49,12 @@ class Influence(NamedTuple):
 
 
 class Sensitivity:
-    """The influences of all values of a function on its output, the greatest effect first."""
+    """The influences of all values of a function on its output, the greatest effect first.
+
+    >>> found = sensitivity("a * a * b", 2.0, 3.0)
+    >>> [row.name for row in found], float(found["a"].derivative), float(found.output)
+    (['a', 'b', '0'], 12.0, 12.0)
+    """
 
     def __init__(self, run: Run, influences: list[Influence]) -> None:
         self._run = run

@@ -44,7 +44,14 @@ class Sparsity:
 
     `matrix` is a boolean `scipy.sparse.csr_array`; `colours` gives each column (`mode` "forward")
     or row ("reverse") a colour, `number` is how many there are: so many directional derivatives
-    make all entries. Printed, it is a picture; a notebook shows it as SVG."""
+    make all entries. Printed, it is a picture; a notebook shows it as SVG.
+
+    >>> pattern = sparse_jacobian(lambda x: x[1:] * x[:-1]).sparsity(np.ones(8))
+    >>> pattern.shape, pattern.nnz, pattern.number, pattern.is_dense
+    ((7, 8), 14, 2, False)
+    >>> pattern.to_svg().startswith("<svg")
+    True
+    """
 
     def __init__(self, matrix: Any, how: Compression, symmetric: bool) -> None:
         self.matrix = matrix
@@ -117,7 +124,17 @@ def _input(lowered: Lowered, leaves: Sequence[Any], position: int) -> Array:
 
 
 class SparseDerivative:
-    """What `sparse_jacobian` and `sparse_hessian` return: args -> csr_array."""
+    """What `sparse_jacobian` and `sparse_hessian` return: args -> csr_array.
+
+    >>> J = sparse_jacobian(lambda x: x[1:] * x[:-1])
+    >>> J(np.array([1.0, 2.0, 3.0])).toarray()
+    array([[2., 1., 0.],
+           [0., 3., 2.]])
+    >>> J.sparsity(np.ones(3)).nnz, len(J.graph(np.ones(3))) > 1
+    (4, True)
+    >>> print(J.dump(np.ones(3)))
+    graph ...
+    """
 
     def __init__(
         self, function: Callable[..., Any], argnums: Argnums, mode: str | None, symmetric: bool
