@@ -19,8 +19,8 @@ Arguments = tuple[Any, ...]
 Call = Callable[[], Any]
 
 NAMES = (
-    "abs", "concatenate", "copy", "cos", "einsum", "exp", "log", "max", "mean", "sin", "sqrt",
-    "stack", "sum", "tanh", "where", "zeros",
+    "abs", "concatenate", "copy", "cos", "einsum", "exp", "log", "max", "mean", "min",
+    "ones_like", "roll", "sin", "sqrt", "stack", "sum", "tanh", "where", "zeros",
 )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Workload:
-    """A scalar program and its gradient.
+    """A scalar program and its gradient, or what else `calls` compute of a program.
 
     `function(np, *arguments)` is generic over the namespace of arrays; arguments are arrays first,
     then whatever is static. `variants` maps a system to
@@ -66,7 +66,12 @@ class Workload:
     is written by hand in NumPy and gives (value, one gradient for each of `argnums`); where it is
     missing, results are held against a difference quotient. `loops()` compiles the same by hand
     with Numba, `primal()` the function alone, and `limits(*arguments)` gives named calls that move
-    the same bytes or multiply the same matrices and do nothing else, the aim first."""
+    the same bytes or multiply the same matrices and do nothing else, the aim first.
+
+    Where something else than value and gradient is asked for (a sparse Jacobian, a gradient in
+    little memory), `calls` maps a system to a function of (np, *arguments) that compiles it and
+    gives a call; the call returns an array and a sequence of others, and `gradient` by hand the
+    same arrays. Systems that are missing there have none."""
 
     function: Callable[..., Any]
     make: Callable[..., Arguments]
@@ -78,6 +83,7 @@ class Workload:
     primal: Callable[[], Callable[..., Any]] | None = None
     limits: Callable[..., Mapping[str, Call]] | None = None
     variants: Mapping[str, Callable[..., Any] | str] = field(default_factory=dict)
+    calls: Mapping[str, Callable[..., Call]] = field(default_factory=dict)
 
     def size(self, label: str) -> Size:
         """The size called `label`."""
@@ -92,6 +98,12 @@ class Workload:
             raise NoProgram(found)
         static = arguments[len(arrays(arguments)) :]
         return lambda *dynamic: found(np, *dynamic, *static)
+
+    def call(self, system: str, np: Any, arguments: Arguments) -> Call:
+        """The call of `system` where `calls` say what is computed; `NoProgram` without one."""
+        if system not in self.calls:
+            raise NoProgram("no port")
+        return self.calls[system](np, *arguments)
 
 
 class NoProgram(Exception):

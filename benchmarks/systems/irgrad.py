@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
 from typing import Any
 
@@ -35,6 +36,10 @@ class Irgrad:
             pass
 
     def gradient(self, work: Workload, arguments: Arguments) -> Call:
+        if work.calls:
+            with irgrad.use_backend(self.backend):
+                call = work.call("irgrad", NP, arguments)
+                return functools.partial(contextvars.copy_context().run, call)
         f = work.program("irgrad", NP, arguments)
         compiled = irgrad.compile(irgrad.value_and_grad(f, work.argnums), self.backend)
         return functools.partial(compiled, *arrays(arguments))

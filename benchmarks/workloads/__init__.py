@@ -3,5 +3,5 @@
 ORDER = (
     "rosenbrock", "equation_1", "sigmoids", "black_scholes", "logistic", "perceptron", "mixture",
     "sines", "recurrent", "scan_3x3", "lstm", "jacobi_2d", "seidel_2d", "heat_3d", "cholesky",
-    "gramschmidt", "growth",
+    "gramschmidt", "ode", "kmeans", "brusselator", "bundle", "growth",
 )  # fmt: skip
