@@ -1,5 +1,5 @@
-"""Functions among the arguments of control flow: that they are functions, and that they take what
-they will be called with.
+"""Functions among the arguments of control flow and solvers: that they are functions, and that they
+take what they will be called with.
 """
 
 from __future__ import annotations
@@ -50,9 +50,22 @@ def _binds(signature: inspect.Signature, count: int) -> bool:
     return True
 
 
+def check_unknown(what: str, f: Any, args: tuple[Any, ...], *given: str, name: str = "f") -> None:
+    """The same for a function of an unknown (or of what is `given`) and of the `args` of a solver.
+
+    >>> check_unknown("root", lambda x, a: x - a, (2.0,))
+    """
+    every = [*(given or ("x",)), *(f"args[{k}]" for k in range(len(args)))]
+    check_function(what, name, f, f"{name}, x0, args", *every)
+
+
 def _remedy(what: str, signature: inspect.Signature, given: tuple[str, ...]) -> str:
     if what in ("cond", "switch"):
         return "all branches take the operands; what they close over is no operand"
+    if given[0] == "equation":
+        return "a solver gets an Equation and the start, and returns the solution"
+    if what not in ("fori_loop", "map", "scan", "while_loop"):
+        return "the unknown comes first, as one argument; the others are a tuple, args=(a, b)"
     if len(signature.parameters) > len(given):
         return "each is one argument: a tuple is unpacked inside the function"
     return "a parameter that the function does not read may be called _"

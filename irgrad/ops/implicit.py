@@ -139,7 +139,14 @@ class _Root(Op):
             lambda x: calculus().matrix(jacobian, [x, *parameters]),
             self._objective(parameters),
         )
-        found = np.asarray(solve(equation, np.array(start)), start.dtype)
+        given = solve(equation, np.array(start))
+        try:
+            found = np.asarray(given, start.dtype)
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                f"{self.name}: the solver '{self.solver}' gave {given!r:.60}, expected an array of "
+                f"shape {start.shape}"
+            ) from None
         if found.shape != start.shape:
             raise ShapeError(
                 f"{self.name}: the solver '{self.solver}' gave shape {found.shape}, expected "

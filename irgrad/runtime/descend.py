@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irgrad.errors import OptionError
+from irgrad.frontend.called import check_unknown
 from irgrad.frontend.pytree import flatten, unflatten
 from irgrad.frontend.site import call_site
 from irgrad.inspect.curve import curve_svg, curve_text
@@ -98,7 +99,9 @@ def descend(
     for name, given in (("rate", rate), ("momentum", momentum), ("tol", tol)):
         if name != "rate" or not callable(given):
             _number(name, given)
-    both = Compiled(value_and_grad(differentiable("descend", f)))
+    function = differentiable("descend", f)
+    check_unknown("descend", function, args)
+    both = Compiled(value_and_grad(function))
     unknown = unknown_of("descend", x0)
     x = unknown.build(unknown.vector)
     value, gradient = both(x, *args)

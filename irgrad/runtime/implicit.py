@@ -13,9 +13,10 @@ import numpy as np
 
 from irgrad.autodiff import implicit as _calculus
 from irgrad.errors import ArgumentError, DTypeError, OptionError, ShapeError, with_article
+from irgrad.frontend.called import check_function, check_unknown
 from irgrad.frontend.lower import Argument, classify, lower, signature_of
 from irgrad.frontend.promote import any_traced, convert_to, innermost, lift
-from irgrad.frontend.pytree import flatten, unflatten
+from irgrad.frontend.pytree import flatten, unflatten, written_path
 from irgrad.frontend.site import call_site, defined_at
 from irgrad.ir.builder import substitute
 from irgrad.ir.graph import Graph, constant_value
@@ -130,6 +131,15 @@ def _matching(name: str, f: Any, unknown: Unknown) -> Callable[[Any], Any]:
 
     def returns(result: Any) -> Any:
         leaves, structure = flatten(result)
+        for place, leaf in enumerate(leaves):
+            if isinstance(leaf, (str, bytes)) or leaf is None:
+                where = written_path(structure, place, "the result")
+                raise ArgumentError(
+                    f"{name}: {where} of {getattr(f, '__name__', 'the function')} is "
+                    f"{leaf!r:.40}, no array",
+                    location=defined_at(f),
+                    hint="is a return missing?" if leaf is None else "",
+                )
         shapes = [np.shape(leaf) for leaf in leaves]
         wanted = [type.shape for type in unknown.types]
         if structure != unknown.tree or shapes != wanted:
@@ -162,9 +172,10 @@ def register_solver(name: str, solver: Callable[..., Any]) -> str:
     return name
 
 
-def _named(solver: Any, names: Sequence[str]) -> str:
+def _named(what: str, solver: Any, names: Sequence[str]) -> str:
     """The name of a solver; a callable is registered under its own."""
     if callable(solver):
+        check_function(what, "solver", solver, "f, x0, args, solver", "equation", "start")
         name = f"{getattr(solver, '__module__', '')}.{getattr(solver, '__qualname__', 'solver')}"
         count = 1
         key = name
@@ -174,8 +185,9 @@ def _named(solver: Any, names: Sequence[str]) -> str:
         return register_solver(key, solver)
     if solver not in SOLVERS:
         raise OptionError(
-            f"no solver {solver!r}; there are {', '.join(names)}, and your own: a callable "
-            "(equation, start) -> solution"
+            f"{what}: no solver {solver!r:.60}; there are {', '.join(names)}, and your own: a "
+            "callable (equation, start) -> solution",
+            location=call_site().location,
         )
     return solver
 
@@ -197,10 +209,11 @@ def root(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "hybr") -
     >>> float(square_root(9.0).round(12)), float(irgrad.grad(square_root)(9.0).round(12))
     (3.0, 0.166666666667)
     """
-    function = differentiable("root", f)
+    function, args = differentiable("root", f), _tuple(args)
+    check_unknown("root", function, args)
     unknown = _real("root", unknown_of("root", x0))
-    problem = _problem(function, unknown, _tuple(args), _matching("root", function, unknown))
-    op = SolveRoot(problem.region, _named(solver, ROOT_SOLVERS))
+    problem = _problem(function, unknown, args, _matching("root", function, unknown))
+    op = SolveRoot(problem.region, _named("root", solver, ROOT_SOLVERS))
     return unknown.build(_solved(op, problem))
 
 
@@ -214,7 +227,8 @@ def fixed_point(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "i
     >>> float(fixed_point(np.cos, 1.0).round(6))
     0.739085
     """
-    function = differentiable("fixed_point", f)
+    function, args = differentiable("fixed_point", f), _tuple(args)
+    check_unknown("fixed_point", function, args)
     unknown = _real("fixed_point", unknown_of("fixed_point", x0))
     vector_of = _matching("fixed_point", function, unknown)
 
@@ -222,8 +236,8 @@ def fixed_point(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "i
         leaves, _ = flatten(x)
         return vector_of(function(x, *rest)) - raveled(leaves, unknown.vector.dtype)
 
-    problem = _problem(change, unknown, _tuple(args), lambda result: result)
-    name = _named(solver, ("iterate", *ROOT_SOLVERS))
+    problem = _problem(change, unknown, args, lambda result: result)
+    name = _named("fixed_point", solver, ("iterate", *ROOT_SOLVERS))
     return unknown.build(_solved(SolveRoot(problem.region, name), problem))
 
 
@@ -241,9 +255,10 @@ def minimize_argmin(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any 
     >>> nearest(np.array([1.0, 2.0])).round(9).tolist()
     [1.0, 2.0]
     """
-    function = differentiable("minimize_argmin", f)
+    function, args = differentiable("minimize_argmin", f), _tuple(args)
+    check_unknown("minimize_argmin", function, args)
     unknown = _real("minimize_argmin", unknown_of("minimize_argmin", x0))
-    problem = _problem(function, unknown, _tuple(args), lambda result: result)
+    problem = _problem(function, unknown, args, lambda result: result)
     location = defined_at(function)
     if problem.region.output_types != (ArrayType(unknown.vector.dtype, ()),):
         given = ", ".join(map(str, problem.region.output_types)) or "nothing"
@@ -257,7 +272,7 @@ def minimize_argmin(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any 
         )
     slope = _calculus.Regions().cotangent(problem.region, (0,))
     gradient = _of_one(slope, unknown.vector.dtype)
-    op = SolveMinimum(problem.region, gradient, _named(solver, MINIMISERS))
+    op = SolveMinimum(problem.region, gradient, _named("minimize_argmin", solver, MINIMISERS))
     return unknown.build(_solved(op, problem))
 
 
@@ -286,13 +301,12 @@ def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: str
     >>> linear_solve(lambda x: A @ x, np.array([3.0, 4.0])).round(12).tolist()
     [1.0, 1.0]
     """
-    function = differentiable("linear_solve", matvec)
+    function, args = differentiable("linear_solve", matvec), _tuple(args)
+    check_unknown("linear_solve", function, args, name="matvec")
     if solver not in LINEAR_SOLVERS:
         raise OptionError(f"no solver {solver!r}; there are {', '.join(LINEAR_SOLVERS)}")
     unknown = unknown_of("linear_solve", b)
-    problem = _problem(
-        function, unknown, _tuple(args), _matching("linear_solve", function, unknown)
-    )
+    problem = _problem(function, unknown, args, _matching("linear_solve", function, unknown))
     if calculus().varies(problem.region):
         raise ArgumentError(
             f"linear_solve: {getattr(function, '__name__', 'the function')} is not linear: its "

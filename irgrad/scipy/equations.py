@@ -34,14 +34,15 @@ def root(f: Any, x0: Any, args: Any = (), *, method: str = "hybr", **options: An
     """
     check_method("root", method, ROOTS)
     check_tolerance("root", options.get("tol"))
-    vector, unknown = vectorised("root", f, x0)
+    args = arguments(args)
+    vector, unknown = vectorised("root", f, x0, args)
     jacobian = vector.dense_jacobian if method.lower() in WITH_JACOBIAN else None
 
     def value(x: Any, *rest: Any) -> Any:
         return as_many("root", unknown, vector.value(x, *rest))
 
     result = scipy.optimize.root(
-        value, unknown.vector, args=arguments(args), method=method, jac=jacobian, **options
+        value, unknown.vector, args=args, method=method, jac=jacobian, **options
     )
     return in_structure(unknown, result, "x")
 
@@ -71,8 +72,8 @@ def least_squares(
     {'a': 2.0, 'k': 3.0}
     """
     check_method("least_squares", method, LEAST_SQUARES, exact=True)
-    vector, unknown = vectorised("least_squares", f, x0)
     args = arguments(args)
+    vector, unknown = vectorised("least_squares", f, x0, args)
     if jac not in ("auto", "dense", "sparse"):
         raise OptionError(f"jac must be 'auto', 'dense' or 'sparse', got {jac!r}")
     if jac == "sparse" and method == "lm":

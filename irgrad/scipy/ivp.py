@@ -39,8 +39,8 @@ def solve_ivp(
     (True, 0.56)
     """
     check_method("solve_ivp", method, METHODS, exact=True, own=True)
-    vector, unknown = vectorised("solve_ivp", f, y0, first=1)
     args = arguments(args)
+    vector, unknown = vectorised("solve_ivp", f, y0, args, first=1)
     if jac not in ("auto", "dense", "sparse"):
         raise OptionError(f"jac must be 'auto', 'dense' or 'sparse', got {jac!r}")
 

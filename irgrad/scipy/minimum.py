@@ -62,8 +62,8 @@ def minimize(
     check_method("minimize", method, METHODS, own=True)
     check_tolerance("minimize", tol)
     check_options("minimize", options)
-    vector, unknown = vectorised("minimize", f, x0)
     args = arguments(args)
+    vector, unknown = vectorised("minimize", f, x0, args)
     constraints = [_constraint(each, k, x0, unknown) for k, each in enumerate(_listed(constraints))]
     limited = None if bounds is None else _bounds(bounds, unknown)
     name = _method(method, limited, constraints)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import ArgumentError, DTypeError, ShapeError
+from irgrad.frontend.called import check_unknown
 from irgrad.frontend.pytree import flatten, subtrees
 from irgrad.runtime.compiled import Compiled
 from irgrad.runtime.implicit import Unknown, raveled, unknown_of
@@ -74,9 +75,14 @@ def _pays(derivative: SparseDerivative, args: tuple[Any, ...], first: int) -> bo
     return 4 * found.number <= min(found.shape)
 
 
-def vectorised(name: str, f: Any, x0: Any, first: int = 0) -> tuple[Vectorised, Unknown]:
-    """The function of a vector, and the unknown at its start."""
+def vectorised(
+    name: str, f: Any, x0: Any, args: tuple[Any, ...] = (), first: int = 0
+) -> tuple[Vectorised, Unknown]:
+    """The function of a vector, and the unknown at its start; f takes the unknown, after a time
+    where it is not the `first` argument, and `args`.
+    """
     function = differentiable(name, f)
+    check_unknown(name, function, args, *(("t", "y") if first else ("x",)))
     unknown = unknown_of(name, x0)
     if unknown.vector.dtype.kind == "c":
         raise DTypeError(f"{name} of complex unknowns", hint="split them into real and imaginary")

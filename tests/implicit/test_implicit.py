@@ -252,3 +252,22 @@ def test_a_custom_derivative_inside_an_equation() -> None:
     assert found == 6.0
     derivative = irgrad.grad(lambda a: irgrad.root(lambda x: x - cube(a), a, solver="lm"))(2.0)
     np.testing.assert_allclose(derivative, 12.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: irgrad.root(lambda x, a: x - a, B), r"root: f is called with 1 argument, \(x\)"),
+        (lambda: irgrad.root(lambda x: x, B, (2.0,)), r"called with 2 arguments, \(x, args\[0\]\)"),
+        (lambda: irgrad.fixed_point(lambda: B, B), "fixed_point: f is called with 1 argument"),
+        (lambda: irgrad.minimize_argmin(lambda x, a: x @ x, B), "minimize_argmin: f is called"),
+        (lambda: irgrad.linear_solve(lambda x, a: x, B), "linear_solve: matvec is called with 1"),
+        (lambda: irgrad.root(lambda x: x, B, solver=lambda x: x), "root: solver is called with 2"),
+        (lambda: irgrad.root(lambda x: None, 1.0), "the result of <lambda> is None, no"),
+        (lambda: irgrad.root(lambda x: {"a": "b"}, {"a": 1.0}), r"t\['a'\] of <lambda> is 'b'"),
+        (lambda: irgrad.root(lambda x: x - 1, B, solver=lambda e, x: "no"), "gave .no., expect"),
+    ],
+)  # fmt: skip
+def test_functions_that_do_not_fit(call: Any, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        call()

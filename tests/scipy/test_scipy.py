@@ -228,6 +228,17 @@ def ball(x: Any) -> Any:
         (lambda s: s.root(ball, START, tol="a"), "root: tol must be a number"),
         (lambda s: s.least_squares(ball, START, method="LM"), "method='lm'"),
         (lambda s: s.solve_ivp(lambda t, y: y, (0, 1), START, "rk45"), "method='RK45'"),
+        (
+            lambda s: s.minimize(lambda x, a: x @ x * a, START),
+            "minimize: f is called with 1 argume",
+        ),
+        (lambda s: s.minimize(lambda x: x @ x, START, 2.0), r"2 arguments, \(x, args\[0\]\), but"),
+        (lambda s: s.root(lambda x, a: x - a, START), "root: f is called with 1 argument"),
+        (lambda s: s.least_squares(lambda: START, START), "least_squares: f is called with 1 argu"),
+        (
+            lambda s: s.solve_ivp(lambda y: y, (0, 1), START),
+            r"called with 2 arguments, \(t, y\), b",
+        ),
     ],
 )
 def test_options_that_scipy_does_not_have(call, message) -> None:
