@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from irgrad.errors import TraceError
+from irgrad.errors import ArgumentError, TraceError
 from irgrad.frontend.asker import asker
 from irgrad.frontend.decisions import decided, decided_integer
 from irgrad.frontend.entry import entry
@@ -40,6 +40,14 @@ class OnlyNumbers(Traced):
             "Python's truth value (if, while, and, or, not, assert, a chained comparison)",
             "use np.where(condition, a, b), np.logical_and, np.logical_or, or irgrad.cond and "
             "irgrad.while_loop; the condition is not known while the function is lowered",
+        )
+
+    def __hash__(self) -> int:
+        raise ArgumentError(
+            f"a traced value ({self.value!r}) as a key of a dict or a member of a set",
+            location=call_site().location,
+            hint="use int(i) where its number is known; else keep the values in an array, and "
+            "index that",
         )
 
     def __float__(self) -> float:

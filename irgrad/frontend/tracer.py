@@ -96,7 +96,7 @@ class Tracer(OnlyNumbers):
 
     __slots__ = ("__weakref__", "weak", "window")
     __array_priority__ = 1000
-    __hash__ = None  # pyright: ignore[reportAssignmentType] -- equality is elementwise, as ndarray's
+    __hash__ = OnlyNumbers.__hash__  # which refuses, since equality is elementwise, as ndarray's
 
     def __init__(self, builder: Builder, value: Value, weak: bool = False) -> None:
         self.owner = builder

@@ -55,6 +55,20 @@ def test_draws_in_a_branch_of_a_step_are_refused_too() -> None:
         irgrad.compile(walk)(0.5, np.array(3))
 
 
+def test_a_loop_that_unrolls_into_very_many_nodes_is_told_of_with_the_reason() -> None:
+    def program(x: Any) -> Any:
+        table = {i: x * i for i in range(50)}
+        for i in range(100):
+            for j in range(50):
+                x = np.sin(x) * np.cos(x) + table[j] * table[i % 50]
+        return x
+
+    match = r"test_unrolling.py:\d+ unrolls, 20,.*a dict.*\(line"
+    with pytest.warns(UserWarning, match=match) as told:
+        irgrad.trace(program, 0.5)
+    assert len(told) == 1
+
+
 def test_short_loops_of_many_nodes_are_loop_ops() -> None:
     def inner(x: Any) -> Any:
         for k in range(6):

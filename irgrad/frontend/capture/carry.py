@@ -217,7 +217,7 @@ class Carry:
         raise ArgumentError(
             f"{self.state.name(key)} changes its structure in a loop: {before} before a step, "
             f"{after} after",
-            location=next((line_of(leaf) for leaf in leaves if line_of(leaf)), None),
+            location=next(filter(None, map(line_of, leaves)), call_site().location),
             hint="keep the same tuples, lists, dicts and classes from step to step",
         )
 

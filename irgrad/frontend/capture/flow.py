@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import IrgradError
+from irgrad.errors import IrgradError, TraceError
 from irgrad.frontend.capture.branching import branch
 from irgrad.frontend.capture.exchange import Exchanged
 from irgrad.frontend.capture.inner import Inner
@@ -20,6 +20,7 @@ from irgrad.frontend.capture.looping import counted, counted_until, looked_at, r
 from irgrad.frontend.capture.parts import taken_apart
 from irgrad.frontend.capture.settings import most_nodes, unrolled
 from irgrad.frontend.capture.state import UNBOUND, State, Variables, value
+from irgrad.frontend.capture.unrolling import watch
 from irgrad.frontend.known import known
 from irgrad.frontend.lost import refuse_lost
 from irgrad.ir.builder import CURRENT, Traced
@@ -156,25 +157,36 @@ def while_(
             return test()
         return negated(stop()) if forever else both(negated(stop()), test)
 
-    certain, steps = truth(holds()), 0
+    certain, steps, refused = truth(holds()), 0, None
     while certain:
         steps += 1
         if stop is not None or steps > unrolled():
-            if _is_traced(variables, body, stop) and _becomes_while(variables, holds, body):
-                return
+            refused = _KNOWN
+            if _is_traced(variables, body, stop):
+                refused = _not_a_while(variables, holds, body)
+                if refused is None:
+                    return
             steps = -sys.maxsize
         body()
+        watch(refused)
         certain = truth(holds())
     if certain is None:
         repeated_while(State(variables), holds, body, body.__code__)
 
 
-def _becomes_while(variables: Variables, holds: Body, body: Any) -> bool:
+_KNOWN = TraceError(
+    "its condition is known while the function is lowered, and so is all that it changes",
+    hint="pass a number that it starts from as an array: np.array(n)",
+)
+
+
+def _not_a_while(variables: Variables, holds: Body, body: Any) -> Exception | None:
+    """Why no while op can take the place of the steps; None where it has."""
     try:
         repeated_while(State(variables), holds, body, body.__code__)
-    except _NEEDS_NUMBERS:
-        return False
-    return True
+    except _NEEDS_NUMBERS as error:
+        return error
+    return None
 
 
 def _is_traced(variables: Variables, body: Body, stop: Body | None) -> bool:
@@ -215,21 +227,22 @@ def for_(
     variables = Variables(get, set, seen, names)
     refuse_lost(items)
     found = positions(items) if CURRENT.get() is not None else None
-    skipped = 0
+    skipped, refused = 0, None
     if found is not None and not isinstance(found.count, int):
         _loop(variables, found, bind, body, stop)
         return
     if found is not None and _is_long(variables, found, bind, body):
-        if _becomes_loop(variables, found, bind, body, stop):
+        refused = _not_a_loop(variables, found, bind, body, stop)
+        if refused is None:
             return
         first = next(iter(items))
         bind(first)
         body()
         skipped = 1
-        if truth(stop is not None and stop()) is False and _becomes_loop(
-            variables, rest(found), bind, body, stop
-        ):
-            return
+        if truth(stop is not None and stop()) is False:
+            refused = _not_a_loop(variables, rest(found), bind, body, stop)
+            if refused is None:
+                return
     for item in islice(items, skipped, None):
         left = stop is not None and stop()
         certain = truth(left)
@@ -241,6 +254,7 @@ def for_(
         else:
             one = functools.partial(_one, bind, item, body)
             branch(left, _nothing, one, State(variables), lenient=True)
+        watch(refused)
 
 
 def _is_long(variables: Variables, items: Positions, bind: Any, body: Any) -> bool:
@@ -280,23 +294,25 @@ def _one(bind: Callable[[Any], None], item: Any, body: Body) -> None:
     body()
 
 
-def _becomes_loop(variables: Variables, items: Positions, bind: Any, body: Any, stop: Any) -> bool:
-    """Whether a loop op has taken the place of the steps."""
+def _not_a_loop(
+    variables: Variables, items: Positions, bind: Any, body: Any, stop: Any
+) -> Exception | None:
+    """Why no loop op can take the place of the steps; None where it has."""
     try:
         _loop(variables, items, bind, body, stop)
     except Exchanged as several:
-        return _becomes_longer(several.period, variables, items, bind, body)
-    except _NEEDS_NUMBERS:
+        return _not_longer(several.period, variables, items, bind, body)
+    except _NEEDS_NUMBERS as error:
         # Nothing is lost: what the body has against a traced index is no error, and an error of
         # its own comes again, from the step in which it is one.
-        return False
-    return True
+        return error
+    return None
 
 
-def _becomes_longer(
+def _not_longer(
     period: int, variables: Variables, items: Positions, bind: Any, body: Any
-) -> bool:
-    """Whether a loop op each of whose steps is several of the program has taken their place."""
+) -> Exception | None:
+    """Why no loop op each of whose steps is several of the program can; None where it has."""
 
     def several(i: Any) -> None:
         for k in range(period):
@@ -305,12 +321,12 @@ def _becomes_longer(
 
     try:
         counted(State(variables), items.count // period, several, (body.__code__, period))
-    except _NEEDS_NUMBERS:
-        return False
+    except _NEEDS_NUMBERS as error:
+        return error
     for i in range(items.count - items.count % period, items.count):
         bind(items.at(i))
         body()
-    return True
+    return None
 
 
 def _loop(variables: Variables, items: Positions, bind: Any, body: Any, stop: Any) -> None:
