@@ -71,7 +71,7 @@ def pieces(schedule: Schedule, kernel: Kernel) -> list[Piece]:
 def _lowered(
     schedule: Schedule, kernel: Kernel, box: tuple[Range, ...]
 ) -> tuple[Piece, list[tuple[int, int]]]:
-    made = {Value(node, 0) for node in kernel.roots}
+    made = {Value(node, 0) for node in [*kernel.roots, *kernel.beside]}
     low = Lowering(schedule.views, box, made, schedule.intervals, schedule.sites)
     statements = tuple(s for node in kernel.roots for s in _statements(schedule, low, node))
     limits = tuple(_limit(low, condition, len(box)) for condition in kernel.limits)

@@ -77,6 +77,10 @@ class Kernel:
     limits: Span = EVERYWHERE
     """On the loop variables, which are numbered from the last, -1."""
     roots: list[Node] = field(default_factory=list[Node])
+    beside: list[Node] = field(default_factory=list[Node])
+    """Roots of kernels of the same stage and space, inside other limits: any of these may run first,
+    so that what it needs of them a kernel computes itself.
+    """
 
 
 Step = Kernel | Gemm | Routine | Check | Group | Control | StackSum
@@ -184,7 +188,7 @@ class Planner:
             ends = place + (self.sorts[node] == "call")
             for v in node.operands:
                 if any(self.dies[x] < ends for x in self.reads.get(v, ())):
-                    self._keep(v, "its array is overwritten")
+                    self._keep_before(v, "its array is overwritten")
             if self.sorts[node] == "update":
                 x, y, *indices = node.operands
                 for v in (y, *indices):
@@ -231,6 +235,31 @@ class Planner:
             else:
                 return False
         return True
+
+    def _keep_before(self, value: Value, why: str) -> None:
+        """Store a value before what it is computed from is overwritten; where it takes only single
+        numbers from there, these.
+        """
+        numbers: dict[Value, None] = {}
+        way: set[Value] = set()
+        waiting = [value]
+        while waiting:
+            v = waiting.pop()
+            way.add(v)
+            for operand in v.node.operands:
+                if operand in self.dies:
+                    self._keep(value, why)
+                    return
+                if operand in self.reads and operand not in way:
+                    if operand.type.size == 1:
+                        numbers[operand] = None
+                    else:
+                        waiting.append(operand)
+        for number in numbers:
+            self._keep(number, why)
+        for node in self.graph.nodes if len(way) > 1 else [value.node]:
+            if Value(node, 0) in way:
+                self.reads[Value(node, 0)] = self._touched(node.operands)
 
     def _keep(self, value: Value, why: str) -> None:
         self.stored[value] = why
@@ -403,6 +432,7 @@ class Planner:
                 views[value] = View(k, 0, self.place.strides[k])
         outputs = set(self.graph.outputs)
         kernels: dict[tuple[int, Shape, Span, int, Node | None], Kernel] = {}
+        beside: dict[tuple[int, Shape, int], list[Node]] = defaultdict(list)
         calls: list[tuple[int, Node | Check]] = []
         home: dict[Value, Kernel] = {}
         checked: set[tuple[Value, int]] = set()
@@ -444,6 +474,9 @@ class Planner:
                 key = (*self._place(node), alone)
                 kernel = kernels.setdefault(key, Kernel(*key[:3]))
                 kernel.roots.append(node)
+                if alone is None:
+                    kernel.beside = beside[key[0], key[1], key[3]]
+                    kernel.beside.append(node)
                 home[value] = kernel
         for value in self.graph.outputs:
             if value not in views:

@@ -76,6 +76,8 @@ def _network(
     """
     network: nx.DiGraph[Any] = nx.DiGraph()
     waiting = [value for value in needed if value not in free]
+    replayed = {value.node for value in needed if value.type.is_dynamic}
+    """Nodes that run again, so that all that they give is there for nothing."""
     for value in waiting:
         network.add_edge("needed", (value, "out"))
     seen = set(waiting)
@@ -87,7 +89,8 @@ def _network(
             network.add_edge((value, "out"), (value, "in"))
         else:
             network.add_edge((value, "out"), (value, "in"), capacity=value.type.nbytes)
-        if node not in own or not (is_cheap(node) or value.type.is_dynamic):
+        again = is_cheap(node) or value.type.is_dynamic or node in replayed
+        if node not in own or not again:
             network.add_edge((value, "in"), "absent")
             costly = True
             continue
