@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from irgrad.ir.verify import verify
 from irgrad.passes import pipeline
 
 _CACHE = tempfile.TemporaryDirectory(prefix="irgrad-test-cache-")
+atexit.register(_CACHE.cleanup)
 os.environ["IRGRAD_CACHE_DIR"] = _CACHE.name  # a user's own cache stays out of the tests
 pipeline.VERIFY = True
 recall.ENABLED = False  # tests change what decides the code; those of recalling turn it on

@@ -161,6 +161,6 @@ def test_a_graph_of_loops_takes_what_the_function_takes(function, backend) -> No
 def test_a_missing_array_that_was_closed_over_has_a_remedy() -> None:
     weights = np.array([1.0, 2.0])
     graph = irgrad.trace(lambda x: np.sum(weights * x), 2.0)
-    with pytest.raises(ArgumentError, match="captured_0 stands for an array that the traced"):
+    with pytest.raises(ArgumentError, match="weights stands for an array that the traced"):
         irgrad.compile(graph)(2.0)
-    assert irgrad.compile(graph)(2.0, captured_0=weights) == 6.0
+    assert irgrad.compile(graph)(2.0, weights=weights) == 6.0

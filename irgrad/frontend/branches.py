@@ -53,7 +53,6 @@ def cond(pred: Any, true_fun: Branch, false_fun: Branch, *operands: Any) -> Any:
 
 def as_condition(pred: Any) -> Any:
     """A traced scalar as a bool."""
-    _check_selector("cond", "pred", pred)
     if pred.value.type.dtype == BOOL:
         return pred
     with pred.builder.emitting(call_site().location, None):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import IndexingError, IrgradError, Location
+from irgrad.frontend.holders import variable_of
 from irgrad.ir.blame import described
 from irgrad.ir.builder import Traced
 from irgrad.ir.types import SHORT
@@ -46,7 +47,9 @@ def _values(given: Iterable[Any]) -> Iterator[str]:
                 yield described(each.value)
         elif isinstance(each, np.ndarray):
             extents = ",".join(map(str, each.shape))
-            yield f"an array {SHORT.get(each.dtype, each.dtype)}[{extents}]"
+            kind = f"{SHORT.get(each.dtype, each.dtype)}[{extents}]"
+            name = variable_of(each)
+            yield f"%{name}: {kind}" if name else f"an array {kind}"
         elif isinstance(each, (list, tuple)):
             yield from _values(each)
         elif isinstance(each, dict):

@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 
 from irgrad.errors import IrgradError
 from irgrad.frontend.complaint import completed
+from irgrad.frontend.holders import variable_of
 from irgrad.frontend.site import Pattern, call_site
-from irgrad.ir.builder import Traced, located_by
+from irgrad.ir.builder import Traced, located_by, named_by
 
 F = TypeVar("F", bound=Callable[..., Any])
 located_by(lambda op: call_site(2, op.home).location)
+named_by(variable_of)
 
 
 def _name(result: Any, variable: Pattern) -> None:

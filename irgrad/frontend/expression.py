@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import ArgumentError, ExpressionError, IndexingError, IrgradError, with_article
+from irgrad.frontend.complaint import completed
 from irgrad.frontend.expression_grammar import Argument, Program, Step, compile_tree
 from irgrad.frontend.expression_names import CONSTANTS, functions
 from irgrad.frontend.expression_text import Place, Source, parse
@@ -131,7 +132,8 @@ class Expression:
             try:
                 result = step.act(*operands)
             except IrgradError as error:
-                raise error.at(self._places[position]) from error.__cause__
+                place = self._places[position]
+                raise completed(error, "", operands, place) from error.__cause__
             except Exception as error:
                 raise translated(error, self._places[position]) from error
             stack.append(

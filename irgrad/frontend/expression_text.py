@@ -184,7 +184,9 @@ def _parse(source: Source, piece: Piece) -> Tree:
         return Tree(ast.parse("".join(piece.lines), FILE, mode="eval").body, piece)
     except SyntaxError as error:
         offset = piece.offset(error.lineno or 1, max(0, (error.offset or 1) - 1), in_bytes=False)
-        source.fail(f"not an expression: {error.msg}", offset)
+        graph = source.text.lstrip().startswith("graph @")
+        hint = "irgrad.parse reads the text of a graph" if graph else ""
+        source.fail(f"not an expression: {error.msg}", offset, hint=hint)
     except (RecursionError, MemoryError):
         source.fail(
             "the expression is nested too deeply",

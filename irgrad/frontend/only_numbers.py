@@ -15,6 +15,7 @@ from irgrad.frontend.entry import entry
 from irgrad.frontend.known import known
 from irgrad.frontend.promote import as_weak
 from irgrad.frontend.site import call_site
+from irgrad.ir.blame import described
 from irgrad.ir.builder import Traced
 
 
@@ -26,7 +27,7 @@ class OnlyNumbers(Traced):
     def _refuse(self, what: str, hint: str) -> NoReturn:
         site = call_site(1)
         raise TraceError(
-            f"{what} of a traced value ({self.value!r})", location=site.location, hint=hint
+            f"{what} of a traced value ({described(self.value)})", location=site.location, hint=hint
         )
 
     def __bool__(self) -> bool:

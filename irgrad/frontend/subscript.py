@@ -56,8 +56,9 @@ def read(builder: Any, index: Any, shape: Shape) -> list[Item]:
     entries = list(index) if isinstance(index, tuple) else [index]
     used = sum(consumed(entry) for entry in entries)
     if used > len(shape):
+        axes = f"{len(shape)} {'axis' if len(shape) == 1 else 'axes'}"
         raise IndexingError(
-            f"too many indices: the array has {len(shape)} axes, but {used} were indexed",
+            f"too many indices: the array has {axes}, but {used} were indexed",
             hint="None in a subscript adds an axis",
         )
     if sum(entry is Ellipsis for entry in entries) > 1:

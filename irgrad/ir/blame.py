@@ -58,7 +58,7 @@ def described(value: Value) -> str:
     of = None if value.node.origin is None else value.node.origin.of
     known = of.names[0] if isinstance(of, Node) else of
     whose = "" if known is None else f", from the derivative of %{known}"
-    return f"%{value.node.op.name}: {value.type}{whose}"
+    return f"the result of {value.node.op.name}: {value.type}{whose}"
 
 
 def _shows(op: Op) -> bool:

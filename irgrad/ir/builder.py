@@ -75,6 +75,16 @@ def located_by(find: Callable[[Op], Location | None]) -> None:
     _USERS_LINE[:] = [find]
 
 
+_USERS_NAME: list[Callable[[Array], str | None]] = []
+
+
+def named_by(find: Callable[[Array], str | None]) -> None:
+    """Let `find` say what the user's code that runs calls an array, for arrays that it closes
+    over. The search lives in `irgrad.frontend` too.
+    """
+    _USERS_NAME[:] = [find]
+
+
 class Provenance:
     """Where the nodes emitted now come from: the user's line, and the rule that emits them.
 
@@ -210,7 +220,9 @@ class Builder:
         if key not in self.captures:
             if isinstance(what, Traced):
                 what = what.builder.wrap(what.builder, what.value)  # as it is now
-            name = what.version.name if isinstance(what, Traced) else None
+                name = what.version.name
+            else:
+                name = _USERS_NAME[0](what) if _USERS_NAME else None
             name = name or f"captured_{len(self.captures)}"
             self.captures[key] = (what, input_value(name, type))
         return self.captures[key][1]

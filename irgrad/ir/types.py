@@ -169,15 +169,16 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     ndim = max(map(len, shapes))
     result: list[int] = []
     for axis in range(-ndim, 0):
-        extents = {shape[axis] for shape in shapes if len(shape) >= -axis} - {1}
+        extents = dict.fromkeys(shape[axis] for shape in shapes if len(shape) >= -axis)
+        extents.pop(1, None)
         if len(extents) > 1:
             raise ShapeError(
                 f"shapes {' and '.join(map(str, shapes))} do not broadcast: "
-                f"axis {axis} is {' and '.join(map(str, sorted(extents)))}",
+                f"axis {axis} is {' and '.join(map(str, extents))}",
                 hint="axes are matched from the last one on, and an extent of 1 fits any other: "
                 "x[:, None] puts an axis of 1 last, x[None] first",
             )
-        result.append(extents.pop() if extents else 1)
+        result.append(next(iter(extents), 1))
     return tuple(result)
 
 

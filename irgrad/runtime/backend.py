@@ -193,9 +193,9 @@ def get_backend(name: str) -> Backend:
     """
     found = _entry_points().get(name)
     if found is None:
-        close = difflib.get_close_matches(name, backends(), n=1)
+        close = difflib.get_close_matches(str(name), backends(), n=1)
         raise BackendError(
-            f"no backend called '{name}'; installed: {', '.join(backends())}",
+            f"no backend called {str(name)!r}; installed: {', '.join(backends())}",
             hint=f"did you mean '{close[0]}'?" if close else "",
         )
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -250,3 +251,52 @@ def test_hand_written_names_of_outputs_stay() -> None:
     assert other == graph
     assert other.structural_hash == graph.structural_hash
     assert str(other) != text
+
+
+WEIGHTS = np.ones((2, 2))
+LAYERS = [np.ones(2), np.full(2, 2.0)]
+
+
+class Affine:
+    def __init__(self) -> None:
+        self.w = np.ones((2, 2))
+        self.parts = {"shift": [np.zeros(2), np.ones(2)]}
+
+    def __call__(self, x: Any) -> Any:
+        return self.w @ x + self.parts["shift"][1]
+
+
+def test_arrays_from_outside_are_called_after_what_holds_them() -> None:
+    shift, options = np.ones(2), {"scale": np.ones(2)}
+
+    def inner(x: Any) -> Any:
+        return x + shift
+
+    def each(x: Any) -> Any:
+        for row in LAYERS:
+            x = x * row
+        return x
+
+    def steps(x: Any) -> Any:
+        for _ in range(30):
+            x = np.tanh(WEIGHTS @ x)
+        return np.sum(x)
+
+    model = Affine()
+    cases: dict[str, tuple[Any, list[str]]] = {
+        "global": (lambda x: WEIGHTS @ x, ["x", "WEIGHTS"]),
+        "local": (lambda x: x * shift, ["x", "shift"]),
+        "dict": (lambda x: x * options["scale"], ["x", "options.scale"]),
+        "list": (lambda x: x * LAYERS[1], ["x", "LAYERS.1"]),
+        "self": (model, ["x", "self.w", "self.parts.shift.1"]),
+        "object": (lambda x: model.w @ x, ["x", "model.w"]),
+        "called": (lambda x: inner(x), ["x", "shift"]),
+        "items": (each, ["x", "row", "row_2"]),
+        "no name": (lambda x: x * np.sqrt(np.asarray(shift).copy()), ["x", "shift"]),
+        "part": (lambda x: x * WEIGHTS[0], ["x", "captured_0"]),
+        "loop": (steps, ["x", "WEIGHTS"]),
+    }
+    for case, (function, names) in cases.items():
+        for traced in (function, irgrad.grad(lambda x, f=function: np.sum(f(x)))):
+            graph = irgrad.trace(traced, np.ones(2))
+            assert list(graph.input_names) == names, case

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, IrgradError, Location
+from irgrad.errors import ArgumentError, IrgradError, Location, ShapeError
 from irgrad.frontend.branches import agreed_kind, as_condition
 from irgrad.frontend.capture.handles import repeated
 from irgrad.frontend.capture.inner import REACHED, Inner
@@ -33,6 +33,7 @@ from irgrad.frontend.region import apply, operand_types, with_inputs
 from irgrad.frontend.site import call_site
 from irgrad.frontend.tracer import Tracer
 from irgrad.frontend.view import one_of, write
+from irgrad.ir.blame import described
 from irgrad.ir.builder import CURRENT, Builder, Traced
 from irgrad.ir.graph import Graph, Value, input_value
 from irgrad.ir.names import numbered
@@ -52,7 +53,7 @@ def branch(
     some value. A variable whose values cannot be merged has none either, and so has what is in a
     container where these bodies are the `last` of a function.
     """
-    selector = as_condition(test)
+    selector = as_condition(_single(test))
     arms = [Inner(state, lends=True) for _ in range(2)]
     for arm, body in zip(arms, (other, then), strict=True):
         arm.run(body)
@@ -70,6 +71,19 @@ def branch(
         if kind == "variable":
             called(new, state.variables.names[number])
     return result
+
+
+def _single(test: Any) -> Any:
+    """A condition of one element as a scalar; NumPy knows no truth of several either."""
+    if test.size != 1:
+        raise ShapeError(
+            "the condition of an if (or of and, or, not, a chained comparison) must be a scalar, "
+            f"got {described(test.value)}",
+            location=call_site().location,
+            hint="np.where chooses element by element, & and | combine masks; np.any and np.all "
+            "make one condition",
+        )
+    return test.reshape(()) if test.ndim else test
 
 
 def reach(token: Any) -> None:
@@ -273,7 +287,7 @@ class _Merge:
             for leaf, kind in zip(there, kinds, strict=True)
         )
         raise ArgumentError(
-            f"cond: {self._name(key, shape, k)} differs between the branches: {types}",
+            f"if: {self._name(key, shape, k)} differs between the branches: {types}",
             location=self._line([there]),
             hint="only numbers and arrays can depend on a traced condition",
         )
@@ -283,7 +297,7 @@ class _Merge:
         kind: Any = kinds[0]
         for following in kinds[1:]:
             place = told[0]() if told else name
-            kind = agreed_kind("cond", place, kind, following, told and told[1])
+            kind = agreed_kind("if", place, kind, following, told and told[1])
         for arm, leaf, outputs in zip(self.arms, ends, self.outputs, strict=True):
             with arm.open():
                 outputs.append(_lifted(arm.builder, leaf, kind))

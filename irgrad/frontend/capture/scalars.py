@@ -41,10 +41,11 @@ def _number(kind: Any, dtype: Any) -> None:
         x = args[0] if len(args) == 1 else None
         if not isinstance(x, Traced) or x.value.type.size != 1 or known(x) is not None:
             return kind(*args, **kwargs)
-        return _weak(x, dtype)
+        return convert(x, dtype)
+
+    convert = at_home(_weak, kind)
 
 
-@at_home
 def _weak(x: Any, dtype: Any) -> Any:
     number = copied(astype(reshape(x, ()), np.dtype(dtype)))
     number.weak = True
@@ -63,10 +64,9 @@ def complex_(*args: Any, **kwargs: Any) -> Any:
         return complex(*args, **kwargs)
     if all(known(x) is not None for x in parts):
         return complex(*args)
-    return _weak_complex(*args)
+    return at_home(_weak_complex, complex)(*args)
 
 
-@at_home
 def _weak_complex(real: Any, imag: Any = None) -> Any:
     if imag is None:
         return _weak(real, np.complex128)

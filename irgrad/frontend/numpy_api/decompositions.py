@@ -27,7 +27,10 @@ def matrix_of(name: str, x: Any) -> Any:
     """A traced stack of matrices of floats or complex numbers."""
     x = array_of(x)
     if x.ndim < 2:
-        raise ShapeError(f"{name} takes matrices in the last two axes, got {x.value!r}")
+        raise ShapeError(
+            f"{name} takes matrices in the last two axes, got {x.value!r}",
+            hint="a matrix has two axes or more: x[None, :] is a row, np.diag(x) a diagonal matrix",
+        )
     return astype(x, F64) if x.dtype.kind in "biu" else x
 
 

@@ -66,7 +66,10 @@ def diag(v: Any, k: int = 0) -> Any:
     if v.ndim == 2:
         return diagonal(v, k)
     if v.ndim != 1:
-        raise ShapeError(f"diag takes a vector or a matrix, got {v.value!r}")
+        raise ShapeError(
+            f"diag takes a vector or a matrix, got {v.value!r}",
+            hint="np.diagonal(x, axis1=-2, axis2=-1) takes stacks of matrices",
+        )
     return _matrix_of(v, k)
 
 

@@ -215,7 +215,8 @@ def cross(
     sizes = a.shape[-1], b.shape[-1]
     if not set(sizes) <= {2, 3}:
         raise ShapeError(
-            f"cross: vectors must have 2 or 3 components, got {sizes[0]} and {sizes[1]}"
+            f"cross: vectors must have 2 or 3 components, got {sizes[0]} and {sizes[1]}",
+            hint="axisa and axisb say which axes hold the components; the last ones do otherwise",
         )
     a0, a1, a2 = _components(a)
     b0, b1, b2 = _components(b)

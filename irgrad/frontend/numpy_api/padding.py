@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,8 @@ KEYWORDS = {
     "symmetric": "reflect_type",
     **dict.fromkeys(STATISTICS, "stat_length"),
 }
+
+MODES = ("constant", "empty", "linear_ramp", *INDEXED, *STATISTICS)
 
 
 @implements(np.pad)
@@ -115,8 +118,12 @@ def _pair(row: Any) -> tuple[Any, Any]:
 def _check(mode: Any, kwargs: dict[str, Any]) -> None:
     if callable(mode):
         raise UnsupportedError("pad with a function as mode is not supported on traced values")
-    if mode not in (*INDEXED, *STATISTICS, "constant", "empty", "linear_ramp"):
-        raise ArgumentError(f"pad: mode '{mode}' is not supported")
+    if mode not in MODES:
+        close = difflib.get_close_matches(str(mode), MODES, n=1)
+        raise ArgumentError(
+            f"pad: mode {mode!r} is none of {', '.join(MODES)}",
+            hint=f"did you mean '{close[0]}'?" if close else "",
+        )
     unknown = set(kwargs) - {KEYWORDS.get(mode)}
     if unknown:
         raise ArgumentError(f"pad: mode '{mode}' does not take {', '.join(sorted(unknown))}")

@@ -233,6 +233,7 @@ def _places(obj: Any, extent: int) -> np.ndarray[Any, Any]:
     for place in places.ravel().tolist():
         if not -extent <= place <= extent:
             raise IndexOutOfBounds(
-                f"insert: index {place} is out of bounds for axis with size {extent}"
+                f"insert: index {place} is out of bounds for an axis with size {extent}: "
+                f"expected {-extent} to {extent}"
             )
     return np.where(places < 0, places + extent, places)

@@ -45,7 +45,10 @@ class System(Stacked):
 def check_matrix(name: str, x: ArrayType) -> None:
     """A stack of matrices of floats or complex numbers."""
     if x.ndim < 2:
-        raise ShapeError(f"{name} takes matrices in the last two axes, got {x}")
+        raise ShapeError(
+            f"{name} takes matrices in the last two axes, got {x}",
+            hint="a matrix has two axes or more: x[None, :] is a row, np.diag(x) a diagonal matrix",
+        )
     if x.dtype.kind not in "fc":
         raise DTypeError(f"{name} takes floats or complex numbers, got {x}", hint="insert astype")
 
