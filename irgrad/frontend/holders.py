@@ -6,8 +6,9 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterable
-from itertools import islice
-from types import FrameType, FunctionType, ModuleType
+from functools import cache
+from itertools import chain, islice
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, cast
 
 from irgrad.frontend.site import LOWERING, is_library
@@ -23,12 +24,19 @@ def variable_of(array: Any) -> str | None:
     frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None and frame.f_code.co_filename != LOWERING:
         if not is_library(frame.f_code):
-            known, used = frame.f_globals, frame.f_code.co_names
+            known, used = frame.f_globals, _names(frame.f_code)
             found = _path({**frame.f_locals, **{k: known[k] for k in used if k in known}}, array)
             if found:
                 return found
         frame = frame.f_back
     return None
+
+
+@cache
+def _names(code: CodeType) -> tuple[str, ...]:
+    """The names that code looks up, with the functions inside it: the bodies of its loops too."""
+    inner = [_names(each) for each in code.co_consts if isinstance(each, CodeType)]
+    return tuple(dict.fromkeys(chain(code.co_names, *inner)))
 
 
 def _path(variables: dict[str, Any], what: Any) -> str | None:
