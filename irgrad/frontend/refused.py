@@ -43,7 +43,6 @@ _REFUSED = [
     ("geomspace", "", "np.exp(np.linspace(np.log(a), np.log(b), n))"),
     ("array_equiv", "", "np.all(a == b)"),
     ("frexp", "", "n = np.floor(np.log2(np.abs(x))) + 1 is the exponent, x / 2**n the mantissa"),
-    ("reduceat", "", "reduce slices, and np.stack the results"),
     ("save savetxt savez savez_compressed", "", "return the value, and save it outside"),
     ("array2string array_repr array_str", "",
      "x.shape and x.dtype are known; print(irgrad.compile(f).dump(x)) shows the program"),

@@ -58,7 +58,7 @@ class Elementwise(Op):
         """The dtypes in which NumPy computes for operands of these dtypes (or Python number
         types).
         """
-        return _loop(self.ufunc, operands)
+        return ufunc_loop(self.ufunc, operands)
 
     def promoted(self, *kinds: Any) -> tuple[Any, ...]:
         return self.loop(kinds)[: len(kinds)]
@@ -122,7 +122,8 @@ def registered(op: Elementwise) -> Elementwise:
 
 
 @cache
-def _loop(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[DType, ...]:
+def ufunc_loop(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[DType, ...]:
+    """The dtypes of operands and results in which NumPy computes a ufunc."""
     listed = ", ".join(
         getattr(dtype, "name", getattr(dtype, "__name__", "?")) for dtype in operands
     )

@@ -185,7 +185,6 @@ REFUSALS: dict[str, tuple[Any, type[Exception], str]] = {
     "constant_out": (lambda x: np.sum(x, out=np.zeros(())), UnsupportedError, "holds only numbers"),
     "constant_at": (lambda x: np.add.at(np.zeros(3), [0], x[0, 0]), UnsupportedError, "constant"),
     "constant_put": (lambda x: np.put(np.zeros(3), [0], x[0, 0]), UnsupportedError, "np.where"),
-    "where_without_out": (lambda x: np.add(x, 1, where=x > 0), UnsupportedError, "give out="),
     "imag": (lambda x: setattr(x, "imag", 1), DTypeError, "imaginary part"),
     "outer": (
         lambda x: irgrad.grad(lambda y: x.__setitem__((0, 0), y) or y * y)(2.0),

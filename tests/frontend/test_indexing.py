@@ -240,13 +240,6 @@ REFUSALS: dict[str, tuple[Any, type[Exception], str]] = {
     "argwhere": (lambda x, i: np.argwhere(x > 0), UnsupportedError, "np.where"),
     "where": (lambda x, i: np.where(x > 0), UnsupportedError, "np.where"),
     "python_list": (lambda x, i: [1, 2, 3][i], TraceError, r"np.choose\(i, list\)"),
-    "constant_array": (lambda x, i: V[i], TraceError, "pass the array as an argument"),
-    "constant_array_by_array": (
-        lambda x, i: V[i + ROWS],
-        TraceError,
-        "pass the array as an argument",
-    ),
-    "constant_array_by_mask": (lambda x, i: M[x > 0], TraceError, "np.where"),
     "mode": (lambda x, i: np.take(x, i, mode="other"), TypeError, "'raise', 'clip' or 'wrap'"),
 }
 
@@ -255,6 +248,22 @@ REFUSALS: dict[str, tuple[Any, type[Exception], str]] = {
 def test_what_needs_numbers_is_refused(name: str) -> None:
     function, kind, match = REFUSALS[name]
     with pytest.raises(kind, match=match):
+        irgrad.trace(function, M, np.int64(1))
+
+
+BY_TRACED_PLACES: dict[str, tuple[Any, str]] = {
+    "number": (lambda x, i: V[i], "pass the array as an argument"),
+    "array": (lambda x, i: V[i + ROWS], "pass the array as an argument"),
+    "mask": (lambda x, i: M[x > 0].sum(), "np.where"),
+    "slice": (lambda x, i: M[1:, i] * x[1:, i], "pass the array as an argument"),
+}
+
+
+@pytest.mark.parametrize("name", BY_TRACED_PLACES)
+def test_closed_over_arrays_take_traced_places_in_rewritten_code(name: str) -> None:
+    function, remedy = BY_TRACED_PLACES[name]
+    same_as_numpy(function, M, np.int64(1))
+    with irgrad.without_capture(), pytest.raises(TraceError, match=remedy):
         irgrad.trace(function, M, np.int64(1))
 
 

@@ -24,6 +24,7 @@ from irgrad.frontend.capture.flow import (
     while_,
 )
 from irgrad.frontend.capture.function import captured
+from irgrad.frontend.capture.held import method_of, subscripted
 from irgrad.frontend.capture.iteration import combining
 from irgrad.frontend.capture.lists import JOINING, stacking
 from irgrad.frontend.capture.naming import each_named, named
@@ -53,7 +54,11 @@ def call(function: Any) -> Any:
         return scipy_door(function) or captured(function)
     if kind is BuiltinFunctionType and isinstance(function.__self__, np.ndarray):
         door = METHODS.get(function.__name__)
-        return function if door is None else functools.partial(door, function.__self__)
+        if door is None:
+            return method_of(function.__self__, function)
+        return functools.partial(door, function.__self__)
+    if kind is BuiltinFunctionType and isinstance(function.__self__, np.ufunc):
+        return stacking(function)
     try:
         door = DOORS.get(function)
     except TypeError:  # not hashable
@@ -118,6 +123,7 @@ __all__ = [
     "or_",
     "over",
     "searched",
+    "subscripted",
     "trying",
     "value",
     "while_",

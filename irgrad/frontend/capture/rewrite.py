@@ -121,12 +121,18 @@ class Expressions(ast.NodeTransformer):
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        """`np.r_[...]` and `np.c_[...]`, which look like arrays and are functions."""
+        """`np.r_[...]` and `np.c_[...]`, which look like arrays and are functions; `data[i]`, where
+        `i` is more than numbers.
+        """
         self.generic_visit(node)
         value = node.value
         name = value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
-        if name in ("r_", "c_") and isinstance(node.ctx, ast.Load):
+        if not isinstance(node.ctx, ast.Load):
+            return node
+        if name in ("r_", "c_"):
             node.value = self._helped("call", value)
+        elif any(isinstance(inner, ast.Name) for inner in ast.walk(node.slice)):
+            node.value = self._helped("subscripted", value)
         return node
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:

@@ -318,8 +318,9 @@ _refuse("setfield", "assign to the elements")
 def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None) -> None:
     """`ufunc.at`: `a[i] = ufunc(a[i], b[i])` one after the other, so that equal places add up."""
     _array(f"{ufunc.__name__}.at", a)
-    items = read_items(a, indices)
-    if not any(isinstance(item, Selected) for item in items):
+    mask = lone_mask(settled(indices))
+    items = [] if isinstance(mask, Traced) else read_items(a, indices)
+    if not any(isinstance(item, Selected) for item in items):  # no place comes twice
         operands = (a[indices],) if ufunc.nin == 1 else (a[indices], b)
         a[indices] = ufunc(*operands)
         return
@@ -335,8 +336,11 @@ def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None) -> None:
     values = None if b is None else np.ravel(np.broadcast_to(b, shape))
     flat = flat_of(a)
     if adds:
-        summed = scatter_add(lift(a.builder, values), (0,), flat.shape, [lift(a.builder, places)])
-        write_result(f"{ufunc.__name__}.at", flat, ufunc(flat, summed))
+        added = lift(a.builder, values)
+        summed = scatter_add(added, (0,), flat.shape, [lift(a.builder, places)])
+        whole = a.dtype.kind in "iu" and added.dtype.kind in "biu"  # cast without asking, as NumPy
+        casting = "unsafe" if whole else "same_kind"
+        write_result(f"{ufunc.__name__}.at", flat, ufunc(flat, summed), casting)
         return
     for chosen in _rounds(places) if known else range(places.size):
         here = places[chosen]

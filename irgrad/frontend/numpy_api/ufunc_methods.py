@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import DTypeError, ShapeError, UnsupportedError
+from irgrad.errors import DTypeError, IndexOutOfBounds, ShapeError, UnsupportedError
 from irgrad.frontend.functions import logsumexp
+from irgrad.frontend.guards import fixed
+from irgrad.frontend.known import known
 from irgrad.frontend.numpy_api.nan_reductions import nanmax, nanmin
 from irgrad.frontend.numpy_api.reductions import (
     ALL,
@@ -33,9 +35,11 @@ from irgrad.frontend.registry import FUNCTIONS
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.ufunc_call import call_ufunc
 from irgrad.ir.op import Op
-from irgrad.ir.types import BOOL, F64, dtype_argument, normalize_axis
+from irgrad.ir.types import BOOL, dtype_argument, normalize_axis
 from irgrad.ops.base import bind
 from irgrad.ops.cast import astype
+from irgrad.ops.elementwise import ufunc_loop
+from irgrad.ops.index import scatter_add
 from irgrad.ops.linear import full, reshape
 from irgrad.ops.scan import Cummax, Cummin, Cumprod, Cumsum
 
@@ -114,7 +118,7 @@ def log_of_sum(
 ) -> Any:
     """`np.logaddexp.reduce`: log(sum(e^x)); `np.logaddexp2.reduce` in base 2."""
     a = as_is(array_of(array, initial, where), dtype)
-    a = astype(a, F64) if a.dtype.kind in "biu" else a
+    a = astype(a, ufunc_loop(ufunc, (a.dtype, a.dtype))[-1])
     if given(where) and where is not True:
         a = masked(ufunc.__name__, a, where, -np.inf)
     axes = axes_of(axis, a.ndim)
@@ -198,6 +202,42 @@ def unrolled(ufunc: np.ufunc, array: Any, axis: int = 0, dtype: Any = None, out:
 
 
 FUNCTIONS["reduce"], FUNCTIONS["accumulate"] = fold, unrolled
+
+
+@copies
+def reduceat(
+    ufunc: np.ufunc, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None
+) -> Any:
+    """`ufunc.reduceat`: the reductions of `array[i:j]` for neighbours i < j among the indices,
+    `array[i]` for others.
+    """
+    places = known(fixed(indices))
+    if places is None:
+        raise UnsupportedError(
+            f"np.{ufunc.__name__}.reduceat with traced indices",
+            hint="of sums, write total = np.zeros(n); np.add.at(total, row_of_each_value, values)",
+        )
+    a = array_of(array)
+    along = normalize_axis(axis, a.ndim)
+    extent = a.shape[along]
+    starts = places.tolist()
+    if any(not 0 <= start < extent for start in starts):
+        raise IndexOutOfBounds(
+            f"{ufunc.__name__}.reduceat: an index in {starts} is out of bounds for extent {extent}"
+        )
+    ends = [*starts[1:], extent]
+    rows = np.moveaxis(a, along, 0)
+    if ufunc is np.add and all(i < j for i, j in itertools.pairwise([*starts, extent])):
+        sizes = [j - i for i, j in zip(starts, ends, strict=True)]
+        which = lift(a.builder, np.repeat(np.arange(len(starts)), sizes))
+        values = added_up(rows[starts[0] :], dtype)
+        summed = scatter_add(values, (0,), (len(starts), *rows.shape[1:]), [which])
+        return np.moveaxis(summed, 0, along)
+    spans = zip(starts, [max(i + 1, j) for i, j in zip(starts, ends, strict=True)], strict=True)
+    return np.stack([ufunc.reduce(rows[i:j], 0, dtype) for i, j in spans], along)
+
+
+FUNCTIONS["reduceat"] = reduceat
 
 
 def outer(ufunc: np.ufunc, a: Any, b: Any, /, **kwargs: Any) -> Any:
