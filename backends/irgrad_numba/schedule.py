@@ -78,8 +78,8 @@ class Kernel:
     """On the loop variables, which are numbered from the last, -1."""
     roots: list[Node] = field(default_factory=list[Node])
     beside: list[Node] = field(default_factory=list[Node])
-    """Roots of kernels of the same stage and space, inside other limits: any of these may run first,
-    so that what it needs of them a kernel computes itself.
+    """Roots of kernels of the same stage and space, inside other limits: any of these may run
+    first, so that what it needs of them a kernel computes itself.
     """
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from irgrad.frontend.refused import remedy_for
 from irgrad.frontend.site import is_library
 
 _STACK = "np.stack([a, b]) makes an array of traced values"
@@ -32,6 +33,15 @@ _REMEDIES = {
     "lu_solve": "np.linalg.solve(a, b) takes traced values",
     "polygamma": "irgrad.functions.polygamma(n, x) takes traced values",
 }
+_OF_MATH = {
+    **{key: f"scipy.special.{key} takes traced values" for key in ("erf", "erfc", "gamma")},
+    "lgamma": "scipy.special.gammaln takes traced values",
+    "remainder": "x - y * np.rint(x / y) is the same but for rounding",
+    "frexp": remedy_for("frexp"),
+    "ldexp": "x * 2.0**i is the same within the range of floats",
+    "fsum": "sum(x) and np.sum(x) add traced values, rounding each sum",
+}
+"""What to write instead of functions of `math` that NumPy lacks or means otherwise."""
 _CONVERSIONS = {
     "array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "require"
 }  # fmt: skip
@@ -123,8 +133,9 @@ def _remedy(node: ast.expr | None, name: str, found: Any, library: str) -> str:
         return _STACK
     if isinstance(found, type) and issubclass(found, np.generic):
         return f"write x.astype(np.{key})"
-    if getattr(math, key, None) is found and found is not None and hasattr(np, key):
-        return f"np.{key} takes traced values"
+    if getattr(math, key, None) is found and found is not None:
+        equal = f"np.{key} takes traced values" if hasattr(np, key) else ""
+        return _OF_MATH.get(key, equal)
     if library.startswith("scipy.linalg") and hasattr(np.linalg, key):
         return f"np.linalg.{key} takes traced values"
     if library.startswith("scipy"):

@@ -3,6 +3,7 @@ numbers are known; elsewhere the error says what asked, and what to write instea
 
 from __future__ import annotations
 
+import math
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
@@ -52,16 +53,22 @@ class OnlyNumbers(Traced):
         )
 
     def __float__(self) -> float:
-        numbers = known(self)
-        return float(self._no_number("float()") if numbers is None else numbers)
+        return float(self._conversion("float()"))
 
     def __int__(self) -> int:
-        numbers = known(self)
-        return int(self._no_number("int()") if numbers is None else numbers)
+        return int(self._conversion("int()"))
+
+    def __trunc__(self) -> int:
+        return math.trunc(self._conversion("math.trunc()"))
+
+    def __floor__(self) -> int:
+        return math.floor(self._conversion("math.floor()"))
+
+    def __ceil__(self) -> int:
+        return math.ceil(self._conversion("math.ceil()"))
 
     def __complex__(self) -> complex:
-        numbers = known(self)
-        return complex(self._no_number("complex()") if numbers is None else numbers)
+        return complex(self._conversion("complex()"))
 
     def __index__(self) -> int:
         numbers = known(self)
@@ -80,14 +87,19 @@ class OnlyNumbers(Traced):
             self._no_number("conversion to an ordinary NumPy array")
         return np.array(numbers, dtype)
 
-    def _no_number(self, what: str) -> NoReturn:
-        if call_site(2).stores_item:
+    def _conversion(self, what: str) -> Any:
+        """The number, for what asked for it."""
+        numbers = known(self)
+        return self._no_number(what, 3) if numbers is None else numbers[()]
+
+    def _no_number(self, what: str, depth: int = 2) -> NoReturn:
+        if call_site(depth).stores_item:
             self._refuse(
                 "in-place write into a constant NumPy array",
                 "the array would have to hold numbers; build "
                 "the result with np.stack, np.concatenate or np.where",
             )
-        name, remedy = asker(2)
+        name, remedy = asker(depth)
         if name and f"{name}()" != what:
             what = f"{name}: {what}"
         if not remedy and self.value.type.dtype.kind in "biu":

@@ -57,6 +57,11 @@ _REMEDIES = {
 }
 
 
+def remedy_for(name: str) -> str:
+    """What to write instead of a function."""
+    return _REMEDIES.get(name, ("", _GENERAL))[1]
+
+
 def on_numbers(call: Any, name: str, args: Any, kwargs: Any) -> Any:
     """`call(*args, **kwargs)` where the numbers of all traced arguments are known; else the error
     that refuses the function `name`.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.frontend.capture import mathematics  # noqa: F401 -- for its doors
 from irgrad.frontend.capture.doors import DOORS, METHODS
 from irgrad.frontend.capture.flow import (
     UNBOUND,

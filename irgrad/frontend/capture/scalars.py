@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import builtins
 import functools
-import math
 from typing import Any
 
 import numpy as np
 
+from irgrad.errors import DTypeError
 from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture.constructors import array
 from irgrad.frontend.capture.doors import at_home, door
@@ -36,6 +36,8 @@ def scalar_type(kind: Any) -> Any:
 
 
 def _number(kind: Any, dtype: Any) -> None:
+    convert = at_home(weak_number, kind)
+
     @door(kind)
     def make(*args: Any, **kwargs: Any) -> Any:
         x = args[0] if len(args) == 1 else None
@@ -43,10 +45,11 @@ def _number(kind: Any, dtype: Any) -> None:
             return kind(*args, **kwargs)
         return convert(x, dtype)
 
-    convert = at_home(_weak, kind)
 
-
-def _weak(x: Any, dtype: Any) -> Any:
+def weak_number(x: Any, dtype: Any) -> Any:
+    """An array of one element as a Python number."""
+    if x.dtype.kind == "c" and np.dtype(dtype).kind != "c":
+        raise DTypeError("a complex number is not real", hint="x.real takes its real part")
     number = copied(astype(reshape(x, ()), np.dtype(dtype)))
     number.weak = True
     return number
@@ -69,7 +72,7 @@ def complex_(*args: Any, **kwargs: Any) -> Any:
 
 def _weak_complex(real: Any, imag: Any = None) -> Any:
     if imag is None:
-        return _weak(real, np.complex128)
+        return weak_number(real, np.complex128)
     here = innermost((real, imag))
     real, imag = (reshape(lift(here, x, np.dtype(np.complex128)), ()) for x in (real, imag))
     number = copied(real + imag * 1j)
@@ -132,23 +135,3 @@ def _truth(function: Any, combine: Any) -> None:
 
 _truth(builtins.any, np.logical_or)
 _truth(builtins.all, np.logical_and)
-
-_SAME = """exp expm1 log log1p log2 log10 sqrt cbrt sin cos tan sinh cosh tanh hypot copysign
-    radians degrees isnan isinf isfinite fmod"""
-_MATH = {
-    **{name: name for name in _SAME.split()}, "fabs": "abs", "pow": "power", "atan2": "arctan2",
-    **{f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
-}  # fmt: skip
-"""Functions of `math`, and what they are called in NumPy."""
-
-
-def _math(name: str) -> None:
-    function, equal = getattr(math, name), getattr(np, _MATH[name])
-
-    @door(function)
-    def apply(*args: Any) -> Any:
-        return equal(*args) if any_traced(args) else function(*args)
-
-
-for _name in _MATH:
-    _math(_name)
