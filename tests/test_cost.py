@@ -189,6 +189,59 @@ def test_a_step_that_writes_one_element_costs_one_element() -> None:
     assert cost.reverse.operations < 8 * cost.function.operations
 
 
+@pytest.mark.parametrize("n", [3, 7])
+def test_forward_mode_counts_the_values_of_loops_and_branches_once(n: int) -> None:
+    def step(x):
+        return np.tanh(x) * np.exp(-x)
+
+    def looped(x):
+        return np.sum(irgrad.fori_loop(0, 10, lambda i, x: step(x), x))
+
+    def unrolled(x):
+        for _ in range(10):
+            x = step(x)
+        return np.sum(x)
+
+    x = irgrad.spec(f"f64[{n}]")
+    operations = [irgrad.cost(f, x).forward.operations for f in (looped, unrolled)]
+    assert operations[0] == operations[1]
+
+    def chosen(x):
+        return np.sum(step(x) if x[0] > 0 else 0.5 * x)
+
+    branch = irgrad.cost(chosen, x)
+    plain = irgrad.cost(lambda x: np.sum(step(x)), x)
+    assert branch.forward.operations - plain.forward.operations == 1
+
+
+def test_solvers_cost_their_steps() -> None:
+    def kepler(e, m):
+        return irgrad.root(lambda E, e, m: E - e * np.sin(E) - m, m, (e, m))
+
+    scalar = irgrad.spec("f64[]")
+    found = irgrad.cost(kepler, scalar, scalar, steps=7)
+    # the residual 4; cos, product and difference for its slope; a quotient; the step itself
+    per_step = 4 + 4 + 1 + 1
+    assert found.function.operations == 7 * per_step
+    assert str(found.function.operations_formula) == f"{per_step} steps"
+    assert found.reverse.operations < found.function.operations + 10
+    with pytest.raises(UnsupportedError, match="'solve_root' takes is known only") as caught:
+        irgrad.cost(kepler, scalar, scalar)
+    assert "steps=100" in str(caught.value)
+
+    def solved(A, b):
+        return np.sum(irgrad.linear_solve(lambda x, A: A @ x, b, (A,)))
+
+    A, b = irgrad.spec("f64[12,12]"), irgrad.spec("f64[12]")
+    linear = irgrad.cost(solved, A, b, argnums=1, sizes={"n": 12})
+    # n products of 2 n^2 - n, elimination of 2/3 n^3 and lower powers, the sum
+    assert str(linear.function.operations_formula).startswith("8/3 n³")
+    fixed = irgrad.cost(
+        lambda a: irgrad.fixed_point(lambda x, a: np.cos(a * x), 1.0, (a,)), scalar, steps=9
+    )
+    assert fixed.function.operations == 9 * 4
+
+
 def test_of_a_branch_the_dearest_arm_counts() -> None:
     def f(x):
         y = np.sin(np.cos(x)) if np.sum(x) > 0 else 2.0 * x

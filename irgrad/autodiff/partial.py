@@ -9,7 +9,7 @@ or exceed the tape budget, the late op is the whole op."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 from irgrad.autodiff.budget import budget
@@ -36,6 +36,39 @@ def dependents(graph: Graph, sources: Collection[Value]) -> set[Value]:
             late = _late_outputs(node, flags)
             found.update(v for v, yes in zip(node.outputs, late, strict=True) if yes)
     return found
+
+
+def dependent_nodes(graph: Graph, sources: Collection[Value]) -> set[Node]:
+    """The nodes that depend on any of `sources`, and of their regions those that do."""
+    found: set[Node] = set()
+    late = dependents(graph, sources)
+    for node in graph.nodes:
+        flags = [operand in late for operand in node.operands]
+        if any(flags):
+            found.add(node)
+            for region, inputs in _late_inputs(node, flags):
+                inner = [v for v, yes in zip(region.inputs, inputs, strict=True) if yes]
+                found |= dependent_nodes(region, inner)
+    return found
+
+
+def _late_inputs(node: Node, flags: Sequence[bool]) -> Iterator[tuple[Graph, list[bool]]]:
+    """The regions of a node, each with which of its inputs depend on the operands that `flags`
+    names.
+    """
+    op: Any = node.op
+    if isinstance(op, Loop):
+        groups = op.groups(flags)
+        carried = _after_steps(op.body, 1, groups)[: op.carried]
+        yield op.body, [any(groups.trips), *carried, *groups.scanned, *groups.fixed]
+    elif isinstance(op, While):
+        fixed = list(flags[op.carried :])
+        state = _after_steps(op.body, 0, Groups([], list(flags[: op.carried]), [], fixed))
+        for region in (op.condition, op.body):
+            yield region, [*state[: op.carried], *fixed]
+    elif isinstance(op, Cond):
+        for branch in op.branches:
+            yield branch, list(flags[1:])
 
 
 def _late_outputs(node: Node, flags: Sequence[bool]) -> list[bool]:

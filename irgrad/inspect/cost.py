@@ -6,15 +6,16 @@ moving numbers takes none. Bytes are those of the operands and results of each n
 by itself: a backend that fuses moves fewer. Views move nothing, and a gather what it takes.
 
 A loop costs its number of steps times its body; where only the run decides that number, `steps`
-says it. A step that writes some elements of an array which it carries moves these, not the array.
-Of a branch, the dearest arm counts: a bound from above.
+says it, of solvers too (`implicit_cost`). A step that writes some elements of an array which it
+carries moves these, not the array. Of a branch, the dearest arm counts: a bound from above.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import singledispatch
+from types import MappingProxyType
 from typing import NamedTuple
 
 from irgrad.errors import UnsupportedError
@@ -37,6 +38,8 @@ from irgrad.ops.sorting import Argsort, Searchsorted, Sort
 from irgrad.ops.while_loop import While
 
 Types = tuple[ArrayType, ...]
+Often = Mapping[Node, int]
+"""How often a node runs, apart from the loops around it, where that is not once."""
 
 
 class Count(NamedTuple):
@@ -62,9 +65,12 @@ class Count(NamedTuple):
         return Count(self.operations * factor, self.bytes * factor)
 
 
-def count(nodes: Graph | Iterable[Node], steps: int | None = None) -> Count:
-    """The cost of a graph, or of some nodes. Loops whose number of steps only the run decides take
-    `steps`; an `UnsupportedError` where there is one and no number is given.
+def count(
+    nodes: Graph | Iterable[Node], steps: int | None = None, often: Often = MappingProxyType({})
+) -> Count:
+    """The cost of a graph, or of some nodes, each `often` times, those in regions too. Loops whose
+    number of steps only the run decides take `steps`; an `UnsupportedError` where there is one and
+    no number is given.
 
     >>> import irgrad
     >>> graph = irgrad.trace(lambda W, x: W @ x, irgrad.spec("f64[4,3]"), irgrad.spec("f64[3]"))
@@ -73,27 +79,37 @@ def count(nodes: Graph | Iterable[Node], steps: int | None = None) -> Count:
     """
     total = Count(0, 0)
     for node in nodes:
-        total += _counted(node, steps)
+        total += counted(node.op, node, steps, often)
     return total
 
 
-def _counted(node: Node, steps: int | None) -> Count:
-    op = node.op
-    match op:
-        case Loop():
-            carried = op.body.inputs[1 : 1 + op.carried]
-            return _step(op.body, carried, steps).times(_steps(node, op.length, steps))
-        case While():
-            step = _step(op.body, op.body.inputs[: op.carried], steps)
-            test = count(op.condition, steps)
-            return (step + test).times(_steps(node, None, steps)) + test
-        case Cond():
-            arms = [count(branch, steps) for branch in op.branches]
-            return Count(max(arm.operations for arm in arms), max(arm.bytes for arm in arms))
-        case _:
-            operands = tuple(_sized(node, value.type, steps) for value in node.operands)
-            types = tuple(_sized(node, type, steps) for type in node.types)
-            return Count(operations(op, operands, types), _moved(op, operands, types))
+@singledispatch
+def counted(op: Op, node: Node, steps: int | None, often: Often) -> Count:
+    """The cost of one node; those with regions have rules of their own."""
+    operands = tuple(_sized(node, value.type, steps) for value in node.operands)
+    types = tuple(_sized(node, type, steps) for type in node.types)
+    return Count(operations(op, operands, types), _moved(op, operands, types)).times(
+        often.get(node, 1)
+    )
+
+
+@counted.register(Loop)
+def _loop(op: Loop, node: Node, steps: int | None, often: Often) -> Count:
+    carried = op.body.inputs[1 : 1 + op.carried]
+    return _step(op.body, carried, steps, often).times(steps_of(node, op.length, steps))
+
+
+@counted.register(While)
+def _while(op: While, node: Node, steps: int | None, often: Often) -> Count:
+    step = _step(op.body, op.body.inputs[: op.carried], steps, often)
+    test = count(op.condition, steps, often)
+    return (step + test).times(steps_of(node, None, steps)) + test
+
+
+@counted.register(Cond)
+def _cond(op: Cond, node: Node, steps: int | None, often: Often) -> Count:
+    arms = [count(branch, steps, often) for branch in op.branches]
+    return Count(max(arm.operations for arm in arms), max(arm.bytes for arm in arms))
 
 
 def _moved(op: Op, operands: Types, results: Types) -> int:
@@ -103,7 +119,7 @@ def _moved(op: Op, operands: Types, results: Types) -> int:
     return sum(type.nbytes for type in (*read, *results))
 
 
-def _step(body: Graph, carried: Sequence[Value], steps: int | None) -> Count:
+def _step(body: Graph, carried: Sequence[Value], steps: int | None, often: Often) -> Count:
     """One step of a loop. `add(a, scatter_add(u))` and `update_at(a, u)` of a carried array `a`
     write into it: their cost is that of u.
     """
@@ -112,14 +128,14 @@ def _step(body: Graph, carried: Sequence[Value], steps: int | None) -> Count:
     for node in body.nodes:
         written = _written_in_place(node, own)
         if written is None:
-            total += _counted(node, steps)
+            total += counted(node.op, node, steps, often)
             continue
         updates, indices, scatter = written
         own.add(Value(node, 0))
         if scatter is not None:
-            total += _counted(scatter, steps).times(-1)
+            total += counted(scatter.op, scatter, steps, often).times(-1)
         moved = 3 * updates.nbytes + sum(index.nbytes for index in indices)
-        total += Count(0 if scatter is None else updates.size, moved)
+        total += Count(0 if scatter is None else updates.size, moved).times(often.get(node, 1))
     return total
 
 
@@ -142,15 +158,16 @@ def _sized(node: Node, type: ArrayType, steps: int | None) -> ArrayType:
     """The type with an extent of as many as a loop's steps, where only the run decides that."""
     if not type.is_dynamic:
         return type
-    extent = _steps(node, None, steps)
+    extent = steps_of(node, None, steps)
     return ArrayType(type.dtype, tuple(extent if n == DYNAMIC else n for n in type.shape))
 
 
-def _steps(node: Node, length: int | None, steps: int | None) -> int:
+def steps_of(node: Node, length: int | None, steps: int | None) -> int:
+    """The number of steps of a loop or solver: `length` where that is known, else `steps`."""
     known = steps if length is None else length
     if known is None:
         raise UnsupportedError(
-            "cost: how many steps this loop takes is known only when it runs",
+            f"cost: how many steps this '{node.op.name}' takes is known only when it runs",
             location=node.location,
             hint="say how many to count: steps=100",
         )
@@ -165,7 +182,7 @@ def operations(op: Op, operands: Types, results: Types) -> int:
     if regions(op):  # loops and branches are counted where their regions are
         raise UnsupportedError(
             f"cost: how often the region of a '{op.name}' runs is not known",
-            hint="register a rule: irgrad.inspect.cost.operations.register(YourOp)",
+            hint="register a rule: irgrad.inspect.cost.counted.register(YourOp)",
         )
     return sum(type.size for type in results)
 
@@ -231,4 +248,4 @@ def _compares(op: Op, operands: Types, results: Types) -> int:
     return size * max(1, math.ceil(math.log2(max(size, 2))))
 
 
-__all__ = ["Count", "count", "operations"]
+__all__ = ["Count", "count", "counted", "operations", "steps_of"]

@@ -7,12 +7,13 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from irgrad.autodiff.graphs import pushforward
+from irgrad.autodiff.partial import dependent_nodes
 from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.lower import Argument, Signature, Static, signature_of
-from irgrad.inspect import linalg_cost  # noqa: F401 -- registers its rules
+from irgrad.inspect import implicit_cost, linalg_cost  # noqa: F401 -- register their rules
 from irgrad.inspect.cost import Count, count
 from irgrad.inspect.polynomial import fit
-from irgrad.ir.graph import Graph, Node, Value
+from irgrad.ir.graph import Graph, Value
 from irgrad.ir.types import ArrayType
 from irgrad.passes.pipeline import optimise
 from irgrad.runtime.selection import Arguments
@@ -99,9 +100,9 @@ def cost(
 
     A loop counts its body as often as it runs. Where only the run decides how often (`while`, a
     `range` of an argument that is an array), `steps` says for how many steps of each such loop to
-    count, and is a size in the formulas. Of a branch, the dearest arm counts, so that the counts
-    are bounds from above; in forward mode, a loop or branch that depends on the argument counts
-    whole for each direction. Complex elements are two directions.
+    count, and is a size in the formulas; so it does of `root` and its kin, whose steps count as
+    Newton's. Of a branch, the dearest arm counts, so that the counts are bounds from above.
+    Complex elements are two directions.
 
     Raises an `ArgumentError` for sizes that no argument has, an `UnsupportedError` for a loop of
     unknown length without `steps`, and what `grad` raises: the result must be one real scalar.
@@ -225,15 +226,9 @@ def _forward(graph: Graph, wrt: list[Value], primal: Count, steps: int | None) -
     total = primal
     for value in wrt:
         pushed = optimise(pushforward(graph, [value]))
-        arguments = len(pushed.inputs) - pushed.captured
-        moving: set[Node] = {pushed.inputs[arguments - 1].node}
-        for node in pushed.nodes:
-            if any(operand.node in moving for operand in node.operands):
-                moving.add(node)
-        still = count((node for node in pushed.nodes if node not in moving), steps)
-        total += still + primal.times(-1)
-        turns = _directions(value)
-        total += count((node for node in pushed.nodes if node in moving), steps).times(turns)
+        tangent = pushed.inputs[len(pushed.inputs) - pushed.captured - 1]
+        often = dict.fromkeys(dependent_nodes(pushed, [tangent]), _directions(value))
+        total += count(pushed, steps, often) + primal.times(-1)
     return total
 
 
