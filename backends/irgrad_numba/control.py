@@ -16,8 +16,9 @@ from irgrad_numba.in_place import CONTROL, bases, is_small, origin, overwrites
 from irgrad_numba.index import Range, View
 from irgrad_numba.intervals import interval_of
 from irgrad_numba.lower import Sites
+from irgrad_numba.masked import in_parts
 from irgrad_numba.stacks import is_known
-from irgrad_numba.updates import COPY
+from irgrad_numba.updates import COPY, spread_out
 
 if TYPE_CHECKING:
     from irgrad_numba.schedule import Schedule
@@ -130,6 +131,8 @@ def _own_results(
     owned: Iterable[int],
 ) -> Surroundings:
     """A region each result of which has memory of its own, or that of the input that `own` says."""
+    owned = frozenset(owned)
+    graph = in_parts(spread_out(graph), {graph.inputs[k] for k in owned})
     inputs, seen = graph.inputs, set[Value]()
     nodes = list(graph.nodes)
     outputs: list[Value] = []
@@ -155,4 +158,4 @@ def _own_results(
     bent = {
         k: s for k, (v, s) in enumerate(zip(inputs, strides, strict=True)) if s and v.type.shape
     }
-    return Surroundings(region, frozenset(owned), bent, intervals)
+    return Surroundings(region, owned, bent, intervals)

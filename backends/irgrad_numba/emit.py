@@ -127,9 +127,9 @@ class Loops:
             self.width = min(self.width, max(1, high - low))
             if self._limited():
                 self.width = 1 << (self.width.bit_length() - 1)
-        self.register = min(self.width, VECTOR_BYTES * 8 // widest)
         if any(isinstance(s, Add) and not self._apart(s.index) for s in piece.statements):
             self.width = 1
+        self.register = min(self.width, VECTOR_BYTES * 8 // widest)
         self.folds: dict[Reduce, Fold] = {}
         for s in piece.statements:
             if isinstance(s, Reduce) and self.depth - 1 in s.axes:

@@ -73,19 +73,25 @@ def _lowered(
 ) -> tuple[Piece, list[tuple[int, int]]]:
     made = {Value(node, 0) for node in [*kernel.roots, *kernel.beside]}
     low = Lowering(schedule.views, box, made, schedule.intervals, schedule.sites)
-    statements = tuple(s for node in kernel.roots for s in _statements(schedule, low, node))
     limits = tuple(_limit(low, condition, len(box)) for condition in kernel.limits)
+    statements = tuple(s for node in kernel.roots for s in _statements(schedule, low, node))
     return Piece(box, statements, tuple(_live(low, statements, limits)), limits), low.cuts
 
 
 def _limit(low: Lowering, condition: Condition, depth: int) -> Limit:
-    offset = low.pool.number("i64", condition.offset)
+    """A condition as a limit; comparisons that say the same hold at every point."""
+    pool, at_least = low.pool, condition.at_least
+    offset, variable_ = pool.number("i64", condition.offset), depth + condition.axis
     bound = offset
     if condition.bound is not None:
         bound = low.at(condition.bound, (ZERO,) * condition.bound.type.ndim)
+        place = pool.index(variable(variable_))
+        names = ("greater_equal", "greater") if at_least else ("less", "less_equal")
+        if condition.offset in (0, 1):
+            pool.true.add(pool.apply(names[condition.offset], "bool", place, bound))
         if condition.offset:
-            bound = low.pool.apply("add", "i64", bound, offset)
-    return Limit(depth + condition.axis, condition.at_least, bound)
+            bound = pool.apply("add", "i64", bound, offset)
+    return Limit(variable_, at_least, bound)
 
 
 def _live(

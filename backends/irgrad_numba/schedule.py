@@ -294,7 +294,8 @@ class Planner:
         for node in self.graph.nodes:
             if self.sorts[node] in ("view", "point"):
                 below = sum(self.cost.get(v, 0) for v in node.operands if self._inlined(v))
-                own = cost_of(node.op.name) if self.sorts[node] == "point" else 0
+                counts = self.sorts[node] == "point" and Value(node, 0) not in self.spans.inside
+                own = cost_of(node.op.name) if counts else 0
                 self.cost[Value(node, 0)] = min(10**6, own + below)
                 self._hoist(node)
                 self._gathered(node)

@@ -54,37 +54,16 @@ ZERO = {"negative", "positive", "absolute", "square", "conjugate"}
 """Functions that are 0 where their operand is."""
 
 
-class Spans:
-    """What is known of the values of a graph."""
+class Known:
+    """Forwards: masks of places, and where values are one known number."""
 
-    def __init__(self, graph: Graph, sorts: Mapping[Node, str]) -> None:
-        self.sorts = sorts
+    def __init__(self, graph: Graph) -> None:
         self.inside: dict[Value, Span] = {}
         """Of masks: they hold nowhere else."""
         self.outside: dict[Value, tuple[Any, Span]] = {}
         """The number that a value is, and the span outside of which it is that."""
-        self.needed: dict[Value, Span] = {}
-        """Nobody needs another part of the value."""
         for node in graph.nodes:
             self._know(node)
-        if self.inside:
-            self.needed = dict.fromkeys(graph.outputs, EVERYWHERE)
-            for node in reversed(graph.nodes):
-                self._need(node)
-
-    def of(self, node: Node) -> Span:
-        """The part of the space of a node that its loops must run through, where it is computed
-        into memory.
-        """
-        if not self.inside:
-            return EVERYWHERE
-        if self.sorts[node] == "update":
-            return self._written(node)
-        if self.sorts[node] == "reduction":
-            return self._folded(node)
-        return self.needed.get(Value(node, 0), EVERYWHERE)
-
-    # forwards
 
     def _know(self, node: Node) -> None:
         value, op = Value(node, 0), node.op
@@ -98,16 +77,16 @@ class Spans:
             if inside and fill is not None:
                 self.outside[value] = fill, inside
             elif _number(x) == 0:
-                self._zero(value, self._span(y))
+                self._zero(value, self.span(y))
             else:
-                self._zero(value, self._span(x) & self._span(y))
+                self._zero(value, self.span(x) & self.span(y))
         elif isinstance(op, Elementwise) and op.name in BOTH_ZERO:
             x, y = node.operands
-            self._zero(value, _spread(self._span(x) & self._span(y), value))
+            self._zero(value, _spread(self.span(x) & self.span(y), value))
         elif isinstance(op, Astype) or (isinstance(op, Elementwise) and op.name in ZERO):
-            self._zero(value, self._span(node.operands[0]))
+            self._zero(value, self.span(node.operands[0]))
         elif isinstance(op, (Reshape, BroadcastTo, Transpose)):
-            self._zero(value, _forwards(node, self._span(node.operands[0])))
+            self._zero(value, _forwards(node, self.span(node.operands[0])))
 
     def _mask(self, node: Node) -> Span:
         op, operands = node.op, node.operands
@@ -134,12 +113,38 @@ class Spans:
         if span:
             self.outside[value] = 0, span
 
-    def _span(self, value: Value, number: Any = 0) -> Span:
+    def span(self, value: Value, number: Any = 0) -> Span:
         """The span outside of which a value is a number."""
         fill, span = self.outside.get(value, (0, EVERYWHERE))
         return span if fill == number else EVERYWHERE
 
-    # backwards
+
+class Spans(Known):
+    """Backwards too: which part of each value is needed, and so which part of its space the loops
+    of a node must run through.
+    """
+
+    def __init__(self, graph: Graph, sorts: Mapping[Node, str]) -> None:
+        super().__init__(graph)
+        self.sorts = sorts
+        self.needed: dict[Value, Span] = {}
+        """Nobody needs another part of the value."""
+        if self.inside:
+            self.needed = dict.fromkeys(graph.outputs, EVERYWHERE)
+            for node in reversed(graph.nodes):
+                self._need(node)
+
+    def of(self, node: Node) -> Span:
+        """The part of the space of a node that its loops must run through, where it is computed
+        into memory.
+        """
+        if not self.inside:
+            return EVERYWHERE
+        if self.sorts[node] == "update":
+            return self._written(node)
+        if self.sorts[node] == "reduction":
+            return self._folded(node)
+        return self.needed.get(Value(node, 0), EVERYWHERE)
 
     def _demand(self, value: Value, span: Span) -> None:
         known = self.needed.get(value)
@@ -185,7 +190,7 @@ class Spans:
         """Where an update changes anything, in the axes of what it writes."""
         y = node.operands[1]
         if isinstance(node.op, ADDING):
-            return self._span(y)
+            return self.span(y)
         op = y.node.op if not y.node.is_input and y.constant is None else None
         if isinstance(op, Where) and y.node.operands[2].type == y.type:
             mask, _, old = y.node.operands
@@ -202,7 +207,7 @@ class Spans:
             *operands, out = split_spec(node.op.parameters["spec"])
             place = {c: k - len(space) for k, c in enumerate(letters)}
             sides = [
-                _renumbered(self._span(v), {k - len(own): place[c] for k, c in enumerate(own)})
+                _renumbered(self.span(v), {k - len(own): place[c] for k, c in enumerate(own)})
                 for v, own in zip(node.operands, operands, strict=True)
             ]
             moved = {k - len(out): place[c] for k, c in enumerate(out)}
@@ -215,7 +220,7 @@ class Spans:
         identity = IDENTITY[REDUCTIONS[type(node.op)]](SHORT[x.type.dtype])
         moved = {k - len(left): axis for k, axis in enumerate(left)}
         summed = {axis - len(space) for axis in axes}
-        return _along(self._span(x, identity), summed) | _renumbered(result, moved)
+        return _along(self.span(x, identity), summed) | _renumbered(result, moved)
 
 
 def _number(value: Value) -> Any:

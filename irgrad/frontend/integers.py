@@ -13,10 +13,16 @@ import numpy as np
 
 from irgrad.ir.builder import Builder, Traced
 from irgrad.ir.graph import Value
+from irgrad.ops.cast import Astype
 from irgrad.ops.elementwise import Elementwise
+from irgrad.ops.index import Gather
 from irgrad.ops.intervals import FAR, RULES, Interval, union
+from irgrad.ops.linear import Reshape
+from irgrad.ops.select import Where
+from irgrad.ops.shape import Slice
 
 UNKNOWN = (-FAR, FAR)
+READS = (Astype, Gather, Reshape, Slice, Where)
 DEPTH = 24
 """Sums of more terms than this are not looked into."""
 
@@ -37,9 +43,11 @@ class Written(NamedTuple):
 
 
 class Atom(NamedTuple):
-    """An integer function of sums, or (without one) a value that arithmetic does not take apart."""
+    """An integer function of sums, an element that an op reads from an array, or (without a name) a
+    value that arithmetic does not take apart.
+    """
 
-    name: str
+    name: Any
     operands: tuple[Any, ...]
 
 
@@ -61,6 +69,9 @@ def _sum_of(builder: Builder, value: Value, depth: int, seen: dict[Value, Writte
         return Written(int(array))
     node = value.node
     name = node.op.name if not node.is_input and isinstance(node.op, Elementwise) else ""
+    scalar = not value.type.shape and not node.is_input
+    if scalar and depth and isinstance(node.op, READS if whole else (*READS, Elementwise)):
+        return _atom(node.op, *(_read(builder, v, depth, seen) for v in node.operands))
     if not (name and depth and whole):
         return _atom("", value)
     parts = [_written(Traced(builder, v), depth - 1, seen) for v in node.operands]
@@ -74,7 +85,20 @@ def _sum_of(builder: Builder, value: Value, depth: int, seen: dict[Value, Writte
     return _atom(name, *parts)
 
 
-def _atom(name: str, *operands: Any) -> Written:
+def _read(builder: Builder, value: Value, depth: int, seen: dict[Value, Written]) -> Any:
+    """An operand of what reads an element: an integer as a sum, an array by itself or by what of
+    another it is.
+    """
+    if not value.type.shape:
+        return _written(Traced(builder, value), depth - 1, seen)
+    builder, value = origin(builder, value)
+    node = value.node
+    if value.constant is not None or node.is_input or not isinstance(node.op, READS) or not depth:
+        return value
+    return Atom(node.op, tuple(_read(builder, v, depth - 1, seen) for v in node.operands))
+
+
+def _atom(name: Any, *operands: Any) -> Written:
     return Written(0, frozenset([(Atom(name, operands), 1)]))
 
 

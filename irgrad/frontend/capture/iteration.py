@@ -102,8 +102,10 @@ def positions(items: Any) -> Positions | None:
 def _of_range(items: Any) -> Callable[[Any], Any]:
     """The number at a position of a range, a Python int to the code; its limits are known."""
     start, step = items.start, items.step
+    count = len(items) if isinstance(items, range) else items.count
 
     def at(i: Any) -> Any:
+        limit(i, 0, interval(count)[1] - 1)
         by = i if type(step) is int and step == 1 else i * step
         by = by if type(start) is int and start == 0 else by + start
         if not isinstance(by, Traced):
