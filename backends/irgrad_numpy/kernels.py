@@ -7,7 +7,7 @@ An op without a row here runs its reference.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from irgrad.ops.shape import Concatenate, Transpose, UpdateSlice
 Kernel = Callable[..., Any]
 
 
-def is_ufunc(op: Op) -> bool:
+def is_ufunc(op: Op) -> TypeGuard[Elementwise]:
     """Whether a ufunc computes it, which takes `out`."""
     return isinstance(op, Elementwise) and op.is_ufunc
 
