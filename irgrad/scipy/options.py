@@ -6,12 +6,10 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scipy import optimize
+import scipy
 
 from irgrad.errors import ArgumentError, OptionError, with_article
 from irgrad.frontend.site import call_site
-
-CONSTRAINTS = (optimize.NonlinearConstraint, optimize.LinearConstraint)
 
 
 def check_method(
@@ -64,7 +62,8 @@ def check_options(what: str, options: Any) -> None:
 def check_constraint(constraint: Any, number: int) -> None:
     """Raise `ArgumentError` where a constraint is none that SciPy takes."""
     name = f"minimize: constraints[{number}]"
-    if isinstance(constraint, CONSTRAINTS):
+    optimize = scipy.optimize
+    if isinstance(constraint, (optimize.NonlinearConstraint, optimize.LinearConstraint)):
         return
     if not isinstance(constraint, dict):
         raise ArgumentError(
