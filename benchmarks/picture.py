@@ -31,7 +31,8 @@ def picture(results: Results) -> str:
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" {FONT}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
+        f'viewBox="0 0 {WIDTH} {height}" style="max-width:100%;min-width:600px;height:auto" {FONT}>',
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
         _text(LEFT, 22, "Time of value and gradient, times irgrad-numba's", size=15),
         _text(LEFT, 42, "right of the line: slower than irgrad", fill="#666"),
