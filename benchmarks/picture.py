@@ -13,6 +13,7 @@ COLOURS = {
     "numba": "#0072b2", "limit": "#000000",
 }  # fmt: skip
 FONT = 'font-family="sans-serif" font-size="12" fill="#222"'
+SHOWN = 'style="max-width:100%;min-width:600px;height:auto"'
 LEFT, RIGHT, LINE, TOP = 260, 20, 26, 84
 WIDTH = 960
 
@@ -30,9 +31,9 @@ def picture(results: Results) -> str:
         share = (math.log(x) - math.log(low)) / (math.log(high) - math.log(low))
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
+    size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
-        f'viewBox="0 0 {WIDTH} {height}" style="max-width:100%;min-width:600px;height:auto" {FONT}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {SHOWN} {FONT}>',
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
         _text(LEFT, 22, "Time of value and gradient, times irgrad-numba's", size=15),
         _text(LEFT, 42, "right of the line: slower than irgrad", fill="#666"),
