@@ -9,6 +9,7 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, DTypeError, Location, ShapeError
 from irgrad.frontend.called import check_function, shown_type
+from irgrad.frontend.capture import captured
 from irgrad.frontend.lower import Argument, classify
 from irgrad.frontend.promote import lift
 from irgrad.frontend.pytree import flatten, unflatten, written_path
@@ -22,7 +23,7 @@ from irgrad.frontend.region import (
     with_inputs,
 )
 from irgrad.frontend.site import call_site, defined_at
-from irgrad.ir.builder import Traced
+from irgrad.ir.builder import CURRENT, Traced
 from irgrad.ir.graph import Value, input_value
 from irgrad.ir.types import BOOL, I64, ArrayType
 from irgrad.ops.cond import Cond
@@ -47,7 +48,7 @@ def cond(pred: Any, true_fun: Branch, false_fun: Branch, *operands: Any) -> Any:
         )
     _check_selector("cond", "pred", pred)
     if not isinstance(pred, Traced):
-        return (true_fun if pred else false_fun)(*operands)
+        return _followed(true_fun if pred else false_fun)(*operands)
     return _chosen("cond", as_condition(pred), (false_fun, true_fun), operands)
 
 
@@ -92,7 +93,7 @@ def switch(index: Any, branches: Sequence[Branch], *operands: Any) -> Any:
                 f"switch: index must be an integer, got {np.asarray(index).dtype}",
                 location=call_site().location,
             )
-        return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
+        return _followed(branches[min(max(int(index), 0), len(branches) - 1)])(*operands)
     if index.value.type.dtype.kind not in "iu":
         raise DTypeError(
             f"switch: index must be an integer, got {index.value.type}",
@@ -102,6 +103,11 @@ def switch(index: Any, branches: Sequence[Branch], *operands: Any) -> Any:
     with index.builder.emitting(call_site().location, None):
         index = lift(index.builder, index, I64)
     return _chosen("switch", index, branches, operands)
+
+
+def _followed(branch: Branch) -> Branch:
+    """The branch that runs at once: rewritten in a trace, as what calls it is."""
+    return branch if CURRENT.get() is None else captured(branch)
 
 
 def _numbered(operands: Sequence[Any]) -> list[str]:
@@ -121,6 +127,7 @@ def _check_selector(what: str, name: str, selector: Any) -> None:
 def _chosen(
     what: str, selector: Any, functions: tuple[Branch, ...], operands: tuple[Any, ...]
 ) -> Any:
+    functions = tuple(map(captured, functions))
     leaves, _ = flatten((operands, {}))
     kinds = [classify(leaf) for leaf in leaves]
     wanted: list[ArrayType | None] = []
@@ -131,10 +138,10 @@ def _chosen(
             break
         wanted = agreed
     given = [x for x, k in zip(leaves, kinds, strict=True) if isinstance(k, Argument)]
-    captured = [x for region in regions for x in region.captured]
+    beside = [x for region in regions for x in region.captured]
     op = Cond(tuple(_with_all(region, regions) for region in regions))
-    every = [selector, *given, *captured]
-    types = operand_types([selector], given, captured)
+    every = [selector, *given, *beside]
+    types = operand_types([selector], given, beside)
     results = [kind for kind in regions[0].kinds if kind is not None]
     found = iter(apply(op, every, types) if results else [])
     filled = [None if kind is None else next(found) for kind in regions[0].kinds]

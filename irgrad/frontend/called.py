@@ -16,12 +16,22 @@ def check_function(what: str, name: str, f: Any, call: str, *given: str) -> None
     """Raise `ArgumentError` where an argument of `what`, whose arguments are `call`, is not a
     function, or takes other arguments than those that are `given`.
     """
+    check_callable(what, name, f, call)
+    check_takes(what, name, f, *given)
+
+
+def check_callable(what: str, name: str, f: Any, call: str) -> None:
+    """Raise `ArgumentError` where an argument is no function."""
     if not callable(f):
         raise ArgumentError(
             f"{what}: {name} must be a function, got {shown_type(f)}",
             location=call_site().location,
             hint=f"the order of arguments is {what}({call})",
         )
+
+
+def check_takes(what: str, name: str, f: Any, *given: str) -> None:
+    """Raise `ArgumentError` where a function takes other arguments than those that are `given`."""
     signature = _signature(f)
     if signature is None or _binds(signature, len(given)):
         return
@@ -64,6 +74,8 @@ def _remedy(what: str, signature: inspect.Signature, given: tuple[str, ...]) -> 
         return "all branches take the operands; what they close over is no operand"
     if given[0] == "equation":
         return "a solver gets an Equation and the start, and returns the solution"
+    if what.startswith("custom_"):
+        return f"see irgrad.{what} for the arguments of rules"
     if what not in ("fori_loop", "map", "scan", "while_loop"):
         return "the unknown comes first, as one argument; the others are a tuple, args=(a, b)"
     if len(signature.parameters) > len(given):

@@ -11,6 +11,7 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, DTypeError, ShapeError
 from irgrad.frontend.called import check_function, shown_type
+from irgrad.frontend.capture import captured
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.promote import innermost, lift
 from irgrad.frontend.pytree import flatten, unflatten, written_path
@@ -55,7 +56,7 @@ def scan(
     (6.0, [0.0, 1.0, 3.0])
     """
     check_function("scan", "f", f, "f, init, xs", "carry", "x")
-    return _scanned("scan", f, init, xs, length, reverse)
+    return _scanned("scan", captured(f), init, xs, length, reverse)
 
 
 def _scanned(
@@ -158,6 +159,7 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     [5.0, 25.0]
     """
     check_function("map", "f", f, "f, xs", "x")
+    f = captured(f)
 
     @functools.wraps(f)
     def step(carry: Any, x: Any) -> Any:
@@ -177,6 +179,7 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any
     27.0
     """
     check_function("fori_loop", "body", body, "lower, upper, body, init", "i", "value")
+    body = captured(body)
     leaves, tree = flatten(init)
     name = functools.partial(written_path, tree, root="init")
     kinds = leaf_kinds(leaves, lambda k: f"fori_loop: {name(k)}")
@@ -243,6 +246,7 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     """
     for argument, f in (("cond_fun", cond_fun), ("body_fun", body_fun)):
         check_function("while_loop", argument, f, "cond_fun, body_fun, init", "value")
+    cond_fun, body_fun = captured(cond_fun), captured(body_fun)
     leaves, tree = flatten(init)
     name = functools.partial(written_path, tree, root="init")
     kinds = leaf_kinds(leaves, lambda k: f"while_loop: {name(k)}")
@@ -257,7 +261,7 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
         got = ", ".join(str(k.type) if k else "None" for k in test.kinds)
         raise DTypeError(
             f"while_loop: the condition must be a scalar bool, got {got}",
-            location=test.lines[0] if test.lines else defined_at(cond_fun),
+            location=next(iter(test.lines), None) or defined_at(cond_fun),
             hint="compare, or reduce with np.any(...) or np.all(...)",
         )
     if test.graph.outputs[0].constant is not None and test.graph.outputs[0].constant:
@@ -267,10 +271,10 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
             hint="let the condition read what the step changes",
         )
     state = [(x, k) for x, k in zip(leaves, kinds, strict=True) if isinstance(k, Argument)]
-    condition, body, captured = _together(test, region)
+    condition, body, beside = _together(test, region)
     op = While(len(state), condition, body)
-    operands = [*(x for x, _ in state), *captured]
-    types = operand_types([k for _, k in state], captured)
+    operands = [*(x for x, _ in state), *beside]
+    types = operand_types([k for _, k in state], beside)
     found = iter(apply(op, operands, types))
     return unflatten(tree, [next(found) if isinstance(k, Argument) else None for k in kinds])
 
@@ -280,8 +284,8 @@ def _together(one: Region, other: Region) -> tuple[Graph, Graph, list[Any]]:
     inputs = []
     for own, foreign in ((one, other), (other, one)):
         more = [input_value(v.name or "x", v.type) for v in foreign.graph.inputs[foreign.free :]]
-        captured = own.graph.inputs[own.free :]
-        both = [*captured, *more] if own is one else [*more, *captured]
+        closed = own.graph.inputs[own.free :]
+        both = [*closed, *more] if own is one else [*more, *closed]
         inputs.append([*own.graph.inputs[: own.free], *both])
     first, second = with_inputs(one.graph, inputs[0]), with_inputs(other.graph, inputs[1])
     return first, second, [*one.captured, *other.captured]

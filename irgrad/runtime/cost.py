@@ -207,7 +207,7 @@ def _counts(
     gradient = value_and_grad(function, argnums)
     reverse = count(optimise(gradient.lower(signature).graph), steps)
     lowered = lower_target(function, signature)
-    arguments = Arguments(signature, function)
+    arguments = Arguments(signature, function, "cost")
     listed = gradient.argnums if isinstance(gradient.argnums, tuple) else (gradient.argnums,)
     wrt = [value for argnum in listed for value in arguments.select(argnum, lowered).values]
     primal = count(optimise(lowered.graph), steps)

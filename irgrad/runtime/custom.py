@@ -16,6 +16,8 @@ import numpy as np
 
 from irgrad.autodiff.calls import CHECKPOINT
 from irgrad.errors import ArgumentError, with_article
+from irgrad.frontend.called import check_callable
+from irgrad.frontend.capture import captured
 from irgrad.frontend.lower import Lowered, is_lowering, lower, signature_of
 from irgrad.frontend.promote import any_traced, innermost
 from irgrad.frontend.pytree import flatten, leaves_of, map_leaves, unflatten
@@ -60,7 +62,8 @@ class Custom:
         own = [arg for i, arg in enumerate(args) if i not in self.nondiff_argnums]
         names = [name for i, name in enumerate(self._names(len(args))) if i not in dict(fixed)]
         merged = Site(self.name, None, None, fixed, None).merged  # pyright: ignore[reportArgumentType] -- for its method
-        function = named(lambda *given: self.function(*merged(given)), self.name, names)
+        followed = captured(self.function)
+        function = named(lambda *given: followed(*merged(given)), self.name, names)
         signature, leaves = signature_of(own, {}, function)
         lowered = lower(function, signature)
         if not lowered.graph.outputs or not has_traced([*leaves, *lowered.captured]):
@@ -152,11 +155,15 @@ class custom_jvp(Custom):
 
     def defjvp(self, jvp: Callable[..., Any]) -> Callable[..., Any]:
         """Set the rule, jvp(primals, tangents) -> (result, tangent); also as a decorator."""
+        check_callable("defjvp", "jvp", jvp, "jvp")
         self.jvp = jvp
         return jvp
 
     def defjvps(self, *jvps: Callable[..., Any] | None) -> None:
         """Set a rule for each argument, jvp(tangent, result, *primals) -> tangent, or None."""
+        for k, each in enumerate(jvps):
+            if each is not None:
+                check_callable("defjvps", f"rule {k}", each, "*rules")
         if self.nondiff_argnums:
             raise ArgumentError("defjvps does not go with nondiff_argnums", hint="use defjvp")
 
@@ -170,7 +177,7 @@ class custom_jvp(Custom):
             total = map_leaves(lambda leaf: None, result)
             for rule, tangent in zip(jvps, tangents, strict=True):
                 if rule is not None and any(leaf is not None for leaf in leaves_of(tangent)):
-                    total = _sum_of(total, rule(tangent, result, *primals))
+                    total = _sum_of(total, captured(rule)(tangent, result, *primals))
             return result, total
 
         self.jvp = jvp
@@ -211,6 +218,8 @@ class custom_vjp(Custom):
 
     def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
         """Set the rule: fwd(*args) -> (result, residuals), bwd(residuals, cotangent) -> tuple."""
+        check_callable("defvjp", "fwd", fwd, "fwd, bwd")
+        check_callable("defvjp", "bwd", bwd, "fwd, bwd")
         self.fwd, self.bwd = fwd, bwd
 
     def rule(self, site: Site) -> Rule:

@@ -47,8 +47,7 @@ class VjpRule(UserRule):
         `Array`s and static values.
         """
         site = self.site
-        fwd = self.fwd and (lambda *args: self.fwd(*site.merged(args)))  # pyright: ignore[reportOptionalCall] -- checked
-        lowered = self.lowered(fwd, "fwd", site.arguments())
+        lowered = self.lowered(self.fwd, "fwd", site.merged(site.arguments()))
         template = result_template(lowered)
         if not isinstance(template, tuple) or len(template) != 2:
             raise ArgumentError(
@@ -95,7 +94,8 @@ class VjpRule(UserRule):
         ]
         cotangent = unflatten(site.lowered.result_tree, bars)
         fixed = tuple(value for _, value in site.fixed)
-        lowered = self.lowered(self.bwd, "bwd", (*fixed, self._forward[1], cotangent))
+        given = (*fixed, self._forward[1], cotangent)
+        lowered = self.lowered(self.bwd, "bwd", given, ("residuals", "cotangent"))
         template, arguments = result_template(lowered), site.arguments()
         if not isinstance(template, tuple) or len(template) != len(arguments):
             raise ArgumentError(

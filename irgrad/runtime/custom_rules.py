@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from irgrad.autodiff.calls import Batched, only_new, settled, with_residuals
 from irgrad.autodiff.graphs import pullback
+from irgrad.autodiff.partial import dependents
 from irgrad.errors import (
     ArgumentError,
     Location,
@@ -20,6 +23,8 @@ from irgrad.errors import (
     TraceError,
     UnsupportedError,
 )
+from irgrad.frontend.called import check_takes
+from irgrad.frontend.capture import captured
 from irgrad.frontend.lower import Argument, Lowered, Signature, lower
 from irgrad.frontend.promote import convert_to
 from irgrad.frontend.pytree import flatten, map_leaves, unflatten, written_path
@@ -93,21 +98,32 @@ class UserRule(Rule):
                 hint=f"pass it to {self.site.name} as an argument",
             )
 
-    def lowered(self, function: Callable[..., Any] | None, what: str, args: Any) -> Lowered:
-        """A part of the rule, lowered for arguments given as `Array`s and static values."""
+    def lowered(
+        self,
+        function: Callable[..., Any] | None,
+        what: str,
+        args: Sequence[Any],
+        last: Sequence[str] = (),
+    ) -> Lowered:
+        """A part of the rule, lowered for arguments given as `Array`s and static values, of which
+        the `last` are called so.
+        """
         if function is None:
             method = "defvjp" if self.kind == "custom_vjp" else "defjvp"
             raise UnsupportedError(
                 f"{self.site.name} is a {self.kind} function without a rule",
                 hint=f"give it one: {self.site.name}.{method}(...)",
             )
-        leaves, tree = flatten(args)
+        first = [f"args[{k}]" for k in range(len(args) - len(last))]
+        check_takes(self.kind, f"{what} of {self.site.name}", function, *first, *last)
+        leaves, tree = flatten(tuple(args))
         traced = [leaf.argument for leaf in leaves if isinstance(leaf, Array)]
+        followed = captured(function)
 
         def run(*given: Any) -> Any:
             remaining = iter(given)
             filled = [next(remaining) if isinstance(x, Array) else x for x in leaves]
-            return function(*unflatten(tree, filled))
+            return followed(*unflatten(tree, filled))
 
         run.__name__ = f"{self.site.name}_{what}"
         given = (tuple(range(len(traced))), {})
@@ -216,7 +232,9 @@ class JvpRule(UserRule):
         primals = self.site.arguments()
         tangents = map_leaves(lambda x: x if isinstance(x, Array) and x.smooth else None, primals)
         fixed = tuple(value for _, value in self.site.fixed)
-        lowered = self.lowered(self.function, "jvp", (*fixed, primals, tangents))
+        lowered = self.lowered(
+            self.function, "jvp", (*fixed, primals, tangents), ("primals", "tangents")
+        )
         template = result_template(lowered)
         if not isinstance(template, tuple) or len(template) != 2:
             raise ArgumentError(
@@ -234,8 +252,18 @@ class JvpRule(UserRule):
             for k, (slot, type) in enumerate(zip(slots, whole.graph.output_types, strict=True))
             if slot is not None and is_inexact(type.dtype)
         }
+        for value, type in found.values():
+            if value.constant is not None and np.any(value.constant):
+                raise self._not_linear(f"that of {type} is {value.constant} for any tangents")
         graph = converted(lowered.graph, lowered.graph.inputs, list(found.values()))
         return graph, list(found)
+
+    def _not_linear(self, why: str) -> ArgumentError:
+        return ArgumentError(
+            f"jvp of {self.site.name} is not linear in the tangents: {why}",
+            location=self.function and defined_at(self.function),
+            hint="return derivative * tangent for each argument, summed up",
+        )
 
     def jvp(
         self, op: Call, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
@@ -266,6 +294,10 @@ class JvpRule(UserRule):
         pulled = pullback(graph, [graph.inputs[count + i] for i in chosen])
         seeds = [zeros_like(outputs[k]) if cotangents[k] is None else cotangents[k] for k in places]
         at = [*primals[:count], *(zeros_like(primals[k]) for k in self._smooth), *seeds]
-        results = apply(primals[0].builder, only_new(graph, settled(pulled)), at)
+        back = only_new(graph, settled(pulled))
+        late = dependents(back, [back.inputs[count + i] for i in range(len(self._smooth))])
+        if any(value in late for value in back.outputs):
+            raise self._not_linear("its derivative to them depends on them")
+        results = apply(primals[0].builder, back, at)
         found = {self._smooth[i]: result for i, result in zip(chosen, results, strict=True)}
         return [found.get(k) for k in range(len(primals))]

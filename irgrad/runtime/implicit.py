@@ -14,6 +14,7 @@ import numpy as np
 from irgrad.autodiff import implicit as _calculus
 from irgrad.errors import ArgumentError, DTypeError, OptionError, ShapeError, with_article
 from irgrad.frontend.called import check_function, check_unknown
+from irgrad.frontend.capture import captured
 from irgrad.frontend.lower import Argument, classify, lower, signature_of
 from irgrad.frontend.promote import any_traced, convert_to, innermost, lift
 from irgrad.frontend.pytree import flatten, unflatten, written_path
@@ -95,8 +96,10 @@ def _problem(
 ) -> _Problem:
     """`f` traced on the vector, its result brought into form by `returns`."""
 
+    followed = captured(f)
+
     def flat(x: Any, *rest: Any) -> Any:
-        return returns(f(unknown.build(x), *rest))
+        return returns(followed(unknown.build(x), *rest))
 
     flat.__name__ = getattr(f, "__name__", "f")
     signature, leaves = signature_of((unknown.vector, *args), {}, flat)
@@ -230,11 +233,11 @@ def fixed_point(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "i
     function, args = differentiable("fixed_point", f), _tuple(args)
     check_unknown("fixed_point", function, args)
     unknown = _real("fixed_point", unknown_of("fixed_point", x0))
-    vector_of = _matching("fixed_point", function, unknown)
+    vector_of, followed = _matching("fixed_point", function, unknown), captured(function)
 
     def change(x: Any, *rest: Any) -> Any:
         leaves, _ = flatten(x)
-        return vector_of(function(x, *rest)) - raveled(leaves, unknown.vector.dtype)
+        return vector_of(followed(x, *rest)) - raveled(leaves, unknown.vector.dtype)
 
     problem = _problem(change, unknown, args, lambda result: result)
     name = _named("fixed_point", solver, ("iterate", *ROOT_SOLVERS))

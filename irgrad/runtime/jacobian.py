@@ -160,7 +160,7 @@ class HVP(Operator):
         positions, tree = flatten(given)
         inner = Signature.of(given, tree, [signature.leaves[position] for position in positions])
         lowered = Gradient(self.function, argnums, False, False, False).lower(inner)
-        arguments = Arguments(inner, self.function)
+        arguments = Arguments(inner, self.function, "hvp")
         entries = argnums if isinstance(argnums, tuple) else (argnums,)
         wrt = [v for argnum in entries for v in arguments.select(argnum, lowered).values]
         result = unflatten(lowered.result_tree, range(len(lowered.statics)))

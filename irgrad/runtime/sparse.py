@@ -223,7 +223,7 @@ class SparseDerivative:
         """The optimised graph of the function (of its gradient for a Hessian), and the inputs to
         differentiate to.
         """
-        arguments = Arguments(signature, self.function)
+        arguments = Arguments(signature, self.function, self._operator)
         argnums = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
         for argnum in argnums:
             arguments.check(argnum, False)
@@ -240,6 +240,10 @@ class SparseDerivative:
                     hint="take real and imaginary parts",
                 )
         return lowered, wrt
+
+    @property
+    def _operator(self) -> str:
+        return "sparse_hessian" if self.symmetric else "sparse_jacobian"
 
     @property
     def _name(self) -> str:
@@ -291,7 +295,9 @@ def sparse_jacobian(f: Any, argnums: Argnums = 0, *, mode: str | None = None) ->
     +---+
     """
     if mode is not None and mode not in MODES:
-        raise ArgumentError(f"mode must be 'forward', 'reverse' or None, got {mode!r}")
+        raise ArgumentError(
+            f"sparse_jacobian: mode must be 'forward', 'reverse' or None, got {mode!r}"
+        )
     return SparseDerivative(
         differentiable("sparse_jacobian", f), checked_argnums(argnums), mode, False
     )

@@ -50,7 +50,8 @@ class Gradient(Operator):
 
     def lower(self, signature: Signature) -> Lowered:
         """The gradient's graph: the function's nodes, then the adjoint nodes."""
-        arguments = Arguments(signature, self.function)
+        operator = "value_and_grad" if self.with_value else "grad"
+        arguments = Arguments(signature, self.function, operator)
         argnums = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
         for argnum in argnums:
             arguments.check(argnum, self.holomorphic)

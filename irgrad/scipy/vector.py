@@ -11,6 +11,7 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, DTypeError, ShapeError
 from irgrad.frontend.called import check_unknown
+from irgrad.frontend.capture import captured
 from irgrad.frontend.pytree import flatten, subtrees
 from irgrad.runtime.compiled import Compiled
 from irgrad.runtime.implicit import Unknown, raveled, unknown_of
@@ -29,9 +30,11 @@ class Vectorised:
     """
 
     def __init__(self, f: Callable[..., Any], unknown: Unknown, first: int = 0) -> None:
+        followed = captured(f)
+
         def flat(*args: Any) -> Any:
             x = unknown.build(args[first])
-            result = f(*args[:first], x, *args[first + 1 :])
+            result = followed(*args[:first], x, *args[first + 1 :])
             leaves, _ = flatten(result)
             scalar = len(leaves) == 1 and np.shape(leaves[0]) == ()
             return leaves[0] if scalar else raveled(leaves, np.float64)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import irgrad
+from irgrad.errors import ArgumentError
 from irgrad.frontend.pytree import leaves_of
 from irgrad.ir.graph import Graph
 from irgrad.ops.cond import Cond
@@ -251,3 +252,50 @@ def test_checkpoint_of_a_body_keeps_less() -> None:
 
     assert kept(irgrad.checkpoint(body)) == 9 * X.nbytes
     assert kept(body) >= 4 * 9 * X.nbytes
+
+
+def _with_vjp(fwd, bwd):
+    f = irgrad.custom_vjp(lambda x, y: x * y)
+    f.defvjp(fwd, bwd)
+    return f
+
+
+def _with_jvp(rule):
+    f = irgrad.custom_jvp(lambda x, y: x * y)
+    f.defjvp(rule)
+    return f
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: _with_vjp(lambda x: (x, x), lambda r, g: (g, g)), "fwd of <lambda> is called"),
+        (lambda: _with_vjp(lambda x, y: (x, x), lambda g: (g, g)), r"\(residuals, cota"),
+        (lambda: _with_vjp(3, np.sin), "defvjp: fwd must be a function, got int 3"),
+        (lambda: _with_vjp(np.sin, 3), "defvjp: bwd must be a function, got int 3"),
+        (lambda: _with_jvp(lambda p: p), r"2 arguments, \(primals, tangents\), but"),
+        (lambda: _with_jvp(3), "defjvp: jvp must be a function, got int 3"),
+        (lambda: _with_jvp(lambda p, t: (p[0] * p[1], t[0] ** 2)), "linear in the tangents: its"),
+        (lambda: _with_jvp(lambda p, t: (p[0] * p[1], abs(t[0]))), "linear in the tangents: its"),
+        (lambda: _with_jvp(lambda p, t: (p[0] * p[1], 3.0)), "that of f64.* is 3.0 for any"),
+    ],
+)  # fmt: skip
+def test_rules_that_do_not_fit(make, message) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        irgrad.grad(make())(1.0, 2.0)
+
+
+def test_linear_rules_of_every_form_are_transposed() -> None:
+    """Sums, branches, loops and None: what is linear in the tangents is no error."""
+    rules = [
+        lambda p, t: (p[0] * p[1], p[1] * t[0] + p[0] * t[1]),
+        lambda p, t: (p[0] * p[1], np.where(p[0] > 0, p[1], p[1] * 1.0) * t[0] + p[0] * t[1]),
+        lambda p, t: (p[0] * p[1], irgrad.fori_loop(0, 2, lambda i, c: c / 2, 4 * p[1] * t[0])),
+        lambda p, t: (p[0] * p[1], irgrad.cond(p[0] > 0, lambda: p[1] * t[0], lambda: 0 * t[0])),
+        lambda p, t: (p[0] * p[1], irgrad.jvp(lambda x: x * p[1], (p[0],), (t[0],))[1]),
+    ]
+    for rule in rules:
+        assert irgrad.grad(_with_jvp(rule))(1.0, 2.0) == 2.0
+    assert irgrad.grad(_with_jvp(lambda p, t: (p[0] * p[1], None)))(1.0, 2.0) == 0.0
+    zero = _with_jvp(lambda p, t: (p[0] * p[1], np.zeros_like(t[0])))
+    assert irgrad.grad(zero)(1.0, 2.0) == 0.0
