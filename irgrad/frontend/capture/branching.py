@@ -23,6 +23,7 @@ from irgrad.frontend.capture.parts import (
     same,
     taken_apart,
 )
+from irgrad.frontend.capture.places import stacked
 from irgrad.frontend.capture.raising import Raised
 from irgrad.frontend.capture.shared import array_of, own_roots, shared_by
 from irgrad.frontend.capture.state import UNBOUND, Key, State
@@ -59,6 +60,8 @@ def branch(
         arm.run(body)
     merge = _Merge(selector, state, arms, lenient, last)
     for key in sorted({key for arm in arms for key in arm.changes}):
+        if key[0] == "contents" and any(("rows", key[1]) in arm.changes for arm in arms):
+            continue
         merge.add(key, [_after(state, arm, key) for arm in arms])
     merge.add(RESULT, [UNBOUND if arm.raised else arm.result for arm in arms])
     found = merge.found()
@@ -98,11 +101,21 @@ def _after(state: State, arm: Inner, key: Key) -> Any:
     """What there is after one branch."""
     if key in arm.changes:
         return arm.changes[key]
+    if key[0] == "rows":
+        return _rows_after(state, arm, key[1])
     if key == REACHED:
         return True
     if arm.raised:
         return UNCHANGED if key[0] == "array" else UNBOUND
     return UNCHANGED if key[0] == "array" else state.get(key)
+
+
+def _rows_after(state: State, arm: Inner, number: int) -> Any:
+    """The numbers of a list as one array, after a branch that wrote to it at no traced place."""
+    if arm.raised:
+        return UNBOUND
+    with arm.open():
+        return stacked(arm.changes.get(("contents", number), state.held[number][1]))
 
 
 class _Unchanged:

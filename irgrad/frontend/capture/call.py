@@ -30,6 +30,7 @@ from irgrad.frontend.capture.iteration import combining
 from irgrad.frontend.capture.lists import JOINING, stacking
 from irgrad.frontend.capture.naming import each_named, named
 from irgrad.frontend.capture.once import refused_in_loops
+from irgrad.frontend.capture.places import place
 from irgrad.frontend.capture.raising import certain, fail, trying
 from irgrad.frontend.capture.scalars import scalar_type
 from irgrad.frontend.lost import refuse_lost
@@ -123,6 +124,7 @@ __all__ = [
     "negated",
     "or_",
     "over",
+    "place",
     "searched",
     "subscripted",
     "trying",

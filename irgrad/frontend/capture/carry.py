@@ -78,6 +78,8 @@ class Carry:
         for key, end in inner.changes.items():
             if key[0] == "array" or key in self.lost:
                 continue
+            if key[0] == "rows" and self.changing.pop(("contents", key[1]), None):
+                grown = True
             if key[0] == "contents" and self._grows(key[1], end):
                 seen = self.growing[key[1]].seen
                 key, end = ("tail", key[1]), end[len(end) - seen :]
@@ -173,7 +175,7 @@ class Carry:
         if before is None and same(first, handle(leaf)):
             return None
         name = f"'{shape.place(k, self.state.name(key).strip(chr(39)))}'"
-        if key[0] in ("contents", "tail"):
+        if key[0] in ("contents", "tail", "rows"):
             name = f"what is in {self.state.name(key)}"
         line = line_of(leaf) or call_site().location
         if isinstance(leaf, Alias) and not (

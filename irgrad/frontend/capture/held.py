@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.frontend.capture.handles import is_supported
+from irgrad.frontend.capture.places import place
 from irgrad.frontend.known import settled
 from irgrad.frontend.promote import any_traced, innermost, lift
 from irgrad.frontend.registry import METHODS
@@ -37,7 +38,7 @@ def _met(array: Any, others: list[Any]) -> Any:
 def subscripted(x: Any) -> Any:
     """What to subscript in place of `x`."""
     plain = type(x) is np.ndarray and CURRENT.get() is not None and is_supported(x.dtype)
-    return _Held(x) if plain else x
+    return _Held(x) if plain else place(x)
 
 
 def method_of(array: Any, function: Any) -> Callable[..., Any]:

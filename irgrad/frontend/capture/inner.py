@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from irgrad.frontend.capture.parts import Alias, put_together, taken_apart
+from irgrad.frontend.capture.places import rows_stacked
 from irgrad.frontend.capture.raising import Raised
 from irgrad.frontend.capture.rows import is_row
 from irgrad.frontend.capture.state import UNBOUND, Key, State, snapshot
@@ -78,7 +79,11 @@ class Inner:
                     return
                 self.result = self._as_now(self.result)
                 for key, new in self.state.changes().items():
-                    self.changes[key] = self._as_now(new)
+                    stack = self._stack(key, new)
+                    if stack is None:
+                        self.changes[key] = self._as_now(new)
+                    else:
+                        self.changes["rows", key[1]] = stack
                 for root, _, _, lent in self.loans:
                     self.ends[id(root)] = root.version
                     if root.version is not lent:
@@ -91,6 +96,11 @@ class Inner:
             for root, owner, version, _ in reversed(self.loans):
                 root.owner, root.version = owner, version
             self.state.reset()
+
+    def _stack(self, key: Key, new: Any) -> Any:
+        """A list of numbers as one array, where it was written to at a traced place."""
+        same = key[0] == "contents" and len(self.state.get(key)) == len(new)
+        return rows_stacked(new) if same else None
 
     def at_end(self, leaf: Any) -> Any:
         """A value from outside as it is at the end of the body."""

@@ -122,14 +122,15 @@ class Expressions(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         """`np.r_[...]` and `np.c_[...]`, which look like arrays and are functions; `data[i]`, where
-        `i` is more than numbers.
+        `i` is more than numbers, and `L[j] = x`.
         """
         self.generic_visit(node)
         value = node.value
         name = value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
         if not isinstance(node.ctx, ast.Load):
-            return node
-        if name in ("r_", "c_"):
+            if not self.in_class and _may_be_traced(node.slice):
+                node.value = self._helped("place", value)
+        elif name in ("r_", "c_"):
             node.value = self._helped("call", value)
         elif any(isinstance(inner, ast.Name) for inner in ast.walk(node.slice)):
             node.value = self._helped("subscripted", value)
@@ -188,6 +189,12 @@ def begin(made: Any, where: Any) -> None:
     ast.copy_location(made, where)
     if hasattr(made, "lineno"):
         made.end_lineno = made.lineno
+
+
+def _may_be_traced(index: ast.expr) -> bool:
+    """Whether an index may be a number that only the running program knows."""
+    number = index.operand if isinstance(index, ast.UnaryOp) else index
+    return not isinstance(number, (ast.Constant, ast.Slice, ast.Tuple, ast.List))
 
 
 def _later(body: ast.expr, *parameters: str, at: ast.expr | None = None) -> ast.expr:

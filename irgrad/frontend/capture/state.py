@@ -13,6 +13,7 @@ from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from irgrad.frontend.capture.jumps import is_flag
+from irgrad.frontend.capture.places import rows_of, stacked
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Traced
 
@@ -48,8 +49,8 @@ class Variables(NamedTuple):
 
 Key = tuple[str, int]
 """What can change: ("variable", its number), ("contents", number of a container), ("array", id of a
-handle), ("tail", number of a list that grows), ("reached", 0), which is there once what may raise
-has run."""
+handle), ("tail", number of a list that grows), ("rows", number of a list of numbers) for these as
+an array, ("reached", 0), which is there once what may raise has run."""
 
 
 class State:
@@ -84,6 +85,8 @@ class State:
     def get(self, key: Key) -> Any:
         """What there is before."""
         kind, number = key
+        if kind == "rows":
+            return stacked(self.held[number][1])
         return self.before[number] if kind == "variable" else self.held[number][1]
 
     def get_or_unbound(self, key: Key) -> Any:
@@ -98,8 +101,8 @@ class State:
         for (kind, number), new in changes.items():
             if kind == "variable":
                 every[number] = new
-            elif kind == "contents":
-                fill(self.held[number][0], new)
+            elif kind in ("contents", "rows"):
+                fill(self.held[number][0], rows_of(new) if kind == "rows" else new)
         self.variables.set(every)
 
     def name(self, key: Key) -> str:

@@ -1,0 +1,114 @@
+"""Lists of numbers that are indexed by traced integers: `L[j]`, `L[j] += x`.
+
+Such a list is read as one array. Writing fills it anew, with the rows of that array after the
+write, so that a branch or loop carries one array and not each number by itself."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from irgrad.errors import IrgradError
+from irgrad.frontend.capture.rows import Row, whole
+from irgrad.frontend.known import known
+from irgrad.frontend.lower import Argument
+from irgrad.frontend.promote import lift
+from irgrad.frontend.region import array_leaf, joined
+from irgrad.frontend.tracer import Tracer
+from irgrad.ir.builder import CURRENT, Traced
+from irgrad.ir.types import ArrayType
+
+
+class Places:
+    """A list or tuple, in front of an index."""
+
+    def __init__(self, items: Any) -> None:
+        self.items = items
+
+    def __getitem__(self, key: Any) -> Any:
+        stack = stacked(self.items) if _is_unknown(key) else None
+        if stack is None:
+            return self.items[key]
+        number = stack[key]
+        number.weak = stack.weak
+        return number
+
+    def __setitem__(self, key: Any, new: Any) -> None:
+        stack = stacked(self.items, new) if _is_unknown(key) and _is_list(self.items) else None
+        if stack is None:
+            self.items[key] = new
+            return
+        stack[key] = new
+        self.items[:] = rows_of(stack)
+
+    def __delitem__(self, key: Any) -> None:
+        del self.items[key]
+
+
+def place(items: Any) -> Any:
+    """What stands in front of an index."""
+    if type(items) not in (list, tuple) or CURRENT.get() is None:
+        return items
+    return Places(items)
+
+
+def _is_list(items: Any) -> bool:
+    return type(items) is list
+
+
+def _is_unknown(key: Any) -> bool:
+    return isinstance(key, Traced) and not key.value.type.shape and known(key) is None
+
+
+def rows_of(stack: Any) -> list[Any]:
+    """The numbers in an array."""
+    rows = [Row(stack, k) for k in range(stack.shape[0])]
+    for row in rows:
+        row.weak = stack.weak
+    return rows
+
+
+def rows_stacked(items: Any) -> Any:
+    """What such a list has become by a write; None for others."""
+    if not _is_list(items) or not items or any(np.ndim(item) for item in items):
+        return None
+    return stacked(items) if whole(items) is not None else None
+
+
+def stacked(items: Sequence[Any], *more: Any) -> Any:
+    """Numbers as a new array of the type that holds them all, and `more` of them; None where there
+    is none.
+    """
+    kind = _common([*items, *more]) if items else None
+    here = CURRENT.get()
+    if kind is None or here is None:
+        return None
+    found = whole(items)
+    if found is None or kind.type.dtype != found.dtype:
+        found = np.stack([lift(here, item, kind.type.dtype) for item in items])
+    made = Tracer(here, here.lift(found))
+    made.weak = kind.weak
+    return made
+
+
+def _common(items: Sequence[Any]) -> Argument | None:
+    kinds: list[Argument] = []
+    for item in items:
+        try:
+            kind = array_leaf(item)
+        except IrgradError:
+            return None
+        if not isinstance(kind, Argument) or kind.type.shape:
+            return None
+        kinds.append(kind)
+    return functools.reduce(_both, kinds[1:], kinds[0])
+
+
+def _both(one: Argument | None, other: Argument) -> Argument | None:
+    dtype = None if one is None else joined(one, other)
+    if one is None or dtype is None:
+        return None
+    return Argument(ArrayType(dtype, ()), one.weak and other.weak)
