@@ -132,12 +132,15 @@ def handles_of(handle: Any) -> list[Any]:
 
 
 def owner_of(handle: Any) -> Builder:
-    """The builder of a view's value: the root's, or a deeper one that it was read in."""
+    """The builder of a view's value: the root's, or a deeper one that it was read in, as long as
+    the root is what it was then.
+    """
     if isinstance(handle.window, OneOf):
         handle.window.refresh(handle)
         return handle.owner
     own, held = handle.owner, handle.window.root.builder
-    return own if own.level > held.level and not own.closed else held
+    stays = own.level > held.level and not own.closed
+    return own if stays and handle.window.seen is handle.window.root.value else held
 
 
 def refreshed(handle: Any) -> Value:

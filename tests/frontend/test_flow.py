@@ -206,7 +206,33 @@ def newton(x: Any) -> Any:
     return y
 
 
+def view_written_in_one_branch(x: Any) -> Any:
+    a = x * np.ones(4)
+    b = a[:2]
+
+    def total() -> Any:
+        return np.sum(b) + x
+
+    try:
+        if x > 0.3:
+            return total()
+        b -= 0.1 * a[:2]
+        a[1:] += x
+        return total() + 1
+    finally:
+        b = a[2:]
+
+
+def list_of_constants(x: Any) -> Any:
+    items = []
+    for v in (0.1, 0.2, 0.3) * 10:
+        items.append(v)
+        items.append(2 * v)
+    return sum(items) * x, items[4] + x
+
+
 FUNCTIONS = (
+    view_written_in_one_branch, list_of_constants,
     first_bound_in_branches, early_returns, arrays_in_branches, expressions, operands_chosen,
     callee_with_branches, squares, buffer_in_while, long_range, long_reversed, needs_its_index,
     branch_in_loop, jumps, swapped, mutated_argument, deleted, unpacked, newton,

@@ -13,6 +13,7 @@ from irgrad.frontend.capture.state import State
 from irgrad.frontend.lost import Lost
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.site import call_site
+from irgrad.ir.builder import Traced
 
 SEEN = 2
 """Items at the end of a list that a step may read."""
@@ -84,4 +85,4 @@ def filled(before: list[Any], growing: Growing, stacks: Sequence[Any], steps: in
 
 
 def _rows(stacks: Sequence[Any], step: int) -> Iterator[Any]:
-    return (Row(stack, step) for stack in stacks)
+    return (Row(x, step) if isinstance(x, Traced) else x[step] for x in stacks)
