@@ -294,9 +294,9 @@ class Planner:
         for node in self.graph.nodes:
             if self.sorts[node] in ("view", "point"):
                 below = sum(self.cost.get(v, 0) for v in node.operands if self._inlined(v))
-                counts = self.sorts[node] == "point" and Value(node, 0) not in self.spans.inside
-                own = cost_of(node.op.name) if counts else 0
-                self.cost[Value(node, 0)] = min(10**6, own + below)
+                own = cost_of(node.op.name) if self.sorts[node] == "point" else 0
+                masks = Value(node, 0) in self.spans.inside  # loops inside of them need none
+                self.cost[Value(node, 0)] = 0 if masks else min(10**6, own + below)
                 self._hoist(node)
                 self._gathered(node)
             elif self.sorts[node] in ("reduction", "update"):

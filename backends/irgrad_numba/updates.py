@@ -104,18 +104,20 @@ class _Spreading:
         self.graph = graph
         self.nodes: list[Node] = []
         self.values: dict[Value, Value] = {}
-        self.uses = Counter(v for node in graph.nodes for v in node.operands)
-        self.uses.update(graph.outputs)
-        self.added = {
-            slot.node: node for node in graph.nodes if (slot := self._part(node)) is not None
-        }
+        uses = Counter(v for node in graph.nodes for v in node.operands)
+        uses.update(graph.outputs)
+        parts = {node: part for node in graph.nodes if (part := self._part(node)) is not None}
+        added = Counter(parts.values())
+        self.parts = {node: part for node, part in parts.items() if added[part] == uses[part]}
+        """By a sum, the operand that is zero but for a few places, if nothing but sums reads it."""
+        self.added = {part.node for part in self.parts.values()}
 
     def _part(self, node: Node) -> Value | None:
         """The operand of a sum that is zero but for a few places."""
         if not isinstance(node.op, Elementwise) or node.op.name != "add" or _is_left(node):
             return None
         for part, other in (node.operands[::-1], node.operands):
-            if self.uses[part] == 1 and part.type == other.type == node.types[0]:
+            if part.type == other.type == node.types[0]:
                 (source, *_), op = part.node.operands or (part,), part.node.op
                 if isinstance(op, ScatterAdd):
                     return part
@@ -136,8 +138,8 @@ class _Spreading:
         return tuple(self.values.get(v, v) for v in values)
 
     def _visit(self, node: Node) -> None:
-        part = self._part(node)
-        if part is not None and self.added.get(part.node) is node:
+        part = self.parts.get(node)
+        if part is not None:
             first, second = node.operands
             base = first if part == second else second
             self._add(node, part.node, *self._moved([base]))

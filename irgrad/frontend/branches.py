@@ -20,11 +20,10 @@ from irgrad.frontend.region import (
     joined,
     operand_types,
     trace_region,
-    with_inputs,
+    with_all,
 )
 from irgrad.frontend.site import call_site, defined_at
 from irgrad.ir.builder import CURRENT, Traced
-from irgrad.ir.graph import Value, input_value
 from irgrad.ir.types import BOOL, I64, ArrayType
 from irgrad.ops.cond import Cond
 
@@ -138,24 +137,18 @@ def _chosen(
             break
         wanted = agreed
     given = [x for x, k in zip(leaves, kinds, strict=True) if isinstance(k, Argument)]
-    beside = [x for region in regions for x in region.captured]
-    op = Cond(tuple(_with_all(region, regions) for region in regions))
+    graphs, beside = with_all(
+        [region.graph for region in regions],
+        [region.captured for region in regions],
+        regions[0].free,
+    )
+    op = Cond(tuple(graphs))
     every = [selector, *given, *beside]
     types = operand_types([selector], given, beside)
     results = [kind for kind in regions[0].kinds if kind is not None]
     found = iter(apply(op, every, types) if results else [])
     filled = [None if kind is None else next(found) for kind in regions[0].kinds]
     return unflatten(regions[0].tree, filled)
-
-
-def _with_all(region: Region, regions: Sequence[Region]) -> Any:
-    """A branch with inputs for what any of the branches closes over."""
-    inputs: list[Value] = list(region.graph.inputs[: region.free])
-    for other in regions:
-        captured = other.graph.inputs[other.free :]
-        fresh = [input_value(v.name or "x", v.type) for v in captured]
-        inputs += captured if other is region else fresh
-    return with_inputs(region.graph, inputs)
 
 
 def _agreed(

@@ -244,6 +244,28 @@ def with_inputs(graph: Graph, inputs: Sequence[Value]) -> Graph:
     )
 
 
+def with_all(
+    graphs: Sequence[Graph], captured: Sequence[Sequence[Any]], free: int = 0
+) -> tuple[list[Graph], list[Any]]:
+    """Regions, the first `free` inputs of which are arguments, with inputs for what any of them
+    closes over, each thing once; and these things.
+    """
+    things: dict[Any, Any] = {}
+    owned: list[dict[Any, Value]] = []
+    named: dict[Any, Value] = {}
+    for graph, own in zip(graphs, captured, strict=True):
+        keys = [(id(x.builder), x.value) if isinstance(x, Traced) else id(x) for x in own]
+        things.update(zip(keys, own, strict=True))
+        owned.append(dict(zip(keys, graph.inputs[free:], strict=True)))
+        named = owned[-1] | named
+    made: list[Graph] = []
+    for graph, own in zip(graphs, owned, strict=True):
+        fresh = {key: input_value(v.name or "x", v.type) for key, v in named.items()}
+        inputs = [own.get(key, fresh[key]) for key in things]
+        made.append(with_inputs(graph, [*graph.inputs[:free], *inputs]))
+    return made, list(things.values())
+
+
 def index_input(name: str = "i") -> Value:
     """A new input for a position."""
     return input_value(name, ArrayType(np.dtype(np.int64), ()))

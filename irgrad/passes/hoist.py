@@ -68,7 +68,27 @@ def movable(node: Node, runs: bool) -> bool:
 def stays_unless_read(node: Node) -> bool:
     """Whether a node is as cheap inside the loop, where the passes see through it."""
     small = node.types[0].size == 1 and isinstance(node.op, (Astype, Pad))
-    return node.op.is_view or isinstance(node.op, (BroadcastTo, Iota)) or small
+    return node.op.is_view or isinstance(node.op, (BroadcastTo, Iota)) or small or _is_mask(node)
+
+
+def _is_mask(node: Node) -> bool:
+    """Whether a node compares places with a bound, or joins such masks: backends see by it which
+    part of an array is in use.
+    """
+    if node.types[0].dtype.kind != "b" or not isinstance(node.op, Elementwise):
+        return False
+    return any(
+        not v.node.is_input and (isinstance(v.node.op, Iota) or _is_mask(v.node) or _shows(v.node))
+        for v in node.operands
+        if v.constant is None
+    )
+
+
+def _shows(node: Node) -> bool:
+    """Whether a node is a view of places."""
+    while node.op.is_view and not node.operands[0].node.is_input:
+        node = node.operands[0].node
+    return isinstance(node.op, Iota)
 
 
 def _hoist(walk: Exchange, node: Node, body: Graph, varying: int, runs: bool) -> None:

@@ -2,8 +2,8 @@
 what passes do.
 
 Order constraints, asserted below: `fold` before `simplify`, whose rules look at constants; `cse`
-before `contract`, which must know what has a single use, and before `hoist`; `dce` last, since
-rules leave nodes without readers behind."""
+before `contract` and `absorb`, which must know what has a single use, and before `hoist`; `dce`
+last, since rules leave nodes without readers behind."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph
 from irgrad.ir.verify import verify
+from irgrad.passes.absorb import absorb
 from irgrad.passes.contract_rules import CONTRACTIONS
 from irgrad.passes.cse import cse
 from irgrad.passes.dce import dce
@@ -45,6 +46,7 @@ PASSES: dict[str, Callable[[Graph], Graph]] = {
     "contract": everywhere(contract),
     "decide": everywhere(decide),
     "prune": everywhere(prune),
+    "absorb": everywhere(absorb),
     "hoist": everywhere(hoist),
 }
 
@@ -56,6 +58,7 @@ PIPELINE: tuple[str, ...] = (
     "decide",  # selectors and trip counts that are constants now
     "simplify",  # unit factors, broadcasts and reshapes of the reverse pass
     "cse",  # adjoint rules recompute what the primal has
+    "absorb",  # what is added to a loop's sums and a branch's zeros is what they begin with
     "hoist",  # each thing once: what is the same in every step leaves the loop
     "cse",  # and may stand outside already
     "contract",  # now single uses are known
@@ -70,6 +73,7 @@ assert PIPELINE.index("cse") < PIPELINE.index("contract"), "single uses are know
 assert PIPELINE[0] == "inline", "no other pass looks into calls"
 assert PIPELINE.index("fold") < PIPELINE.index("decide"), "selectors are constants after folding"
 assert PIPELINE.index("cse") < PIPELINE.index("hoist"), "what is equal leaves the loop once"
+assert PIPELINE.index("cse") < PIPELINE.index("absorb"), "single uses are known only after cse"
 assert PIPELINE[-1] == "dce", "rules leave dead nodes"
 
 KEEPING_CALLS: tuple[str, ...] = tuple(name for name in PIPELINE if name != "inline")

@@ -30,13 +30,13 @@ from irgrad.frontend.capture.state import UNBOUND, Key, State
 from irgrad.frontend.lost import Lost, lost_contents
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.promote import lift
-from irgrad.frontend.region import apply, operand_types, with_inputs
+from irgrad.frontend.region import apply, operand_types, with_all
 from irgrad.frontend.site import call_site
 from irgrad.frontend.tracer import Tracer
 from irgrad.frontend.view import one_of, write
 from irgrad.ir.blame import described
 from irgrad.ir.builder import CURRENT, Builder, Traced
-from irgrad.ir.graph import Graph, Value, input_value
+from irgrad.ir.graph import Value
 from irgrad.ir.names import numbered
 from irgrad.ir.printer import clean_name
 from irgrad.ir.types import BOOL, ArrayType
@@ -345,20 +345,10 @@ class _Merge:
             arm.close("branch", dict(zip(names, outputs, strict=True)))
             for arm, outputs in zip(self.arms, self.outputs, strict=True)
         ]
-        operands = [what for _, captured in closed for what in captured]
-        graphs = [graph for graph, _ in closed]
-        op = Cond(tuple(with_inputs(g, _inputs(g, graphs)) for g in graphs))
+        graphs, operands = with_all([graph for graph, _ in closed], [own for _, own in closed])
+        op = Cond(tuple(graphs))
         given = [self.selector, *operands]
         return apply(op, given, operand_types(given))
-
-
-def _inputs(own: Graph, graphs: Sequence[Graph]) -> list[Value]:
-    """Inputs for what any of the branches closes over."""
-    inputs: list[Value] = []
-    for graph in graphs:
-        fresh = [input_value(v.name or "x", v.type) for v in graph.inputs]
-        inputs += graph.inputs if graph is own else fresh
-    return inputs
 
 
 def _lifted(builder: Builder, leaf: Any, kind: Argument) -> Value:
