@@ -17,6 +17,7 @@ from irgrad_numba.index import Range, View
 from irgrad_numba.intervals import interval_of
 from irgrad_numba.lower import Sites
 from irgrad_numba.masked import in_parts
+from irgrad_numba.rejoined import rejoined
 from irgrad_numba.stacks import is_known
 from irgrad_numba.updates import COPY, spread_out
 
@@ -132,7 +133,7 @@ def _own_results(
 ) -> Surroundings:
     """A region each result of which has memory of its own, or that of the input that `own` says."""
     owned = frozenset(owned)
-    graph = in_parts(spread_out(graph), {graph.inputs[k] for k in owned})
+    graph = in_parts(rejoined(spread_out(graph)), {graph.inputs[k] for k in owned})
     inputs, seen = graph.inputs, set[Value]()
     nodes = list(graph.nodes)
     outputs: list[Value] = []

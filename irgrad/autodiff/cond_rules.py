@@ -54,10 +54,17 @@ class CondRule(Rule):
         dots = iter(found[count:])
         return found[:count], [next(dots) if yes else None for yes in live]
 
-    def plan(self, op: Cond, wants: Sequence[bool], receives: Sequence[bool]) -> tuple[Op, Pull]:
+    def plan(
+        self,
+        op: Cond,
+        wants: Sequence[bool],
+        receives: Sequence[bool],
+        changing: Sequence[bool] = (),
+    ) -> tuple[Op, Pull]:
         wrt = [k for k, want in enumerate(wants[1:]) if want]
         seeded = [k for k, get in enumerate(receives) if get]
-        adjoint = _Adjoint(op, wrt, seeded)
+        numbers = [k for k, yes in enumerate(changing[1:]) if yes]
+        adjoint = _Adjoint(op, wrt, seeded, numbers)
         count = len(receives)
 
         def pull(
@@ -69,12 +76,16 @@ class CondRule(Rule):
 
 
 class _Adjoint:
-    def __init__(self, op: Cond, wrt: Sequence[int], seeded: Sequence[int]) -> None:
+    def __init__(
+        self, op: Cond, wrt: Sequence[int], seeded: Sequence[int], changing: Sequence[int]
+    ) -> None:
         self.wrt, self.seeded = wrt, seeded
-        self.pullbacks = [RegionPullback(branch, wrt, seeded) for branch in op.branches]
+        self.pullbacks = [
+            RegionPullback(branch, wrt, seeded, changing=changing) for branch in op.branches
+        ]
         self.results = [present([p.cotangents[k] for k in wrt]) for p in self.pullbacks]
         cuts = [
-            p.residuals(p.region.inputs, results)
+            _kept(p, results, changing)
             for p, results in zip(self.pullbacks, self.results, strict=True)
         ]
         self.kept = [kept for kept, _ in cuts]
@@ -130,6 +141,18 @@ class _Adjoint:
             value = zeros_in(zeros, like) if bars[k] is None else next(found)
             outputs.append((f"{names[like]}.bar", value))
         return Graph(graph.name, graph.inputs, [*graph.nodes, *zeros], distinct(outputs))
+
+
+def _kept(
+    p: RegionPullback, results: Sequence[Value], changing: Sequence[int]
+) -> tuple[list[Value], list[Node]]:
+    """What a branch keeps, and which of its nodes run again: parts of an operand that changes
+    rather than what they are parts of, but no operand itself, which the adjoint gets again.
+    """
+    inputs = p.region.inputs
+    steady = [v for k, v in enumerate(inputs) if k not in changing]
+    kept, _ = p.residuals(steady, results)
+    return p.residuals([*steady, *(v for v in kept if v.node.is_input)], results)
 
 
 def assigned(kept: Sequence[Value]) -> dict[Value, Slot]:

@@ -56,7 +56,13 @@ class LoopRule(Rule):
         )
         return told_apart(found, op.carried, len(op.body.outputs), live, rows)
 
-    def plan(self, op: Loop, wants: Sequence[bool], receives: Sequence[bool]) -> tuple[Op, Pull]:
+    def plan(
+        self,
+        op: Loop,
+        wants: Sequence[bool],
+        receives: Sequence[bool],
+        changing: Sequence[bool] = (),
+    ) -> tuple[Op, Pull]:
         steps = StepsPullback(op.body, 1, op.groups(wants), receives)
         count = len(op.body.outputs)
         back = dataclasses.replace(op, backward=not op.backward, replay=False)
@@ -106,7 +112,13 @@ class WhileRule(Rule):
             [*dots[: op.carried], None, *dots[op.carried :]],
         )
 
-    def plan(self, op: While, wants: Sequence[bool], receives: Sequence[bool]) -> tuple[Op, Pull]:
+    def plan(
+        self,
+        op: While,
+        wants: Sequence[bool],
+        receives: Sequence[bool],
+        changing: Sequence[bool] = (),
+    ) -> tuple[Op, Pull]:
         n = op.carried
         steps = StepsPullback(op.body, 0, _groups(op, wants), [*receives[:n], *receives[n + 1 :]])
         back = Loop(0, 0, None, True, False, steps.body)

@@ -23,14 +23,20 @@ class RegionPullback:
     """A region with adjoint nodes from the outputs in `seeded` to the inputs in `wrt` (numbers).
 
     The cotangents of the inputs in `summed` are added to what they are so far, a further input:
-    one contribution after the other, so that none needs an array of its own."""
+    one contribution after the other, so that none needs an array of its own. Inputs in `changing`
+    are not at hand again unless a loop keeps them at each step."""
 
     def __init__(
-        self, region: Graph, wrt: Sequence[int], seeded: Sequence[int], summed: Sequence[int] = ()
+        self,
+        region: Graph,
+        wrt: Sequence[int],
+        seeded: Sequence[int],
+        summed: Sequence[int] = (),
+        changing: Sequence[int] = (),
     ) -> None:
         outputs = [region.outputs[k] for k in seeded]
         wanted = [region.inputs[k] for k in wrt]
-        prepared = prepare(region, outputs, wanted)
+        prepared = prepare(region, outputs, wanted, [region.inputs[k] for k in changing])
         self.region = prepared.graph
         self.builder = Builder.extending(self.region, Tracer)
         self.seeds: dict[int, Value] = {}

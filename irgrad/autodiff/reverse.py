@@ -39,14 +39,20 @@ class Prepared(NamedTuple):
     pulls: Mapping[Node, Pull]
 
 
-def prepare(graph: Graph, seeded: Sequence[Value], wanted: Sequence[Value]) -> Prepared:
+def prepare(
+    graph: Graph,
+    seeded: Sequence[Value],
+    wanted: Sequence[Value],
+    changing: Sequence[Value] = (),
+) -> Prepared:
     """`graph` with ops that give what their adjoints need, for a sweep from `seeded` to
-    `wanted`.
+    `wanted`. To have `changing` inputs again, a loop must keep them at each step.
     """
     if not any(isinstance(node.op, Structured) for node in graph.nodes):
         return Prepared(graph, lambda value: value, {})
     active = influenced(graph, wanted)
     reached = receiving(graph, active, seeded)
+    varying = set(changing)
     images: dict[Node, Node] = {}
     pulls: dict[Node, Pull] = {}
 
@@ -59,11 +65,14 @@ def prepare(graph: Graph, seeded: Sequence[Value], wanted: Sequence[Value]) -> P
         operands = tuple(map(moved, node.operands))
         receives = [value in reached for value in node.outputs]
         wants = wanted_operands(node, active)
+        varies = [v in varying for v in node.operands]
+        if any(varies):
+            varying.update(node.outputs)
         image = node
         if isinstance(node.op, Structured) and any(receives) and any(wants):
             known = _known(node.op, wants, receives)
             if known is None:
-                op, pull = RULES[type(node.op)].plan(node.op, wants, receives)
+                op, pull = RULES[type(node.op)].plan(node.op, wants, receives, varies)
                 vars(op)["_pull"] = len(node.types), wants, receives, pull
                 image = rebuilt(node, operands, images, op)
             else:

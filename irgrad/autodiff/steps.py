@@ -44,7 +44,9 @@ class StepsPullback:
         self.live, self.rows = live, rows
         after = lead + self.count + len(wants.scanned)
         summed = [k for k in wrt if k >= after]
-        self.pullback = RegionPullback(body, wrt, [*live, *rows], summed)
+        self.pullback = RegionPullback(
+            body, wrt, [*live, *rows], summed, range(lead, lead + self.count)
+        )
         region = self.pullback.region
         inputs = region.inputs
         self.carried = inputs[lead : lead + self.count]

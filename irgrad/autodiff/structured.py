@@ -31,9 +31,16 @@ class Rule:
         """The outputs and their tangents, computed together."""
         raise NotImplementedError
 
-    def plan(self, op: Any, wants: Sequence[bool], receives: Sequence[bool]) -> tuple[Op, Pull]:
+    def plan(
+        self,
+        op: Any,
+        wants: Sequence[bool],
+        receives: Sequence[bool],
+        changing: Sequence[bool] = (),
+    ) -> tuple[Op, Pull]:
         """An op that gives the outputs of `op` and then what the pullback needs, and the pullback
-        from the outputs that `receives` names to the operands that `wants` names.
+        from the outputs that `receives` names to the operands that `wants` names. To have an
+        operand again that `changing` names, a loop around the op must keep it at each step.
         """
         raise NotImplementedError
 
