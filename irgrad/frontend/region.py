@@ -271,9 +271,10 @@ def index_input(name: str = "i") -> Value:
     return input_value(name, ArrayType(np.dtype(np.int64), ()))
 
 
-def apply(op: Op, operands: Sequence[Any], types: Sequence[Any]) -> list[Any]:
+def apply(op: Op, operands: Sequence[Any], types: Sequence[Any], named: bool = True) -> list[Any]:
     """The outputs of `op` on operands of any kind, converted to `types`: a node of the innermost
-    trace among them, or computed at once where none is traced.
+    trace among them, or computed at once where none is traced. They are `named` after the variable
+    that the user's line binds.
     """
     if not any(isinstance(operand, Traced) for operand in operands):
         arrays = [np.asarray(x, t.dtype) for x, t in zip(operands, types, strict=True)]
@@ -286,7 +287,7 @@ def apply(op: Op, operands: Sequence[Any], types: Sequence[Any]) -> list[Any]:
     with builder.emitting(site.location, None):
         node = builder.emit(op, values)
     variable = site.variable
-    if isinstance(variable, str):
+    if named and isinstance(variable, str):
         several = len(node.types) > 1
         node.names = tuple(
             f"{variable}_{k}" if several else variable for k in range(len(node.types))

@@ -112,11 +112,72 @@ def test_an_infinite_derivative_stays_infinite() -> None:
     np.testing.assert_array_equal(gradient, [np.inf, 0, 0.25])
 
 
-def test_where_nothing_is_selected_an_extremum_is_the_identity() -> None:
-    """NumPy raises here; the count is not known while lowering."""
-    assert irgrad.compile(lambda x: np.max(x[x > 1e9]))(X) == -np.inf
-    assert irgrad.compile(lambda x: np.min(x[x > 1e9]))(INTS) == np.iinfo(np.int32).max
+EXTREMA = {
+    "max": lambda v: np.max(v),
+    "min": lambda v: v.min(),
+    "argmax": lambda v: np.argmax(v),
+    "argmin": lambda v: v.argmin(),
+    "ptp": lambda v: np.ptp(v),
+    "reduce": lambda v: np.maximum.reduce(v),
+    "keepdims": lambda v: np.max(v, axis=0, keepdims=True)[0],
+    "norm": lambda v: np.linalg.norm(v, ord=np.inf),
+    "elementwise": lambda v: np.min(np.sqrt(v * v) + 1),
+    "sorted": lambda v: np.max(np.sort(v)),
+    "initial": lambda v: np.max(v, initial=1),
+    "sum": lambda v: np.sum(v),
+}
+
+
+def _kept_in_a_loop(v: Any) -> Any:
+    total = 0.0
+    for i in range(20):
+        total += np.max(v[v > X.max() - i])
+    return total
+
+
+NONE_LEFT = {
+    "mask": (lambda x, f: f(x[x > 1e9]), lambda x, f: f(x[:0])),
+    "slice": (lambda x, f: f(x[: np.sum(x > 1e9)]), lambda x, f: f(x[:0])),
+    "ints": (lambda x, f: f(x.astype(np.int32)[x > 1e9]), lambda x, f: f(x.astype(np.int32)[:0])),
+    "some": (lambda x, f: f(x[x > 0.2]), lambda x, f: f(x[x > 0.2])),
+}
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+@pytest.mark.parametrize("selected", NONE_LEFT)
+@pytest.mark.parametrize("name", EXTREMA)
+def test_reductions_of_no_elements_do_as_numpys(name: str, selected: str, backend: str) -> None:
+    ours, plain = NONE_LEFT[selected]
+    reduce = EXTREMA[name]
+    compiled = irgrad.compile(lambda x: ours(x, reduce), backend=backend)
+    try:
+        wanted = plain(V, reduce)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=str(error)) as raised:
+            compiled(V)
+        assert any("test_masked.py" in note for note in raised.value.__notes__)
+    else:
+        np.testing.assert_allclose(compiled(V), wanted)
+
+
+def test_whether_there_are_elements_is_seen_in_loops_derivatives_and_rows() -> None:
+    for function in (_kept_in_a_loop, irgrad.grad(lambda x: np.max(x[x > 1e9]))):
+        with pytest.raises(ValueError, match="zero-size array"):
+            irgrad.compile(function)(V - 1e3)
+    rows = irgrad.vmap(lambda v: np.max(v[v > 0.5]))
+    np.testing.assert_allclose(rows(np.stack([V, V + 1])), [V.max(), V.max() + 1])
+    with pytest.raises(ValueError, match="zero-size array"):
+        rows(np.stack([V, V - 1e3]))
+    assert irgrad.compile(lambda x: np.max(x[x[:, 0] > 1e9][:, :0], axis=0).size)(X) == 0
     assert np.isnan(irgrad.compile(lambda x: np.mean(x[x > 1e9]))(X))
+
+
+def test_a_branch_that_sees_to_it_makes_it_fine() -> None:
+    def largest(x: Any) -> Any:
+        return np.max(x[x > 1e9]) if np.any(x > 1e9) else 0.0
+
+    assert irgrad.compile(largest)(V) == 0.0
+    assert irgrad.compile(largest)(V + 1e10) == np.max(V + 1e10)
 
 
 REFUSALS: dict[str, tuple[Any, type[Exception], str]] = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import irgrad
-from irgrad.errors import UnsupportedError
+from irgrad.errors import IRTextError, UnsupportedError
 
 X = np.arange(1.0, 10.0)
 
@@ -59,3 +59,71 @@ def test_sizes(function: Any, kind: Any, backend: str) -> None:
 def test_without_numbers_at_hand_the_error_says_what_to_pass() -> None:
     with pytest.raises(UnsupportedError, match="pass a Python int"):
         irgrad.vmap(zeros)(np.ones((2, 4)), np.array([2, 3]))
+
+
+SHAPES: dict[str, Any] = {
+    "zeros": lambda n, x: np.zeros(n),
+    "ones": lambda n, x: np.ones((2, n)),
+    "empty": lambda n, x: np.empty((n,)),
+    "ndarray": lambda n, x: np.ndarray((n,)),
+    "full": lambda n, x: np.full(n, 2.0),
+    "full_traced": lambda n, x: np.full(n, x[0]),
+    "eye": lambda n, x: np.eye(n),
+    "identity": lambda n, x: np.identity(n),
+    "tri": lambda n, x: np.tri(n),
+    "arange": lambda n, x: np.arange(n),
+    "linspace": lambda n, x: np.linspace(0, 1, n),
+    "linspace_traced": lambda n, x: np.linspace(0, x[0], n),
+    "zeros_like": lambda n, x: np.zeros_like(x, shape=n),
+    "ones_like": lambda n, x: np.ones_like(np.ones(3), shape=(n,)),
+    "full_like": lambda n, x: np.full_like(x, 2.0, shape=(n, 2)),
+    "broadcast_to": lambda n, x: np.broadcast_to(x[0], n),
+    "broadcast_rows": lambda n, x: np.broadcast_to(x, (n, len(x))),
+    "tile": lambda n, x: np.tile(x, n),
+    "resize": lambda n, x: np.resize(x, n),
+    "vander": lambda n, x: np.vander(x, n),
+    "repeat": lambda n, x: np.repeat(x, int(n)) if type(n) is int else np.tile(x, n),
+}
+
+
+@pytest.mark.parametrize("n", [3, 0, -3])
+@pytest.mark.parametrize("name", SHAPES)
+def test_sizes_of_every_sign_do_as_numpys(name: str, n: int) -> None:
+    function, x = SHAPES[name], X[:3]
+    for size in (n, np.int64(n)):
+        compiled = irgrad.compile(lambda n, x: np.sum(function(n, x)))
+        if name in ("empty", "ndarray") and n > 0:
+            continue  # any numbers
+        try:
+            wanted = np.sum(function(size, x))
+        except ValueError:
+            with pytest.raises(ValueError, match=r"."):
+                compiled(size, x)
+        else:
+            np.testing.assert_allclose(compiled(size, x), wanted)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_negative_sizes_in_loops(backend: str) -> None:
+    def added(x: Any, low: int) -> Any:
+        total = 0.0
+        for i in range(20):
+            if i >= low:
+                row = np.zeros(i - 3)
+                row[:] = x
+                total += np.sum(row)
+        return total
+
+    ours = irgrad.compile(added, backend=backend)
+    assert ours(1.5, 3) == added(1.5, 3)
+    with pytest.raises(ValueError, match="negative dimensions are not allowed"):
+        ours(1.5, 2)
+    assert irgrad.grad(added)(1.5, 3) == added(1.0, 3)
+
+
+def test_negative_extents_in_text_are_refused() -> None:
+    for line in ("broadcast_to(%x) {shape=(-3,)}", "reshape(%x) {shape=(-1,)}"):
+        with pytest.raises(IRTextError):
+            irgrad.parse(
+                f"graph @f(%x: f64[]) -> (out: f64[3]) {{\n%y: f64[3] = {line}\nreturn out=%y\n}}"
+            )

@@ -348,7 +348,7 @@ class _Merge:
         graphs, operands = with_all([graph for graph, _ in closed], [own for _, own in closed])
         op = Cond(tuple(graphs))
         given = [self.selector, *operands]
-        return apply(op, given, operand_types(given))
+        return apply(op, given, operand_types(given), named=set(self.made) != {RESULT, REACHED})
 
 
 def _lifted(builder: Builder, leaf: Any, kind: Argument) -> Value:

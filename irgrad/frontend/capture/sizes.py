@@ -10,6 +10,7 @@ import numpy as np
 
 from irgrad.errors import UnsupportedError
 from irgrad.frontend.bounded import Bounded, Bounds, places
+from irgrad.frontend.capture.demand import demand
 from irgrad.frontend.capture.handles import handle_on
 from irgrad.frontend.decisions import decided_integer
 from irgrad.frontend.integers import greatest, interval, minus, plus
@@ -33,11 +34,18 @@ def sized(shape: Any, whole: Callable[[Any], Any]) -> Any:
     if not any(map(_is_unknown, listed)):
         return whole(tuple(listed))
     cuts = {
-        place - len(listed): Bounds(0, greatest(extent, 0))
+        place - len(listed): Bounds(0, _extent(extent))
         for place, extent in enumerate(listed)
         if _is_unknown(extent)
     }
     return Bounded(whole(tuple(map(_most, listed))), cuts)
+
+
+def _extent(extent: Any) -> Any:
+    """A traced extent, of which the program sees that it is not negative."""
+    if interval(extent)[0] < 0:
+        demand(extent >= 0, lambda: ValueError("negative dimensions are not allowed"))
+    return greatest(extent, 0)
 
 
 def _decided(extent: Any) -> Any:

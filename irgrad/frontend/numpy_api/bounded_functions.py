@@ -19,6 +19,7 @@ from irgrad.frontend.bounded import (
 )
 from irgrad.frontend.integers import minus
 from irgrad.frontend.numpy_api.masked_reductions import extreme
+from irgrad.frontend.numpy_api.nonempty import NO_IDENTITY, NO_POSITION, demand_some
 from irgrad.frontend.sharing import copied
 from irgrad.ir.builder import Traced
 from irgrad.ir.types import I64, dtype_argument, normalize_axis
@@ -129,8 +130,10 @@ def largest(
     x: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None,
     where: Any = None,
 ) -> Any:  # fmt: skip
-    """The maximum; the least number of the dtype where there is no element (NumPy raises)."""
+    """The maximum; an error of the running program where there is no element."""
     _accepts(x, where=where)
+    if initial is None:
+        _demand_some(x, axis, NO_IDENTITY, "maximum")
     found = reduced(np.max, x, extreme(x.dtype, -1), axis, keepdims)
     return found if initial is None else np.maximum(found, initial)
 
@@ -140,10 +143,18 @@ def smallest(
     x: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None,
     where: Any = None,
 ) -> Any:  # fmt: skip
-    """The minimum; the largest number of the dtype where there is no element (NumPy raises)."""
+    """The minimum; an error of the running program where there is no element."""
     _accepts(x, where=where)
+    if initial is None:
+        _demand_some(x, axis, NO_IDENTITY, "minimum")
     found = reduced(np.min, x, extreme(x.dtype, 1), axis, keepdims)
     return found if initial is None else np.minimum(found, initial)
+
+
+def _demand_some(x: Bounded, axis: Any, message: str, name: str) -> None:
+    axes = axes_of(x, axis)
+    results = x.counted([a for a in range(x.ndim) if a not in axes])
+    demand_some(x.counted(axes), message, name, results)
 
 
 @implements(np.ptp)
@@ -205,6 +216,7 @@ def _position(function: Function, sign: int) -> Function:
             x.refuse(f"np.{function.__name__} without an axis of an array of {x.ndim} axes")
         along = normalize_axis(0 if axis is None else axis, x.ndim)
         cut = x.cut(along)
+        _demand_some(x, along, NO_POSITION, function.__name__)
         found = function(x.filled(extreme(x.dtype, sign)), axis=along, keepdims=keepdims)
         if cut is not None:
             found = np.maximum(found, cut.low) - cut.low  # where all are as what stands outside

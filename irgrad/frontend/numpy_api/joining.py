@@ -211,8 +211,6 @@ def resize(a: Any, new_shape: Any) -> Any:
     shape = extents(new_shape)
     (a,) = lift_each(a)
     flat, wanted = ravel(a), math.prod(shape)
-    if min(shape, default=0) < 0:
-        raise ShapeError(f"resize: shape {shape} has a negative extent")
     if not flat.size or not wanted:
         return np.zeros_like(a, shape=shape)
     rounds = -(-wanted // flat.size)

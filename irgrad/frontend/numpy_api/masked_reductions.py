@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from irgrad.frontend.masked import METHODS, REDUCTIONS, Selection, packed
+from irgrad.frontend.numpy_api.nonempty import NO_IDENTITY, demand_some
 from irgrad.ir.types import I64
 from irgrad.ops.cast import astype
 
@@ -58,14 +60,31 @@ def deviation(s: Selection, *args: Any, **kwargs: Any) -> Any:
     return np.sqrt(variance(s, *args, **kwargs))
 
 
-def largest(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
-    """The maximum; the least number of the dtype where nothing is selected (NumPy raises)."""
-    return s.reduced(np.max, extreme(s.dtype, -1), axis, keepdims)
+def largest(
+    s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None
+) -> Any:
+    """The maximum; without `initial`, an error of the running program where nothing is selected."""
+    if initial is None:
+        _demand_some(s, "maximum", axis, keepdims)
+    found = s.reduced(np.max, extreme(s.dtype, -1), axis, keepdims)
+    return found if initial is None else np.maximum(found, initial)
 
 
-def smallest(s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
-    """The minimum; the largest number of the dtype where nothing is selected (NumPy raises)."""
-    return s.reduced(np.min, extreme(s.dtype, 1), axis, keepdims)
+def smallest(
+    s: Selection, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None
+) -> Any:
+    """The minimum; without `initial`, an error of the running program where nothing is selected."""
+    if initial is None:
+        _demand_some(s, "minimum", axis, keepdims)
+    found = s.reduced(np.min, extreme(s.dtype, 1), axis, keepdims)
+    return found if initial is None else np.minimum(found, initial)
+
+
+def _demand_some(s: Selection, name: str, axis: Any, keepdims: Any) -> None:
+    if keepdims is True or not s.combines(axis):
+        return  # of the packed elements, which see to it
+    results = 1 if axis is None else math.prod(s.whole.shape[s.mask.ndim :])
+    demand_some(s.count(axis), NO_IDENTITY, name, results)
 
 
 def extreme(dtype: np.dtype[Any], sign: int) -> Any:

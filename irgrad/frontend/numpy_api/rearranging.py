@@ -10,7 +10,14 @@ import numpy as np
 from irgrad.errors import IndexingError, IndexOutOfBounds, ShapeError, TraceError
 from irgrad.frontend.known import settled
 from irgrad.frontend.numpy_api.joining import joined
-from irgrad.frontend.numpy_api.shape import axes_in_order, extents, moveaxis, ravel, swapaxes
+from irgrad.frontend.numpy_api.shape import (
+    axes_in_order,
+    extents,
+    integers,
+    moveaxis,
+    ravel,
+    swapaxes,
+)
 from irgrad.frontend.pick import gather_axis, pick
 from irgrad.frontend.promote import any_traced, lift_each
 from irgrad.frontend.registry import implements, method
@@ -74,7 +81,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
         )
     (a,) = lift_each(a)
     if axis is None:
-        return reshape(roll(ravel(a), sum(extents(shift)), 0), a.shape)
+        return reshape(roll(ravel(a), sum(integers(shift)), 0), a.shape)
     shifts, axes = np.broadcast_arrays(np.asarray(shift), np.asarray(axis))
     for by, along in zip(shifts.ravel().tolist(), axes.ravel().tolist(), strict=True):
         place = normalize_axis(along, a.ndim)
@@ -192,7 +199,7 @@ def sliding_window_view(
     """`sliding_window_view`: the windows of an array, each as the last axes (gathered, no view)."""
     (x,) = lift_each(x)
     widths = extents(window_shape)
-    axes = tuple(range(x.ndim)) if axis is None else extents(axis)
+    axes = tuple(range(x.ndim)) if axis is None else integers(axis)
     if len(axes) != len(widths):
         raise ShapeError(f"sliding_window_view: {len(widths)} extents for {len(axes)} axes")
     for width, along in zip(widths, axes, strict=True):

@@ -23,7 +23,15 @@ from irgrad.ops.linear import broadcast_to
 
 
 def extents(shape: Any) -> tuple[int, ...]:
-    """A shape argument, an int or a sequence of ints, as a tuple."""
+    """A shape argument, an int or a sequence of ints that are not negative, as a tuple."""
+    found = integers(shape)
+    if min(found, default=0) < 0:
+        raise ShapeError(f"negative dimensions are not allowed: {found}")
+    return found
+
+
+def integers(shape: Any) -> tuple[int, ...]:
+    """An int or a sequence of ints as a tuple."""
     shape = settled(shape)
     several = shape.value.type.shape if isinstance(shape, Traced) else isinstance(shape, Iterable)
     items: Any = shape if several else (shape,)
@@ -32,7 +40,7 @@ def extents(shape: Any) -> tuple[int, ...]:
 
 def axes_in_order(axes: Any, ndim: int) -> tuple[int, ...]:
     """An axis argument, an int or a sequence of ints, as distinct axes counted from 0."""
-    listed = tuple(normalize_axis(axis, ndim) for axis in extents(axes))
+    listed = tuple(normalize_axis(axis, ndim) for axis in integers(axes))
     if len(set(listed)) != len(listed):
         raise ShapeError(
             f"an axis stands twice in {axes}", hint="-1 is the last axis by another name"
@@ -42,7 +50,7 @@ def axes_in_order(axes: Any, ndim: int) -> tuple[int, ...]:
 
 def resolve_shape(shape: Any, size: int) -> tuple[int, ...]:
     """The shape argument of `reshape` with -1 replaced by what fits `size` elements."""
-    wanted = extents(shape)
+    wanted = integers(shape)
     known = math.prod(extent for extent in wanted if extent != -1)
     if wanted.count(-1) > 1:
         raise ShapeError(
@@ -204,7 +212,7 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 def expand_dims(a: Any, axis: Any) -> Any:
     """`np.expand_dims`."""
     (a,) = lift_each(a)
-    count = len(extents(axis))
+    count = len(integers(axis))
     new = axes_in_order(axis, a.ndim + count)
     kept = iter(a.shape)
     return linear.reshape(a, [1 if i in new else next(kept) for i in range(a.ndim + count)])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import ShapeError, TraceError, UnsupportedError
-from irgrad.frontend.numpy_api.shape import extents, ravel
+from irgrad.frontend.numpy_api.shape import integers, ravel
 from irgrad.frontend.promote import any_traced, lift_each, lift_together
 from irgrad.frontend.registry import implements, method
 from irgrad.frontend.sharing import copies
@@ -73,7 +73,7 @@ def _check_kth(kth: Any, extent: int) -> None:
         raise TraceError(
             "partition at a traced index", hint="kth must be static; np.sort(x)[k] takes a traced k"
         )
-    for k in extents(kth):
+    for k in integers(kth):
         if not -extent <= operator.index(k) < extent:
             raise ShapeError(f"partition: kth={k} is out of bounds for an axis of size {extent}")
 
