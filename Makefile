@@ -30,7 +30,7 @@ scale: .venv/.runtime  ## cost per node of every phase
 
 docs: .venv/.docs  ## this site, every example run: docs/_build/html/index.html
 	$(BIN)/pytest docs README.md
-	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
+	$(BIN)/sphinx-build -E -a -W --keep-going -q docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
 picture: .venv/.runtime  ## the README's picture, drawn again

@@ -8,6 +8,10 @@ from __future__ import annotations
 import linecache
 from typing import NamedTuple
 
+_NO_SOURCE = """\
+  note: this code has no source, so it could not be rewritten: put it into a file or a notebook
+        (the prompt of Python 3.13 keeps the source too)"""
+
 
 class Location(NamedTuple):
     """A line of the user's source."""
@@ -99,6 +103,12 @@ class TraceError(IrgradError):
 
     No TypeError: NumPy replaces those by errors of its own, and the remedy would be lost.
     """
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if self.location is None or self.location.source:
+            return text
+        return f"{text}\n{_NO_SOURCE}"
 
 
 class UnsupportedError(IrgradError, NotImplementedError):

@@ -290,3 +290,20 @@ def test_a_missing_attribute_is_named_and_hasattr_says_no() -> None:
     assert asked == [False]
     text = message(errors.UnsupportedError, lambda: irgrad.trace(lambda x: x.strides, X))
     shows(text, "ndarray.strides", "x.strides", "test_errors.py")
+
+
+def test_a_refusal_of_code_without_source_says_that_source_would_help() -> None:
+    scope = {"np": np}
+    lines = ["def f(x):", "    a = np.zeros(2)", "    a[0] = x", "    return a"]
+    exec(compile("\n".join(lines), "<stdin>", "exec"), scope)
+    text = message(errors.TraceError, lambda: irgrad.compile(scope["f"])(1.0))
+    shows(text, "in-place write", "note: this code has no source", "a file or a notebook")
+
+    def g(x):
+        a = np.zeros(2)
+        a[0] = x
+        return a
+
+    with irgrad.without_capture():
+        text = message(errors.TraceError, lambda: irgrad.compile(g)(1.0))
+    assert "in-place write" in text and "no source" not in text
