@@ -10,6 +10,7 @@ from irgrad.errors import OptionError
 from irgrad.ir.graph import Graph, regions
 from irgrad.ops.loop import Loop
 from irgrad.ops.segments import best_segment
+from tests.programs import recurrent
 
 
 @pytest.fixture(params=irgrad.backends(), autouse=True)
@@ -90,3 +91,21 @@ def test_the_best_segment() -> None:
         best = best_segment(steps, state, tape)
         cost = lambda k: state * steps / k + tape * k  # noqa: E731, B023 -- used at once
         assert cost(best) <= 1.3 * min(cost(k) for k in range(2, steps // 2 + 1))
+
+
+def test_an_ode_of_many_steps_in_the_memory_of_few() -> None:
+    """The bytes of a gradient's call, as planned, stay within the budget as far as segments go."""
+    x, most = np.linspace(0.5, 1.5, 10), 200_000
+
+    def gradient(steps: int):
+        return irgrad.grad(lambda x: recurrent.ode(irgrad.fori_loop, x, steps)[-1])
+
+    whole = irgrad.compile(gradient(100_000)).memory(x)
+    assert whole.scratch > 100_000 * x.nbytes
+    with irgrad.tape_budget(most):
+        for steps in (10_000, 100_000):
+            assert irgrad.compile(gradient(steps)).memory(x).scratch < most
+    few = gradient(50)
+    expected = few(x)
+    with irgrad.tape_budget(0):
+        np.testing.assert_allclose(gradient(50)(x), expected, rtol=1e-13)
