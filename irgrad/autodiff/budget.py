@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from irgrad.autodiff.reverse import prepared_pull
 from irgrad.autodiff.structured import RULES, influenced, receiving, wanted_operands
 from irgrad.errors import OptionError
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ops.loop import Loop
-from irgrad.ops.segments import best_segment, segmented
+from irgrad.ops.segments import best_segments, kept, segmented
 from irgrad.passes.regions import Exchange
 
 _BUDGET: contextvars.ContextVar[int] = contextvars.ContextVar("irgrad_tape_budget", default=2**30)
@@ -26,7 +27,8 @@ def tape_budget(bytes: int) -> Iterator[None]:
     A loop with a known number of steps that would keep more becomes a loop over segments: its
     carried values are kept before each segment, and the steps of a segment (`replay=True` in the
     dump) run again when the adjoint reaches them, so that it takes one more run of the loop and
-    about the square root of the memory.
+    about the square root of the memory. Where that is still too much, segments are themselves cut
+    into segments, each level for one more run.
 
     >>> import numpy as np, irgrad
     >>> with tape_budget(1000):
@@ -63,11 +65,11 @@ def within_budget(
     reached = receiving(graph, active, seeded)
     walk = Exchange(graph)
     for node in graph.nodes:
-        every = _segment(node, active, reached, most) if node in large else None
-        if every is None:
+        segments = _segments(node, active, reached, most) if node in large else None
+        if segments is None:
             walk.keep(node)
             continue
-        found = walk.inline(segmented(node, every), list(map(walk.moved, node.operands)))
+        found = walk.inline(segmented(node, segments), list(map(walk.moved, node.operands)))
         walk.values.update(zip(node.outputs, found, strict=True))
         walk.images[node] = found[0].node
     return walk.result(), walk.moved
@@ -91,16 +93,18 @@ def _size(graph: Graph) -> int:
     return total
 
 
-def _segment(node: Node, active: set[Value], reached: set[Value], most: int) -> int | None:
-    """The number of steps in a segment, where the tape is too large and segments keep less."""
+def _segments(
+    node: Node, active: set[Value], reached: set[Value], most: int
+) -> tuple[int, ...] | None:
+    """The numbers of steps in segments, where the tape is too large and segments keep less."""
     op: Any = node.op
     wants, receives = wanted_operands(node, active), [v in reached for v in node.outputs]
-    if not any(wants) or not any(receives):
-        return None
-    kept, _ = RULES[Loop].plan(op, wants, receives)
-    types = kept.result_types(*[v.type for v in node.operands])[len(node.types) :]
+    if not any(wants) or not any(receives) or prepared_pull(op, wants, receives) is not None:
+        return None  # what is prepared has been through this
+    taped, _ = RULES[Loop].plan(op, wants, receives)
+    types = taped.result_types(*[v.type for v in node.operands])[len(node.types) :]
     tape = sum(type.nbytes for type in types)
     state = sum(v.type.nbytes for v in op.groups(node.operands).carried)
-    every = best_segment(op.length, state, tape // op.length)
-    smaller = state * (op.length // every) + (tape // op.length) * every
-    return every if tape > most and smaller < tape else None
+    each = tape // op.length
+    segments = best_segments(op.length, state, each, most)
+    return segments if tape > most and kept(segments, op.length, state, each) < tape else None

@@ -70,7 +70,7 @@ def prepare(
             varying.update(node.outputs)
         image = node
         if isinstance(node.op, Structured) and any(receives) and any(wants):
-            known = _known(node.op, wants, receives)
+            known = prepared_pull(node.op, wants, receives)
             if known is None:
                 op, pull = RULES[type(node.op)].plan(node.op, wants, receives, varies)
                 vars(op)["_pull"] = len(node.types), wants, receives, pull
@@ -89,7 +89,7 @@ def prepare(
     return Prepared(graph.replace(nodes=nodes, outputs=outputs), moved, pulls)
 
 
-def _known(op: Structured, wants: Sequence[bool], receives: Sequence[bool]) -> Pull | None:
+def prepared_pull(op: Structured, wants: Sequence[bool], receives: Sequence[bool]) -> Pull | None:
     """The pullback of an op that has been prepared for this: nobody has read what it keeps."""
     found = vars(op).get("_pull")
     if found is None:

@@ -3,13 +3,13 @@
 The inner loops are marked to be replayed: an adjoint keeps the carried values before each segment,
 and runs the steps of one segment again when it needs what they computed. With n steps of which a
 tape would take t bytes each, and carried values of s bytes, segments of k steps keep
-s n / k + t k bytes, least for k = sqrt(n s / t) (Griewank, Walther, Evaluating Derivatives, 2008,
-chapter 12, has the schemes with more levels)."""
+s n / k + t k bytes, least for k = sqrt(n s / t). Segments of segments keep less, about
+n^(1 / (levels + 1)), and run the steps once more for each level (Griewank, Walther, Evaluating
+Derivatives, 2008, chapter 12)."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -20,43 +20,73 @@ from irgrad.ir.graph import Graph, Node, Value, constant_value, input_value
 from irgrad.ir.op import Op
 from irgrad.ops.arithmetic import ADD, MULTIPLY
 from irgrad.ops.linear import Reshape
-from irgrad.ops.loop import Loop
+from irgrad.ops.loop import Groups, Loop
 from irgrad.ops.region import INDEX
 from irgrad.ops.shape import Concatenate, Slice
 
+LEVELS = 6
+"""Loops in loops in loops, at most."""
+WORTH = 0.8
+"""What a further level must bring the bytes down to."""
 
-def best_segment(steps: int, state: int, tape: int) -> int:
-    """The number of steps in a segment that keeps the fewest bytes."""
-    best = math.isqrt(max(1, steps * max(1, state) // max(1, tape)))
-    return min(max(best, 2), max(2, steps // 2))
 
-
-def segmented(node: Node, every: int) -> Graph:
-    """A loop of static length as a graph of its operands: a loop over segments of `every` steps,
-    and a loop for the steps that remain.
+def best_segments(steps: int, state: int, tape: int, most: int) -> tuple[int, ...]:
+    """The numbers of steps in a segment, in a segment of a segment, ..., each a multiple of the
+    next: of the fewest levels that keep at most so many bytes, or of as many as are worth their
+    runs.
     """
-    return _Segments(node, every).graph()
+    best, least = (), float("inf")
+    for levels in range(1, LEVELS + 1):
+        found = _segments(steps, max(1, state), max(1, tape), levels)
+        bytes = kept(found, steps, state, tape)
+        if bytes > WORTH * least:
+            break
+        best, least = found, bytes
+        if least <= most:
+            break
+    return best
+
+
+def _segments(steps: int, state: int, tape: int, levels: int) -> tuple[int, ...]:
+    """Where each level keeps as many bytes: b segments of s bytes, or t k bytes in the last."""
+    number = max(2, round((steps * tape / state) ** (1 / (levels + 1))))
+    last = max(2, round((steps * state**levels / tape**levels) ** (1 / (levels + 1))))
+    cuts = [last * number**k for k in reversed(range(levels))]
+    return tuple(k for k in cuts if k <= steps // 2) or (max(2, steps // 2),)
+
+
+def kept(segments: Sequence[int], steps: int, state: int, tape: int) -> int:
+    """The bytes that an adjoint keeps of a loop in segments."""
+    every = [steps, *segments]
+    numbers = [whole // part for whole, part in zip(every, segments, strict=False)]
+    return state * sum(numbers) + tape * segments[-1]
+
+
+def segmented(node: Node, segments: Sequence[int]) -> Graph:
+    """A loop of static length as a graph of its operands: loops over segments of so many steps,
+    themselves in segments, and loops for the steps that remain.
+    """
+    return _Segments(node, segments).graph()
 
 
 class _Segments:
-    def __init__(self, node: Node, every: int) -> None:
-        self.node, self.every = node, every
+    def __init__(self, node: Node, segments: Sequence[int]) -> None:
+        self.node, self.segments = node, segments
         self.op: Loop = cast(Any, node.op)
         self.nodes: list[Node] = []
 
     def graph(self) -> Graph:
         op = self.op
-        length = op.length or 0
-        cut = length - length % self.every
         inputs = [input_value(v.name or "x", v.type) for v in self.node.operands]
         groups = op.groups(inputs)
         state = groups.carried
         parts: dict[int, list[Value]] = {}
-        spans = [(0, cut), (cut, length)] if cut < length else [(0, cut)]
-        for start, stop in reversed(spans) if op.backward else spans:
+        spans = self._spans(op.length or 0)
+        for start, stop, cuts in reversed(spans) if op.backward else spans:
             slices = [self.emit(_rows(x, start, stop), x) for x in groups.scanned]
-            run = self._whole if start == 0 else self._rest
-            found = run(state, slices, groups.fixed, stop - start, start)
+            first = constant_value(np.asarray(start))
+            given = Groups([], state, slices, [*groups.fixed, first])
+            found = self._run(given, stop - start, cuts, op.replay)
             state, parts[start] = found[: op.carried], found[op.carried :]
         stacks = [
             column[0] if len(column) == 1 else self.emit(Concatenate(0), *column)
@@ -64,6 +94,17 @@ class _Segments:
         ]
         named = dict(zip(op.body.output_names, [*state, *stacks], strict=True))
         return Graph(op.body.name, inputs, self.nodes, named)
+
+    def _spans(self, length: int) -> list[tuple[int, int, Sequence[int]]]:
+        """Ranges of steps, each of whole segments, and the segments that they are cut into."""
+        spans: list[tuple[int, int, Sequence[int]]] = []
+        start = 0
+        for level, every in enumerate([*self.segments, 1]):
+            stop = length - (length - start) % every
+            if start < stop:
+                spans.append((start, stop, self.segments[level:]))
+            start = stop
+        return spans
 
     def emit(self, op: Op, *operands: Value) -> Value:
         """A node with the provenance of the loop."""
@@ -77,30 +118,16 @@ class _Segments:
         self.nodes.append(node)
         return list(node.outputs)
 
-    def _rest(
-        self,
-        state: Sequence[Value],
-        slices: Sequence[Value],
-        fixed: Sequence[Value],
-        steps: int,
-        first: int,
-    ) -> list[Value]:
-        op = dataclasses.replace(self.op, length=steps, body=self._shifted())
-        base = constant_value(np.asarray(first))
-        return self.outputs(op, [*state, *slices, *fixed, base])
-
-    def _whole(
-        self,
-        state: Sequence[Value],
-        slices: Sequence[Value],
-        fixed: Sequence[Value],
-        steps: int,
-        first: int,
-    ) -> list[Value]:
-        count = steps // self.every
-        cut = [self.emit(Reshape((count, self.every, *x.type.shape[1:])), x) for x in slices]
-        op = dataclasses.replace(self.op, length=count, body=self._segment())
-        found = self.outputs(op, [*state, *cut, *fixed])
+    def _run(self, given: Groups, steps: int, cuts: Sequence[int], replay: bool) -> list[Value]:
+        """The results of so many steps; the last fixed value is the position of the first."""
+        every = [*given.carried, *given.scanned, *given.fixed]
+        if not cuts:
+            op = dataclasses.replace(self.op, length=steps, replay=replay, body=self._shifted())
+            return self.outputs(op, every)
+        count = steps // cuts[0]
+        cut = [self.emit(Reshape((count, cuts[0], *x.type.shape[1:])), x) for x in given.scanned]
+        op = dataclasses.replace(self.op, length=count, replay=replay, body=self._segment(cuts))
+        found = self.outputs(op, [*given.carried, *cut, *given.fixed])
         stacks = found[self.op.carried :]
         joined = [self.emit(Reshape((steps, *y.type.shape[2:])), y) for y in stacks]
         return [*found[: self.op.carried], *joined]
@@ -117,24 +144,24 @@ class _Segments:
         nodes, self.nodes = self.nodes, outside
         return Graph(body.name, [*inputs, base], nodes, named)
 
-    def _segment(self) -> Graph:
-        """The body of the loop over segments: one loop, to be replayed."""
-        op, every = self.op, self.every
+    def _segment(self, cuts: Sequence[int]) -> Graph:
+        """The body of a loop over segments: one loop, to be replayed."""
+        op, every = self.op, cuts[0]
         a, b = 1 + op.carried, 1 + op.carried + op.scanned
         names, own = op.body.names, op.body.inputs
-        number = input_value("segment", INDEX)
+        number, first = input_value("segment", INDEX), input_value("first", INDEX)
         state = [input_value(names[v], v.type) for v in own[1:a]]
         slices = [
             input_value(names[v], v.type._replace(shape=(every, *v.type.shape))) for v in own[a:b]
         ]
         fixed = [input_value(names[v], v.type) for v in own[b:]]
-        steps = dataclasses.replace(op, length=every, replay=True, body=self._shifted())
         outside, self.nodes = self.nodes, []
-        first = self.emit(MULTIPLY, number, constant_value(np.asarray(every)))
-        found = self.outputs(steps, [*state, *slices, *fixed, first])
+        offset = self.emit(MULTIPLY, number, constant_value(np.asarray(every)))
+        at = self.emit(ADD, first, offset)
+        found = self._run(Groups([], state, slices, [*fixed, at]), every, cuts[1:], True)
         nodes, self.nodes = self.nodes, outside
         named = dict(zip(op.body.output_names, found, strict=True))
-        inputs = [number, *state, *slices, *fixed]
+        inputs = [number, *state, *slices, *fixed, first]
         return Graph(f"{op.body.name}.segment", inputs, nodes, named)
 
 

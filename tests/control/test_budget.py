@@ -9,7 +9,8 @@ import irgrad
 from irgrad.errors import OptionError
 from irgrad.ir.graph import Graph, regions
 from irgrad.ops.loop import Loop
-from irgrad.ops.segments import best_segment
+from irgrad.ops.segments import best_segments
+from irgrad.ops.segments import kept as kept_by
 from tests.programs import recurrent
 
 
@@ -86,15 +87,72 @@ def test_what_fits_is_kept() -> None:
         pass
 
 
-def test_the_best_segment() -> None:
+def test_the_best_segments() -> None:
     for steps, state, tape in [(100, 8, 8), (1000, 80, 8), (50, 8, 800), (4, 8, 8)]:
-        best = best_segment(steps, state, tape)
+        (best,) = best_segments(steps, state, tape, 10**9)
         cost = lambda k: state * steps / k + tape * k  # noqa: E731, B023 -- used at once
         assert cost(best) <= 1.3 * min(cost(k) for k in range(2, steps // 2 + 1))
+    before = float("inf")
+    for most in (10**9, 200_000, 60_000, 20_000, 0):
+        segments = best_segments(10**6, 80, 320, most)
+        inner = [*segments[1:], 1]
+        assert all(a % b == 0 for a, b in zip(segments, inner, strict=True))
+        assert kept_by(segments, 10**6, 80, 320) <= before
+        before = kept_by(segments, 10**6, 80, 320)
+        assert before <= most or most == 0
+    assert best_segments(5, 8, 8, 0) == (2,)
+
+
+def replayed(graph: Graph) -> int:
+    """How many replayed loops stand in each other."""
+    depths = [0]
+    for node in graph.nodes:
+        inner = max(map(replayed, regions(node.op).values()), default=0)
+        depths.append(inner + (isinstance(node.op, Loop) and node.op.replay))
+    return max(depths)
+
+
+def test_derivatives_of_every_kind_under_a_budget_that_no_segments_keep() -> None:
+    """A loop that has been cut is not cut again, whichever way its adjoint is asked for."""
+    run = lambda x: irgrad.fori_loop(0, 43, lambda i, c: np.sin(c * x) + i * x, x)  # noqa: E731
+    slope, curvature = irgrad.grad(run)(0.7), irgrad.hessian(run)(0.7)
+    with irgrad.tape_budget(0):
+        small = lambda x: run(x)  # noqa: E731 -- another function, compiled anew
+        assert replayed(irgrad.compile(irgrad.grad(small)).graph(0.7)) >= 1
+        np.testing.assert_allclose(irgrad.vjp(small, 0.7)[1](1.0)[0], slope, rtol=1e-11)
+        pulled = lambda x: irgrad.vjp(small, x)[1](1.0)[0]  # noqa: E731
+        for second in (irgrad.grad(pulled), irgrad.hessian(small), irgrad.jacrev(pulled)):
+            np.testing.assert_allclose(second(0.7), curvature, rtol=1e-10)
+        np.testing.assert_allclose(irgrad.vmap(irgrad.grad(small))(np.full(2, 0.7)), slope)
+        np.testing.assert_allclose(irgrad.linearize(small, 0.7)[1](1.0), slope, rtol=1e-11)
+        irgrad.check_grads(small, (0.7,), order=2, rtol=1e-4)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("most", [3000, 1000, 500, 0])
+def test_segments_of_segments_give_the_same(most: int, reverse: bool) -> None:
+    rng = np.random.default_rng(0)
+    x, w, xs = rng.uniform(0.5, 1, 2), rng.uniform(0.5, 1, 2), rng.uniform(0.5, 1, (1003, 2))
+
+    def run(x, w, xs):
+        step = lambda c, t: ((np.sin(c[0] * t) + w, c[1] + 1), (c[0] * t, c[1]))  # noqa: E731
+        (c, n), (ys, _) = irgrad.scan(step, (x, 0), xs, reverse=reverse)
+        return np.sum(c) * n + np.sum(ys**2)
+
+    gradient = lambda: irgrad.compile(irgrad.grad(lambda *a: run(*a), (0, 1, 2)))  # noqa: E731
+    expected = gradient()(x, w, xs)
+    with irgrad.tape_budget(most):
+        small = gradient()
+        for got, wanted in zip(small(x, w, xs), expected, strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=1e-11)
+        assert replayed(small.graph(x, w, xs)) >= (2 if most <= 500 else 1), "loops in loops"
+        _, pull = irgrad.vjp(lambda *a: run(*a), x, w, xs)
+        for got, wanted in zip(pull(1.0), expected, strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=1e-11)
 
 
 def test_an_ode_of_many_steps_in_the_memory_of_few() -> None:
-    """The bytes of a gradient's call, as planned, stay within the budget as far as segments go."""
+    """The bytes of a gradient's call, as planned, stay within the budget."""
     x, most = np.linspace(0.5, 1.5, 10), 200_000
 
     def gradient(steps: int):
@@ -103,7 +161,7 @@ def test_an_ode_of_many_steps_in_the_memory_of_few() -> None:
     whole = irgrad.compile(gradient(100_000)).memory(x)
     assert whole.scratch > 100_000 * x.nbytes
     with irgrad.tape_budget(most):
-        for steps in (10_000, 100_000):
+        for steps in (10_000, 100_000, 1_000_000):
             assert irgrad.compile(gradient(steps)).memory(x).scratch < most
     few = gradient(50)
     expected = few(x)
