@@ -3,7 +3,7 @@ reading and writing the memory of the program around them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irgrad.ir.graph import Graph, Node, Value, regions
@@ -62,13 +62,17 @@ class Control(NamedTuple):
         known: Mapping[Value, Range],
         sites: Sites,
         plan: Callable[[Surroundings], Schedule],
+        spent: Collection[int] = (),
     ) -> Control:
-        """The step for a node whose operands and results lie in `views`."""
+        """The step for a node whose operands and results lie in `views`. The operands with numbers
+        in `spent` are the program's own, and nothing else reads them.
+        """
         operands = [views[v] for v in node.operands]
         results = [views[v] for v in node.outputs]
         found = [interval_of(v, known) for v in node.operands]
         planned = [
-            plan(place._replace(sites=sites)) for place in _surroundings(node, operands, found)
+            plan(place._replace(sites=sites))
+            for place in _surroundings(node, operands, found, spent)
         ]
         return Control(node, operands, results, bases(node), planned)
 
@@ -85,7 +89,10 @@ def _knows_all(node: Node) -> bool:
 
 
 def _surroundings(
-    node: Node, operands: Sequence[View], found: Sequence[Range | None]
+    node: Node,
+    operands: Sequence[View],
+    found: Sequence[Range | None],
+    spent: Collection[int],
 ) -> Iterable[Surroundings]:
     op: Any = node.op
     strides = [view.strides for view in operands]
@@ -96,14 +103,14 @@ def _surroundings(
         inner[: op.carried] = [()] * op.carried
         known = [None if k in groups.carried else found[k] for k in numbers]
         steps = op.length if op.length is not None else (found[0] or (0, 2**61))[1]
-        yield _region(
-            op.body, op.carried, 1, [(), *inner], [(0, max(0, steps - 1)), *known], own=op.carried
-        )
+        own = [k for k, number in enumerate(numbers, 1) if k <= op.carried or number in spent]
+        ranges = [(0, max(0, steps - 1)), *known]
+        yield _region(op.body, op.carried, 1, [(), *inner], ranges, own)
     elif isinstance(op, While):
         known = [None if k < op.carried else found[k] for k in range(len(operands))]
         strides[: op.carried] = [()] * op.carried
-        yield _region(op.condition, 0, 0, strides, known, own=0)
-        yield _region(op.body, op.carried, 0, strides, known, own=op.carried)
+        yield _region(op.condition, 0, 0, strides, known, [])
+        yield _region(op.body, op.carried, 0, strides, known, range(op.carried))
     elif isinstance(op, Cond):
         taken = bases(node)
         for branch in op.branches:
@@ -117,11 +124,13 @@ def _region(
     first: int,
     strides: Sequence[tuple[int, ...]],
     known: Sequence[Range | None],
-    own: int,
+    own: Iterable[int],
 ) -> Surroundings:
-    """A body whose first results take the place of what it carries."""
+    """A body whose first results take the place of what it carries; it may write to the inputs
+    with numbers in `own`.
+    """
     same = {k: first + k for k in range(carried)}
-    return _own_results(graph, same, strides, known, range(first, first + own))
+    return _own_results(graph, same, strides, known, own)
 
 
 def _own_results(

@@ -1,6 +1,7 @@
-"""The adjoint of `x[i] = f(x[i])` sets the adjoint of x to zero at i and then adds to it there, with
-additions at other places between. Here it is set once, to what is added, or left alone where that
-is what was there; likewise `where(mask, 0, x) + where(mask, y, 0)` is `where(mask, y, x)`."""
+"""The adjoint of `x[i] = f(x[i])` sets the adjoint of x to zero at i and then adds to it there,
+with additions at other places between. Here it is set once, to what is added, or left alone where
+that is what was there; likewise `where(mask, 0, x) + where(mask, y, 0)` is `where(mask, y, x)`.
+"""
 
 from __future__ import annotations
 

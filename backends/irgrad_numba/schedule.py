@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,8 +29,10 @@ from irgrad.ops.contract import Contract
 from irgrad.ops.elementwise import Elementwise
 from irgrad.ops.index import Gather, UpdateAt
 from irgrad.ops.linear import BroadcastTo, Reshape
+from irgrad.ops.loop import Loop
 from irgrad.ops.select import Where
 from irgrad.ops.shape import Slice, UpdateSlice
+from irgrad.ops.while_loop import While
 from irgrad_numba.arranged import arranged
 from irgrad_numba.calls import Group
 from irgrad_numba.control import Control, Surroundings, is_native
@@ -531,7 +533,9 @@ class Planner:
             if is_native(step):
                 close()
                 known, sites = self.intervals, self.place.sites
-                result.append(Control.of(step, views, known, sites, plan_region))
+                alone = {v for v in step.operands if readers[v] == [step] and v not in outputs}
+                spent = _rows_of_loops(step, alone)
+                result.append(Control.of(step, views, known, sites, plan_region, spent))
                 continue
             if isinstance(step.op, AddStacks) and step.types[0].is_dynamic:
                 close()
@@ -552,6 +556,25 @@ class Planner:
                 pending.append(step)
         close()
         return result
+
+
+def _rows_of_loops(node: Node, alone: Collection[Value]) -> list[int]:
+    """The operands of a loop, scanned by it `alone`, that another loop has stacked: a step may
+    write to its row.
+    """
+    op: Any = node.op
+    if not isinstance(op, Loop):
+        return []
+    made = [
+        v in alone and isinstance(v.node.op, (Loop, While)) and v not in _carried(v.node)
+        for v in node.operands
+    ]
+    return [k for k in op.groups(list(range(len(made)))).scanned if made[k]]
+
+
+def _carried(node: Node) -> Sequence[Value]:
+    op: Any = node.op
+    return node.outputs[: op.carried]
 
 
 def plan(graph: Graph, layouts: Sequence[Layout] = ()) -> Schedule:
