@@ -107,6 +107,12 @@ class Op:
         """
         return True
 
+    def result_names(self) -> Sequence[str]:
+        """What to call outputs in the text that no variable of the user's names; nothing says that
+        numbers do.
+        """
+        return ()
+
     def replaced(self, **parameters: Any) -> Op:
         """The op with other values of some parameters."""
         return dataclasses.replace(typing.cast(Any, self), **parameters)

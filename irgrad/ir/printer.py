@@ -20,8 +20,8 @@ _PROVENANCE_COLUMN = 68
 
 
 def assign_names(graph: Graph) -> dict[Value, str]:
-    """A unique name for every input and output of a node: the hint where there is one, else a
-    number.
+    """A unique name for every input and output of a node: the hint where there is one, else what
+    the op calls it, else a number. Hints come first.
     """
     taken: set[str] = set()
     counters: dict[str, int] = {}
@@ -37,13 +37,20 @@ def assign_names(graph: Graph) -> dict[Value, str]:
         return name
 
     names: dict[Value, str] = {}
+    later: dict[Value, str] = {}
     for node in [*(value.node for value in graph.inputs), *graph.nodes]:
         for index, name in enumerate(node.names):
-            if name is None:
-                names[Value(node, index)] = unique(str(number))
-                number += 1
+            value = Value(node, index)
+            if name is not None:
+                names[value] = unique(clean_name(name))
+                continue
+            own = node.op.result_names()
+            if own:
+                later[value] = names[value] = own[index]
             else:
-                names[Value(node, index)] = unique(clean_name(name))
+                names[value] = unique(str(number))
+                number += 1
+    names.update((value, unique(clean_name(name))) for value, name in later.items())
     return names
 
 

@@ -47,6 +47,9 @@ class Cond(Structured):
                 raise ShapeError(f"cond: @{branch.name} gives {len(branch.outputs)} values")
         return first
 
+    def result_names(self) -> tuple[str, ...]:
+        return self.branches[0].output_names
+
     def reference(self, *operands: Array) -> Any:
         branch = self.branches[selected(operands[0], len(self.branches))]
         return results([np.array(x) for x in planned(branch)(operands[1:])])

@@ -16,6 +16,7 @@ from irgrad.ir.types import DYNAMIC, ArrayType
 from irgrad.ops.region import (
     INDEX,
     Structured,
+    carried_names,
     check_index,
     check_inputs,
     check_outputs,
@@ -92,6 +93,10 @@ class Loop(Structured):
         check_outputs("loop: the body", self.body, groups.carried)
         rows = self.body.output_types[self.carried :]
         return (*groups.carried, *(stacked(type, self.length) for type in rows))
+
+    def result_names(self) -> list[str]:
+        state = carried_names(self.body, 1, self.carried)
+        return [*state, *self.body.output_names[self.carried :]]
 
     def reference(self, *operands: Array) -> Any:
         return run(self, planned(self.body), operands)

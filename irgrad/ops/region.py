@@ -28,6 +28,17 @@ class Structured(Op):
         raise NotImplementedError
 
 
+def carried_names(body: Graph, first: int, count: int) -> list[str]:
+    """What `count` carried values are called, of which the `first` input of `body` is the first:
+    as the body calls what it gives, or what it gets where that is just a result.
+    """
+    before, after = body.inputs[first : first + count], body.output_names[:count]
+    return [
+        value.name or name if name.split(".")[0] == "out" else name
+        for value, name in zip(before, after, strict=True)
+    ]
+
+
 def check_inputs(what: str, region: Graph, types: Sequence[ArrayType]) -> None:
     """A `ShapeError` unless the inputs of a region have exactly these types."""
     _check(f"{what} @{region.name} takes", region.input_types, types)

@@ -15,6 +15,7 @@ from irgrad.ir.types import BOOL, ArrayType
 from irgrad.ops.region import (
     INDEX,
     Structured,
+    carried_names,
     check_inputs,
     check_outputs,
     check_static,
@@ -50,6 +51,10 @@ class While(Structured):
         check_outputs("while: the body", self.body, state)
         rows = self.body.output_types[self.carried :]
         return (*state, INDEX, *(stacked(type, None) for type in rows))
+
+    def result_names(self) -> list[str]:
+        state = carried_names(self.body, 0, self.carried)
+        return [*state, "steps", *self.body.output_names[self.carried :]]
 
     def reference(self, *operands: Array) -> Any:
         return run(self, planned(self.condition), planned(self.body), operands)
