@@ -118,7 +118,7 @@ import numpy as np, irgrad
 from irgrad_numba import machine
 compiled = []
 optimised = machine.optimised
-machine.optimised = lambda text: compiled.append(text) or optimised(text)
+machine.optimised = lambda text, *rest: compiled.append(text) or optimised(text, *rest)
 f = irgrad.compile(irgrad.grad(lambda x: np.sum(np.exp(x) * x)), backend="numba")
 print(f(np.array([0.0, 1.0])).tolist(), len(compiled))
 """

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from irgrad_numba import blas_threads
 from irgrad_numba.llvm import Code, Module, Type, Value
-from irgrad_numba.pool import thread_count
 from irgrad_numba.products import Gemm, Matrix
 from irgrad_numba.strips import loop
+from irgrad_numba.thread_count import thread_count
 
 ROUTINES = {"f32": "sgemm", "f64": "dgemm"}
 BLAS_THREADS = 262_144

@@ -5,30 +5,44 @@ already, so that Numba's front end would find nothing to do."""
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
+from llvmlite.binding import ffi
 
 from irgrad.errors import BackendError
 from irgrad.runtime import disk_cache
+from irgrad_numba.llvm import Module
+from irgrad_numba.split import split
+from irgrad_numba.thread_count import thread_count
 
 _LOCK = threading.Lock()  # LLVM contexts are shared: one compilation at a time
 _COUNT = itertools.count()
-OPTIONS = "inlined where always, functions at speed 1, code 3 or 1, no vectorisers, no unrolling"
+OPTIONS = (
+    "inlined where always, functions at speed 1, code 3 or 1, no vectorisers, no unrolling, packed"
+)
 """What `optimised` and `target_machine` ask of LLVM: code from other options is other code."""
 LONG = 500_000
 """Characters of text from which on code is generated at level 1: it takes a fifth less time, and
 the code of long programs runs as fast. Short recurrences lose up to a tenth there."""
+PART = 50_000
+"""Characters of text that are worth a thread, which takes some 20 ms for them."""
+MOST_PARTS = 8
 
 
 @cache
 def target_machine(level: int = 3) -> Any:
     """LLVM's code generator for this processor, with all its features."""
+    return _target_machine(level)
+
+
+def _target_machine(level: int) -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()
@@ -70,20 +84,19 @@ class Linkers:
 _LINKERS = Linkers()
 
 
-def _generator(text: str) -> Any:
-    """The code generator for a program of this length."""
-    return target_machine(3 if len(text) < LONG else 1)
+def _level(text: str) -> int:
+    """At which code is generated for a program of this length."""
+    return 3 if len(text) < LONG else 1
 
 
-def optimised(text: str) -> Any:
+def optimised(text: str, machine: Any, context: Any = None) -> Any:
     """The module of `text`, verified and optimised: what must be inlined is, and each function is
     simplified by itself. LLVM's passes over whole modules take as long again, and code runs no
     faster for them.
 
     Loops come as explicit vectors, so LLVM's own vectorisers (quadratic in the size of a loop's
     body) stay off."""
-    machine = _generator(text)
-    module = _parsed(text, machine)
+    module = _parsed(text, machine, context)
     options = llvm.create_pipeline_tuning_options(speed_level=1)
     options.loop_vectorization = False
     options.slp_vectorization = False
@@ -100,8 +113,8 @@ def optimised(text: str) -> Any:
     return module
 
 
-def _parsed(text: str, machine: Any) -> Any:
-    module = llvm.parse_assembly(text)
+def _parsed(text: str, machine: Any, context: Any = None) -> Any:
+    module = llvm.parse_assembly(text, context)
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     module.verify()
@@ -115,26 +128,32 @@ def compiler() -> tuple[str, ...]:
     return "numba", *versions, OPTIONS, llvm.get_host_cpu_name(), host_features()
 
 
-def code_key(text: str) -> str:
-    """The name on disk of the object code of a text."""
-    return disk_cache.key_of(*compiler(), text)
+def code_key(module: Module) -> str:
+    """The name on disk of the object code of a module."""
+    return disk_cache.key_of(*compiler(), str(module))
 
 
-def object_code(text: str) -> bytes:
-    """LLVM text -> object code for this machine, kept on disk.
+def object_code(module: Module) -> bytes:
+    """Object code of a module for this machine, kept on disk.
 
-    The text decides all that the code depends on (structure, dtypes, shapes) but the processor and
+    Its text decides all that the code depends on (structure, dtypes, shapes) but the processor and
     the versions of the compiler."""
-    return _kept(code_key(text), lambda: _generator(text).emit_object(optimised(text)))
+    text = str(module)
+    count = max(1, min(MOST_PARTS, len(text) // PART, thread_count()))
+
+    def make() -> bytes:
+        return _generated([text] if count == 1 else split(module, count), _level(text))
+
+    return _kept(code_key(module), make)
 
 
 def plain_code(text: str, level: int) -> bytes:
-    """The same without LLVM's passes, generated at `level`, for text by hand that they would hardly
-    improve: at level 1 in less than half the time, at level 0 in a tenth.
+    """Object code without LLVM's passes, generated at `level`, for text by hand that they would
+    hardly improve: at level 1 in less than half the time, at level 0 in a tenth.
     """
     machine = target_machine(level)
     key = disk_cache.key_of(f"plain {level}", *compiler(), text)
-    return _kept(key, lambda: machine.emit_object(_parsed(text, machine)))
+    return _kept(key, lambda: _packed([machine.emit_object(_parsed(text, machine))]))
 
 
 def _kept(key: str, make: Callable[[], bytes]) -> bytes:
@@ -148,23 +167,76 @@ def _kept(key: str, make: Callable[[], bytes]) -> bytes:
     return code
 
 
+def _generated(texts: Sequence[str], level: int) -> bytes:
+    """The object code of all parts, each generated in a thread."""
+    if len(texts) == 1:
+        machine = target_machine(level)
+        return _packed([machine.emit_object(optimised(texts[0], machine))])
+    machines = [_target_machine(level) for _ in texts]
+    contexts = [llvm.create_context() for _ in texts]
+    modules = list(map(optimised, texts, machines, contexts))
+    codes: list[Any] = [None] * len(texts)
+
+    def generate(k: int) -> None:
+        codes[k] = _emitted(modules[k], machines[k])
+
+    threads = [threading.Thread(target=generate, args=(k,)) for k in range(1, len(texts))]
+    for thread in threads:
+        thread.start()
+    generate(0)
+    for thread in threads:
+        thread.join()
+    return _packed(codes)
+
+
+def _emitted(module: Any, machine: Any) -> bytes:
+    """Object code of a module in a context of its own, by a machine of its own: this needs no lock,
+    and where llvmlite's can be gone around, other threads compile meanwhile.
+    """
+    emit = ffi.lib.LLVMPY_TargetMachineEmitToMemory
+    with ffi.OutputString() as error:
+        buffer = getattr(emit, "_cfn", emit)(machine, module, 1, error)
+        assert buffer, f"no code: {error}"
+    try:
+        start, size = ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer)
+        return ctypes.string_at(start, size)
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
+
+
+def _packed(codes: Sequence[bytes]) -> bytes:
+    """Objects as one string, each after its length."""
+    return b"".join(len(code).to_bytes(8, "little") + code for code in codes)
+
+
+def _unpacked(code: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(code):
+        size = int.from_bytes(code[at : at + 8], "little")
+        yield code[at + 8 : at + 8 + size]
+        at += 8 + size
+
+
 def assembly(text: str) -> str:
     """LLVM text -> the assembly that runs."""
+    machine = target_machine(_level(text))
     with _LOCK:
-        return _generator(text).emit_assembly(optimised(text))
+        return machine.emit_assembly(optimised(text, machine))
 
 
 def llvm_text(text: str) -> str:
     """LLVM text after optimisation."""
     with _LOCK:
-        return str(optimised(text))
+        return str(optimised(text, target_machine(_level(text))))
 
 
 class Loaded:
     """Object code in memory: the addresses of its functions, valid while this object lives."""
 
     def __init__(self, code: bytes, names: list[str], imports: dict[str, int]) -> None:
-        builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+        builder = llvm.JITLibraryBuilder().add_current_process()
+        for part in _unpacked(code):
+            builder.add_object_img(part)
         for name, address in imports.items():
             builder.import_symbol(name, address)
         for name in names:

@@ -15,14 +15,12 @@ consistent, so that a worker never meets a job that is over."""
 
 from __future__ import annotations
 
-import os
 import platform
 from functools import cache
 
-from irgrad.errors import BackendError
 from irgrad_numba import machine
+from irgrad_numba.thread_count import thread_count
 
-VARIABLE = "IRGRAD_NUM_THREADS"
 PARALLEL = "irgrad_parallel"
 SIGNATURE = "void {}(ptr, ptr, ptr, i64)"
 PAUSE = {
@@ -30,18 +28,6 @@ PAUSE = {
     "aarch64": ("llvm.aarch64.hint(i32)", "llvm.aarch64.hint(i32 1)"),
 }
 """The instruction that tells the processor that a thread waits in a loop: declared, called."""
-
-
-def thread_count() -> int:
-    """How many threads share work: `IRGRAD_NUM_THREADS`, or the processors of this process."""
-    text = os.environ.get(VARIABLE, "").strip()
-    if text:
-        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1024:
-            raise BackendError(f"{VARIABLE} is {text!r}; expected a number from 1 to 1024")
-        return int(text)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @cache

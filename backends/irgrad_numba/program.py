@@ -295,11 +295,10 @@ class Emitted:
     ) -> Callable[..., Any]:
         """Compile, keep under `key`, and load the code into this process -> the entry."""
         things = self._things(captured)
-        text = str(self.module)
-        code = machine.object_code(text)
+        code = machine.object_code(self.module)
         if key is not None and all(isinstance(group, Fault) for group in self.groups):
             constants = {name: x for name, x in things.items() if name[0] == "constant"}
-            recall.keep(key, machine.code_key(text), self.module, constants)
+            recall.keep(key, machine.code_key(self.module), self.module, constants)
         for k, argument in enumerate(arguments):
             things["static", k] = argument.value
         return load(code, ENTRY, self.module, things)
@@ -310,7 +309,7 @@ class Emitted:
 
     def link(self, name: str, captured: Sequence[Array]) -> State:
         """Compile, and load the code of a function of that name into this process."""
-        code = machine.object_code(str(self.module))
+        code = machine.object_code(self.module)
         return link(code, name, self.module, self._things(captured))
 
     def _things(self, captured: Sequence[Array]) -> dict[Any, Any]:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from irgrad_numba import blas, chunks, pool
+from irgrad_numba import blas, chunks
+from irgrad_numba.thread_count import VARIABLE, thread_count
 
 import irgrad
 from irgrad.errors import BackendError
@@ -137,7 +138,7 @@ def test_the_number_of_threads_does_not_change_a_bit() -> None:
     results = {
         subprocess.run(
             [sys.executable, "-c", SCRIPT],
-            env={**os.environ, pool.VARIABLE: str(threads)},
+            env={**os.environ, VARIABLE: str(threads)},
             capture_output=True,
             text=True,
             check=True,
@@ -149,9 +150,9 @@ def test_the_number_of_threads_does_not_change_a_bit() -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "99999"])
 def test_a_wrong_number_of_threads(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(pool.VARIABLE, text)
+    monkeypatch.setenv(VARIABLE, text)
     with pytest.raises(BackendError, match=r"IRGRAD_NUM_THREADS is '.*'; expected a number from 1"):
-        pool.thread_count()
+        thread_count()
 
 
 def _large() -> tuple[Callable[..., Any], Any]:

@@ -27,7 +27,7 @@ class VectorFunctions:
         module = Module()
         for name in names:
             module.functions[f"over_{name}"] = self._definition(module, name)
-        code = machine.object_code(str(module))
+        code = machine.object_code(module)
         self._loaded = machine.Loaded(code, [f"over_{name}" for name in names], module.imports)
 
     def _definition(self, module: Module, name: str) -> str:
