@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from irgrad.errors import IndexingError, TraceError, UnsupportedError
+from irgrad.errors import DTypeError, IndexingError, TraceError, UnsupportedError
 from irgrad.frontend.bounded import FUNCTIONS, Bounded
 from irgrad.frontend.bounded import elementwise as bounded_elementwise
 from irgrad.frontend.compaction import compacted, true_count
@@ -33,6 +33,24 @@ from irgrad.ops.stop import stop_gradient
 REMEDY = (
     "write np.where(mask, a, b) on the whole arrays, or reduce the selection: sum, mean, max, any"
 )
+
+
+def _inplace(ufunc: np.ufunc) -> Any:
+    """An in-place operator: the selected elements are a copy, whose dtype stays."""
+
+    def method(self: Selection, other: Any) -> Any:
+        result = self.operate(ufunc, (self, other))
+        if result.dtype == self.dtype:
+            return result
+        if not np.can_cast(result.dtype, self.dtype, "same_kind"):
+            raise DTypeError(
+                f"cannot cast the result from {result.dtype} to {self.dtype} in place",
+                hint=f"write x[mask] = x[mask] + ... for x[mask] += ..., or make the array one of "
+                f"{result.dtype}",
+            )
+        return result.astype(self.dtype)
+
+    return entry(method)
 
 
 class Selection(Elementwise):
@@ -140,6 +158,13 @@ class Selection(Elementwise):
     def operate(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
         """The ufunc of operands, of which this is one."""
         return self.elementwise(ufunc, operands)
+
+    __iadd__, __isub__ = _inplace(np.add), _inplace(np.subtract)
+    __imul__, __itruediv__ = _inplace(np.multiply), _inplace(np.divide)
+    __ipow__, __imod__ = _inplace(np.power), _inplace(np.remainder)
+    __ifloordiv__ = _inplace(np.floor_divide)
+    __iand__, __ior__ = _inplace(np.bitwise_and), _inplace(np.bitwise_or)
+    __ixor__ = _inplace(np.bitwise_xor)
 
     def _like(self, whole: Any) -> Selection:
         return Selection(whole, self.mask, filled=True)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, TraceError
+from irgrad.errors import ArgumentError, DTypeError, TraceError
 from irgrad.frontend.asker import asker
 from irgrad.frontend.decisions import decided, decided_integer
 from irgrad.frontend.entry import entry
@@ -115,6 +115,8 @@ class OnlyNumbers(Traced):
     def __round__(self, ndigits: int | None = None) -> Any:
         if self.value.type.shape:
             self._refuse("round() of an array", "use np.round(x, decimals)")
+        if self.value.type.dtype.kind in "bc":
+            raise DTypeError(f"round() of {self.value.type.dtype}, which Python refuses too")
         if ndigits is None:
             self._refuse("round(), which gives a Python int,", "use np.round(x) or np.rint(x)")
         return as_weak(np.round(self, ndigits), self)

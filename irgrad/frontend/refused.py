@@ -40,8 +40,6 @@ _REFUSED = [
     ("polysub", "", "p - q, of equal lengths"),
     ("polyder", "", "p[:-1] * np.arange(len(p) - 1, 0, -1)"),
     ("polyint", "", "np.append(p / np.arange(len(p), 0, -1), 0.0)"),
-    ("geomspace", "", "np.exp(np.linspace(np.log(a), np.log(b), n))"),
-    ("array_equiv", "", "np.all(a == b)"),
     ("frexp", "", "n = np.floor(np.log2(np.abs(x))) + 1 is the exponent, x / 2**n the mantissa"),
     ("save savetxt savez savez_compressed", "", "return the value, and save it outside"),
     ("array2string array_repr array_str", "",

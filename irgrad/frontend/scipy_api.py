@@ -191,7 +191,8 @@ def inv(a: Any, assume_a: Any = None, lower: bool = False) -> Any:
 def pinv(a: Any, rtol: Any = None) -> Any:
     """The Moore-Penrose inverse; singular values up to rtol times the largest count as zero."""
     if rtol is None:
-        rtol = max(np.shape(a)[-2:]) * float(np.finfo(a.dtype).eps)
+        dtype = a.dtype if a.dtype.kind in "fc" else np.float64
+        rtol = max(np.shape(a)[-2:]) * float(np.finfo(dtype).eps)
     return np.linalg.pinv(a, rtol)
 
 

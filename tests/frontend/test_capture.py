@@ -236,7 +236,7 @@ def test_copies_of_closed_over_arrays_follow_them() -> None:
 
 def test_directive_strings_are_refused() -> None:
     with pytest.raises(UnsupportedError, match=r"np.concatenate"):
-        irgrad.trace(lambda x: np.r_["0,2", x, x], X)
+        irgrad.trace(lambda x: np.r_["0,2,0", x, x], X)
 
 
 def test_derivatives() -> None:

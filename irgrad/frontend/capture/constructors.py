@@ -69,6 +69,9 @@ def _like(function: Any, number: Any) -> None:
         given = parameters.bind(*args, **kwargs).arguments
         like = next(iter(given.values()))
         value = given.get("fill_value", number)
+        if isinstance(like, (list, tuple)) and any_traced(like):
+            _, *rest = given
+            return function(array(like), **{name: given[name] for name in rest})
         if any_traced(like) or isinstance(like, Bounded):
             return function(*args, **kwargs)
         like = np.asarray(like)
@@ -175,6 +178,14 @@ def asarray(a: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
     if isinstance(a, Bounded) and dtype in (None, a.dtype):
         return a
     return _array(a, dtype)
+
+
+@door(np.require)
+@at_home
+def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Any:
+    """`np.require`; how an array lies in memory is no part of a traced value."""
+    traced = any_traced(a) or isinstance(a, Bounded)
+    return asarray(a, dtype) if traced else np.require(a, dtype, requirements)
 
 
 @door(np.copy)

@@ -41,6 +41,16 @@ def subscripted(x: Any) -> Any:
     return _Held(x) if plain else place(x)
 
 
+def met_first(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose first argument is captured by reference where another one is traced."""
+
+    def run(a: Any, *args: Any, **kwargs: Any) -> Any:
+        plain = type(a) is np.ndarray and is_supported(a.dtype)
+        return function(_met(a, [*args, *kwargs.values()]) if plain else a, *args, **kwargs)
+
+    return run
+
+
 def method_of(array: Any, function: Any) -> Callable[..., Any]:
     """What to call in place of the method `function` of a plain array."""
     name = function.__name__

@@ -11,10 +11,11 @@ import numpy as np
 from irgrad.errors import UnsupportedError
 from irgrad.frontend.capture.constructors import array
 from irgrad.frontend.capture.doors import door
+from irgrad.frontend.capture.held import met_first
 from irgrad.frontend.capture.iteration import TracedRange
 from irgrad.frontend.capture.rows import whole
 from irgrad.frontend.known import known
-from irgrad.frontend.promote import any_traced
+from irgrad.frontend.promote import any_traced, common_dtype
 from irgrad.ir.builder import Traced
 
 # functions that take functions
@@ -42,26 +43,35 @@ def range_(*bounds: Any) -> Any:
 # lists of traced values where NumPy wants an array
 
 _OF_SEQUENCES = {
-    np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack, np.block,
-    np.broadcast_arrays, np.meshgrid, np.ix_, np.select, np.choose, np.einsum, np.linalg.multi_dot,
+    np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack, np.select,
+    np.choose, np.linalg.multi_dot,
 }  # fmt: skip
 
 
 def stacking(function: Any) -> Any:
     """A NumPy function that takes lists with traced values in them as arrays."""
-    if function in _JOINS:
-        return _JOINS[function]
-    if function in _OF_SEQUENCES:
+    if function is np.block:  # its lists are the blocks' places
         return function
+    if function in (np.take, np.pad):  # NumPy asks their first argument alone
+        return met_first(function)
+    inside = function in _OF_SEQUENCES
+    function = _JOINS.get(function, function)
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        if any(isinstance(x, (list, tuple)) and any_traced(x) for x in args):
-            args = tuple(
-                array(x) if isinstance(x, (list, tuple)) and any_traced(x) else x for x in args
-            )
-        return function(*args, **kwargs)
+        return function(*(_items(x) if inside else _joined(x) for x in args), **kwargs)
 
     return run
+
+
+def _joined(x: Any) -> Any:
+    """A list with traced values in it as an array; anything else as it is."""
+    return array(x) if isinstance(x, (list, tuple)) and any_traced(x) else x
+
+
+def _items(x: Any) -> Any:
+    """A list of arrays, those that are lists themselves made arrays."""
+    lists = isinstance(x, (list, tuple)) and any(isinstance(item, (list, tuple)) for item in x)
+    return type(x)(map(_joined, x)) if lists else x
 
 
 @door(builtins.sum)
@@ -96,6 +106,18 @@ def _vstack(tup: Any, **kwargs: Any) -> Any:
 _JOINS = {np.stack: _stack, np.concatenate: _concatenate, np.vstack: _vstack}
 
 
+def _directive(text: str) -> tuple[int, int]:
+    """The axis to join along and the least number of axes, from the string that begins `np.r_`."""
+    numbers = text.split(",")
+    if len(numbers) > 2 or not all(number.lstrip("-").isdigit() for number in numbers):
+        raise UnsupportedError(
+            f"np.r_[{text!r}, ...] with traced values",
+            hint="'axis' and 'axis,ndmin' are known; np.concatenate and np.stack take axis=",
+        )
+    axis, least = map(int, (*numbers, "1")[:2])
+    return axis, least
+
+
 class _Joining:
     """`np.r_` and `np.c_` of traced values."""
 
@@ -107,14 +129,14 @@ class _Joining:
         entries = key if isinstance(key, tuple) else (key,)
         if not any_traced(entries):
             return self.plain[key]
-        if any(isinstance(entry, str) for entry in entries):
-            raise UnsupportedError(
-                "np.r_ with a directive string and traced values",
-                hint="use np.concatenate or np.stack with axis=",
-            )
+        axis, least = 0, 1
+        if isinstance(entries[0], str) and not self.columns:
+            (directive, *entries) = entries
+            axis, least = _directive(directive)
         parts = [np.r_[entry] if isinstance(entry, slice) else entry for entry in entries]
         if not self.columns:
-            return np.concatenate([np.atleast_1d(array(part)) for part in parts])
+            dtype = common_dtype([_joined(part) for part in parts])
+            return np.concatenate([array(x, ndmin=least) for x in parts], axis, dtype=dtype)
         widened = [array(part) for part in parts]
         return np.concatenate(
             [x[..., None] if x.ndim == 1 else np.reshape(x, (1, 1)) if not x.ndim else x

@@ -23,7 +23,7 @@ from irgrad.frontend.numpy_api.indexing import (
     read_items,
 )
 from irgrad.frontend.numpy_api.joining import resize
-from irgrad.frontend.promote import any_traced, innermost, lift
+from irgrad.frontend.promote import any_traced, common_dtype, innermost, kind, lift
 from irgrad.frontend.registry import FUNCTIONS, implements, method
 from irgrad.frontend.subscript import Selected, separated, settled
 from irgrad.frontend.tracer import Tracer
@@ -212,7 +212,8 @@ def _array(name: str, x: Any) -> Any:
 def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     """`np.copyto`."""
     _array("copyto", dst)
-    found = lift(innermost((dst, src, where)), src).dtype
+    found = common_dtype((dst, src)) if type(src) in (int, float, complex) else kind(src)
+    found = np.dtype(found)
     if not np.can_cast(found, dst.dtype, casting=casting):
         raise DTypeError(f"copyto: cannot cast from {found} to {dst.dtype} with rule '{casting}'")
     y = fitted(dst, src, dst.shape)

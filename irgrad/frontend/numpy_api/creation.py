@@ -142,12 +142,11 @@ def astype_(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> 
 
 
 @implements(np.meshgrid)
-def meshgrid(
-    *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
-) -> tuple[Any, ...]:
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     """`np.meshgrid`."""
     grids = copies(_grids) if copy else _grids
-    return grids(*xi, sparse=sparse, indexing=indexing)
+    found = grids(*xi, sparse=sparse, indexing=indexing)
+    return found if copy or not sparse else list(found)  # as NumPy has it
 
 
 def _grids(*xi: Any, sparse: bool, indexing: str) -> tuple[Any, ...]:
@@ -211,6 +210,26 @@ def logspace(
 ) -> Any:
     """`np.logspace`: powers of one base."""
     points = base ** np.linspace(start, stop, num, endpoint, axis=axis)
+    return points if dtype is None else astype(points, dtype)
+
+
+@implements(np.geomspace)
+@copies
+def geomspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+) -> Any:
+    """`np.geomspace` between real numbers of one sign."""
+    start, stop = lift_together(*lift_each(start, stop), inexact=True)
+    if start.dtype.kind == "c":
+        raise DTypeError("geomspace between complex numbers", hint="np.exp(np.linspace(...))")
+    sign = np.sign(start)
+    exponents = np.log10(start * sign), np.log10(stop * sign)
+    points = sign * 10.0 ** np.linspace(*exponents, num, endpoint)
+    place = reshape(np.arange(points.shape[0]), (-1,) + (1,) * (points.ndim - 1))
+    points = np.where(place == 0, start, points)
+    if endpoint and points.shape[0] > 1:
+        points = np.where(place == points.shape[0] - 1, stop, points)
+    points = moveaxis(points, 0, axis) if axis else points
     return points if dtype is None else astype(points, dtype)
 
 

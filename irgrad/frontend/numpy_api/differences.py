@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, ShapeError
+from irgrad.errors import ArgumentError, DTypeError, ShapeError
 from irgrad.frontend.numpy_api.joining import joined, same_dtype
 from irgrad.frontend.numpy_api.shape import axes_in_order, ravel
 from irgrad.frontend.promote import lift_each
@@ -55,6 +55,10 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """`np.ediff1d`: differences of the flat array, between given ends."""
     given = [x for x in (ary, to_begin, to_end) if x is not None]
     ary, *ends = lift_each(*given)
+    _check_numbers("ediff1d", ary)
+    for end in ends:
+        if not np.can_cast(end.dtype, ary.dtype, "same_kind"):
+            raise DTypeError(f"ediff1d: ends of {end.dtype} beside differences of {ary.dtype}")
     flat = ravel(ary)
     middle = diff(flat)
     begin = [ends.pop(0)] if to_begin is not None else []
@@ -67,6 +71,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """`np.gradient`: central differences, one-sided of order `edge_order` at the ends."""
     f, *spacings = lift_each(f, *varargs)
+    _check_numbers("gradient", f)
     if edge_order not in (1, 2):
         raise ArgumentError("gradient: edge_order must be 1 or 2")
     axes = tuple(range(f.ndim)) if axis is None else axes_in_order(axis, f.ndim)
@@ -77,6 +82,11 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
         for along, spacing in zip(axes, _spacings(f, axes, varargs, spacings), strict=True)
     )
     return results[0] if len(results) == 1 else results
+
+
+def _check_numbers(name: str, x: Any) -> None:
+    if x.dtype == bool:
+        raise DTypeError(f"{name} of bools, which NumPy does not subtract", hint="x.astype(int)")
 
 
 def _spacings(

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from irgrad.errors import DTypeError, ShapeError
 from irgrad.frontend.promote import as_weak, innermost, lift, lift_each, lift_together
 from irgrad.frontend.registry import implements, method
 from irgrad.frontend.sharing import copies
+from irgrad.ir.types import broadcast_shapes, dtype_argument
 from irgrad.ops.base import bind
 from irgrad.ops.cast import IMAG, REAL, astype, conjugate
 from irgrad.ops.linear import zeros_like
@@ -26,10 +28,20 @@ def clip(
     *,
     min: Any = None,
     max: Any = None,
+    dtype: Any = None,
 ) -> Any:
     """`np.clip`: minimum(maximum(a, lower), upper), either of which may be None."""
     lower, upper = (a_min if min is None else min), (a_max if max is None else max)
     (a,) = lift_each(lift(innermost((a, lower, upper)), a))
+    if dtype is not None:
+        wanted = dtype_argument(dtype)
+        if not np.can_cast(a.dtype, wanted, "same_kind"):
+            raise DTypeError(
+                f"clip: cannot cast from {a.dtype} to {wanted}", hint="x.astype(dtype)"
+            )
+        a, lower, upper = (
+            x if x is None else lift(a.builder, x, wanted) for x in (a, lower, upper)
+        )
     a, *bounds = lift_together(a, *(bound for bound in (lower, upper) if bound is not None))
     raised = a if lower is None else np.maximum(a, bounds[0])
     return raised if upper is None else np.minimum(raised, bounds[-1])
@@ -40,7 +52,9 @@ def clip(
 @copies
 def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """`np.round`: to the nearest multiple of 10**-decimals, halves to even."""
-    if a.dtype.kind in "biu":
+    if a.dtype == bool:
+        raise DTypeError("round of bools, which NumPy does in float16", hint="x.astype(int)")
+    if a.dtype.kind in "iu":
         return a if decimals >= 0 else _rounded(a, decimals)
     if a.dtype.kind == "c":
         return round_(real(a), decimals) + 1j * round_(imag(a), decimals)
@@ -191,6 +205,17 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
         return False
     same = a1 == a2
     return np.all(np.logical_or(same, np.logical_and(a1 != a1, a2 != a2)) if equal_nan else same)
+
+
+@implements(np.array_equiv)
+def array_equiv(a1: Any, a2: Any) -> Any:
+    """`np.array_equiv`: equal where one is broadcast to the other."""
+    a1, a2 = lift_each(a1, a2)
+    try:
+        broadcast_shapes(a1.shape, a2.shape)
+    except ShapeError:
+        return False
+    return np.all(a1 == a2)
 
 
 @implements(np.nan_to_num)

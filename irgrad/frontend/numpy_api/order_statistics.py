@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import OptionError, UnsupportedError
+from irgrad.errors import DTypeError, OptionError, UnsupportedError
 from irgrad.frontend.numpy_api.reductions import any_, array_of, given, sum_
 from irgrad.frontend.numpy_api.statistics import mean
 from irgrad.frontend.pick import pick
@@ -180,6 +180,8 @@ def _quantile(
     a = array_of(a, q)
     if method not in CONTINUOUS and method not in OTHERS:
         raise OptionError(f"{name}: method must be one of {', '.join((*CONTINUOUS, *OTHERS))}")
+    if a.dtype.kind == "c":
+        raise DTypeError(f"{name} of complex numbers", hint="use x.real or np.abs(x)")
     q = _checked(q, scale, a.dtype)
     lead, axes = _lead(a, axis)
     if not lead.shape[0]:

@@ -123,6 +123,7 @@ def tile(A: Any, reps: Any) -> Any:
 @copies
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """`np.repeat`: by one count, or by a static count for each index."""
+    repeats = settled(repeats)
     if any_traced(repeats):
         raise TraceError(
             "repeat by a traced count: the size of the result is not known",

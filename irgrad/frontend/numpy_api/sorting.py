@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ShapeError, TraceError, UnsupportedError
+from irgrad.errors import DTypeError, ShapeError, TraceError, UnsupportedError
 from irgrad.frontend.numpy_api.shape import integers, ravel
 from irgrad.frontend.promote import any_traced, lift_each, lift_together
 from irgrad.frontend.registry import implements, method
@@ -118,6 +118,8 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
 @copies
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     """`np.digitize`; bins that are traced are taken to be increasing."""
+    if any(np.iscomplexobj(each) for each in (x, bins)):
+        raise DTypeError("digitize of complex numbers", hint="use x.real or np.abs(x)")
     side = "left" if right else "right"
     known = None if any_traced(bins) else np.asarray(bins)
     if known is not None and known.size and known[0] > known[-1]:
