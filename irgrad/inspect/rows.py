@@ -11,6 +11,8 @@ from typing import NamedTuple
 _PAD, _GAP, _CAPTION = 12.0, 22.0, 18.0
 _HIGHEST = 1.5
 """The height of a row, in units of its width, up to which it is one."""
+_ROOM = 0.9
+"""The part of the width for what lies between two cuts; boxes that a cut meets need the rest."""
 
 
 class Piece(NamedTuple):
@@ -38,8 +40,8 @@ def in_rows(
     >>> in_rows([line], 300.0, 20.0, widest=200.0)[0].count("<path/>")
     2
     """
-    count = math.ceil(width / widest)
-    if count <= 1 or height > _HIGHEST * widest:
+    count = math.ceil(width / (_ROOM * widest))
+    if width <= widest or height > _HIGHEST * widest:
         return "".join(piece.text for piece in pieces), width, height
     span = width / count
     held: list[list[Piece]] = [[] for _ in range(count)]
