@@ -31,7 +31,7 @@ def tape_budget(bytes: int) -> Iterator[None]:
     into segments, each level for one more run.
 
     >>> import numpy as np, irgrad
-    >>> with tape_budget(1000):
+    >>> with irgrad.tape_budget(1000):
     ...     f = irgrad.grad(lambda x: irgrad.fori_loop(0, 10_000, lambda i, c: np.sin(c), x))
     ...     text = irgrad.compile(f).dump(1.0)
     >>> "replay=True" in text
