@@ -70,7 +70,7 @@ def constants(draw: st.DrawFn, type: ArrayType) -> Value:
     return constant_value(raw)
 
 
-class _Making:
+class Making:
     """A graph that grows: the values so far, and steps that add a node to it."""
 
     def __init__(self, draw: st.DrawFn, types: list[ArrayType]) -> None:
@@ -159,7 +159,7 @@ def graphs(draw: st.DrawFn, depth: int = 1, smooth: bool = False) -> Graph:
     types = draw(st.lists(st.builds(ArrayType, dtypes, shapes), min_size=0, max_size=3))
     if smooth:
         types = [ArrayType(DTYPES["f64"], draw(shapes)) for _ in range(2)]
-    making = _Making(draw, types)
+    making = Making(draw, types)
     ops = [trigonometric.TANH, trigonometric.SIN, arithmetic.NEGATIVE, arithmetic.SQUARE]
     if not smooth:
         ops += [exponential.EXP, arithmetic.SQRT, arithmetic.RECIPROCAL]
@@ -176,7 +176,7 @@ def graphs(draw: st.DrawFn, depth: int = 1, smooth: bool = False) -> Graph:
     return Graph(draw(NAMES) or "f", making.inputs, making.nodes, outputs, captured)
 
 
-def call(draw: st.DrawFn, making: _Making, depth: int) -> None:
+def call(draw: st.DrawFn, making: Making, depth: int) -> None:
     """Add a region whose inputs are values at hand."""
     body = draw(graphs(depth=depth - 1))
     operands = []

@@ -31,9 +31,9 @@ def arrays(draw: st.DrawFn, shape: tuple[int, ...], dtype: Any) -> Array:
     else:
         x = x[tuple(slice(n) for n in shape)]
     if kind == "plain":
-        x = np.ascontiguousarray(x)
+        x = np.ascontiguousarray(x).reshape(shape)  # which makes one axis of none
     elif kind == "fortran":
-        x = np.asfortranarray(x)
+        x = np.asfortranarray(x).reshape(shape)
     elif kind == "broadcast" and shape:
         x = np.broadcast_to(x[..., :1], shape)
     elif kind == "unaligned":
