@@ -21,6 +21,7 @@ from irgrad.frontend.lower import (
 from irgrad.frontend.pytree import LEAF, flatten, unflatten
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.types import is_inexact
+from irgrad.runtime.inner_values import inner_value
 from irgrad.runtime.target import arguments_of
 
 
@@ -98,12 +99,9 @@ class Arguments:
 
     def _inner(self, name: str, lowered: Lowered) -> Value:
         """The inner value that has the name; of several the last, which it means in the end."""
-        bound = lowered.bound.get(name)
-        if bound is not None and (bound.node.is_input or bound.node in lowered.graph.nodes):
-            return bound
-        for node in reversed(lowered.graph.nodes):
-            if name in node.names:
-                return Value(node, node.names.index(name))
+        found = inner_value(self.operator, name, lowered.graph, lowered.bound.get(name))
+        if found is not None:
+            return found
         try:
             return lowered.graph.value(name)
         except KeyError as error:

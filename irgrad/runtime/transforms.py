@@ -121,7 +121,11 @@ class Gradient(Operator):
         for value in wrt:
             if value.type.dtype.kind not in ("c" if self.holomorphic else "fc"):
                 needed = "complex" if self.holomorphic else "float"
-                raise DTypeError(f"grad with respect to {value!r}: the dtype must be {needed}")
+                raise DTypeError(
+                    f"grad with respect to {value!r}: the dtype must be {needed}",
+                    location=value.node.location,
+                    hint="choose a value that is one, before it is rounded, compared or counted",
+                )
 
 
 def result_template(lowered: Lowered) -> Any:
