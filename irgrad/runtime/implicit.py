@@ -48,12 +48,13 @@ class Unknown(NamedTuple):
     vector: Any
 
     def build(self, vector: Any) -> Any:
-        """The pytree from the vector."""
+        """The pytree from the vector; arrays without axes are scalars, as NumPy's results are."""
         leaves: list[Any] = []
         start = 0
         for type in self.types:
             leaf = np.reshape(vector[start : start + type.size], type.shape)
-            leaves.append(leaf if leaf.dtype == type.dtype else leaf.astype(type.dtype))
+            leaf = leaf if leaf.dtype == type.dtype else leaf.astype(type.dtype)
+            leaves.append(leaf[()] if isinstance(leaf, np.ndarray) and not leaf.ndim else leaf)
             start += type.size
         return unflatten(self.tree, leaves)
 

@@ -271,3 +271,19 @@ def test_a_custom_derivative_inside_an_equation() -> None:
 def test_functions_that_do_not_fit(call: Any, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         call()
+
+
+def test_results_without_axes_are_scalars() -> None:
+    root = irgrad.root(lambda x: {"a": x["a"] - 1, "b": x["b"]}, {"a": 0.0, "b": B})
+    assert isinstance(root["a"], np.float64) and root["b"].shape == B.shape
+    single = irgrad.root(lambda x: x * x - 4, np.float32(1))
+    assert isinstance(single, np.float32)
+    for x in (
+        irgrad.fixed_point(np.cos, 1.0),
+        irgrad.minimize_argmin(lambda x: (x - 1) ** 2, 0.0),
+        irgrad.linear_solve(lambda x: 2 * x, 1.0),
+        irgrad.descend(lambda x: x * x, 1.0).x,
+        irgrad.scipy.minimize(lambda x: (x - 1) ** 2, 0.0).x,
+        irgrad.scipy.least_squares(lambda p: p["a"] - 1, {"a": 0.0}).x["a"],
+    ):
+        assert isinstance(x, np.float64)
