@@ -12,6 +12,10 @@ UNROLLED = 4
 """Loops of at most so many vectors are written out,"""
 WRITTEN_OUT = 64
 """and at most so many expressions in all."""
+FEW, SHORT = 4, 128
+"""Of other loops, those of at most so many steps, and so many instructions in all, LLVM writes out:
+what such a loop reads and writes stays in registers, also between it and the next."""
+WRITE_OUT = '!0 = distinct !{!0, !1}\n!1 = !{!"llvm.loop.unroll.full"}'
 
 
 def stored_form(value: Value) -> Value:
@@ -42,7 +46,10 @@ def loop(code: Code, low: int | Value, high: int | Value, step: int) -> Iterator
     code.emit(f"{following} = add nuw nsw i64 {i}, {step}")
     more = code.name()
     code.emit(f"{more} = icmp slt i64 {following}, {last}")
-    code.emit(f"br i1 {more}, label %{head}, label %{done}")
+    short = _is_short(low, high, step, len(code.lines) - at)
+    if short:
+        code.module.globals["write out"] = WRITE_OUT
+    code.emit(f"br i1 {more}, label %{head}, label %{done}{', !llvm.loop !0' * short}")
     code.label(done)
 
 
@@ -56,6 +63,14 @@ def guarded(code: Code, low: Value, high: Value, step: int) -> Iterator[Value]:
         yield i
     code.emit(f"br label %{skip}")
     code.label(skip)
+
+
+def _is_short(low: int | Value, high: int | Value, step: int, instructions: int) -> bool:
+    """Whether LLVM is to write out a loop."""
+    if isinstance(low, Value) or isinstance(high, Value):
+        return False
+    steps = -(-(high - low) // step)
+    return steps <= FEW and steps * instructions <= SHORT
 
 
 def strips(
