@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from irgrad.autodiff.sparsity import REGIONS, UNKNOWN, Known, Rows, Walk, tidy, union
+from irgrad.autodiff.patterns import Rows, tidy, union
+from irgrad.autodiff.sparsity import REGIONS, UNKNOWN, Known, Walk
 from irgrad.ir.graph import Graph, Node, Value, regions
 from irgrad.ir.types import is_inexact
 from irgrad.ops.cond import Cond, selected
