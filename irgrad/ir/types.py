@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import DTypeError, ShapeError, UnsupportedError
+from irgrad.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 
 Shape = tuple[int, ...]
 DType = np.dtype[Any]
@@ -191,8 +191,13 @@ def broadcast_axes(shape: Shape, result: Shape) -> tuple[int, ...]:
 
 
 def normalize_axis(axis: int, ndim: int) -> int:
-    """`axis` counted from 0; a `ShapeError` when there is no such axis."""
-    axis = operator.index(axis)
+    """`axis` counted from 0; a `ShapeError` when there is no such axis, an `ArgumentError` for what
+    is no int.
+    """
+    try:
+        axis = operator.index(axis)
+    except TypeError:
+        raise ArgumentError(f"an axis is an int, got {axis!r}", hint="write 1, not 1.0") from None
     if not -ndim <= axis < ndim:
         expected = f": expected {-ndim} to {ndim - 1}" if ndim else ", which has no axes"
         raise ShapeError(
@@ -207,7 +212,7 @@ def normalize_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ..
     """NumPy's `axis=` argument as a tuple of distinct axes in increasing order; None means all."""
     if axis is None:
         return tuple(range(ndim))
-    axes = [normalize_axis(int(a), ndim) for a in (axis if isinstance(axis, Iterable) else (axis,))]
+    axes = [normalize_axis(a, ndim) for a in (axis if isinstance(axis, Iterable) else (axis,))]
     if len(set(axes)) != len(axes):
         raise ShapeError(
             f"an axis stands twice in axis={axis}", hint="-1 is the last axis by another name"

@@ -114,6 +114,44 @@ def test_an_axis_that_is_not_there(function: Any) -> None:
     assert re.search(r"expected -\d to \d|has no axes", text), text
 
 
+@pytest.mark.parametrize("axis", [1.0, "a", None, (0, 1.5)])
+def test_an_axis_that_is_no_int(axis: Any) -> None:
+    each = {
+        "sum": lambda x: np.sum(x, axis=axis),
+        "max": lambda x: x.max(axis),
+        "mean": lambda x: np.mean(x, axis),
+        "flip": lambda x: np.flip(x, axis),
+        "cumsum": lambda x: np.cumsum(x, axis),
+        "sort": lambda x: np.sort(x, axis),
+        "stack": lambda x: np.stack([x, x], axis),
+        "swapaxes": lambda x: np.swapaxes(x, axis, 0),
+    }
+    for name, call in each.items():
+        if axis is None and name in ("sum", "max", "mean", "flip", "cumsum", "sort"):
+            continue  # all axes
+        with pytest.raises(TypeError):
+            call(W)
+        got = "1.5" if name in ("sum", "max", "mean", "flip") else "(0, 1.5)"
+        text = told(
+            lambda call=call: irgrad.trace(call, W),
+            f"{name}: an axis is an int, got {got if isinstance(axis, tuple) else repr(axis)}",
+            "%x: f64[3,4]",
+        )
+        assert "write 1, not 1.0" in text
+
+
+def test_a_shape_that_is_no_ints() -> None:
+    for name, call in {
+        "reshape": lambda x: x.reshape(4.0, 3),
+        "broadcast_to": lambda x: np.broadcast_to(x, (2, 3.0, 4)),
+        "expand_dims": lambda x: np.expand_dims(x, 1.0),
+        "zeros": lambda x: x + np.zeros((3, 4.0)),  # pyright: ignore[reportArgumentType] -- wrong on purpose
+    }.items():
+        with pytest.raises(TypeError):
+            call(W)
+        told(lambda call=call: irgrad.trace(call, W), name, "sequence of ints is expected, got")
+
+
 _BINARY = [ufunc for ufunc, op in UFUNCS.items() if ufunc.nin == 2]
 
 

@@ -68,7 +68,8 @@ PROGRAMS = [dots, growing, folds, apart, triangles]
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda f: f.__name__)
 def test_values_and_gradients(program: Callable[..., Any]) -> None:
-    np.testing.assert_allclose(irgrad.compile(program, "numba", unroll=0)(A), program(A), rtol=1e-12)
+    compiled = irgrad.compile(program, "numba", unroll=0)
+    np.testing.assert_allclose(compiled(A), program(A), rtol=1e-12)
     weights = np.random.default_rng(1).standard_normal(program(A).shape)
 
     def total(A: Any) -> Any:

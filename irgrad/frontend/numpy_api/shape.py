@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import OptionError, ShapeError, UnsupportedError
+from irgrad.errors import ArgumentError, OptionError, ShapeError, UnsupportedError
 from irgrad.frontend.known import settled
 from irgrad.frontend.memory import is_contiguous, reshapes_in_place
 from irgrad.frontend.promote import lift_each
@@ -31,11 +31,17 @@ def extents(shape: Any) -> tuple[int, ...]:
 
 
 def integers(shape: Any) -> tuple[int, ...]:
-    """An int or a sequence of ints as a tuple."""
+    """An int or a sequence of ints as a tuple; an `ArgumentError` for anything else."""
     shape = settled(shape)
     several = shape.value.type.shape if isinstance(shape, Traced) else isinstance(shape, Iterable)
     items: Any = shape if several else (shape,)
-    return tuple(map(operator.index, items))
+    try:
+        return tuple(map(operator.index, items))
+    except TypeError:
+        raise ArgumentError(
+            f"an int or a sequence of ints is expected, got {shape!r}",
+            hint="write n // 2 for half of an int",
+        ) from None
 
 
 def axes_in_order(axes: Any, ndim: int) -> tuple[int, ...]:
