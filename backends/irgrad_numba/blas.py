@@ -12,12 +12,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from irgrad_numba import blas_threads
+from irgrad_numba.complex_parts import PARTS
 from irgrad_numba.llvm import Code, Module, Type, Value
 from irgrad_numba.products import Gemm, Matrix
 from irgrad_numba.strips import loop
 from irgrad_numba.thread_count import thread_count
 
-ROUTINES = {"f32": "sgemm", "f64": "dgemm"}
+ROUTINES = {"f32": "sgemm", "f64": "dgemm", "c64": "cgemm", "c128": "zgemm"}
+KINDS = {"f32": "float", "f64": "double", "c64": "[2 x float]", "c128": "[2 x double]"}
+"""Elements as LLVM has them: of complex ones the real part and the imaginary."""
 BLAS_THREADS = 262_144
 """Multiplications beyond which BLAS uses threads of its own."""
 LEAST_WORK = 400_000
@@ -150,13 +153,12 @@ class Products:
             modes.append(self._constant("i8", ord("N" if row == 1 else "T")))
             matrices.append(self._address(matrix, pointer, batch, rows, columns))
             matrices.append(self._constant("i32", column if row == 1 else row))
-        kind = Type(gemm.type).text
         arguments = [
             *modes,
             *[self.sizes[axis] for axis in sizes],
-            self._constant(kind, "1.0"),
+            self._number("1.0"),
             *matrices,
-            self._constant(kind, "0.0"),
+            self._number("0.0"),
             self._address(gemm.result, "%result", batch, "rows", "columns"),
             self._constant("i32", leading),
         ]
@@ -176,9 +178,21 @@ class Products:
         for axis, stride in ((rows, matrix.row), (columns, matrix.column)):
             if axis in self.start:
                 position = position + self.start[axis] * stride
-        name, kind = self.code.name(), Type(self.gemm.type).text
+        name, kind = self.code.name(), KINDS[self.gemm.type]
         self.code.emit(f"{name} = getelementptr {kind}, ptr {pointer}, i64 {position.text}")
         return name
+
+    def _number(self, real: str) -> str:
+        """The address of a constant of the matrices' own type."""
+        type = self.gemm.type
+        kind = KINDS[type]
+        if type not in PARTS:
+            return self._constant(kind, real)
+        part = KINDS[PARTS[type]]
+        name = f"const_{type}_{real}".replace(".", "_")
+        both = f"[{part} {real}, {part} 0.0]"
+        self.module.globals[name] = f"@{name} = private constant {kind} {both}"
+        return f"@{name}"
 
     def _constant(self, kind: str, number: int | str) -> str:
         """The address of a constant: BLAS takes all by reference."""

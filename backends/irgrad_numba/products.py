@@ -16,7 +16,7 @@ from irgrad.ir.types import SHORT
 from irgrad.ops.contract import plan, split_spec
 from irgrad_numba.index import View
 
-FLOATS = ("f32", "f64")
+BLAS_TYPES = ("f32", "f64", "c64", "c128")
 
 
 class Matrix(NamedTuple):
@@ -53,7 +53,7 @@ def gemm_of(node: Node, views: Mapping[Value, View]) -> Gemm | None:
     extent = extents_of(node)
     groups = plan(node.op.parameters["spec"])
     found = matrices_of(node, views)
-    if type not in FLOATS or None in found:
+    if type not in BLAS_TYPES or None in found:
         return None
     left, right, result = (matrix for matrix in found if matrix is not None)
     sides = (groups.rows, groups.inner, groups.columns)

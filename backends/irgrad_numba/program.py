@@ -22,6 +22,7 @@ from irgrad_numba.blas import emit_gemm, share_of
 from irgrad_numba.body import Callbacks, Checked, Step, write_body
 from irgrad_numba.bounds import Fault, emit_check
 from irgrad_numba.calls import Callback, Group
+from irgrad_numba.complex_parts import PARTS
 from irgrad_numba.control import Control
 from irgrad_numba.gateway import ENTRY, emit_entry
 from irgrad_numba.indices import Check
@@ -353,7 +354,7 @@ class Emitted:
             operands = [Operand(b, 0, "u8") for b in step.buffers]
             return NativeCall(emit_routine(self.module, step), operands, False)
         self.work += times * math.prod(step.batch) * step.rows * step.inner * step.columns
-        operands = [Operand(b, 0, step.type) for b in step.buffers]
+        operands = [Operand(b, 0, PARTS.get(step.type, step.type)) for b in step.buffers]
         call = NativeCall(emit_gemm(self.module, step, not calls.inside), operands, True)
         share = None if calls.inside else share_of(step)
         return Sweep(share.chunks, [call], share.alone) if share else call

@@ -20,7 +20,7 @@ from irgrad.ops.shape import Concatenate, Pad, UpdateSlice
 from irgrad_numba.arranged import Arranged
 from irgrad_numba.complex_parts import has_parts, is_complex
 from irgrad_numba.elementwise import row_of
-from irgrad_numba.products import FLOATS
+from irgrad_numba.products import BLAS_TYPES
 from irgrad_numba.updates import Copy, is_update
 from irgrad_numba.views import VIEWS
 
@@ -180,4 +180,4 @@ def distinct(node: Node) -> bool:
 
 def is_product(node: Node) -> bool:
     """Whether a node is a product for BLAS."""
-    return sort_of(node) == "call" and SHORT[node.types[0].dtype] in FLOATS
+    return sort_of(node) == "call" and SHORT[node.types[0].dtype] in BLAS_TYPES

@@ -78,6 +78,24 @@ def test_products(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["c8", "c16"])
+@pytest.mark.parametrize("n", [20, 90])
+def test_products_by_blas(dtype: str, n: int) -> None:
+    A, B = numbers((n, 30), dtype), numbers((30, n + 5), dtype, 1)
+    f = irgrad.compile(lambda A, B: A @ B, backend="numba")
+    assert "by BLAS" in f.kernels(A, B)
+    close = 1e-4 if dtype == "c8" else 1e-12
+    agree(lambda A, B: A @ B, A, B, tolerance=close)
+    agree(lambda A, B: (B.T @ A.T, np.conj(A).T @ A, A @ B[:, ::-1]), A, B, tolerance=close)
+    agree(
+        lambda A, B: A @ B, np.asfortranarray(A), np.repeat(B, 2, axis=1)[:, ::2], tolerance=close
+    )
+    stack = numbers((4, n, 30), dtype, 2)
+    agree(lambda S, B: S @ B, stack, B, tolerance=close)
+    agree(lambda S, B: np.einsum("bij,bkj->bik", S, S), stack, B, tolerance=close)
+    agree(irgrad.grad(lambda A, B: np.sum(np.abs(A @ B) ** 2), (0, 1)), A, B, tolerance=close)
+
+
+@pytest.mark.parametrize("dtype", ["c8", "c16"])
 def test_infinities_nans_and_zeros(dtype: str) -> None:
     x = np.array([complex(a, b) for a in EDGES for b in EDGES], dtype)
     y = x[::-1].copy()
