@@ -18,11 +18,15 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from irgrad.errors import OptionError, UnsupportedError
+from irgrad.errors import OptionError, ShapeError, UnsupportedError
 from irgrad.frontend import functions
 from irgrad.frontend.capture.doors import at_home
 from irgrad.frontend.loops import while_loop
-from irgrad.frontend.promote import any_traced
+from irgrad.frontend.numpy_api.decompositions import matrix_of
+from irgrad.frontend.promote import any_traced, innermost, lift
+from irgrad.ir.types import real_dtype
+from irgrad.ops.base import bind
+from irgrad.ops.linalg.lu import LU_OP, permutation, rows
 
 SCIPY: dict[str, Callable[..., Any]] = {}
 _NO_MEANING = {"check_finite", "driver", "lapack_driver", "lwork"}
@@ -58,7 +62,8 @@ def scipy_door(function: Any) -> Any:
         return at_home(meant, name=name)(*args, **kwargs)
 
     def meant(*args: Any, **kwargs: Any) -> Any:
-        return meaning(**_arguments(name, function, meaning, args, kwargs))
+        named = _arguments(name, function, meaning, args, kwargs)
+        return meaning(*named.pop("arrs", ()), **named)  # the one name of arguments without one
 
     return call
 
@@ -214,6 +219,91 @@ def cho_solve(c_and_lower: Any, b: Any) -> Any:
     factor, lower = c_and_lower
     first, second = (factor, _adjoint(factor)) if lower else (_adjoint(factor), factor)
     return functions.solve_triangular(second, functions.solve_triangular(first, b, lower=True))
+
+
+@means("scipy.linalg.lu_factor")
+def lu_factor(a: Any) -> Any:
+    """The factors and pivots of `lu_solve`."""
+    return bind(LU_OP, matrix_of("lu_factor", a))
+
+
+@means("scipy.linalg.lu_solve")
+def lu_solve(lu_and_piv: Any, b: Any, trans: Any = 0) -> Any:
+    """x with a x = b, a^T x = b or a^H x = b, given the factors and pivots of a."""
+    if trans not in (0, 1, 2):
+        raise OptionError(f"trans must be 0, 1 or 2, got {trans!r}")
+    factors, pivots = lu_and_piv
+    order = permutation(pivots)
+    if not trans:
+        y = functions.solve_triangular(factors, _in_order(b, order), True, unit_diagonal=True)
+        return functions.solve_triangular(factors, y)
+    turned = _adjoint(factors) if trans == 2 else np.swapaxes(factors, -1, -2)
+    y = functions.solve_triangular(turned, b, lower=True)
+    z = functions.solve_triangular(turned, y, unit_diagonal=True)
+    return _in_order(z, np.argsort(order, axis=-1))
+
+
+def _in_order(b: Any, order: Any) -> Any:
+    """The rows of right-hand sides in another order."""
+    b = lift(innermost((b, order)), b)
+    if b.shape[-2:][0] != order.shape[-1]:
+        raise ShapeError(f"shapes {b.shape} and {order.shape} make no system")
+    return np.take(b, order, axis=0) if b.ndim == 1 else rows(b, order)
+
+
+@means("scipy.linalg.lu")
+def lu(a: Any, permute_l: bool = False) -> Any:
+    """p, l and u of a square a = p l u; p l and u where `permute_l` says so."""
+    factors, pivots = lu_factor(a)
+    one = np.eye(factors.shape[-1], dtype=factors.dtype)
+    order = permutation(pivots)
+    lower, upper = np.tril(factors, -1) + one, np.triu(factors)
+    if permute_l:
+        return rows(lower, np.argsort(order, axis=-1)), upper
+    p = order[..., None, :] == np.arange(factors.shape[-1])[:, None]
+    return p.astype(real_dtype(factors.dtype)), lower, upper
+
+
+@means("scipy.linalg.block_diag")
+def block_diag(*arrs: Any) -> Any:
+    """The matrices along the diagonal, zeros elsewhere."""
+    blocks = [np.atleast_2d(x) for x in arrs]
+    sizes = [x.shape for x in blocks]
+    width = sum(columns for _, columns in sizes)
+    placed, before = [], 0
+    for block, (_, columns) in zip(blocks, sizes, strict=True):
+        placed.append(np.pad(block, ((0, 0), (before, width - before - columns))))
+        before += columns
+    return np.concatenate(placed)
+
+
+@means("scipy.linalg.toeplitz")
+def toeplitz(c: Any, r: Any = None) -> Any:
+    """The matrix of equal diagonals, with the first column c and, but for its first element, the
+    first row r.
+    """
+    row = np.conj(c) if r is None else r
+    down, across = np.shape(c)[-1], np.shape(row)[-1]
+    values = np.concatenate([c[..., ::-1], row[..., 1:]], axis=-1)
+    return values[..., down - 1 - np.arange(down)[:, None] + np.arange(across)]
+
+
+@means("scipy.linalg.circulant")
+def circulant(c: Any) -> Any:
+    """The matrix whose columns are c, each turned by one more than the one before."""
+    n = np.shape(c)[-1]
+    return c[..., (np.arange(n)[:, None] - np.arange(n)) % n]
+
+
+@means("scipy.linalg.hankel")
+def hankel(c: Any, r: Any = None) -> Any:
+    """The matrix of equal antidiagonals, with the first column c and, but for its first element,
+    the last row r, which is zero by default.
+    """
+    row = np.zeros_like(c) if r is None else r
+    down, across = np.shape(c)[-1], np.shape(row)[-1]
+    values = np.concatenate([c, row[..., 1:]], axis=-1)
+    return values[..., np.arange(down)[:, None] + np.arange(across)]
 
 
 @means("scipy.linalg.solve_triangular")

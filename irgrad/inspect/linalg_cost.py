@@ -13,6 +13,7 @@ from irgrad.inspect.cost import Types, operations
 from irgrad.ops.linalg.cholesky import Cholesky
 from irgrad.ops.linalg.determinant import Cofactor, Det, Slogdet
 from irgrad.ops.linalg.eigen import Eigh
+from irgrad.ops.linalg.lu import LU
 from irgrad.ops.linalg.pseudoinverse import Pinv
 from irgrad.ops.linalg.qr import QR
 from irgrad.ops.linalg.solve import Inv, Solve
@@ -70,6 +71,7 @@ def _columns(operands: Types, of: int = 0) -> int:
 
 operations.register(Solve, _each(lambda o: lu(_rows(o)) + substitutions(_rows(o), _columns(o, 1))))
 operations.register(Inv, _each(lambda o: lu(_rows(o)) + substitutions(_rows(o), _rows(o))))
+operations.register(LU, _each(lambda o: lu(_rows(o))))
 operations.register(Det, _each(lambda o: lu(_rows(o)) + _rows(o) - 1))
 operations.register(Slogdet, _each(lambda o: lu(_rows(o)) + 2 * _rows(o) - 1))
 operations.register(SolveTriangular, _each(lambda o: _rows(o) ** 2 * _columns(o, 1)))

@@ -41,6 +41,7 @@ for dtype in (F64, F32, C128):
             sampled("det", square)
             sampled("slogdet", square)
             sampled("cofactor", square)
+            sampled("lu", square)
             sampled("solve", square, matrices(*lead, size, 2, dtype=dtype, seed=1))
             sampled("cholesky", definite(*lead, size, size, dtype=dtype))
             # the phase of complex eigenvectors is LAPACK's choice: tests/ops/test_linalg.py
@@ -58,7 +59,7 @@ for dtype in (F64, F32, C128):
                 sampled("qr", x)
 
 EMPTY = np.zeros((0, 0))
-for name in ("inv", "cofactor", "cholesky", "qr", "svd"):
+for name in ("inv", "cofactor", "cholesky", "qr", "svd", "lu"):
     sampled(name, EMPTY, order=0, wrt=())
 sampled("det", EMPTY, wrt=())
 sampled("slogdet", EMPTY, wrt=())
@@ -68,6 +69,8 @@ sampled("inv", np.zeros((0, 2, 2)))
 sampled("solve", EMPTY, np.zeros((0, 3)))
 sampled("solve", regular(2, 2), np.zeros((2, 0)))
 sampled("solve_triangular", EMPTY, np.zeros((0, 3)), lower=True, unit=False)
+sampled("permutation", np.array([[2, 1, 2], [0, 2, 2]], np.int32), wrt=())
+sampled("permutation", np.zeros((0,), np.int32), wrt=())
 singular = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [1.0, 0.0, 1.0]])
 sampled("det", singular, order=1)
 sampled("cofactor", singular, wrt=())

@@ -23,7 +23,7 @@ from irgrad.ops.linalg.matrix import (
 from irgrad.ops.linalg.triangular import solve_triangular
 
 
-def _right_solve(x: Any, r: Any, transpose: bool = False) -> Any:
+def right_solve(x: Any, r: Any, transpose: bool = False) -> Any:
     """X R^-1, or X R^-T, for upper triangular R."""
     if transpose:
         return transposed(solve_triangular(r, transposed(x), lower=False))
@@ -54,7 +54,7 @@ class QR(Stacked):
         self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
     ) -> Sequence[Any]:
         q, r = outputs
-        c = _right_solve(tangents[0], r)
+        c = right_solve(tangents[0], r)
         m = adjoint(q) @ c
         n = strictly_upper(m) + adjoint(strictly_lower(m)) + real_diagonal(m)
         return [c - q @ n, n @ r]
@@ -73,7 +73,7 @@ class QR(Stacked):
             n_bar = -flow if n_bar is None else n_bar - flow
         above = strictly_upper(n_bar)
         c_bar = conjugate(q) @ (above + adjoint(above) + real_diagonal(n_bar))
-        return [_right_solve(c_bar if q_bar is None else q_bar + c_bar, r, transpose=True)]
+        return [right_solve(c_bar if q_bar is None else q_bar + c_bar, r, transpose=True)]
 
 
 QR_OP = register_instance(QR())
