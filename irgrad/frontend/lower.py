@@ -24,6 +24,7 @@ from irgrad.errors import (
 from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture import captured
 from irgrad.frontend.capture.raising import Raised, tied
+from irgrad.frontend.capture.settings import is_enabled
 from irgrad.frontend.capture.source import tell_of_missing_source
 from irgrad.frontend.decisions import attend, record
 from irgrad.frontend.distinct import distinct
@@ -102,18 +103,19 @@ class Spec:
 
 class Signature(NamedTuple):
     """What a lowered program depends on: the structure of the arguments, each leaf's type or static
-    value, and how the structure is written (the order and the types of the keys of dicts, which
-    code sees as it runs).
+    value, how the structure is written (the order and the types of the keys of dicts, which code
+    sees as it runs), and whether code is rewritten.
     """
 
     tree: Any
     leaves: tuple[Any, ...]
     written: str
+    rewrites: bool
 
     @classmethod
     def of(cls, arguments: Any, tree: Any, leaves: Sequence[Any]) -> Signature:
         """The signature of `arguments`, flattened to `tree` and `leaves`."""
-        return cls(tree, tuple(leaves), written(arguments))
+        return cls(tree, tuple(leaves), written(arguments), is_enabled())
 
     @property
     def traced(self) -> list[int]:

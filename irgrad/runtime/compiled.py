@@ -12,6 +12,7 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, BackendError, IrgradError, with_article
 from irgrad.frontend.capture import capturing
+from irgrad.frontend.capture.settings import TURNED_OFF
 from irgrad.frontend.decisions import Decisions, deciding_by
 from irgrad.frontend.lower import Lowered, Signature, check_numbers, signature_of
 from irgrad.frontend.pytree import LEAF
@@ -76,12 +77,12 @@ class Compiled:
         """
         backend = self.backend or default_backend()
         direct = self._direct
-        if direct is not None and direct[0] == backend and not kwargs:
+        if direct is not None and direct[0] == backend and not (kwargs or TURNED_OFF):
             result = direct[1](*args)
             if result is not None:
                 return result
         fast = self._direct_out
-        if fast is not None and len(kwargs) == 1 and fast[0] == backend:
+        if fast is not None and len(kwargs) == 1 and fast[0] == backend and not TURNED_OFF:
             out: Any = kwargs.get("out")
             if type(out) is fast[1]:
                 places = (out,) if fast[1] is np.ndarray else out
@@ -110,7 +111,8 @@ class Compiled:
         """Call a program, directly where it can be, now and the next time."""
         direct = program.direct(leaves) if program.is_fixed else None
         if direct is not None:
-            self._direct = backend, direct
+            if not TURNED_OFF:
+                self._direct = backend, direct
             result = direct(*args)
             if result is not None:
                 return result
@@ -133,7 +135,8 @@ class Compiled:
             return output.write_traced(repr(self), out, self(*args, **kwargs))
         arrays = output.arrays_of(out, program.lowered)
         call = program.into(leaves)
-        if call is not None and not kwargs and program.is_fixed and output.is_flat(program.lowered):
+        lasts = not kwargs and program.is_fixed and not TURNED_OFF
+        if call is not None and lasts and output.is_flat(program.lowered):
             single = program.lowered.result_tree == LEAF
             self._direct_out = backend, np.ndarray if single else tuple, call
         if call is None or call(*leaves, *arrays) is None:

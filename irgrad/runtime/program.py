@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import ArgumentError
+from irgrad.frontend.capture.settings import REWRITES
 from irgrad.frontend.lower import Lowered, Signature
 from irgrad.frontend.pytree import LEAF
 from irgrad.ir.graph import Graph
@@ -146,7 +147,7 @@ def flat_key(backend: str, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
     """What stands for the signature where every argument is a plain array or a Python float; None
     elsewhere.
     """
-    key: list[Any] = [backend]
+    key: list[Any] = [backend, REWRITES.get()]
     for arg in args:
         kind = type(arg)
         if kind is np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import math
 from typing import Any
 
@@ -244,3 +245,47 @@ def test_derivatives() -> None:
     irgrad.check_grads(lambda x: Model([1.0, 2.0, 3.0]).run(x), [X])
     second = irgrad.grad(lambda x: np.sum(irgrad.grad(lambda y: np.sum(outer_product(y)))(x)))
     np.testing.assert_allclose(second(X), [6.0] * 3)
+
+
+def told_apart(x: Any, rewritten: list[bool]) -> Any:
+    """Where it is rewritten, a traced array is an ndarray."""
+    rewritten.append(isinstance(x, np.ndarray))
+    return np.sum(x**3) if rewritten[-1] else np.sum(x**4)
+
+
+def with_out(f: Any, x: Any) -> Any:
+    return f(x, out=np.zeros(()))
+
+
+TRANSFORMED = {
+    "compile": irgrad.compile,
+    "out": lambda f: functools.partial(with_out, irgrad.compile(f)),
+    "grad": irgrad.grad,
+    "value_and_grad": irgrad.value_and_grad,
+    "hessian": irgrad.hessian,
+    "jacobian": irgrad.jacobian,
+    "vmap": irgrad.vmap,
+    "linearize": lambda f: lambda x: irgrad.linearize(f, x)[0],
+    "vjp": lambda f: lambda x: irgrad.vjp(f, x)[0],
+    "jvp": lambda f: lambda x: irgrad.jvp(f, (x,), (x,))[0],
+    "sparse_hessian": irgrad.sparse_hessian,
+}
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+@pytest.mark.parametrize("name", TRANSFORMED)
+def test_without_capture_is_for_compiled_functions_too(name: str, backend: str) -> None:
+    rewritten: list[bool] = []
+    x = np.full((2, 2) if name == "vmap" else 2, 2.0)
+    with irgrad.use_backend(backend):
+        transformed = TRANSFORMED[name](lambda x: told_apart(x, rewritten))
+        results = []
+        for _ in range(3):
+            results.append(transformed(x))
+            with irgrad.without_capture():
+                results.append(transformed(x))
+    assert [str(r) for r in results[::2]] == [str(results[0])] * 3
+    assert [str(r) for r in results[1::2]] == [str(results[1])] * 3
+    assert str(results[0]) != str(results[1])
+    changes = [a != b for a, b in itertools.pairwise(rewritten)]
+    assert changes.count(True) == 1, "traced once each way, or again and again"

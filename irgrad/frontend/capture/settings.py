@@ -7,7 +7,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_ENABLED: ContextVar[bool] = ContextVar("irgrad_capture", default=True)
+REWRITES: ContextVar[bool] = ContextVar("irgrad_capture", default=True)
+"""Whether functions are rewritten here, unless the environment says that none are."""
+TURNED_OFF: list[bool] = []
+"""Something while any thread is where they are not: looked at by calls that have no time for a
+context variable."""
 _UNROLL: ContextVar[int | None] = ContextVar("irgrad_unroll", default=None)
 _STEPS = 16
 _NODES = 128
@@ -18,18 +22,23 @@ def capturing(enabled: bool, unroll: int | None = None) -> Generator[None]:
     """Inside, functions are rewritten or not, and loops over at most `unroll` numbers unroll, small
     ones where it is None.
     """
-    token = _ENABLED.set(_ENABLED.get() and enabled)
+    token = REWRITES.set(REWRITES.get() and enabled)
+    if not enabled:
+        TURNED_OFF.append(True)
     limit = _UNROLL.set(_UNROLL.get() if unroll is None else unroll)
     try:
         yield
     finally:
+        if not enabled:
+            TURNED_OFF.pop()
         _UNROLL.reset(limit)
-        _ENABLED.reset(token)
+        REWRITES.reset(token)
 
 
 @contextmanager
 def without_capture() -> Generator[None]:
-    """Inside, functions are traced as they are: no source is read, nothing is rewritten.
+    """Inside, functions are traced as they are: no source is read, nothing is rewritten. Those that
+    were compiled outside are traced anew.
 
     The environment variable IRGRAD_CAPTURE=0 does the same for a whole process.
 
@@ -44,7 +53,7 @@ def without_capture() -> Generator[None]:
 
 def is_enabled() -> bool:
     """Whether functions are rewritten here."""
-    return _ENABLED.get() and os.environ.get("IRGRAD_CAPTURE", "1") != "0"
+    return REWRITES.get() and os.environ.get("IRGRAD_CAPTURE", "1") != "0"
 
 
 def unrolled() -> int:
