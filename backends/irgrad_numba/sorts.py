@@ -49,10 +49,22 @@ def sort_of(node: Node) -> str:
     if isinstance(op, (*MOVES, Where, Astype)):
         return "point"
     if isinstance(op, Elementwise):
-        return "call" if row_of(op.name, dtypes) is None else "point"
+        return "call" if row_of(op.name, dtypes) is None or _may_raise(node) else "point"
     if type(op) in REDUCTIONS:
         return "reduction"
     return "reduction" if isinstance(op, Contract) and _is_loops(node) else "call"
+
+
+def _may_raise(node: Node) -> bool:
+    """Whether NumPy's loop may raise, which a loop outside Python cannot: an integer to a power
+    that is not known not to be negative.
+    """
+    if node.op.name != "power" or node.types[0].dtype.kind != "i":
+        return False
+    exponent = node.operands[1]
+    while exponent.constant is None and isinstance(exponent.node.op, BroadcastTo):
+        (exponent,) = exponent.node.operands
+    return exponent.constant is None or exponent.constant.min(initial=0) < 0
 
 
 def _indexed_extents(node: Node) -> list[int]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import numpy as np
 import pytest
 from irgrad_numba.elementwise import FLOAT_ONLY, INTEGER_ONLY, TABLE, row_of
@@ -12,7 +15,7 @@ from scipy import special
 import irgrad
 from irgrad.ir.op import REGISTRY
 from irgrad.ir.types import DTYPES, SHORT
-from irgrad.ops.elementwise import Elementwise
+from irgrad.ops.elementwise import UFUNCS, Elementwise
 
 LOOPED = sorted(
     name
@@ -82,3 +85,36 @@ def test_loops_and_rules_fuse_into_one_kernel() -> None:
     x = np.linspace(0.5, 4, 1001)
     f = irgrad.compile(lambda x: np.exp(-special.gammaln(x)) * np.sin(x), backend="numba")
     np.testing.assert_allclose(f(x), np.exp(-special.gammaln(x)) * np.sin(x), rtol=1e-14)
+
+
+WHOLE = sorted(
+    (ufunc for ufunc in UFUNCS if any(set(t) <= set("lqLQbBiI->") for t in ufunc.types)),
+    key=lambda ufunc: ufunc.__name__,
+)
+
+
+def _outcome(call: Any) -> Any:
+    try:
+        with np.errstate(all="ignore"):
+            return call()
+    except (ValueError, ZeroDivisionError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _same(ours: Any, numpys: Any) -> None:
+    np.testing.assert_equal(_outcome(ours), _outcome(numpys))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8], ids=lambda d: d.__name__)
+@pytest.mark.parametrize("ufunc", WHOLE, ids=lambda f: f.__name__)
+def test_loops_of_integers_raise_what_numpys_do(ufunc: np.ufunc, dtype: Any) -> None:
+    """An exception that a loop sets is raised, whatever the numbers are and wherever it runs."""
+    info = np.iinfo(dtype)
+    numbers = [n for n in (info.min, -3, -1, 0, 1, 2, info.max) if info.min <= n]
+    compiled = irgrad.compile(lambda *xs: ufunc(*xs), backend="numba")
+    summed = irgrad.compile(lambda *xs: np.sum(ufunc(*xs)), backend="numba")
+    for given in itertools.product(numbers, repeat=ufunc.nin):
+        for shape in ((), (3,)):
+            xs = [np.full(shape, n, dtype)[()] for n in given]
+            _same(lambda xs=xs: compiled(*xs), lambda xs=xs: ufunc(*xs))
+            _same(lambda xs=xs: summed(*xs), lambda xs=xs: np.sum(ufunc(*xs)))
