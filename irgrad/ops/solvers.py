@@ -62,8 +62,12 @@ def scipy_minimum(method: str, equation: Equation, start: Array) -> Array:
 
 
 def polished(equation: Equation, x: Array, message: str) -> Array:
-    """Newton's steps for as long as they make the gradient smaller."""
-    gradient = equation.residual(x)
+    """Newton's steps for as long as they make the gradient smaller and the value no larger, which
+    they do towards a maximum.
+    """
+    objective: Any = equation.objective
+    gradient, value = equation.residual(x), objective(x)
+    most = value + 1e-9 * (1 + abs(value))
     for _ in range(POLISH):
         try:
             nearer = x - np.linalg.solve(equation.jacobian(x), gradient)
@@ -72,9 +76,17 @@ def polished(equation: Equation, x: Array, message: str) -> Array:
         smaller = equation.residual(nearer)
         if not np.linalg.norm(smaller) < np.linalg.norm(gradient):
             break
+        if not objective(nearer) <= most:
+            break
         x, gradient = nearer, smaller
     if not _small(equation, x):
         raise NoConvergence(message, hint="start nearer to the minimum, or give another solver")
+    curvatures = np.linalg.eigvalsh(equation.jacobian(x)) if x.size else np.ones(1)
+    if curvatures[0] < -1e-6 * max(1.0, curvatures[-1]):
+        raise NoConvergence(
+            f"minimize_argmin: no minimum: the point found has the curvature {curvatures[0]:.3g}",
+            hint="a maximum or a saddle, where the gradient is zero too: start elsewhere",
+        )
     return x
 
 

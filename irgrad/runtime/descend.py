@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irgrad.errors import OptionError
-from irgrad.frontend.called import check_unknown
+from irgrad.frontend.called import check_callable, check_unknown
 from irgrad.frontend.pytree import flatten, unflatten
 from irgrad.frontend.site import call_site
 from irgrad.inspect.curve import curve_svg, curve_text
@@ -101,6 +101,8 @@ def descend(
             _number(name, given)
     function = differentiable("descend", f)
     check_unknown("descend", function, args)
+    if callback is not None:
+        check_callable("descend", "callback", callback, "f, x0, args, callback=")
     both = Compiled(value_and_grad(function))
     unknown = unknown_of("descend", x0)
     x = unknown.build(unknown.vector)

@@ -126,7 +126,12 @@ class Split:
         out, residuals, *aux = results
         expected = second.graph.input_types[len(residuals) :]
         given = self.reader(first, out, expected)
-        return out, lambda *directions: run([*residuals, *given(directions)]), *aux
+
+        def linear(*directions: Any) -> Any:
+            return run([*residuals, *given(directions)])
+
+        linear.__name__ = linear.__qualname__ = self.kind
+        return out, linear, *aux
 
     def lower(self, signature: Signature) -> tuple[Lowered, Lowered]:
         """The two halves."""

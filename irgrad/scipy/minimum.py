@@ -10,6 +10,7 @@ import numpy as np
 import scipy
 
 from irgrad.errors import ArgumentError, OptionError
+from irgrad.frontend.called import check_callable
 from irgrad.frontend.pytree import subtrees, unflatten
 from irgrad.runtime.implicit import Unknown
 from irgrad.scipy.options import check_constraint, check_method, check_options, check_tolerance
@@ -190,6 +191,7 @@ def _constraint(constraint: Any, number: int, x0: Any, unknown: Unknown) -> Any:
 
 def _callback(callback: Callable[..., Any], unknown: Unknown) -> Callable[..., Any]:
     """The user's callback, called with pytrees."""
+    check_callable("minimize", "callback", callback, "f, x0, args, callback=")
     if set(inspect.signature(callback).parameters) == {"intermediate_result"}:
 
         def with_result(intermediate_result: Any) -> Any:

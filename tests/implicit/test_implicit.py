@@ -287,3 +287,15 @@ def test_results_without_axes_are_scalars() -> None:
         irgrad.scipy.least_squares(lambda p: p["a"] - 1, {"a": 0.0}).x["a"],
     ):
         assert isinstance(x, np.float64)
+
+
+def test_a_stationary_point_that_is_no_minimum_is_no_result() -> None:
+    for objective, start in (
+        (lambda x: -(x**2), 0.3),  # unbounded; Newton's steps lead to the maximum
+        (lambda x: np.cos(x), 0.0),  # a start on a maximum, where the gradient is zero
+        (lambda x: x[0] ** 2 - x[1] ** 2, np.array([1.0, 0.0])),  # a saddle
+    ):
+        with pytest.raises(NoConvergence, match="minimize_argmin"):
+            irgrad.minimize_argmin(objective, start)
+    flat = irgrad.minimize_argmin(lambda x: (x[0] - 1) ** 2 + 0 * x[1], np.array([0.0, 3.0]))
+    np.testing.assert_allclose(flat, [1.0, 3.0])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import irgrad
-from irgrad.errors import OptionError
+from irgrad.errors import ArgumentError, OptionError
 from irgrad.inspect.curve import curve_svg, curve_text
 from irgrad.ops.implicit import NoConvergence
 
@@ -87,3 +87,6 @@ def test_errors() -> None:
     ]:
         with pytest.raises(OptionError, match=message):
             irgrad.descend(lambda x: x * x, 1.0, **options)
+    for solve in (irgrad.descend, irgrad.scipy.minimize):
+        with pytest.raises(ArgumentError, match="callback must be a function, got int 3"):
+            solve(lambda x: x * x, 1.0, callback=3)
