@@ -29,6 +29,11 @@ def _ranks(flat: Any) -> Any:
     return np.cumsum(astype(flat, I64)) - 1
 
 
+def ranks(mask: Any) -> Any:
+    """For each place of a traced mask how many true ones lie before it, 0 where it is false."""
+    return np.where(mask, reshape(_ranks(reshape(mask, (mask.size,))), mask.shape), 0)
+
+
 def true_places(mask: Any) -> Bounded:
     """`np.flatnonzero` of a traced mask."""
     extent = mask.size

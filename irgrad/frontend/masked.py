@@ -4,26 +4,30 @@ not known either.
 A `Selection` keeps the whole array and the mask. Elementwise functions act on all places, with the
 unselected ones filled by the first selected element, so that no value and no derivative there makes
 a nan of its own; reductions count the selected places alone. Everything else takes the selected
-elements by themselves, `packed`: an array whose extent is known only when the program runs."""
+elements by themselves, `packed`: an array whose extent is known only when the program runs. That is
+made once, so that it is what writes and views are of; the whole array has from it what was
+written."""
 
 from __future__ import annotations
 
 import functools
 import inspect
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
-from irgrad.errors import DTypeError, IndexingError, TraceError, UnsupportedError
+from irgrad.errors import IndexingError, TraceError, UnsupportedError
 from irgrad.frontend.bounded import FUNCTIONS, Bounded
 from irgrad.frontend.bounded import elementwise as bounded_elementwise
-from irgrad.frontend.compaction import compacted, true_count
+from irgrad.frontend.compaction import compacted, ranks, true_count
 from irgrad.frontend.entry import entry
 from irgrad.frontend.operators import Elementwise
 from irgrad.frontend.promote import lift_each
 from irgrad.frontend.sharing import copies
 from irgrad.frontend.ufunc_call import call_ufunc
+from irgrad.ir.builder import CURRENT
 from irgrad.ir.graph import Value
 from irgrad.ops.index import gather
 from irgrad.ops.linear import full, reshape
@@ -35,20 +39,10 @@ REMEDY = (
 )
 
 
-def _inplace(ufunc: np.ufunc) -> Any:
-    """An in-place operator: the selected elements are a copy, whose dtype stays."""
-
+def _inplace(change: Callable[[Any, Any], Any]) -> Any:
     def method(self: Selection, other: Any) -> Any:
-        result = self.operate(ufunc, (self, other))
-        if result.dtype == self.dtype:
-            return result
-        if not np.can_cast(result.dtype, self.dtype, "same_kind"):
-            raise DTypeError(
-                f"cannot cast the result from {result.dtype} to {self.dtype} in place",
-                hint=f"write x[mask] = x[mask] + ... for x[mask] += ..., or make the array one of "
-                f"{result.dtype}",
-            )
-        return result.astype(self.dtype)
+        change(self.packed, packed(other))
+        return self
 
     return entry(method)
 
@@ -56,14 +50,16 @@ def _inplace(ufunc: np.ufunc) -> Any:
 class Selection(Elementwise):
     """The elements of `whole` where `mask`, on its leading axes, holds."""
 
-    __slots__ = ("_filled", "location", "mask", "whole")
+    __slots__ = ("_filled", "_first", "_packed", "location", "mask", "selected")
     __array_priority__ = 2000
 
     def __init__(self, whole: Any, mask: Any, filled: bool = False) -> None:
-        self.whole = whole
+        self.selected = whole
         self.mask = mask
         self.location = whole.builder.provenance.location
         self._filled: Any = whole if filled else None
+        self._packed: Bounded | None = None
+        self._first: Any = None
 
     @classmethod
     def of(cls, x: Any, mask: Any) -> Selection:
@@ -89,9 +85,22 @@ class Selection(Elementwise):
         return self.whole.builder
 
     @property
+    def is_written(self) -> bool:
+        """Whether the elements by themselves are no longer those that were selected."""
+        return self._packed is not None and self._packed.base.value is not self._first
+
+    @property
+    def whole(self) -> Any:
+        """The whole array."""
+        packed = self._packed
+        if packed is None or not self.is_written:
+            return self.selected
+        return where(self.places, gather(packed.base, (0,), [ranks(self.mask)]), self.selected)
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Element type."""
-        return self.whole.dtype
+        return self.selected.dtype
 
     @property
     def ndim(self) -> int:
@@ -112,22 +121,31 @@ class Selection(Elementwise):
     @property
     def packed(self) -> Bounded:
         """The selected elements side by side."""
-        return compacted(self.whole, self.mask)
+        if self._packed is None:
+            token = CURRENT.set(self.selected.builder)
+            try:
+                self._packed = compacted(self.selected, self.mask)
+            finally:
+                CURRENT.reset(token)
+            self._first = self._packed.base.value
+        return self._packed
 
     @property
     def places(self) -> Any:
         """The mask with an axis for each of the array's."""
-        beside = self.whole.ndim - self.mask.ndim
+        beside = self.selected.ndim - self.mask.ndim
         return with_axes(self.mask, beside) if beside else self.mask
 
     @property
     def filled(self) -> Any:
         """The whole array with the first selected element in the unselected places."""
-        if self._filled is None:
-            self._filled = self.whole
-            if self.whole.size:
-                first = first_selected(self.whole, self.mask)
-                self._filled = where(self.places, self.whole, first)
+        if self._filled is None or self.is_written:
+            whole = filled = self.whole
+            if whole.size:
+                filled = where(self.places, whole, first_selected(whole, self.mask))
+            if self.is_written:
+                return filled
+            self._filled = filled
         return self._filled
 
     @property
@@ -159,13 +177,6 @@ class Selection(Elementwise):
         """The ufunc of operands, of which this is one."""
         return self.elementwise(ufunc, operands)
 
-    __iadd__, __isub__ = _inplace(np.add), _inplace(np.subtract)
-    __imul__, __itruediv__ = _inplace(np.multiply), _inplace(np.divide)
-    __ipow__, __imod__ = _inplace(np.power), _inplace(np.remainder)
-    __ifloordiv__ = _inplace(np.floor_divide)
-    __iand__, __ior__ = _inplace(np.bitwise_and), _inplace(np.bitwise_or)
-    __ixor__ = _inplace(np.bitwise_xor)
-
     def _like(self, whole: Any) -> Selection:
         return Selection(whole, self.mask, filled=True)
 
@@ -182,8 +193,12 @@ class Selection(Elementwise):
 
     @entry
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__" or kwargs.get("out") is not None:
-            return packed(self).__array_ufunc__(ufunc, method, *map(packed, inputs), **kwargs)
+        out = kwargs.get("out")
+        if method != "__call__" or out is not None:
+            if out is not None:
+                kwargs["out"] = packed(out)
+            made = packed(self).__array_ufunc__(ufunc, method, *map(packed, inputs), **kwargs)
+            return made if out is None else out[0]
         return self.elementwise(ufunc, inputs, **kwargs)
 
     @entry
@@ -207,7 +222,7 @@ class Selection(Elementwise):
 
     def count(self, axis: Any) -> Any:
         """How many elements a reduction over `axis` combines, a traced integer."""
-        inner = self.whole.size // max(self.mask.size, 1) if axis is None else 1
+        inner = self.selected.size // max(self.mask.size, 1) if axis is None else 1
         return np.sum(self.mask) * inner
 
     def combines(self, axis: Any) -> bool:
@@ -267,8 +282,15 @@ class Selection(Elementwise):
         return self.packed[packed(index)]
 
     @entry
-    def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        self.refuse("assignment")
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.packed[packed(index)] = packed(value)
+
+    __iadd__, __isub__ = _inplace(operator.iadd), _inplace(operator.isub)
+    __imul__, __itruediv__ = _inplace(operator.imul), _inplace(operator.itruediv)
+    __ipow__, __imod__ = _inplace(operator.ipow), _inplace(operator.imod)
+    __ifloordiv__ = _inplace(operator.ifloordiv)
+    __iand__, __ior__ = _inplace(operator.iand), _inplace(operator.ior)
+    __ixor__ = _inplace(operator.ixor)
 
     @entry
     def __matmul__(self, other: Any) -> Any:
@@ -297,7 +319,7 @@ class Selection(Elementwise):
         self.refuse("pickling")
 
     def __repr__(self) -> str:
-        return f"<traced {self.whole.value!r} where {self.mask.value!r}>"
+        return f"<traced {self.selected.value!r} where {self.mask.value!r}>"
 
 
 def packed(x: Any) -> Any:

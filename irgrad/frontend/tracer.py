@@ -20,7 +20,7 @@ from irgrad.frontend.refused import missing, on_numbers
 from irgrad.frontend.registry import ATTRIBUTES, FUNCTIONS, METHODS
 from irgrad.frontend.site import call_site
 from irgrad.frontend.ufunc_call import call_elementwise, call_ufunc
-from irgrad.frontend.view import OneOf, View, owner_of, refreshed, write_result
+from irgrad.frontend.view import OneOf, View, become, owner_of, refreshed, write_result
 from irgrad.ir.builder import Builder
 from irgrad.ir.graph import Value
 from irgrad.ir.op import Op
@@ -128,10 +128,12 @@ class Tracer(OnlyNumbers):
     @shape.setter
     @entry
     def shape(self, new: Any) -> None:
-        raise UnsupportedError(
-            "assignment to the shape of a traced array",
-            hint="write x = x.reshape(shape), a view of the same elements",
-        )
+        if not become(self, lambda same: FUNCTIONS[np.reshape](same, new, copy=False)):
+            raise UnsupportedError(
+                "assignment to the shape of a traced array that has views, or is from outside of "
+                "the branch or loop",
+                hint="write x = x.reshape(shape), a view of the same elements",
+            )
 
     @property
     def dtype(self) -> np.dtype[Any]:

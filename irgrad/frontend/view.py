@@ -13,6 +13,7 @@ one that it is."""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import ref
@@ -129,6 +130,21 @@ def handles_of(handle: Any) -> list[Any]:
         return [handle]
     inner = [handle.window.base, *(each for _, each in handle.window.arms)]
     return [each for one in inner for each in handles_of(one)]
+
+
+def become(handle: Any, show: Callable[[Any], Any]) -> bool:
+    """Let a handle become the view `show` of what it named, which another handle names from now on
+    -> whether it can: no other view may be of this one, and no body around that goes on with it.
+    """
+    root, current = root_of(handle), CURRENT.get()
+    others = (each for each in gc.get_referrers(handle) if isinstance(each, View))
+    if root.owner is not current or any(each.parent is handle for each in others):
+        return False
+    same = handle.builder.wrap(handle.builder, handle.value)
+    same.window = handle.window
+    view = show(same)
+    handle.owner, handle.version, handle.window = view.owner, view.value, view.window
+    return True
 
 
 def owner_of(handle: Any) -> Builder:

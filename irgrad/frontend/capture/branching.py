@@ -10,6 +10,7 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, IrgradError, Location, ShapeError
 from irgrad.frontend.branches import agreed_kind, as_condition
+from irgrad.frontend.capture.extents import alike, limited
 from irgrad.frontend.capture.handles import repeated
 from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.naming import called
@@ -158,6 +159,7 @@ class _Merge:
             self._lose(key, values, error)
 
     def _add(self, key: Key, values: list[Any]) -> None:
+        values = alike(values)
         if all(v is values[0] for v in values) and not isinstance(values[0], Tracer):
             self.made[key] = lambda given: values[0]
             return
@@ -189,7 +191,13 @@ class _Merge:
         count = max(map(len, leaves))
         columns = [[own[k] if own else UNBOUND for own in leaves] for k in range(count)]
         plan = [self._leaf(key, shape, k, column) for k, column in enumerate(columns)]
-        self.made[key] = lambda given: put_together(shape, (leaf(given) for leaf in plan))
+
+        def make(given: Any) -> Any:
+            made = put_together(shape, (leaf(given) for leaf in plan))
+            limited(made)
+            return made
+
+        self.made[key] = make
 
     def _hint(self, key: Key) -> str:
         if key[0] == "contents":

@@ -25,12 +25,12 @@ from irgrad.frontend.capture.flow import (
     while_,
 )
 from irgrad.frontend.capture.function import captured
-from irgrad.frontend.capture.held import method_of, subscripted
+from irgrad.frontend.capture.held import method_of
 from irgrad.frontend.capture.iteration import combining
 from irgrad.frontend.capture.lists import JOINING, stacking
 from irgrad.frontend.capture.naming import each_named, named
 from irgrad.frontend.capture.once import refused_in_loops
-from irgrad.frontend.capture.places import place
+from irgrad.frontend.capture.places import place, source
 from irgrad.frontend.capture.raising import certain, fail, trying
 from irgrad.frontend.capture.scalars import scalar_type
 from irgrad.frontend.lost import refuse_lost
@@ -126,7 +126,7 @@ __all__ = [
     "over",
     "place",
     "searched",
-    "subscripted",
+    "source",
     "trying",
     "value",
     "while_",

@@ -12,6 +12,7 @@ import numpy as np
 from irgrad.errors import ArgumentError, Location, TraceError
 from irgrad.frontend.capture.branching import reach
 from irgrad.frontend.capture.exchange import LEFT, SHARED, Elsewhere, Exchange, Exchanged, exchange
+from irgrad.frontend.capture.extents import limited, widened
 from irgrad.frontend.capture.growth import EARLIER, Growing, filled, growth, regrown
 from irgrad.frontend.capture.handles import repeated
 from irgrad.frontend.capture.inner import REACHED, Inner
@@ -157,7 +158,7 @@ class Carry:
                 return None
             firsts, own = [_blank(leaf) for leaf in leaves], shape
         else:
-            firsts, own = taken_apart(self._first(key), state.is_whole)
+            firsts, own = taken_apart(widened(self._first(key), end), state.is_whole)
         if own != shape:
             self._refuse_shape(key, own, shape, leaves)
         slots: list[Slot] = []
@@ -273,6 +274,7 @@ class Carry:
                     inner.lend(root, leaves[0].value)
                 continue
             made = put_together(one.shape, iter(leaves))
+            limited(made)
             if key == REACHED:
                 if inner is None:
                     reach(made)

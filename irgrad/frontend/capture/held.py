@@ -1,5 +1,5 @@
-"""Plain arrays that rewritten code closes over, where they meet traced values: a subscript of one,
-`data[i]`, and a method of one, `data.dot(x)`, are those of the array captured by reference."""
+"""Methods and functions of plain arrays that rewritten code closes over, where they meet traced
+values: `data.dot(x)` is that of the array captured by reference."""
 
 from __future__ import annotations
 
@@ -9,36 +9,16 @@ from typing import Any
 import numpy as np
 
 from irgrad.frontend.capture.handles import is_supported
-from irgrad.frontend.capture.places import place
-from irgrad.frontend.known import settled
 from irgrad.frontend.promote import any_traced, innermost, lift
 from irgrad.frontend.registry import METHODS
-from irgrad.ir.builder import CURRENT
 
 _WRITING = {"fill", "partition", "put", "resize", "setfield", "sort"}
 """Methods that would write traced values into an array that holds only numbers."""
 
 
-class _Held:
-    """A plain array, to be subscripted once."""
-
-    def __init__(self, array: Any) -> None:
-        self.array = array
-
-    def __getitem__(self, index: Any) -> Any:
-        index = tuple(map(settled, index)) if isinstance(index, tuple) else settled(index)
-        return _met(self.array, [index])[index]
-
-
 def _met(array: Any, others: list[Any]) -> Any:
     """The array, captured by reference where something traced is among the others."""
     return lift(innermost(others), array) if any_traced(others) else array
-
-
-def subscripted(x: Any) -> Any:
-    """What to subscript in place of `x`."""
-    plain = type(x) is np.ndarray and CURRENT.get() is not None and is_supported(x.dtype)
-    return _Held(x) if plain else place(x)
 
 
 def met_first(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from irgrad.frontend.capture.extents import side_by_side
 from irgrad.frontend.capture.parts import Alias, put_together, taken_apart
 from irgrad.frontend.capture.places import rows_stacked
 from irgrad.frontend.capture.raising import Raised
@@ -120,6 +121,7 @@ class Inner:
     def _as_now(self, new: Any) -> Any:
         if new is UNBOUND:
             return new
+        new = side_by_side(new)
         leaves, shape = taken_apart(new, self.state.is_whole)
         now = list(map(self._leaf_now, leaves))
         if all(one is other for one, other in zip(now, leaves, strict=True)):

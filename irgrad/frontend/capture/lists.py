@@ -11,6 +11,7 @@ import numpy as np
 from irgrad.errors import UnsupportedError
 from irgrad.frontend.capture.constructors import array
 from irgrad.frontend.capture.doors import door
+from irgrad.frontend.capture.handles import handle_on
 from irgrad.frontend.capture.held import met_first
 from irgrad.frontend.capture.iteration import TracedRange
 from irgrad.frontend.capture.rows import whole
@@ -145,5 +146,21 @@ class _Joining:
         )  # fmt: skip
 
 
-JOINING = {id(np.r_): _Joining(np.r_, False), id(np.c_): _Joining(np.c_, True)}
-"""In place of `np.r_` and `np.c_`, by their identity."""
+class _Grid:
+    """`np.mgrid` and `np.ogrid`, which give arrays to assign to as constructors do."""
+
+    def __init__(self, plain: Any) -> None:
+        self.plain = plain
+
+    def __getitem__(self, key: Any) -> Any:
+        found = self.plain[key]
+        return tuple(map(handle_on, found)) if isinstance(found, tuple) else handle_on(found)
+
+
+JOINING: dict[int, Any] = {
+    id(np.r_): _Joining(np.r_, False),
+    id(np.c_): _Joining(np.c_, True),
+    id(np.mgrid): _Grid(np.mgrid),
+    id(np.ogrid): _Grid(np.ogrid),
+}
+"""In place of `np.r_` and its like, by their identity."""

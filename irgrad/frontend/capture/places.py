@@ -1,4 +1,5 @@
-"""Lists of numbers that are indexed by traced integers: `L[j]`, `L[j] += x`.
+"""What is indexed by traced integers and masks though it is not traced: arrays of numbers, and
+lists of numbers, `L[j]`, `L[j] += x`.
 
 Such a list is read as one array. Writing fills it anew, with the rows of that array after the
 write, so that a branch or loop carries one array and not each number by itself."""
@@ -12,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import IrgradError
+from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture.rows import Row, whole
 from irgrad.frontend.known import known
 from irgrad.frontend.lower import Argument
+from irgrad.frontend.masked import Selection
 from irgrad.frontend.promote import lift
 from irgrad.frontend.region import array_leaf, joined
 from irgrad.frontend.tracer import Tracer
@@ -48,11 +51,37 @@ class Places:
         del self.items[key]
 
 
+class Numbers:
+    """An array of numbers, in front of an index that reads it."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __getitem__(self, key: Any) -> Any:
+        here = CURRENT.get()
+        entries = key if isinstance(key, tuple) else (key,)
+        if here is None or not any(_is_open(entry) for entry in entries):
+            return self.array[key]
+        return here.wrap(here, here.lift(self.array))[key]
+
+
+def _is_open(entry: Any) -> bool:
+    if isinstance(entry, slice):
+        return any(_is_open(bound) for bound in (entry.start, entry.stop, entry.step))
+    traced = isinstance(entry, Traced) and known(entry) is None
+    return traced or isinstance(entry, (Bounded, Selection))
+
+
 def place(items: Any) -> Any:
-    """What stands in front of an index."""
+    """What stands in front of an index that is written to."""
     if type(items) not in (list, tuple) or CURRENT.get() is None:
         return items
     return Places(items)
+
+
+def source(items: Any) -> Any:
+    """What stands in front of an index that is read."""
+    return Numbers(items) if type(items) is np.ndarray else place(items)
 
 
 def _is_list(items: Any) -> bool:

@@ -121,19 +121,15 @@ class Expressions(ast.NodeTransformer):
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        """`np.r_[...]` and `np.c_[...]`, which look like arrays and are functions; `data[i]`, where
-        `i` is more than numbers, and `L[j] = x`.
-        """
+        """`np.r_[...]` and the like, which look like arrays and are functions; `L[j]`."""
         self.generic_visit(node)
         value = node.value
         name = value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
-        if not isinstance(node.ctx, ast.Load):
-            if not self.in_class and _may_be_traced(node.slice):
-                node.value = self._helped("place", value)
-        elif name in ("r_", "c_"):
+        if name in ("r_", "c_", "mgrid", "ogrid") and isinstance(node.ctx, ast.Load):
             node.value = self._helped("call", value)
-        elif any(isinstance(inner, ast.Name) for inner in ast.walk(node.slice)):
-            node.value = self._helped("subscripted", value)
+        elif not self.in_class and _may_be_traced(node.slice):
+            reads = isinstance(node.ctx, ast.Load)
+            node.value = self._helped("source" if reads else "place", value)
         return node
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
@@ -192,9 +188,14 @@ def begin(made: Any, where: Any) -> None:
 
 
 def _may_be_traced(index: ast.expr) -> bool:
-    """Whether an index may be a number that only the running program knows."""
+    """Whether an index may have in it what only the running program knows."""
+    if isinstance(index, ast.Tuple):
+        return any(map(_may_be_traced, index.elts))
+    if isinstance(index, ast.Slice):
+        bounds = (index.lower, index.upper, index.step)
+        return any(bound is not None and _may_be_traced(bound) for bound in bounds)
     number = index.operand if isinstance(index, ast.UnaryOp) else index
-    return not isinstance(number, (ast.Constant, ast.Slice, ast.Tuple, ast.List))
+    return not isinstance(number, ast.Constant)
 
 
 def _later(body: ast.expr, *parameters: str, at: ast.expr | None = None) -> ast.expr:

@@ -192,6 +192,8 @@ def _placed(x: Any, mask: Any, new: Any) -> Any:
         return fitted(x, fitted(x, chosen, inner), x.shape)
     rows = chosen.base if bounded else chosen
     at = spread(chosen, mask)
+    if not rows.shape[0]:  # a place to look at, and the program stops if anyone does
+        rows = np.zeros((1, *rows.shape[1:]), rows.dtype)
     return fitted(x, gather(rows, (0,), [at]), x.shape)
 
 

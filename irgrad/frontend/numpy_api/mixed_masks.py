@@ -137,7 +137,7 @@ FUNCTIONS |= {np.nonzero: nonzero, np.flatnonzero: flatnonzero, np.argwhere: arg
 
 
 def _read(x: Any, index: Any) -> Any:
-    index = with_known_bounds(index)
+    index = with_known_bounds(packed(index))
     if is_mixed(index):
         return read_mixed(x, index)
     traced = has_traced_bound(index) or has_bounded(index)
@@ -145,7 +145,7 @@ def _read(x: Any, index: Any) -> Any:
 
 
 def _write(x: Any, index: Any, new: Any) -> None:
-    index = with_known_bounds(index)
+    index = with_known_bounds(packed(index))
     mask = lone_mask(index)
     if mask is None:
         new = packed(new)

@@ -30,7 +30,6 @@ def mandelbrot1(
     lambda rng, n, t: (-1.75, 0.25, -1.0, 1.0, n, n, t),
     small=(5, 7),
     large=(60, 16),
-    lacks="assignment to x.shape, and arrays that shrink in a loop",
 )
 def mandelbrot2(
     xmin: Any, xmax: Any, ymin: Any, ymax: Any, xn: Any, yn: Any, itermax: Any, horizon: Any = 2.0
