@@ -239,7 +239,6 @@ REFUSALS: dict[str, tuple[Any, type[Exception], str]] = {
     "nonzero": (lambda x, i: np.nonzero(x), UnsupportedError, "np.where"),
     "argwhere": (lambda x, i: np.argwhere(x > 0), UnsupportedError, "np.where"),
     "where": (lambda x, i: np.where(x > 0), UnsupportedError, "np.where"),
-    "python_list": (lambda x, i: [1, 2, 3][i], TraceError, r"np.choose\(i, list\)"),
     "mode": (lambda x, i: np.take(x, i, mode="other"), TypeError, "'raise', 'clip' or 'wrap'"),
 }
 
@@ -252,6 +251,7 @@ def test_what_needs_numbers_is_refused(name: str) -> None:
 
 
 BY_TRACED_PLACES: dict[str, tuple[Any, str]] = {
+    "list": (lambda x, i: [1, 2, 3][i], r"np.choose\(i, list\)"),
     "number": (lambda x, i: V[i], "pass the array as an argument"),
     "array": (lambda x, i: V[i + ROWS], "pass the array as an argument"),
     "mask": (lambda x, i: M[x > 0].sum(), "np.where"),
