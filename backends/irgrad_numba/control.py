@@ -19,6 +19,7 @@ from irgrad_numba.lower import Sites
 from irgrad_numba.masked import in_parts
 from irgrad_numba.rejoined import rejoined
 from irgrad_numba.stacks import is_known
+from irgrad_numba.tapes import WHOLE, Parts
 from irgrad_numba.updates import COPY, spread_out
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Surroundings(NamedTuple):
     sites: Sites = Sites()
     inside: bool = True
     """Whether it is a region."""
+    parts: Parts = WHOLE
+    """Of outputs of which no more is needed."""
 
 
 class Control(NamedTuple):
@@ -63,15 +66,17 @@ class Control(NamedTuple):
         sites: Sites,
         plan: Callable[[Surroundings], Schedule],
         spent: Collection[int] = (),
+        parts: Parts = WHOLE,
     ) -> Control:
         """The step for a node whose operands and results lie in `views`. The operands with numbers
-        in `spent` are the program's own, and nothing else reads them.
+        in `spent` are the program's own, and nothing else reads them; of results of a loop, no more
+        than `parts` is read.
         """
         operands = [views[v] for v in node.operands]
         results = [views[v] for v in node.outputs]
         found = [interval_of(v, known) for v in node.operands]
         planned = [
-            plan(place._replace(sites=sites))
+            plan(place._replace(sites=sites, parts=parts))
             for place in _surroundings(node, operands, found, spent)
         ]
         return Control(node, operands, results, bases(node), planned)

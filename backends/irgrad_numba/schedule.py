@@ -57,6 +57,7 @@ from irgrad_numba.sorts import (
 )
 from irgrad_numba.spans import EVERYWHERE, Span, Spans
 from irgrad_numba.stacks import StackSum, sum_of
+from irgrad_numba.tapes import parts_read, spans_needed
 from irgrad_numba.updates import AddAt, AddSlice, Copy
 from irgrad_numba.views import viewed
 
@@ -135,7 +136,7 @@ class Planner:
         self.reads: dict[Value, frozenset[Value]] = {}
         """Which of these a value that has no memory is computed from."""
         self.intervals = intervals(graph, place.known)
-        self.spans = Spans(graph, self.sorts)
+        self.spans = Spans(graph, self.sorts, spans_needed(graph, place.parts))
         self.stage: dict[Value, tuple[int, int]] = {}
         self.segment: dict[Node, int] = {}
         """Which part of very long code over its space a node belongs to."""
@@ -535,7 +536,9 @@ class Planner:
                 known, sites = self.intervals, self.place.sites
                 alone = {v for v in step.operands if readers[v] == [step] and v not in outputs}
                 spent = _rows_of_loops(step, alone)
-                result.append(Control.of(step, views, known, sites, plan_region, spent))
+                parts = parts_read(step, readers, outputs)
+                made = Control.of(step, views, known, sites, plan_region, spent, parts)
+                result.append(made)
                 continue
             if isinstance(step.op, AddStacks) and step.types[0].is_dynamic:
                 close()

@@ -124,13 +124,15 @@ class Spans(Known):
     of a node must run through.
     """
 
-    def __init__(self, graph: Graph, sorts: Mapping[Node, str]) -> None:
+    def __init__(
+        self, graph: Graph, sorts: Mapping[Node, str], parts: Mapping[Value, Span] = {}
+    ) -> None:
         super().__init__(graph)
         self.sorts = sorts
         self.needed: dict[Value, Span] = {}
-        """Nobody needs another part of the value."""
-        if self.inside:
-            self.needed = dict.fromkeys(graph.outputs, EVERYWHERE)
+        """Nobody needs another part of the value; of outputs, what `parts` says."""
+        if self.inside or parts:
+            self.needed = dict.fromkeys(graph.outputs, EVERYWHERE) | dict(parts)
             for node in reversed(graph.nodes):
                 self._need(node)
 
@@ -138,7 +140,7 @@ class Spans(Known):
         """The part of the space of a node that its loops must run through, where it is computed
         into memory.
         """
-        if not self.inside:
+        if not self.needed:
             return EVERYWHERE
         if self.sorts[node] == "update":
             return self._written(node)

@@ -1,0 +1,123 @@
+"""Rows that one loop stacks for another: of an array that is needed inside traced bounds alone, no
+more is kept.
+
+The bounds are integers of the loop that reads. Where they are computed from its position, and from
+operands that both loops have, the loop that writes has them too, and finds them by how they are
+computed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from irgrad.ir.graph import Graph, Node, Value, regions
+from irgrad.ops.loop import Loop
+from irgrad_numba.sorts import sort_of
+from irgrad_numba.spans import EVERYWHERE, Condition, Span, Spans
+
+Written = tuple[Any, ...]
+"""How an integer is computed: an op with its operands, from inputs, by number, and constants."""
+
+
+class Part(NamedTuple):
+    """A condition whose bound is known by how it is computed."""
+
+    axis: int
+    at_least: bool
+    bound: Written | None
+    offset: int
+
+
+Parts = Mapping[int, frozenset[Part]]
+"""By the number of an output of a region, the part of it that is needed."""
+WHOLE: Parts = MappingProxyType({})
+
+
+def parts_read(
+    node: Node, readers: Mapping[Value, Sequence[Node]], results: Collection[Value]
+) -> Parts:
+    """Which part of each row of a loop the loops that scan these read."""
+    op: Any = node.op
+    found: dict[int, frozenset[Part]] = {}
+    if not isinstance(op, Loop):
+        return found
+    for k, value in enumerate(node.outputs[op.carried :], op.carried):
+        if len(value.type.shape) > 1 and value not in results:
+            every = [_part(node, value, reader) for reader in readers[value]]
+            span = frozenset[Part].intersection(*every) if every else None
+            if span:
+                found[k] = span
+    return found
+
+
+def _part(node: Node, value: Value, reader: Node) -> frozenset[Part]:
+    op: Any = reader.op
+    if not isinstance(op, Loop) or reader.operands.count(value) != 1:
+        return frozenset()
+    number = reader.operands.index(value) - op.first + 1
+    if not op.carried < number <= op.carried + op.scanned:
+        return frozenset()
+    spans = Spans(op.body, {inner: sort_of(inner) for inner in op.body.nodes})
+    conditions = spans.needed.get(op.body.inputs[number], EVERYWHERE)
+    written = _inputs_of(node, reader)
+    bounds = {c.bound: None if c.bound is None else _how(c.bound, written) for c in conditions}
+    return frozenset(
+        Part(c.axis, c.at_least, bounds[c.bound], c.offset)
+        for c in conditions
+        if c.bound is None or bounds[c.bound] is not None
+    )
+
+
+def _inputs_of(node: Node, reader: Node) -> dict[Value, Written]:
+    """How what a loop reads is known in the body of another: by the numbers of its inputs."""
+    op: Any = node.op
+    there: Any = reader.op
+    groups = op.groups(node.operands)
+    start = 1 + op.carried + op.scanned
+    known: dict[Value, Written] = {v: ("input", start + k) for k, v in enumerate(groups.fixed)}
+    first = 1 + there.carried + there.scanned
+    fixed = there.groups(reader.operands).fixed
+    found: dict[Value, Written] = {there.body.inputs[0]: ("input", 0)}
+    for inside, operand in zip(there.body.inputs[first:], fixed, strict=True):
+        if operand.constant is not None:
+            found[inside] = _how(operand, {}) or ()
+        elif operand in known:
+            found[inside] = known[operand]
+    return found
+
+
+def _how(value: Value, known: Mapping[Value, Written]) -> Written | None:
+    """How an integer is computed; None where that takes what is not known."""
+    if value in known:
+        return known[value]
+    constant, node = value.constant, value.node
+    if constant is not None:
+        return ("constant", str(constant.dtype), constant.shape, constant.tobytes())
+    if node.is_input or len(node.types) > 1 or value.type.size > 1 or regions(node.op):
+        return None
+    operands = [_how(v, known) for v in node.operands]
+    return None if None in operands else (node.op, *operands)
+
+
+def spans_needed(graph: Graph, parts: Parts) -> dict[Value, Span]:
+    """The parts of the outputs of a region, with the values that their bounds are there."""
+    if not parts:
+        return {}
+    known: dict[Value, Written] = {v: ("input", k) for k, v in enumerate(graph.inputs)}
+    for node in graph.nodes:
+        value = Value(node, 0)
+        if value.type.size == 1 and value.type.dtype.kind in "iub":
+            written = _how(value, known)
+            if written is not None:
+                known[value] = written
+    places = {written: value for value, written in reversed(known.items())}
+    return {
+        graph.outputs[k]: frozenset(
+            Condition(p.axis, p.at_least, None if p.bound is None else places[p.bound], p.offset)
+            for p in part
+            if p.bound is None or p.bound in places
+        )
+        for k, part in parts.items()
+        if graph.outputs.count(graph.outputs[k]) == 1
+    }
