@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,10 +29,8 @@ from irgrad.ops.contract import Contract
 from irgrad.ops.elementwise import Elementwise
 from irgrad.ops.index import Gather, UpdateAt
 from irgrad.ops.linear import BroadcastTo, Reshape
-from irgrad.ops.loop import Loop
 from irgrad.ops.select import Where
 from irgrad.ops.shape import Slice, UpdateSlice
-from irgrad.ops.while_loop import While
 from irgrad_numba.arranged import arranged
 from irgrad_numba.calls import Group
 from irgrad_numba.control import Control, Surroundings, is_native
@@ -57,7 +55,7 @@ from irgrad_numba.sorts import (
 )
 from irgrad_numba.spans import EVERYWHERE, Span, Spans
 from irgrad_numba.stacks import StackSum, sum_of
-from irgrad_numba.tapes import parts_read, spans_needed
+from irgrad_numba.tapes import parts_read, rows_of_loops, spans_needed
 from irgrad_numba.updates import AddAt, AddSlice, Copy
 from irgrad_numba.views import viewed
 
@@ -535,7 +533,7 @@ class Planner:
                 close()
                 known, sites = self.intervals, self.place.sites
                 alone = {v for v in step.operands if readers[v] == [step] and v not in outputs}
-                spent = _rows_of_loops(step, alone)
+                spent = rows_of_loops(step, alone)
                 parts = parts_read(step, readers, outputs)
                 made = Control.of(step, views, known, sites, plan_region, spent, parts)
                 result.append(made)
@@ -559,25 +557,6 @@ class Planner:
                 pending.append(step)
         close()
         return result
-
-
-def _rows_of_loops(node: Node, alone: Collection[Value]) -> list[int]:
-    """The operands of a loop, scanned by it `alone`, that another loop has stacked: a step may
-    write to its row.
-    """
-    op: Any = node.op
-    if not isinstance(op, Loop):
-        return []
-    made = [
-        v in alone and isinstance(v.node.op, (Loop, While)) and v not in _carried(v.node)
-        for v in node.operands
-    ]
-    return [k for k in op.groups(list(range(len(made)))).scanned if made[k]]
-
-
-def _carried(node: Node) -> Sequence[Value]:
-    op: Any = node.op
-    return node.outputs[: op.carried]
 
 
 def plan(graph: Graph, layouts: Sequence[Layout] = ()) -> Schedule:

@@ -1,5 +1,5 @@
 """Rows that one loop stacks for another: of an array that is needed inside traced bounds alone, no
-more is kept.
+more is kept; and what nothing else reads the other loop may write to.
 
 The bounds are integers of the loop that reads. Where they are computed from its position, and from
 operands that both loops have, the loop that writes has them too, and finds them by how they are
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from irgrad.ir.graph import Graph, Node, Value, regions
 from irgrad.ops.loop import Loop
+from irgrad.ops.while_loop import While
 from irgrad_numba.sorts import sort_of
 from irgrad_numba.spans import EVERYWHERE, Condition, Span, Spans
 
@@ -49,6 +50,25 @@ def parts_read(
             if span:
                 found[k] = span
     return found
+
+
+def rows_of_loops(node: Node, alone: Collection[Value]) -> list[int]:
+    """The operands of a loop, scanned by it `alone`, that another loop has stacked: a step may
+    write to its row.
+    """
+    op: Any = node.op
+    if not isinstance(op, Loop):
+        return []
+    made = [
+        v in alone and isinstance(v.node.op, (Loop, While)) and v not in _carried(v.node)
+        for v in node.operands
+    ]
+    return [k for k in op.groups(list(range(len(made)))).scanned if made[k]]
+
+
+def _carried(node: Node) -> Sequence[Value]:
+    op: Any = node.op
+    return node.outputs[: op.carried]
 
 
 def _part(node: Node, value: Value, reader: Node) -> frozenset[Part]:
