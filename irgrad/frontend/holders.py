@@ -15,6 +15,8 @@ from irgrad.frontend.site import LOWERING, is_library
 
 _MOST = 300
 """So many objects at most a search looks at."""
+_LONGEST = 40
+"""The longest key of a dict that becomes part of a name."""
 
 
 def variable_of(array: Any) -> str | None:
@@ -48,12 +50,21 @@ def _path(variables: dict[str, Any], what: Any) -> str | None:
         prefix, owner = waiting.popleft()
         for name, part in islice(_parts(owner), left):
             left -= 1
+            if not _is_shown(name):
+                continue
             if part is what:
                 return f"{prefix}{name}"
-            if _has_parts(part) and id(part) not in seen and not str(name).startswith("__"):
+            if _has_parts(part) and id(part) not in seen:
                 seen.add(id(part))
                 waiting.append((f"{prefix}{name}.", part))
     return None
+
+
+def _is_shown(name: Any) -> bool:
+    """Whether a key can be part of a name."""
+    if isinstance(name, int):
+        return True
+    return isinstance(name, str) and len(name) <= _LONGEST and not name.startswith("__")
 
 
 def _has_parts(item: Any) -> bool:

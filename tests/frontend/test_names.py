@@ -255,6 +255,7 @@ def test_hand_written_names_of_outputs_stay() -> None:
 
 WEIGHTS = np.ones((2, 2))
 LAYERS = [np.ones(2), np.full(2, 2.0)]
+KEYED: dict[Any, Any] = {0.5: np.ones(2), "k" * 99: np.ones(2)}
 
 
 class Affine:
@@ -295,6 +296,8 @@ def test_arrays_from_outside_are_called_after_what_holds_them() -> None:
         "no name": (lambda x: x * np.sqrt(np.asarray(shift).copy()), ["x", "shift"]),
         "part": (lambda x: x * WEIGHTS[0], ["x", "captured_0"]),
         "loop": (steps, ["x", "WEIGHTS"]),
+        "no text": (lambda x: x * KEYED[0.5], ["x", "captured_0"]),
+        "long text": (lambda x: x * KEYED["k" * 99], ["x", "captured_0"]),
     }
     for case, (function, names) in cases.items():
         for traced in (function, irgrad.grad(lambda x, f=function: np.sum(f(x)))):
