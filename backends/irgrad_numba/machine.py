@@ -180,9 +180,15 @@ def _generated(texts: Sequence[str], level: int) -> bytes:
     def generate(k: int) -> None:
         codes[k] = _emitted(modules[k], machines[k])
 
-    threads = [threading.Thread(target=generate, args=(k,)) for k in range(1, len(texts))]
-    for thread in threads:
-        thread.start()
+    threads: list[threading.Thread] = []
+    for k in range(1, len(texts)):
+        thread = threading.Thread(target=generate, args=(k,))
+        try:
+            thread.start()
+        except RuntimeError:  # there are too many, or the interpreter is about to end
+            generate(k)
+        else:
+            threads.append(thread)
     generate(0)
     for thread in threads:
         thread.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -62,6 +63,19 @@ def test_parts_give_the_bits_of_the_whole(
     for value, slope in results[1:]:
         assert value == results[0][0]
         assert np.array_equal(slope, results[0][1])
+
+
+def test_without_more_threads_one_generates_all(
+    cut: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    cut(3)
+    x = np.linspace(0.5, 1.0, 9)
+    found = irgrad.compile(products, "numba")(x)
+    np.testing.assert_allclose(found, irgrad.compile(products, "numpy")(x), rtol=1e-12)
 
 
 def test_each_function_is_in_one_part_but_those_that_are_inlined() -> None:
