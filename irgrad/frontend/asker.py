@@ -29,6 +29,8 @@ _REMEDIES = {
     "logsumexp": "irgrad.functions.logsumexp(x) takes traced values",
     "softmax": "irgrad.functions.softmax(x) takes traced values",
     "log_softmax": "irgrad.functions.log_softmax(x) takes traced values",
+    "lu_factor": "np.linalg.solve(a, b) takes traced values",
+    "lu_solve": "np.linalg.solve(a, b) takes traced values",
     "polygamma": "irgrad.functions.polygamma(n, x) takes traced values",
 }
 _OF_MATH = {

@@ -17,11 +17,6 @@ _SIZE = "the size of the result depends on the numbers"
 _EIGEN = "whether the result is complex depends on the numbers"
 _GENERAL = "compute it outside and pass the result, or make an op of it: see docs/add-an-op.md"
 _REFUSED = [
-    ("fft ifft rfft", "", "it is linear: x @ np.fft.{name}(np.eye(n)) transforms the last axis"),
-    ("fft2 fftn ifft2 ifftn rfft2 rfftn", "",
-     "it is linear: x @ np.fft.fft(np.eye(n)) transforms the last axis; so do the others in turn"),
-    ("irfft irfft2 irfftn hfft ihfft", "",
-     "of a whole spectrum z, (z @ np.fft.ifft(np.eye(n))).real transforms the last axis back"),
     ("unique unique_all unique_counts unique_inverse unique_values", _SIZE,
      "np.sort(x) has equal elements side by side"),
     ("intersect1d union1d setdiff1d setxor1d", _SIZE, "np.isin(x, y) tells what is in both"),

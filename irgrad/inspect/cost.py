@@ -28,6 +28,7 @@ from irgrad.ops.cast import Astype
 from irgrad.ops.cond import Cond
 from irgrad.ops.contract import Contract, split_spec
 from irgrad.ops.create import Iota
+from irgrad.ops.fourier import FFT
 from irgrad.ops.index import Gather, ScatterAdd, UpdateAt
 from irgrad.ops.linear import Linear, Sum
 from irgrad.ops.loop import Loop
@@ -192,6 +193,13 @@ def operations(op: Op, operands: Types, results: Types) -> int:
 @operations.register(Astype)
 def _moves(op: Op, operands: Types, results: Types) -> int:
     return 0
+
+
+@operations.register(FFT)
+def _transforms(op: FFT, operands: Types, results: Types) -> int:
+    """5 n log2 n for each sequence, as is usual to count (Frigo and Johnson, 2005)."""
+    extent, size = operands[0].shape[op.axis], operands[0].size
+    return math.ceil(5 * size * math.log2(extent))
 
 
 @operations.register(Where)

@@ -180,6 +180,11 @@ def _helped(node: Node, args: list[Text]) -> str:
     return f"_{node.op.name}({', '.join([*args, *values])})"
 
 
+def _fourier(node: Node, args: list[Text]) -> str:
+    name, norm = ("ifft", ', norm="forward"') if node.op.parameters["inverse"] else ("fft", "")
+    return f"np.fft.{name}({args[0]}, axis={node.op.parameters['axis']}{norm})"
+
+
 FORMS: dict[str, Callable[[Node, list[Text]], str]] = {
     "sum": _sum,
     "prod": _sum,
@@ -193,6 +198,7 @@ FORMS: dict[str, Callable[[Node, list[Text]], str]] = {
     "contract": _contract,
     "transpose": _transpose,
     "slice": _slice,
+    "fft": _fourier,
     "flip": lambda node, args: f"np.flip({args[0]}, {_axes(node.op.parameters['axes'])})",
     "concatenate": lambda node, args: (
         f"np.concatenate(({', '.join(args)},), axis={node.op.parameters['axis']})"

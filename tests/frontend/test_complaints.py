@@ -193,13 +193,8 @@ def remedies(x: Any) -> dict[str, tuple[Any, Any]]:
     """What hints say to write, and what it stands for, at `x`."""
     n = len(x)
     p = x[:3]
-    z = np.fft.fft(np.arange(n) * 1.0)
     inexact = np.floor(np.log2(np.abs(x))) + 1
     return {
-        "fft": (x @ np.fft.fft(np.eye(n)), np.fft.fft),
-        "ifft": (x @ np.fft.ifft(np.eye(n)), np.fft.ifft),
-        "rfft": (x @ np.fft.rfft(np.eye(n)), np.fft.rfft),
-        "irfft": ((z @ np.fft.ifft(np.eye(n))).real, lambda x: np.arange(n) * 1.0),
         "frexp": (x / 2**inexact, lambda x: np.frexp(x)[0]),
         "polyder": (p[:-1] * np.arange(len(p) - 1, 0, -1), lambda x: np.polyder(x[:3])),
         "polyint": (np.append(p / np.arange(len(p), 0, -1), 0.0), lambda x: np.polyint(x[:3])),
@@ -207,10 +202,6 @@ def remedies(x: Any) -> dict[str, tuple[Any, Any]]:
         "polyfit": (
             np.linalg.pinv(np.vander(np.arange(n) * 1.0, 3)) @ x,
             lambda x: np.polyfit(np.arange(n), x, 2),
-        ),
-        "geomspace": (
-            np.exp(np.linspace(np.log(x[0]), np.log(x[1]), 4)),
-            lambda x: np.geomspace(x[0], x[1], 4),
         ),
     }
 
@@ -345,6 +336,6 @@ def test_classes_of_errors_stay() -> None:
     with pytest.raises(ShapeError):
         irgrad.trace(lambda x: np.sum(x, axis=2), V)
     with pytest.raises(UnsupportedError):
-        irgrad.trace(lambda x: np.fft.fft(x), V)
+        irgrad.trace(lambda x: np.unique(x), V)
     with pytest.raises(ArgumentError):
         irgrad.grad(two, argnums=3)(P)
