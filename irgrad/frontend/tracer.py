@@ -63,7 +63,8 @@ def _inplace(ufunc: np.ufunc) -> Any:
 
     def method(self: Tracer, other: Any) -> Any:
         result = operator(self, other)
-        if result is NotImplemented or not (self.ndim or self.window):  # scalars are immutable
+        scalar = not (self.ndim or self.window or self.in_place)  # which is immutable
+        if result is NotImplemented or scalar:
             return result
         return write_result(ufunc.__name__, self, result)
 
@@ -92,9 +93,10 @@ class Tracer(OnlyNumbers):
 
     It is a handle on the current version of the array; `window` is there where it shows part of
     another. `weak` marks a Python float or complex argument, which promotes as NumPy promotes a
-    Python number."""
+    Python number; `in_place` marks an array without axes, such as `np.zeros(())`, which in-place
+    operators write to, as they do to no scalar."""
 
-    __slots__ = ("__weakref__", "weak", "window")
+    __slots__ = ("__weakref__", "in_place", "weak", "window")
     __array_priority__ = 1000
     __hash__ = OnlyNumbers.__hash__  # which refuses, since equality is elementwise, as ndarray's
 
@@ -103,6 +105,7 @@ class Tracer(OnlyNumbers):
         self.version = value
         self.window: View | OneOf | None = None
         self.weak = weak
+        self.in_place = False
 
     @property
     def builder(self) -> Builder:

@@ -46,6 +46,30 @@ def _nonzero(mask):
     """The flat indices of what is true."""
     return np.flatnonzero(mask)
 ''',
+    "lu": '''
+def _lu(a):
+    """Factors and pivots of matrices, the largest element of each column first, as in LAPACK."""
+    factors, pivots = np.array(a), np.zeros(a.shape[:-1], np.int32)
+    for place in np.ndindex(a.shape[:-2]):
+        x = factors[place]
+        for k in range(a.shape[-1]):
+            largest = k + int(np.argmax(np.abs(x.real[k:, k]) + np.abs(x.imag[k:, k])))
+            pivots[(*place, k)] = largest
+            x[[k, largest]] = x[[largest, k]]
+            if x[k, k] != 0:
+                x[k + 1:, k] /= x[k, k]
+            x[k + 1:, k + 1:] -= np.outer(x[k + 1:, k], x[k, k + 1:])
+    return factors, pivots
+''',
+    "permutation": '''
+def _permutation(pivots):
+    """The order of the rows after each in turn was exchanged with the one that a pivot names."""
+    order = np.broadcast_to(np.arange(pivots.shape[-1]), pivots.shape).copy()
+    for place in np.ndindex(pivots.shape[:-1]):
+        for i, j in enumerate(pivots[place]):
+            order[place][[i, j]] = order[place][[j, i]]
+    return order
+''',
     "cumsum": '''
 def _cumsum(x, axis, reverse):
     """Running sums along an axis, in reverse from its end."""

@@ -150,6 +150,7 @@ def _array(
         made.weak = False
     if isinstance(made, np.ndarray):
         return np.array(object, dtype, copy=copy, ndmin=ndmin)
+    made.in_place = True
     return made if made.ndim >= ndmin else reshape(made, (1,) * (ndmin - made.ndim) + made.shape)
 
 

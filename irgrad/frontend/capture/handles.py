@@ -51,4 +51,6 @@ def repeated(value: Any, shape: tuple[int, ...]) -> Any:
     """A handle on an array with one NumPy scalar, or one traced scalar, in all places."""
     here = builder()
     given = value if hasattr(value, "builder") else here.wrap(here, here.constant(value))
-    return copied(given.builder.bind(BroadcastTo(shape), [given]) if shape else given)
+    made = copied(given.builder.bind(BroadcastTo(shape), [given]) if shape else given)
+    made.in_place = True
+    return made
