@@ -191,18 +191,11 @@ def test_functions_without_a_meaning(name: str) -> None:
 
 def remedies(x: Any) -> dict[str, tuple[Any, Any]]:
     """What hints say to write, and what it stands for, at `x`."""
-    n = len(x)
     p = x[:3]
     inexact = np.floor(np.log2(np.abs(x))) + 1
     return {
         "frexp": (x / 2**inexact, lambda x: np.frexp(x)[0]),
-        "polyder": (p[:-1] * np.arange(len(p) - 1, 0, -1), lambda x: np.polyder(x[:3])),
-        "polyint": (np.append(p / np.arange(len(p), 0, -1), 0.0), lambda x: np.polyint(x[:3])),
         "polymul": (np.convolve(x, p), lambda x: np.polymul(x, x[:3])),
-        "polyfit": (
-            np.linalg.pinv(np.vander(np.arange(n) * 1.0, 3)) @ x,
-            lambda x: np.polyfit(np.arange(n), x, 2),
-        ),
     }
 
 
