@@ -60,7 +60,11 @@ MISTAKES: dict[str, tuple[Any, tuple[Any, ...], tuple[str, ...]]] = {
     "inv": (lambda x: np.linalg.inv(x), (W,), ("inv takes square", "%x: f64[3,4]", "pinv")),
     "solve": (lambda x, y: np.linalg.solve(x, y), (W, V), ("solve", "%x: f64[3,4], %y: f64[3]")),
     "choose": (lambda x: np.choose(x, [x, x]), (V,), ("choose: ", "%x: f64[3]", "np.where")),
-    "vectorize": (lambda x: np.vectorize(abs)(x), (V,), ("np.vectorize", "%x: f64[3]", "vmap")),
+    "vectorize": (
+        lambda x: np.vectorize(abs, excluded=[1])(x),
+        (V,),
+        ("np.vectorize", "%x: f64[3]", "vmap"),
+    ),
     "item": (lambda x: x.item(), (V,), ("item: ", "size 3", "%x: f64[3]")),
     "nonzero": (lambda x: np.nonzero(x), (V,), ("nonzero", "%x: f64[3]", "np.where")),
     "assignment": (

@@ -33,6 +33,7 @@ from irgrad.frontend.capture.once import refused_in_loops
 from irgrad.frontend.capture.places import place, source
 from irgrad.frontend.capture.raising import certain, fail, trying
 from irgrad.frontend.capture.scalars import scalar_type
+from irgrad.frontend.capture.vectorized import vectorized
 from irgrad.frontend.lost import refuse_lost
 from irgrad.frontend.registry import FUNCTIONS
 from irgrad.frontend.scipy_api import scipy_door
@@ -69,6 +70,8 @@ def call(function: Any) -> Any:
         return door
     if kind is _NUMPY_FUNCTION or kind is np.ufunc:
         return stacking(function) if function in FUNCTIONS or kind is np.ufunc else function
+    if kind is np.vectorize:
+        return vectorized(function, call(function.pyfunc))
     if kind is functools.partial:
         return functools.partial(call(function.func), *function.args, **function.keywords)
     if isinstance(function, type):
