@@ -9,8 +9,8 @@ import pytest
 from tests.forms.sweep import KINDS, REFUSED, not_refused, read, wrong_derivatives, wrong_values
 
 TABLES = {path.stem: read(path) for path in sorted(Path(__file__).parent.glob("*.forms"))}
-COMPILED = ("f64", "i64", "c128")
-"""Kinds of arrays that the Numba backend is asked for, which compiles for some seconds each."""
+COMPILED = ("f64", "c128")
+"""Kinds of arrays for the Numba backend, which compiles for some seconds each."""
 
 
 @pytest.mark.parametrize("kind", KINDS)
