@@ -111,6 +111,10 @@ class TraceError(IrgradError):
         return f"{text}\n{_NO_SOURCE}"
 
 
+class NotTraceable(TraceError, TypeError):
+    """Python code, as of the standard library, that has no way to take a traced value."""
+
+
 class UnsupportedError(IrgradError, NotImplementedError):
     """A NumPy or Python feature that irgrad does not lower."""
 

@@ -29,6 +29,7 @@ from irgrad.frontend.capture.source import tell_of_missing_source
 from irgrad.frontend.decisions import attend, record
 from irgrad.frontend.distinct import distinct
 from irgrad.frontend.guards import Guard, reachable
+from irgrad.frontend.leaks import retold
 from irgrad.frontend.lost import Lost
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.pytree import (
@@ -261,9 +262,12 @@ def lower(
         tell_of_missing_source(builder)
         bound = {name: traced.version for name, traced in builder.bound.items()}
         return lowered._replace(guards=reachable(builder.guards), bound=bound)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError) as error:
         if isinstance(error.__cause__, IrgradError):  # NumPy put one of its own in front of ours
             raise error.__cause__ from None
+        again = retold(error)
+        if again is not None:
+            raise again from None
         _explain_types(error, signature)
         raise
     except NameError as error:

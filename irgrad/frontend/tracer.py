@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import DTypeError, UnsupportedError
+from irgrad.errors import DTypeError, ShapeError, UnsupportedError, with_article
 from irgrad.frontend.complaint import completed
 from irgrad.frontend.entry import entry
 from irgrad.frontend.only_numbers import OnlyNumbers
@@ -47,9 +47,14 @@ def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
     def method(self: Tracer, other: Any) -> Any:
         operands = (other, self) if reflected else (self, other)
         if isinstance(other, _NO_NUMBERS) or _is_foreign(type(other)):
-            if ufunc in _EQUALITY and not _is_foreign(type(other)):
+            if _is_foreign(type(other)):
+                return NotImplemented
+            if ufunc in _EQUALITY:
                 return np.full(self.shape, ufunc is np.not_equal)[()]  # equal to no number
-            return NotImplemented
+            raise DTypeError(
+                f"{ufunc.__name__}: {_kind(other)} is no number",
+                hint="operands are arrays and numbers; is a value missing, or of another type?",
+            )
         if op is None:
             return call_ufunc(ufunc, operands)
         return call_elementwise(op, operands, operator=True)
@@ -69,6 +74,10 @@ def _inplace(ufunc: np.ufunc) -> Any:
         return write_result(ufunc.__name__, self, result)
 
     return entry(method)
+
+
+def _kind(operand: Any) -> str:
+    return "None" if operand is None else with_article(type(operand).__name__)
 
 
 _power = _operator(np.power)
@@ -250,6 +259,12 @@ class Tracer(OnlyNumbers):
     @entry
     def __setitem__(self, index: Any, new: Any) -> None:
         FUNCTIONS["setitem"](self, index, new)
+
+    @entry
+    def __delitem__(self, index: Any) -> None:
+        raise ShapeError(
+            "cannot delete array elements", hint="np.delete(x, i) gives an array without them"
+        )
 
     def __len__(self) -> int:
         if not self.ndim:
