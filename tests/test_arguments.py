@@ -173,3 +173,37 @@ def test_small_integers_that_numpy_computes_in_half_precision(dtype: Any, functi
     text = message(lambda: irgrad.trace(function, np.ones(3, dtype)))
     for part in ("computes in float16", f"of {np.dtype(dtype).name}", "operands: %", "astype"):
         assert part in text
+
+
+i: Any = irgrad
+"""Called with types that it does not take."""
+MISUSED: dict[str, Callable[[], Any]] = {
+    "trace": lambda: i.trace(3, 1.0),
+    "compile": lambda: i.compile(3),
+    "backend": lambda: i.compile(np.sin, backend=3)(1.0),
+    "transform": lambda: i.grad(3),
+    "argnums": lambda: i.grad(np.sin, argnums=1.5),
+    "check_grads of none": lambda: i.check_grads(3, (1.0,)),
+    "check_grads of a number": lambda: i.check_grads(np.sin, 1.0),
+    "check_grads of an array": lambda: i.check_grads(np.sin, np.ones(3)),
+    "check_grads modes": lambda: i.check_grads(np.sin, (1.0,), modes=3),
+    "check_grads mode": lambda: i.check_grads(np.sin, (1.0,), modes="back"),
+    "check_grads order": lambda: i.check_grads(np.sin, (1.0,), order="a"),
+    "jvp": lambda: i.jvp(np.sin, 1.0, 1.0),
+    "vjp": lambda: i.vjp(3, 1.0),
+    "parse": lambda: i.parse(3),
+    "spec": lambda: i.spec(3),
+}
+
+
+@pytest.mark.parametrize("name", MISUSED)
+def test_a_wrong_argument_of_the_interface_is_an_error_of_irgrads(name: str) -> None:
+    with pytest.raises(errors.IrgradError) as error:
+        MISUSED[name]()
+    assert name.split()[0] in str(error.value)
+
+
+def test_numpys_integers_and_one_mode_are_fine() -> None:
+    assert i.grad(lambda x, y: x * y, argnums=np.int64(1))(2.0, 3.0) == 2.0
+    assert i.grad(lambda x, y: x * y, argnums=(np.int64(0), "y"))(2.0, 3.0) == (3.0, 2.0)
+    i.check_grads(np.sin, (1.0,), modes="rev")

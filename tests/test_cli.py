@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -333,3 +334,15 @@ def test_dump_shows_the_signature_where_arguments_lack(capsys, tmp_path, args) -
     said = " ".join(err.replace("│", " ").split())
     assert "f(x, W, scale=2.0): " in said
     assert "--args 'f64[3], f64[3]' gives the types of x, W" in said
+
+
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="a device of Linux's that is always full"
+)
+def test_a_full_disk_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "irgrad", "grad", "x", "--at", "x=1.0"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("irgrad: ")
+    assert "Traceback" not in done.stderr

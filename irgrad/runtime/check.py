@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, IrgradError
+from irgrad.errors import ArgumentError, IrgradError, with_article
 from irgrad.frontend.lower import Argument, signature_of
 from irgrad.frontend.pytree import leaves_of, map_leaves
+from irgrad.frontend.site import call_site
 from irgrad.ir.types import is_inexact
-from irgrad.runtime.compiled import Compiled, as_callable
+from irgrad.runtime.compiled import Compiled, function_of
 from irgrad.runtime.linearize import jvp, vjp
 from irgrad.runtime.target import lower_target
 
@@ -50,13 +51,21 @@ def check_grads(
     >>> import numpy as np
     >>> check_grads(lambda x: np.sum(np.sin(x) ** 2), (np.array([0.3, 1.2]),))
     """
+    given: Any = modes
+    modes = tuple(given) if isinstance(given, (tuple, list, set)) else (given,)
     if unknown := set(modes) - set(MODES):
         raise ArgumentError(f"check_grads: unknown modes {sorted(unknown)}; there are {MODES}")
     if isinstance(order, bool) or not isinstance(order, (int, np.integer)) or order < 1:
         raise ArgumentError(f"check_grads: order must be an int of at least 1, got {order!r}")
     if not modes:
         raise ArgumentError(f"check_grads: no modes; there are {MODES}")
-    function = as_callable(f)
+    function = function_of("check_grads", f)
+    if not isinstance(args, (tuple, list)):
+        raise ArgumentError(
+            f"check_grads takes a tuple of arguments, got {with_article(type(args).__name__)}",
+            location=call_site().location,
+            hint="for one argument, check_grads(f, (x,))",
+        )
     args = tuple(args)
     if not _float_leaves(args):
         raise ArgumentError("check_grads: no argument is a float array", hint="pass floats")
@@ -255,6 +264,11 @@ def _compare(
     scale: float,
     tolerance: _Tolerance,
 ) -> None:
+    if not (np.all(np.isfinite(got)) and np.all(np.isfinite(expected.value))):
+        raise GradientMismatch(
+            f"{what}: the derivative or the differences are not finite: {got} and {expected.value}",
+            hint="choose arguments at which f, and its values nearby, are finite",
+        )
     error = float(np.max(np.abs(np.asarray(got) - expected.value), initial=0.0))
     doubt = 4 * expected.rounding + min(4 * expected.spread, tolerance.most * scale)
     if not error <= tolerance.atol + tolerance.rtol * scale + doubt:

@@ -16,6 +16,7 @@ from irgrad.frontend.capture.settings import TURNED_OFF
 from irgrad.frontend.decisions import Decisions, deciding_by
 from irgrad.frontend.lower import Lowered, Signature, check_numbers, signature_of
 from irgrad.frontend.pytree import LEAF
+from irgrad.frontend.site import call_site
 from irgrad.frontend.symbolic import from_sympy, is_sympy
 from irgrad.ir.graph import Graph
 from irgrad.passes.pipeline import optimise
@@ -428,6 +429,18 @@ def as_callable(target: Any) -> Any:
     return target
 
 
+def function_of(name: str, target: Any) -> Any:
+    """The function for the target that is given to what is called `name`, or an error of that."""
+    function = as_callable(target)
+    if not callable(function):
+        raise ArgumentError(
+            f"{name}: cannot transform {with_article(type(target).__name__)}, {target!r:.60}",
+            location=call_site().location,
+            hint="pass a function, an expression or a Graph",
+        )
+    return function
+
+
 def trace(target: Any, *args: Any, **kwargs: Any) -> Graph:
     """The graph of a target for these arguments: lowered, differentiated if it is a transformation,
     not optimised.
@@ -438,7 +451,7 @@ def trace(target: Any, *args: Any, **kwargs: Any) -> Graph:
       return out=%0
     }
     """
-    function = as_callable(target)
+    function = function_of("trace", target)
     signature, _ = signature_of(args, kwargs, function)
     return lower_target(function, signature).graph
 

@@ -9,14 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from irgrad.autodiff.calls import settled, with_residuals
 from irgrad.autodiff.graphs import gradient
 from irgrad.errors import ArgumentError, DTypeError, ShapeError, with_article
 from irgrad.frontend.lower import Lowered, Signature, Static
 from irgrad.frontend.pytree import flatten, unflatten
-from irgrad.frontend.site import call_site, defined_at
+from irgrad.frontend.site import defined_at
 from irgrad.ir.graph import Graph, Value
-from irgrad.runtime.compiled import Compiled, as_callable
+from irgrad.runtime.compiled import Compiled, function_of
 from irgrad.runtime.operator import Operator
 from irgrad.runtime.selection import Arguments
 from irgrad.runtime.target import lower_target
@@ -221,25 +223,23 @@ def _transformed(
 
 def checked_argnums(argnums: Any) -> Argnums:
     """`argnums` as an int, a name, or a tuple of them."""
-    if isinstance(argnums, list):
-        argnums = tuple(argnums)
-    for argnum in argnums if isinstance(argnums, tuple) else (argnums,):
-        if not isinstance(argnum, (int, str)) or isinstance(argnum, bool):
-            raise ArgumentError(f"argnums must be ints, names or a tuple of them, got {argnum!r}")
-    return argnums
+    if isinstance(argnums, (list, tuple)):
+        return tuple(map(_checked_argnum, argnums))
+    return _checked_argnum(argnums)
+
+
+def _checked_argnum(argnum: Any) -> int | str:
+    whole = isinstance(argnum, (int, np.integer)) and not isinstance(argnum, bool)
+    if not whole and not isinstance(argnum, str):
+        raise ArgumentError(f"argnums must be ints, names or a tuple of them, got {argnum!r}")
+    return argnum if isinstance(argnum, str) else int(argnum)
 
 
 def differentiable(name: str, f: Any) -> Callable[..., Any]:
     """The function that a target of the transformation `name` stands for; a compiled one as it is
     where it says how loops are lowered.
     """
-    function = as_callable(f)
-    if not callable(function):
-        raise ArgumentError(
-            f"{name}: cannot transform {with_article(type(f).__name__)}, {f!r:.60}",
-            location=call_site().location,
-            hint="pass a function, an expression or a Graph",
-        )
+    function = function_of(name, f)
     if isinstance(function, Compiled) and function.capture and function.unroll is None:
         return function.target
     return function
