@@ -100,6 +100,11 @@ def missing(name: str, location: Any) -> MissingAttribute:
         remedy = f"did you mean '{close[0]}'?"
     elif callable(getattr(np, name, None)):
         remedy = f"write np.{name}(x)"
+    elif near := difflib.get_close_matches(name, np.__all__, n=1, cutoff=0.8):
+        remedy = f"did you mean np.{near[0]}(x)?"
     else:
-        remedy = "pass a dict, or a registered dataclass, whose entries have names"
+        remedy = (
+            "write a function of yours as f(x); parts with names are entries of a dict, or of a "
+            "registered dataclass, that is passed in place of an array"
+        )
     return MissingAttribute(f"ndarray has no attribute '{name}'", location=location, hint=remedy)

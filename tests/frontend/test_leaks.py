@@ -69,3 +69,12 @@ def test_what_users_raise_is_theirs() -> None:
     with pytest.raises(TypeError, match="mine") as error:
         irgrad.compile(wrong)(1.0)
     assert not isinstance(error.value, IrgradError)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("sume", "did you mean 'sum'"), ("logg", r"did you mean np\.log\(x\)"), ("foo", r"as f\(x\)")],
+)
+def test_the_remedy_for_a_missing_attribute_fits(name: str, hint: str) -> None:
+    with pytest.raises(AttributeError, match=hint):
+        irgrad.compile(lambda x: getattr(x, name)())(np.ones(3))
