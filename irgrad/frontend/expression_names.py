@@ -131,7 +131,13 @@ def functions() -> dict[str, Function]:
         found.update(
             {name: getattr(module, name) for name in names.split() if hasattr(module, name)}
         )
-    found |= {"array": array, "asarray": array, "len": len, "polygamma": polygamma}
+    found |= {
+        "array": array,
+        "asarray": array,
+        "astype": _astype,
+        "len": len,
+        "polygamma": polygamma,
+    }
     found |= {alias: found[name] for alias, name in _ALIASES.items()}
     return {
         name: Function(name, function, _most(name, function)) for name, function in found.items()
@@ -182,8 +188,12 @@ def methods() -> dict[str, Function]:
     found["transpose"] = Function("transpose", _transpose, 32)
     found["flatten"] = Function("flatten", np.ravel, 1)
     found["copy"] = Function("copy", np.copy, 1)
-    found["astype"] = Function("astype", lambda x, dtype: _like_array(x).astype(dtype), 2)
+    found["astype"] = Function("astype", _astype, 2)
     return found
+
+
+def _astype(x: Any, dtype: Any) -> Any:
+    return _like_array(x).astype(dtype)
 
 
 def _like_array(x: Any) -> Any:

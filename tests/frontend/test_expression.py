@@ -361,3 +361,10 @@ def test_it_is_a_function_for_tools() -> None:
     assert irgrad.compile("x").__name__ == "expression"
     with pytest.raises(ArgumentError, match="an expression is a string, got an int"):
         expression(3)  # pyright: ignore[reportArgumentType]
+
+
+def test_conversions_are_functions_and_methods() -> None:
+    for text in ("astype(x, float32) * 2", "x.astype(float32) * 2", "np.astype(x, float32) * 2"):
+        got = irgrad.compile(text)(np.ones(3))
+        assert got.dtype == np.float32
+        assert irgrad.grad(f"sum({text})")(np.ones(3)).tolist() == [2.0] * 3
