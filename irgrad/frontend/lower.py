@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from types import BuiltinFunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -252,7 +253,7 @@ def lower(
     token = CURRENT.set(builder)
     try:
         with builder.emitting(None, None, busy=False):
-            result = captured(function)(*args, **kwargs)
+            result = _followed(function)(*args, **kwargs)
         if "refused" in builder.notes and builder.outer is None:
             raise builder.notes["refused"]
         if not inside and holds(result, Bounded):
@@ -282,6 +283,15 @@ def lower(
     finally:
         CURRENT.reset(token)
         builder.closed = True
+
+
+def _followed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What to call for a function: a builtin of Python's has a way in as where code calls it."""
+    if isinstance(function, BuiltinFunctionType) and is_enabled():
+        from irgrad.frontend.capture.call import call
+
+        return call(function)
+    return captured(function)
 
 
 def _explain_unbound(error: NameError, builder: Builder) -> None:

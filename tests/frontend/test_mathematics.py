@@ -140,3 +140,10 @@ def test_refused_without_capture(name: str) -> None:
         irgrad.compile(lambda x: function(*[x] * count))(0.5)
     for wrong in ("np.remainder", "np.frexp takes", "Tracer"):
         assert wrong not in str(error.value)
+
+
+def test_a_function_of_math_itself() -> None:
+    for function in (math.sin, math.log, math.erf, abs):
+        slope = irgrad.grad(function)(2.0)
+        assert slope == irgrad.grad(lambda x, f=function: f(x))(2.0)
+    assert irgrad.compile(math.hypot)(3.0, 4.0) == 5.0
