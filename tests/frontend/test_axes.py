@@ -12,7 +12,7 @@ import irgrad
 from irgrad.errors import IrgradError
 from irgrad.frontend.registry import FUNCTIONS
 
-X = np.arange(6.0).reshape(2, 3)
+X = np.arange(1.0, 7.0).reshape(2, 3)
 REST: dict[str, tuple[Any, ...]] = {
     "split": (1,), "array_split": (1,), "repeat": (2,), "take": ([0],), "delete": (0,),
     "insert": (0, 1.0), "append": (X,), "compress": ([True, False],), "roll": (1,),
