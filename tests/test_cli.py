@@ -102,6 +102,12 @@ def test_large_arrays_are_summarised(capsys) -> None:
         (["dump", "loss"], "does not name a function"),
         (["dump", "--expr", "x", "--args", "f99[2]"], "f99[2]"),
         (["dump", "--expr", "x", "--args", "open('f')"], "neither a type nor a literal"),
+        (["dump", "--expr", "x", "--args", "f64"], "hint: f64[]?"),
+        (["dump", "--expr", "x", "--args", "float64[2,3]"], "hint: f64[2,3]?"),
+        (["dump", "--expr", "x", "--args", "[f64[2]"], "'[' was never closed"),
+        (["dump", "--expr", "x", "--args", "x=f64[], x=2.0"], "each keyword is given once"),
+        (["dump", "--expr", "x", "--args", "**f64[]"], "each keyword is given once"),
+        (["grad", "x**2", "--at", "x=[1, [2]]"], "--at x: not an array"),
         (["dump", "--expr", "x + y", "--args", "f64[]"], "missing a required argument"),
         (["run", "missing.ir"], "cannot read missing.ir"),
     ],
@@ -346,3 +352,16 @@ def test_a_full_disk_is_one_line() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("irgrad: ")
     assert "Traceback" not in done.stderr
+
+
+def test_pytrees_of_types_and_no_line_of_the_command_itself(capsys, tmp_path) -> None:
+    path = tmp_path / "model.py"
+    path.write_text("def loss(p, n=1):\n    return (p['w'] * n * p['b'][0]).sum()\n")
+    out = run(capsys, "dump", f"{path}:loss", "--args", "{'w': f64[3], 'b': [f64[]]}, n=2")
+    assert "%p.w: f64[3]" in out and "%p.b.0: f64[]" in out
+    script = tmp_path / "irgrad"
+    script.write_text("import sys\nfrom irgrad.cli.main import main\nsys.exit(main())\n")
+    command = [sys.executable, str(script), "grad", "x**2", "--at", "x=True"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and "which is static" in done.stderr
+    assert "sys.exit" not in done.stderr

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import irgrad
-from irgrad.cli.inputs import types
+from irgrad.cli.argument_types import types
 from irgrad.errors import ArgumentError, ExpressionError, IRTextError, TraceError
 from irgrad.ir.types import ArrayType
 from irgrad.ops.elementwise import elementwise
@@ -63,7 +63,7 @@ def test_json_without_a_field() -> None:
 
 @pytest.mark.parametrize("text", ["f64[2]]", "f64[2", "f64[2], )", "[1, 2", "f64]2["])
 def test_types_with_stray_brackets(text: str) -> None:
-    with pytest.raises(ArgumentError, match=r"unbalanced|neither"):
+    with pytest.raises(ArgumentError, match=r"never closed|unmatched|does not match"):
         types(text)
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 import irgrad
 from irgrad.cli import inputs, show
+from irgrad.cli.argument_types import types
 from irgrad.cli.users_code import users_code
 from irgrad.errors import ArgumentError, BackendError
 from irgrad.inspect.cost import Count
@@ -96,7 +97,7 @@ def _cost(arguments: argparse.Namespace) -> int:
     function, names = inputs.formula_or_function(arguments.target)
     if arguments.args and arguments.at:
         arguments.usage("give the arguments by --at or their types by --args, and not both")
-    args, kwargs = inputs.types(arguments.args)
+    args, kwargs = types(arguments.args)
     if not arguments.args:
         args = _given(arguments, function, names)
     sizes = _sizes(arguments.size)

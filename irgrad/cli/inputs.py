@@ -1,13 +1,11 @@
 """What a user of the command line gives: values (`x=3.0`, `W=@file.npy`), types and functions.
 
-Nothing here evaluates Python: values are constant expressions of `irgrad.frontend.expression`,
-arrays are loaded without pickle, types and static values are literals. Only `module:function` runs
-code: importing the user's own module.
+Nothing here evaluates Python: values are constant expressions of `irgrad.frontend.expression`, and
+arrays are loaded without pickle. Only `module:function` runs code: importing the user's own module.
 """
 
 from __future__ import annotations
 
-import ast
 import difflib
 import importlib
 import importlib.util
@@ -21,13 +19,10 @@ from typing import Any
 import numpy as np
 
 from irgrad.cli.users_code import users_code
-from irgrad.errors import ArgumentError, IrgradError, pointer, with_article
+from irgrad.errors import ArgumentError, IrgradError, with_article
 from irgrad.frontend.expression import expression
-from irgrad.frontend.lower import Spec, positional_names
+from irgrad.frontend.lower import positional_names
 from irgrad.runtime.compiled import as_callable
-
-_PIECE = re.compile(r"(?:[^,\[\](){}'\"]|\[[^\]]*\]|\([^)]*\)|'[^']*'|\"[^\"]*\")+")
-_TYPE = re.compile(r"\w+\[[\d,\s]*\]")
 
 
 def values(given: Iterable[str]) -> dict[str, Any]:
@@ -61,7 +56,9 @@ def _value(name: str, text: str) -> Any:
                 f"{', '.join(formula.names)}",
                 hint="load arrays from a file: name=@file.npy",
             )
-        return formula()
+        value = formula()
+        numeric(value, floats=False)  # for its error
+        return value
     except IrgradError as error:
         error.message = f"--at {name}: {error.message}"
         raise
@@ -114,52 +111,6 @@ def in_order(names: Sequence[str], given: dict[str, Any], what: str) -> list[Any
             hint=" ".join(f"--at {name}=..." for name in missing),
         )
     return [given[name] for name in names]
-
-
-def types(text: str) -> tuple[list[Any], dict[str, Any]]:
-    """Positional and keyword arguments from `f64[4,3], n=5`: types, and literals that are static.
-
-    >>> types("f64[4,3], 2, mode=None")
-    ([spec('f64[4,3]'), 2], {'mode': None})
-    """
-    args: list[Any] = []
-    kwargs: dict[str, Any] = {}
-    end = 0
-    for match in [*_PIECE.finditer(text), None]:
-        start = len(text) if match is None else match.start()
-        stray = text[end:start].replace(",", " ").strip()
-        if stray:
-            raise ArgumentError(
-                f"--args: unbalanced {stray[0]!r}\n{pointer(text, text.index(stray[0], end))}",
-                hint="write types such as f64[4,3] or f64[], and literals such as 3, True, None",
-            )
-        if match is None:
-            break
-        end = match.end()
-        piece = match[0].strip()
-        if not piece:
-            continue
-        name, equals, rest = (part.strip() for part in piece.partition("="))
-        if equals and name.isidentifier():
-            kwargs[name] = _type(rest)
-        else:
-            args.append(_type(piece))
-    return args, kwargs
-
-
-def _type(text: str) -> Any:
-    if _TYPE.fullmatch(text):
-        try:
-            return Spec(text)
-        except ValueError as error:
-            raise ArgumentError(f"--args: {error}") from None
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        raise ArgumentError(
-            f"--args: {text!r} is neither a type nor a literal",
-            hint="write types such as f64[4,3] or f64[], and literals such as 3, True, None",
-        ) from None
 
 
 def target(text: str) -> Callable[..., Any]:

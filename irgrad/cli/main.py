@@ -22,6 +22,7 @@ from rich.text import Text
 
 import irgrad
 from irgrad.cli import analysis, inputs, show
+from irgrad.cli.argument_types import types
 from irgrad.cli.users_code import users_code
 from irgrad.errors import ArgumentError, BackendError, IrgradError
 from irgrad.frontend.expression import expression
@@ -105,6 +106,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return arguments.command(arguments)
     except IrgradError as error:
+        if error.location is not None and Path(error.location.file) == Path(sys.argv[0]):
+            error.location = None  # the command's own script, not a line of the user's
         show.show_error(error)
         return 1
     except KeyboardInterrupt:
@@ -290,7 +293,7 @@ def _dump(arguments: argparse.Namespace) -> int:
         arguments.usage("give a FUNCTION (such as model.py:loss) or --expr EXPR, and not both")
     if arguments.wrt and not arguments.grad:
         arguments.usage("--wrt goes with --grad")
-    args, kwargs = inputs.types(arguments.args)
+    args, kwargs = types(arguments.args)
     named = arguments.target is not None
     target = inputs.target(arguments.target) if named else expression(arguments.expr)
     if named:

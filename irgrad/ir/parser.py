@@ -182,7 +182,8 @@ class _Reader(Scanner):
         names: list[str] = []
         types: list[ArrayType] = []
         while True:
-            name = self.expect(_VALUE, "a node such as '%y: f64[] = sin(%x)', or 'return'")
+            what = "a node such as '%y: f64[] = sin(%x)', or 'return'"
+            name = self.expect(_VALUE, what, begins=not names)
             if name[1:] in values or name[1:] in names:
                 self.fail(f"{name} is defined twice", self.position - len(name))
             names.append(name[1:])

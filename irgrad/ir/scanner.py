@@ -45,9 +45,13 @@ class Scanner:
             self.position = self.end = match.end()
         return match
 
-    def expect(self, pattern: re.Pattern[str], what: str) -> str:
-        """Go past what must fit a pattern."""
+    def expect(self, pattern: re.Pattern[str], what: str, begins: bool = False) -> str:
+        """Go past what must fit a pattern; where it `begins` a line, the line that does not begin
+        so is shown, not the end of the one before.
+        """
         match = self.take(pattern)
+        if match is None and begins and self.position < len(self.text):
+            self.fail(f"expected {what}")
         if match is None:
             self.missing(what)
         return match[0]
