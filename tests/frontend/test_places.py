@@ -109,3 +109,22 @@ def test_a_place_outside_is_an_index_error() -> None:
         with pytest.raises(IndexError, match="out of bounds") as error:
             compiled(1.0, np.array(n))
         assert isinstance(error.value, IrgradError)
+
+
+def test_what_is_indexed_may_stand_on_several_lines() -> None:
+    def f(x: Any, i: Any) -> Any:
+        for _ in range(2):
+            x = (
+                np.sin(x),
+                np.cos(x),
+            )[i]
+            x = [
+                x + 1, x,
+              ][
+                  i
+        ]  # fmt: skip
+        return x
+
+    for i in range(2):
+        assert irgrad.compile(f)(0.5, i) == pytest.approx(f(0.5, i), rel=1e-14)
+        assert irgrad.compile(f)(0.5, np.int64(i)) == pytest.approx(f(0.5, i), rel=1e-14)

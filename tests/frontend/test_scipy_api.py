@@ -69,6 +69,13 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
         lambda a, b: linalg.solve_triangular(a, b, "T", lower=True),
         (A, B),
     ),
+    "scipy.linalg.lu_factor": (lambda a: linalg.lu_factor(a), (A,)),
+    "scipy.linalg.lu_solve": (lambda a, b: linalg.lu_solve(linalg.lu_factor(a), b), (A, B)),
+    "scipy.linalg.lu": (lambda a: linalg.lu(a), (A,)),
+    "scipy.linalg.block_diag": (lambda a, b: linalg.block_diag(a, b), (A, B)),
+    "scipy.linalg.toeplitz": (lambda c, r: linalg.toeplitz(c, r), (V, P)),
+    "scipy.linalg.circulant": (lambda c: linalg.circulant(c), (V,)),
+    "scipy.linalg.hankel": (lambda c, r: linalg.hankel(c, r), (V, P)),
     "scipy.linalg.norm": (lambda a: linalg.norm(a), (X,)),
     "scipy.linalg.norm ord": (lambda a: linalg.norm(a, 1, axis=0, keepdims=True), (X,)),
     "scipy.linalg.eigh": (lambda a: linalg.eigh(a, eigvals_only=True), (S,)),
@@ -157,7 +164,6 @@ def test_density_outside_its_meaning() -> None:
 @pytest.mark.parametrize(
     ("function", "kind", "parts"),
     [
-        (lambda a: linalg.lu_factor(a), TraceError, ("linalg.lu_factor", "np.linalg.solve(a, b)")),
         (lambda a: linalg.sqrtm(a), TraceError, ("linalg.sqrtm", "write its formula")),
         (lambda a: linalg.eigh(a, A), UnsupportedError, ("scipy.linalg.eigh", "b=", "lower")),
         (lambda a: linalg.qr(a, pivoting=True), UnsupportedError, ("scipy.linalg.qr", "pivoting")),

@@ -136,7 +136,6 @@ REFUSED: dict[str, tuple[Callable[..., Any], type[IrgradError], str]] = {
         UnsupportedError,
         "out= is not supported",
     ),
-    "reduceat": (lambda x: np.add.reduceat(x, [0, 1]), UnsupportedError, "add.reduceat is not"),
 }
 
 

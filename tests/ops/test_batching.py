@@ -71,7 +71,7 @@ def batch_of(sample: Sample, batched: Sequence[bool], size: int) -> list[Array]:
     stacks: list[Array] = []
     for k, (x, is_batched) in enumerate(zip(sample.operands, batched, strict=True)):
         examples = examples_of(x, size)
-        if is_of_matrices(sample.op):
+        if is_of_matrices(sample.op) and x.dtype.kind in "fc":
             examples = np.stack([x * x.dtype.type(1 + i) for i in range(size)])
         if sample.op.name == "searchsorted" and k == 0:
             examples = np.sort(examples, -1)

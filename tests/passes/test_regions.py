@@ -153,6 +153,10 @@ BODIES: dict[str, tuple[str, dict[str, int]]] = {
 }
 
 
+ABOUT_DERIVATIVES = {"absorb"}
+"""Passes that take apart only what differentiation emitted, which no text says: tested apart."""
+
+
 def every(graph: Graph, depth: int = 0) -> Iterator[tuple[str, int]]:
     """The names of all ops, with how deep they lie."""
     for node in graph.nodes:
@@ -171,7 +175,7 @@ def held(holder: str, lines: str) -> Graph:
 
 
 @pytest.mark.parametrize("holder", HOLDERS)
-@pytest.mark.parametrize("name", PASSES)
+@pytest.mark.parametrize("name", BODIES)
 def test_a_pass_in_a_region(name: str, holder: str) -> None:
     lines, expected = BODIES[name]
     graph, own = held(holder, lines), held(holder, "%t: f64[3] = cosh(%c)")
@@ -191,4 +195,4 @@ def test_a_pass_in_a_region(name: str, holder: str) -> None:
 
 
 def test_every_pass_has_a_case() -> None:
-    assert set(BODIES) == set(PASSES)
+    assert set(BODIES) == set(PASSES) - ABOUT_DERIVATIVES

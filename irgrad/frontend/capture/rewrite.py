@@ -183,8 +183,8 @@ def begin(made: Any, where: Any) -> None:
     which its name ends.
     """
     ast.copy_location(made, where)
-    if hasattr(made, "lineno"):
-        made.end_lineno = made.lineno
+    if getattr(made, "lineno", None) != getattr(made, "end_lineno", None):
+        made.end_lineno, made.end_col_offset = made.lineno, made.col_offset
 
 
 def _may_be_traced(index: ast.expr) -> bool:
