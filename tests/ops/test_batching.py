@@ -121,7 +121,7 @@ def test_a_batch_of_batches(sample: Sample) -> None:
             matrices = is_of_matrices(sample.op)
             operands = [
                 np.stack([x, 2 * x, x])
-                if b and matrices
+                if b and matrices and x.dtype.kind in "fc"
                 else np.stack([x, x[..., ::-1] if x.dtype.kind == "f" and x.ndim else x, x])
                 if b
                 else x
