@@ -26,7 +26,7 @@ REFUSED = (
 )  # fmt: skip
 """The same, which type or how many items there are."""
 
-EXAMPLES = int(os.environ.get("IRGRAD_PROGRAMS", "12"))
+EXAMPLES = int(os.environ.get("IRGRAD_PROGRAMS", "8"))
 """As many programs, the same each time; others where the variable asks for a number of them."""
 
 

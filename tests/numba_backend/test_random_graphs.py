@@ -91,7 +91,7 @@ def tolerance(graph: Graph, arrays: list[Array]) -> float:
 
 relaxed = settings(
     deadline=None,
-    max_examples=60,
+    max_examples=30,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
 
