@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
+from irgrad.ir.builder import rebuilt
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ops.call import Barrier
 from irgrad.ops.cast import Astype
@@ -205,10 +206,7 @@ def _with_copies(graph: Graph, owned: Collection[int]) -> Prepared:
                 operands[slot] = Value(copy, 0)
                 why[operands[slot]] = f"written to, and what it copies is {said}"
         if tuple(operands) != node.operands:
-            image = Node(
-                node.op, tuple(operands), node.types,
-                names=node.names, location=node.location, origin=node.origin,
-            )  # fmt: skip
+            image = rebuilt(node, tuple(operands), {})
             values.update(zip(node.outputs, image.outputs, strict=True))
             node = image
         nodes.append(node)

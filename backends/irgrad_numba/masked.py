@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from irgrad.ir.builder import rebuilt
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.op import Op
 from irgrad.ops.elementwise import Elementwise
@@ -24,11 +25,8 @@ def in_parts(graph: Graph, owned: Collection[Value]) -> Graph:
     nodes: list[Node] = []
     values: dict[Value, Value] = {}
 
-    def emit(like: Node, op: Op, operands: tuple[Value, ...]) -> Value:
-        image = Node(
-            op, operands, like.types,
-            names=like.names, location=like.location, origin=like.origin,
-        )  # fmt: skip
+    def emit(like: Node, operands: tuple[Value, ...], op: Op | None = None) -> Value:
+        image = rebuilt(like, operands, {}, op)
         nodes.append(image)
         values.update(zip(like.outputs, image.outputs, strict=True))
         return Value(image, 0)
@@ -41,14 +39,14 @@ def in_parts(graph: Graph, owned: Collection[Value]) -> Graph:
             if operands == node.operands:
                 nodes.append(node)
             else:
-                emit(node, node.op, operands)
+                emit(node, operands)
             continue
         zeros, ones = (0,) * home.type.ndim, (1,) * home.type.ndim
         if new == Value(node, 0):
-            new = emit(node, node.op, operands)
-            emit(node, UpdateSlice(zeros, ones), (home, new))
+            new = emit(node, operands)
+            emit(node, (home, new), UpdateSlice(zeros, ones))
         else:
-            emit(node, AddSlice(zeros, ones), (home, values.get(new, new)))
+            emit(node, (home, values.get(new, new)), AddSlice(zeros, ones))
     named = [values.get(v, v) for v in graph.outputs]
     return graph.replace(nodes=nodes, outputs=dict(zip(graph.output_names, named, strict=True)))
 

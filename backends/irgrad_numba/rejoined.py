@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, NamedTuple
 
+from irgrad.ir.builder import rebuilt
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.op import Op
 from irgrad.ops.elementwise import Elementwise
@@ -34,11 +35,8 @@ def rejoined(graph: Graph) -> Graph:
     values: dict[Value, Value] = {}
     nodes: list[Node] = []
 
-    def emit(like: Node, op: Op, operands: tuple[Value, ...]) -> None:
-        image = Node(
-            op, operands, like.types,
-            names=like.names, location=like.location, origin=like.origin,
-        )  # fmt: skip
+    def emit(like: Node, operands: tuple[Value, ...], op: Op | None = None) -> None:
+        image = rebuilt(like, operands, {}, op)
         nodes.append(image)
         values.update(zip(like.outputs, image.outputs, strict=True))
 
@@ -53,7 +51,7 @@ def rejoined(graph: Graph) -> Graph:
             if _is_read_from(write, addition.operands[1]):
                 values[Value(write, 0)] = x
             else:
-                emit(write, write.op, (x, y, *indices))
+                emit(write, (x, y, *indices))
         if node in additions:
             values[Value(node, 0)] = moved(node)[0]
         elif node not in zeros:
@@ -62,7 +60,7 @@ def rejoined(graph: Graph) -> Graph:
             if chosen is None and operands == node.operands:
                 nodes.append(node)
             else:
-                emit(node, node.op if chosen is None else WHERE, operands)
+                emit(node, operands, None if chosen is None else WHERE)
     if not values:
         return graph
     named = [values.get(v, v) for v in graph.outputs]

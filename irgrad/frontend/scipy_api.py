@@ -59,7 +59,7 @@ def scipy_door(function: Any) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
         if not any(map(any_traced, (*args, *kwargs.values()))):
             return function(*args, **kwargs)
-        return at_home(meant, name=name)(*args, **kwargs)
+        return at_home(meant, name)(*args, **kwargs)
 
     def meant(*args: Any, **kwargs: Any) -> Any:
         named = _arguments(name, function, meaning, args, kwargs)

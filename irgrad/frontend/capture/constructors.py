@@ -35,7 +35,7 @@ def _constructor(function: Any, number: Any) -> None:
             return function(shape, dtype, order, **rest)
         return sized(shape, lambda known: repeated(np.asarray(number, dtype), extents(known)))
 
-    door(function)(at_home(make, function))
+    door(function)(at_home(make, function.__name__))
 
 
 for _made, _value in ((np.zeros, 0), (np.empty, 0), (np.ones, 1)):
@@ -81,7 +81,7 @@ def _like(function: Any, number: Any) -> None:
             return function(*args, **kwargs)
         return _full(shape, value, dtype)
 
-    door(function)(at_home(make, function))
+    door(function)(at_home(make, function.__name__))
 
 
 for _made, _value in (
@@ -114,7 +114,7 @@ def _plain(function: Any) -> None:
         return handle_on(function(*args, **kwargs))
 
     made = make if function is np.arange else deciding(make, function)
-    door(function)(at_home(made, function))
+    door(function)(at_home(made, function.__name__))
 
 
 for _made in (np.eye, np.identity, np.arange, np.tri, np.linspace):

@@ -32,11 +32,11 @@ def door(*functions: Any) -> Callable[[Any], Any]:
     return decorate
 
 
-def at_home(method: Any, function: Any = None, name: str = "") -> Any:
+def at_home(method: Any, name: str = "") -> Any:
     """Decorator: puts the user's line, and the name of their variable, on what a door emits, and on
-    errors the `name`, or that of `function`, for which it stands.
+    errors the `name` of what it stands for, its own by default.
     """
-    name = name or (function or method).__name__.strip("_")
+    name = name or method.__name__.strip("_")
     inner: Any = entry(lambda here, *args, **kwargs: method(*args, **kwargs), name)
 
     @functools.wraps(method)

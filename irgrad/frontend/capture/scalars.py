@@ -36,7 +36,7 @@ def scalar_type(kind: Any) -> Any:
 
 
 def _number(kind: Any, dtype: Any) -> None:
-    convert = at_home(weak_number, kind)
+    convert = at_home(weak_number, kind.__name__)
 
     @door(kind)
     def make(*args: Any, **kwargs: Any) -> Any:
@@ -67,7 +67,7 @@ def complex_(*args: Any, **kwargs: Any) -> Any:
         return complex(*args, **kwargs)
     if all(known(x) is not None for x in parts):
         return complex(*args)
-    return at_home(_weak_complex, complex)(*args)
+    return at_home(_weak_complex, "complex")(*args)
 
 
 def _weak_complex(real: Any, imag: Any = None) -> Any:

@@ -21,7 +21,7 @@ def _refused(*args: Any, **kwargs: Any) -> NoReturn:
     )
 
 
-_refuse = at_home(_refused, name="np.vectorize")
+_refuse = at_home(_refused, "np.vectorize")
 
 
 def vectorized(function: Any, inner: Callable[..., Any]) -> Callable[..., Any]:
