@@ -118,5 +118,6 @@ ROW = np.ones(5)
     ],
 )
 def test_what_cannot_be_donated(donate: Any, args: Any, message: str) -> None:
-    with pytest.raises(IrgradError, match=message):
+    with pytest.raises(IrgradError, match=message) as error:
         irgrad.compile(smooth, donate=donate)(*args)
+    assert "at test_donate.py:" in str(error.value) and "hint: " in str(error.value)

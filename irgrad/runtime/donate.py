@@ -13,6 +13,7 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, DTypeError, IrgradError, ReadOnly, with_article
 from irgrad.frontend.capture import captured
+from irgrad.frontend.entry import about_call
 from irgrad.frontend.lower import Lowered, Signature, positional_names
 from irgrad.frontend.pytree import flatten, written_path
 from irgrad.ir.builder import Traced
@@ -49,6 +50,7 @@ class Donating(Compiled):
             place[...] = final
         return result
 
+    @about_call
     def _places(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
         """The donated arrays, checked."""
         places: list[Any] = []
