@@ -21,7 +21,7 @@ from irgrad.frontend.registry import ATTRIBUTES, FUNCTIONS, METHODS
 from irgrad.frontend.site import call_site
 from irgrad.frontend.ufunc_call import call_elementwise, call_ufunc
 from irgrad.frontend.view import OneOf, View, become, owner_of, refreshed, write_result
-from irgrad.ir.builder import Builder
+from irgrad.ir.builder import CURRENT, Builder
 from irgrad.ir.graph import Value
 from irgrad.ir.op import Op
 from irgrad.ir.types import check_plain
@@ -101,11 +101,11 @@ class Tracer(OnlyNumbers):
     """A traced array: dtype and shape are known, the numbers are not.
 
     It is a handle on the current version of the array; `window` is there where it shows part of
-    another. `weak` marks a Python float or complex argument, which promotes as NumPy promotes a
-    Python number; `in_place` marks an array without axes, such as `np.zeros(())`, which in-place
-    operators write to, as they do to no scalar."""
+    another; `born` is the level of the trace that made it. `weak` marks a Python float or complex
+    argument, which promotes as NumPy promotes a Python number; `in_place` marks an array without
+    axes, such as `np.zeros(())`, which in-place operators write to, as they do to no scalar."""
 
-    __slots__ = ("__weakref__", "in_place", "weak", "window")
+    __slots__ = ("__weakref__", "born", "in_place", "weak", "window")
     __array_priority__ = 1000
     __hash__ = OnlyNumbers.__hash__  # which refuses, since equality is elementwise, as ndarray's
 
@@ -115,6 +115,8 @@ class Tracer(OnlyNumbers):
         self.window: View | OneOf | None = None
         self.weak = weak
         self.in_place = False
+        here = CURRENT.get()
+        self.born = -1 if here is None else here.level
 
     @property
     def builder(self) -> Builder:

@@ -214,11 +214,16 @@ def _keep_name(before: Value, after: Value) -> None:
 
 
 def within_reach(handle: Any, new: Any) -> None:
-    """Refuse to write into an array from outside the function that is traced."""
+    """Refuse to write into an array from outside the function that is traced. One that it made
+    itself, of values from outside alone, becomes its own.
+    """
     root, current = root_of(handle), CURRENT.get()
     if root.window is not None:  # those that it may be are asked in turn
         return
     if root.builder.level < max(new.builder.level, 0 if current is None else current.level):
+        if current is not None and root.born >= current.level:
+            root.owner, root.version = current, current.lift(root)
+            return
         if current is not None and current.lend is not None and current.lend(root):
             return
         raise OuterWrite(

@@ -77,6 +77,7 @@ class TestMemory:
         lambda x: np.atleast_3d(x),
         lambda x: x[None],
         lambda x: np.moveaxis(x, 0, 1),
+        lambda x: np.array(x, copy=False, ndmin=3),
     )
 
     @pytest.mark.parametrize("view", VIEWS)
@@ -121,6 +122,14 @@ class TestMemory:
             return names
 
         same_as_numpy(function, M, array(3, dtype=int), M > 0)
+
+    def test_nan_is_replaced_in_place(self) -> None:
+        def function(x: Any) -> Any:
+            x = x / (x - 1.0)
+            return x, np.nan_to_num(x, copy=False, posinf=9.0)
+
+        with np.errstate(divide="ignore"):
+            same_as_numpy(function, np.ceil(M))
 
     def test_the_whole_is_the_array_itself(self) -> None:
         def function(x: Any) -> Any:

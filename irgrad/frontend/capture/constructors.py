@@ -135,6 +135,8 @@ def _array(
     made: Any
     if isinstance(object, Bounded):
         return object.copy() if dtype is None else object.astype(dtype)
+    if not copy and isinstance(object, Tracer) and dtype in (None, object.dtype):
+        return reshape(object, (1,) * max(0, ndmin - object.ndim) + object.shape)
     rows = whole(object)
     if rows is not None:
         made = astype(copied(rows), rows.dtype if dtype is None else np.dtype(dtype))

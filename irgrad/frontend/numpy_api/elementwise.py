@@ -11,6 +11,7 @@ from irgrad.errors import DTypeError, ShapeError
 from irgrad.frontend.promote import as_weak, innermost, lift, lift_each, lift_together
 from irgrad.frontend.registry import implements, method
 from irgrad.frontend.sharing import copies
+from irgrad.frontend.view import write_result
 from irgrad.ir.types import broadcast_shapes, dtype_argument
 from irgrad.ops.base import bind
 from irgrad.ops.cast import IMAG, REAL, astype, conjugate
@@ -219,13 +220,18 @@ def array_equiv(a1: Any, a2: Any) -> Any:
 
 
 @implements(np.nan_to_num)
-@copies
 def nan_to_num(
     x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
-    """`np.nan_to_num`, never in place; the replaced places have derivative 0."""
+    """`np.nan_to_num`; the replaced places have derivative 0."""
+    found = _without_nan(x, nan, posinf, neginf)
+    return found if copy or not x.ndim else write_result("nan_to_num", x, found)
+
+
+@copies
+def _without_nan(x: Any, nan: float, posinf: Any, neginf: Any) -> Any:
     if x.dtype.kind == "c":
-        parts = [nan_to_num(part, copy, nan, posinf, neginf) for part in (real(x), imag(x))]
+        parts = [_without_nan(part, nan, posinf, neginf) for part in (real(x), imag(x))]
         return parts[0] + 1j * parts[1]
     if x.dtype.kind != "f":
         return x
