@@ -10,9 +10,10 @@ import numpy as np
 from irgrad.errors import ArgumentError, DTypeError, Location, ShapeError
 from irgrad.frontend.called import check_function, shown_type
 from irgrad.frontend.capture import captured
+from irgrad.frontend.loans import Loans, fresh
 from irgrad.frontend.lower import Argument, classify
 from irgrad.frontend.promote import lift
-from irgrad.frontend.pytree import flatten, unflatten, written_path
+from irgrad.frontend.pytree import flatten, map_leaves, unflatten, written_path
 from irgrad.frontend.region import (
     Region,
     apply,
@@ -47,7 +48,7 @@ def cond(pred: Any, true_fun: Branch, false_fun: Branch, *operands: Any) -> Any:
         )
     _check_selector("cond", "pred", pred)
     if not isinstance(pred, Traced):
-        return _followed(true_fun if pred else false_fun)(*operands)
+        return _followed(true_fun if pred else false_fun, operands)
     return _chosen("cond", as_condition(pred), (false_fun, true_fun), operands)
 
 
@@ -92,7 +93,7 @@ def switch(index: Any, branches: Sequence[Branch], *operands: Any) -> Any:
                 f"switch: index must be an integer, got {np.asarray(index).dtype}",
                 location=call_site().location,
             )
-        return _followed(branches[min(max(int(index), 0), len(branches) - 1)])(*operands)
+        return _followed(branches[min(max(int(index), 0), len(branches) - 1)], operands)
     if index.value.type.dtype.kind not in "iu":
         raise DTypeError(
             f"switch: index must be an integer, got {index.value.type}",
@@ -104,9 +105,9 @@ def switch(index: Any, branches: Sequence[Branch], *operands: Any) -> Any:
     return _chosen("switch", index, branches, operands)
 
 
-def _followed(branch: Branch) -> Branch:
-    """The branch that runs at once: rewritten in a trace, as what calls it is."""
-    return branch if CURRENT.get() is None else captured(branch)
+def _followed(branch: Branch, operands: tuple[Any, ...]) -> Any:
+    """The result of the branch that runs at once: rewritten in a trace, as what calls it is."""
+    return map_leaves(fresh, (branch if CURRENT.get() is None else captured(branch))(*operands))
 
 
 def _numbered(operands: Sequence[Any]) -> list[str]:
@@ -130,23 +131,25 @@ def _chosen(
     leaves, _ = flatten((operands, {}))
     kinds = [classify(leaf) for leaf in leaves]
     wanted: list[ArrayType | None] = []
+    loans = Loans(what, (operands, {}))
+    lending = [loans.lending(f) for f in functions]
     while True:
-        regions = [trace_region(f, operands, kinds, wanted, contains=True) for f in functions]
+        loans.start()
+        regions = [trace_region(f, operands, kinds, wanted, contains=True) for f in lending]
         agreed = _agreed(what, functions, regions)
-        if agreed == wanted:
+        if agreed == wanted and loans.settled:
             break
         wanted = agreed
     given = [x for x, k in zip(leaves, kinds, strict=True) if isinstance(k, Argument)]
     graphs, beside = with_all(
-        [region.graph for region in regions],
+        loans.extended([region.graph for region in regions]),
         [region.captured for region in regions],
         regions[0].free,
     )
     op = Cond(tuple(graphs))
     every = [selector, *given, *beside]
     types = operand_types([selector], given, beside)
-    results = [kind for kind in regions[0].kinds if kind is not None]
-    found = iter(apply(op, every, types) if results else [])
+    found = iter(loans.keep(apply(op, every, types)) if graphs[0].outputs else [])
     filled = [None if kind is None else next(found) for kind in regions[0].kinds]
     return unflatten(regions[0].tree, filled)
 

@@ -294,3 +294,8 @@ class Tracer(OnlyNumbers):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         return self.copy()
+
+
+def snapshot(leaf: Any) -> Any:
+    """A traced value as it is now, whatever is written to its handle."""
+    return Tracer(leaf.builder, leaf.value, leaf.weak) if isinstance(leaf, Tracer) else leaf

@@ -18,6 +18,7 @@ from irgrad.autodiff.calls import CHECKPOINT
 from irgrad.errors import ArgumentError, with_article
 from irgrad.frontend.called import check_callable
 from irgrad.frontend.capture import captured
+from irgrad.frontend.loans import Loans, check_unwritten, fresh, writes_to_argument
 from irgrad.frontend.lower import Lowered, is_lowering, lower, signature_of
 from irgrad.frontend.promote import any_traced, innermost
 from irgrad.frontend.pytree import flatten, leaves_of, map_leaves, unflatten
@@ -48,9 +49,11 @@ class Custom:
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The function, run as it is on arrays, and one node under trace."""
+        """The function, run as it is on arrays, and one node under trace. Its rule knows nothing of
+        what it may write to its arguments, so that is refused.
+        """
         if not is_lowering() and not any(map(any_traced, leaves_of((args, kwargs)))):
-            return self.function(*args, **kwargs)
+            return self._run(*args, **kwargs)
         args = self._by_position(args, kwargs)
         fixed = tuple((i, args[i]) for i in self.nondiff_argnums)
         for position, value in fixed:
@@ -63,13 +66,29 @@ class Custom:
         names = [name for i, name in enumerate(self._names(len(args))) if i not in dict(fixed)]
         merged = Site(self.name, None, None, fixed, None).merged  # pyright: ignore[reportArgumentType] -- for its method
         followed = captured(self.function)
-        function = named(lambda *given: followed(*merged(given)), self.name, names)
+
+        def reading(*given: Any) -> Any:
+            result = followed(*merged(given))
+            for leaf in leaves_of(given):
+                check_unwritten(f"{self.kind} {self.name}", leaf)
+            return result
+
+        function = named(reading, self.name, names)
         signature, leaves = signature_of(own, {}, function)
         lowered = lower(function, signature)
         if not lowered.graph.outputs or not has_traced([*leaves, *lowered.captured]):
-            return self.function(*args)
+            return self._run(*args)
         rule = self.rule(Site(self.name, defined_at(self.function), signature, fixed, lowered))
-        return emit_call(lowered, leaves, f"{self.kind} {self.name}", rule)
+        return build_result(lowered, emit_call(lowered, leaves, f"{self.kind} {self.name}", rule))
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        """The function at once, on copies of the arrays."""
+        copies = map_leaves(fresh, (args, kwargs))
+        result = self.function(*copies[0], **copies[1])
+        for given, then in zip(leaves_of((args, kwargs)), leaves_of(copies), strict=True):
+            if isinstance(given, np.ndarray) and given.tobytes() != then.tobytes():
+                raise writes_to_argument(f"{self.kind} {self.name}", defined_at(self.function))
+        return result
 
     def rule(self, site: Site) -> Rule:
         """The rule of one call."""
@@ -115,8 +134,8 @@ def named(function: Any, name: str, parameters: Sequence[str]) -> Callable[..., 
     return function
 
 
-def emit_call(lowered: Lowered, leaves: Sequence[Any], label: str, rule: Rule) -> Any:
-    """A lowered function as one node of the graph under construction."""
+def emit_call(lowered: Lowered, leaves: Sequence[Any], label: str, rule: Rule) -> Sequence[Any]:
+    """The outputs of a lowered function, one node of the graph under construction."""
     graph = lowered.graph
     outputs = dict(zip(graph.output_names, graph.outputs, strict=True))
     op = Call(Graph(graph.name, graph.inputs, graph.nodes, outputs), label).ruled(rule)
@@ -127,7 +146,7 @@ def emit_call(lowered: Lowered, leaves: Sequence[Any], label: str, rule: Rule) -
     results = results if isinstance(results, tuple) else (results,)
     if isinstance(site.variable, str) and not now.busy:
         results[0].value.call(site.variable)
-    return build_result(lowered, results)
+    return results
 
 
 class custom_jvp(Custom):
@@ -239,12 +258,21 @@ class Checkpointed(Custom):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function, run as it is on arrays, and one node under trace."""
         if not is_lowering() and not any(map(any_traced, leaves_of((args, kwargs)))):
-            return self.function(*args, **kwargs)
+            return map_leaves(fresh, self.function(*args, **kwargs))
         signature, leaves = signature_of(args, kwargs, self.function)
-        lowered = lower(self.function, signature)
-        if not lowered.graph.outputs or not has_traced([*leaves, *lowered.captured]):
-            return self.function(*args, **kwargs)
-        return emit_call(lowered, leaves, f"{self.kind} {self.name}", CHECKPOINT)
+        loans = Loans(f"{self.kind} {self.name}", (args, kwargs))
+        lending = loans.lending(captured(self.function))
+        while True:
+            loans.start()
+            lowered = lower(lending, signature)
+            if loans.settled:
+                break
+        (graph,) = loans.extended([lowered.graph])
+        lowered = lowered._replace(graph=graph)
+        if not graph.outputs or not has_traced([*leaves, *lowered.captured]):
+            return map_leaves(fresh, self.function(*args, **kwargs))
+        results = emit_call(lowered, leaves, f"{self.kind} {self.name}", CHECKPOINT)
+        return build_result(lowered, loans.keep(results))
 
 
 def checkpoint(f: Any) -> Checkpointed:

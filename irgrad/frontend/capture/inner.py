@@ -12,8 +12,8 @@ from irgrad.frontend.capture.parts import Alias, put_together, taken_apart
 from irgrad.frontend.capture.places import rows_stacked
 from irgrad.frontend.capture.raising import Raised
 from irgrad.frontend.capture.rows import is_row
-from irgrad.frontend.capture.state import UNBOUND, Key, State, snapshot
-from irgrad.frontend.tracer import Tracer
+from irgrad.frontend.capture.state import UNBOUND, Key, State
+from irgrad.frontend.tracer import Tracer, snapshot
 from irgrad.frontend.view import roots_of
 from irgrad.ir.builder import CURRENT, Builder
 from irgrad.ir.graph import Graph, Value

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from irgrad.frontend.capture.jumps import is_flag
 from irgrad.frontend.capture.places import rows_of, stacked
-from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Traced
 
 
@@ -126,11 +125,6 @@ class State:
     def is_whole(self, item: Any) -> bool:
         """Whether a container was there before: it is what it is, whatever it holds."""
         return id(item) in self.containers
-
-
-def snapshot(leaf: Any) -> Any:
-    """A traced value as it is now, whatever is written to its handle."""
-    return Tracer(leaf.builder, leaf.value, leaf.weak) if isinstance(leaf, Tracer) else leaf
 
 
 # lists, dicts and objects that a body can reach
