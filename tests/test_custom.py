@@ -107,6 +107,58 @@ def test_derivatives_are_those_of_the_plain_function(kind, backend) -> None:
             close(operator(mine), operator(other))
 
 
+@irgrad.custom_vjp
+def reverse_only(x):
+    return np.sin(x) * x
+
+
+reverse_only.defvjp(
+    lambda x: (reverse_only(x), x), lambda x, y_bar: (y_bar * (np.cos(x) * x + np.sin(x)),)
+)
+
+
+def total(f):
+    return lambda x: np.sum(np.sin(f(x)) ** 2 * x[0])
+
+
+FREE = {
+    "jacobian": lambda f: irgrad.jacobian(lambda x: f(x) * np.ones((3, 1)))(X),
+    "of a loop": lambda f: irgrad.jacobian(lambda x: irgrad.fori_loop(0, 2, lambda i, x: f(x), x))(
+        X
+    ),
+    "of a checkpoint": lambda f: irgrad.jacobian(irgrad.checkpoint(lambda x: f(f(x))))(X),
+    "under vmap": lambda f: irgrad.vmap(irgrad.jacobian(f))(XS),
+    "hessian": lambda f: irgrad.hessian(total(f))(X),
+    "third": lambda f: irgrad.jacobian(irgrad.hessian(total(f)))(X),
+    "hvp": lambda f: irgrad.hvp(total(f))(X, X + 1),
+    "sparse_jacobian": lambda f: irgrad.sparse_jacobian(f)(X).toarray(),
+    "sparse_hessian": lambda f: irgrad.sparse_hessian(total(f))(X).toarray(),
+    "root": lambda f: irgrad.root(lambda x: f(x) - 0.5, X),
+    "tangent of a root": lambda f: irgrad.jvp(
+        lambda a: irgrad.root(lambda x: f(x) - a, X), (0.5,), (1.0,)
+    ),
+    "minimize_argmin": lambda f: irgrad.minimize_argmin(lambda x: np.sum((f(x) - 0.5) ** 2), X),
+}
+
+
+@pytest.mark.parametrize("operator", FREE)
+def test_where_the_mode_is_free_a_rule_for_reverse_mode_serves(operator) -> None:
+    """Also where its fwd calls the function itself, and is differentiated again."""
+    close(FREE[operator](reverse_only), FREE[operator](lambda x: np.sin(x) * x))
+
+
+def test_a_second_derivative_of_a_rule_that_is_no_derivative_is_the_same_in_all_ways() -> None:
+    """What is no gradient of anything has no symmetric Jacobian."""
+    turned = irgrad.custom_vjp(lambda x: x * 1.0)
+    turned.defvjp(lambda x: (turned(x), x), lambda x, y_bar: (y_bar * x[::-1],))
+    f = lambda x: np.sum(turned(x) ** 2) * x[2]  # noqa: E731 -- short
+    matrix = irgrad.hessian(f)(X)
+    assert not np.allclose(matrix, matrix.T)
+    close(matrix, irgrad.jacrev(irgrad.grad(f))(X))
+    for v in np.eye(3):
+        close(irgrad.hvp(f)(X, v), matrix @ v)
+
+
 def test_the_rule_is_what_counts() -> None:
     """A rule that is wrong on purpose shows in every order and mode that uses it."""
     f = irgrad.custom_jvp(np.sin)

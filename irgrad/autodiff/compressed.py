@@ -15,9 +15,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from irgrad.autodiff.batch import batch
-from irgrad.autodiff.calls import settled, with_residuals
 from irgrad.autodiff.colouring import Colouring, columns_apart, readable, star
-from irgrad.autodiff.graphs import pullback, pushforward
+from irgrad.autodiff.modes import pulled_back, pushed_forward
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder
 from irgrad.ir.bulk import paused_gc
@@ -80,15 +79,11 @@ def _chosen(pattern: Any, mode: str | None) -> tuple[str, Colouring]:
 def compressed(graph: Graph, wrt: Sequence[Value], how: Compression) -> Graph:
     """The graph of the entries of the Jacobian of all outputs of `graph` to `wrt`."""
     forward = how.mode == "forward"
-    joint = pushforward(graph, wrt) if forward else _pulled_back(graph, wrt)
-    names = joint.output_names[len(graph.outputs) :]
-    joint = joint.replace(
-        outputs=dict(zip(names, joint.outputs[len(graph.outputs) :], strict=True))
-    )
+    product = pushed_forward(graph, wrt) if forward else pulled_back(graph, wrt)
     arguments = len(graph.inputs) - graph.captured
     seeds = len(wrt) if forward else len(graph.outputs)
-    batched = [arguments <= k < arguments + seeds for k in range(len(joint.inputs))]
-    many, differ = batch(joint, batched, how.colouring.number)
+    batched = [arguments <= k < arguments + seeds for k in range(len(product.inputs))]
+    many, differ = batch(product, batched, how.colouring.number)
     builder = Builder(Tracer)
     builder.inputs = list(graph.inputs)
     colours = builder.input("colours", ArrayType(I64, how.colouring.colours.shape))
@@ -105,12 +100,6 @@ def compressed(graph: Graph, wrt: Sequence[Value], how: Compression) -> Graph:
     entries = gather(reshape(flat, (flat.size,)), (0,), (places,))
     outputs = {"entries": builder.lift(entries)}
     return Graph(graph.name, builder.inputs, builder.nodes, outputs, graph.captured + 2)
-
-
-def _pulled_back(graph: Graph, wrt: Sequence[Value]) -> Graph:
-    """The pullback, by the rules of the calls in the graph."""
-    ready, places = with_residuals(graph)
-    return settled(pullback(ready, [places.get(value, value) for value in wrt]))
 
 
 def seeds_of(colours: Any, types: Sequence[ArrayType]) -> list[Any]:

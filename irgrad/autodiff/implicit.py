@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.autodiff.batch import batch
-from irgrad.autodiff.calls import settled, with_residuals
-from irgrad.autodiff.graphs import pullback, pushforward
+from irgrad.autodiff.modes import pulled_back, pushed_forward
 from irgrad.autodiff.partial import dependents
 from irgrad.ir.evaluate import evaluate
 from irgrad.ir.graph import Graph, Value
@@ -27,18 +26,10 @@ def _kept(region: Graph, key: Any, make: Callable[[], Graph]) -> Graph:
     return known[key]
 
 
-def _graph(name: str, inputs: Sequence[Value], joint: Graph, first: int) -> Graph:
-    """The later outputs of `joint`, as a region of its own with these inputs."""
-    outputs = list(zip(joint.output_names, joint.outputs, strict=True))[first:]
-    region = Graph(name, inputs, joint.nodes, dict(outputs))
-    return optimise(region, KEEPING_CALLS)
-
-
-def _pulled_back(region: Graph, slots: Sequence[int] = (0,)) -> Graph:
-    """The pullback to some inputs, by the rules of the calls in the region."""
-    ready, places = with_residuals(region)
-    wrt = [region.inputs[k] for k in slots]
-    return settled(pullback(ready, [places.get(value, value) for value in wrt]))
+def _graph(name: str, inputs: Sequence[Value], made: Graph) -> Graph:
+    """A derivative of a region, as a region of its own with these inputs."""
+    outputs = dict(zip(made.output_names, made.outputs, strict=True))
+    return optimise(Graph(name, inputs, made.nodes, outputs), KEEPING_CALLS)
 
 
 class Regions:
@@ -48,8 +39,8 @@ class Regions:
         """(inputs, tangents of those in `slots`) -> tangent of the output."""
 
         def make() -> Graph:
-            joint = pushforward(region, [region.inputs[k] for k in slots])
-            return _graph(f"{region.name}_tangent", joint.inputs, joint, 1)
+            made = pushed_forward(region, [region.inputs[k] for k in slots])
+            return _graph(f"{region.name}_tangent", made.inputs, made)
 
         return _kept(region, ("tangent", slots), make)
 
@@ -57,8 +48,8 @@ class Regions:
         """(inputs, cotangent of the output) -> cotangents of those in `slots`."""
 
         def make() -> Graph:
-            joint = _pulled_back(region, slots)
-            return _graph(f"{region.name}_cotangent", joint.inputs, joint, 1)
+            made = pulled_back(region, [region.inputs[k] for k in slots])
+            return _graph(f"{region.name}_cotangent", made.inputs, made)
 
         return _kept(region, ("cotangent", slots), make)
 
@@ -66,9 +57,10 @@ class Regions:
         """(v, inputs) -> J v or J^T v, with J the derivative to the first input."""
 
         def make() -> Graph:
-            joint = _pulled_back(region) if transposed else pushforward(region, [region.inputs[0]])
-            inputs = [joint.inputs[-1], *joint.inputs[:-1]]
-            return _graph(f"{region.name}_{'vjp' if transposed else 'jvp'}", inputs, joint, 1)
+            derivative = pulled_back if transposed else pushed_forward
+            made = derivative(region, region.inputs[:1])
+            inputs = [made.inputs[-1], *made.inputs[:-1]]
+            return _graph(f"{region.name}_{'vjp' if transposed else 'jvp'}", inputs, made)
 
         return _kept(region, ("linear", transposed), make)
 
@@ -81,9 +73,9 @@ class Regions:
         """(y, parameters) -> A^T y, for a product (x, parameters) -> A x."""
 
         def make() -> Graph:
-            joint = _pulled_back(product)
-            inputs = [joint.inputs[-1], *joint.inputs[1:-1]]
-            return _graph(f"{product.name}_transposed", inputs, joint, 1)
+            made = pulled_back(product, product.inputs[:1])
+            inputs = [made.inputs[-1], *made.inputs[1:-1]]
+            return _graph(f"{product.name}_transposed", inputs, made)
 
         return _kept(product, "transposed", make)
 

@@ -37,8 +37,9 @@ class VjpRule(UserRule):
     ) -> Sequence[Any]:
         raise UnsupportedError(
             f"forward mode of {self.site.name}, which has a custom_vjp rule",
-            hint="use reverse mode (grad, vjp, jacrev), give the function a custom_jvp rule, which "
-            "serves both modes, or, for forward over reverse, let fwd not call the function itself",
+            hint="use reverse mode (grad, vjp, jacobian), or give the function a custom_jvp rule, "
+            "which serves both modes; for forward mode of its gradient, let fwd not call the "
+            "function itself",
         )
 
     @cached_property

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from irgrad.autodiff.calls import settled, with_residuals
-from irgrad.autodiff.graphs import pushforward
 from irgrad.autodiff.jacobian import jacobian as jacobian_of
+from irgrad.autodiff.modes import first_supported, pushed_forward
 from irgrad.errors import ArgumentError, DTypeError, OptionError
 from irgrad.frontend.entry import about_call
 from irgrad.frontend.lower import Argument, Lowered, Signature
@@ -60,12 +62,10 @@ class Jacobian(Operator):
         template = result_template(lowered)
         template, *aux = with_aux(template, self.function) if has_aux else (template,)
         outputs = self._outputs(lowered, template, holomorphic)
-        forward = self._forward([lowered.graph.outputs[i] for i in outputs], wrt, mode, holomorphic)
-        if not forward:
-            graph, places = with_residuals(lowered.graph)
-            lowered = lowered._replace(graph=graph)
-            wrt = [places.get(value, value) for value in wrt]
-        extended = settled(jacobian_of(lowered.graph, outputs, wrt, forward))
+        modes = self._modes([lowered.graph.outputs[i] for i in outputs], wrt, mode, holomorphic)
+        graph = lowered.graph
+        ways = [partial(_extended, graph, outputs, wrt, mode == "forward") for mode in modes]
+        extended = first_supported(*ways)
         count = len(lowered.graph.outputs)
 
         def blocks(leaf: Any) -> Any:
@@ -112,11 +112,11 @@ class Jacobian(Operator):
                 )
         return [leaf.output for leaf in leaves if isinstance(leaf, Slot)]
 
-    def _forward(
+    def _modes(
         self, outputs: list[Value], wrt: list[Value], mode: str | None, holomorphic: bool
-    ) -> bool:
-        """Whether by forward mode: as asked for, as complex numbers need, else where there are not
-        more directions than results.
+    ) -> Sequence[str]:
+        """The one that is asked for, or that complex numbers need, else both: forward mode first
+        where there are not more directions than results.
         """
         from_complex = any(value.type.dtype.kind == "c" for value in wrt)
         to_complex = any(value.type.dtype.kind == "c" for value in outputs)
@@ -134,14 +134,23 @@ class Jacobian(Operator):
                     if from_complex and to_complex
                     else f"use mode='{needed}'",
                 )
-            return needed == "forward"
+            return (needed,)
         if mode is not None:
-            return mode == "forward"
-        return sum(value.type.size for value in wrt) <= sum(value.type.size for value in outputs)
+            return (mode,)
+        directions = sum(value.type.size for value in wrt)
+        return MODES if directions <= sum(value.type.size for value in outputs) else MODES[::-1]
+
+
+def _extended(graph: Graph, outputs: Sequence[int], wrt: Sequence[Value], forward: bool) -> Graph:
+    """`graph` with the derivatives of `outputs` to `wrt`, by the rules of the calls in it."""
+    if not forward:
+        graph, places = with_residuals(graph)
+        wrt = [places.get(value, value) for value in wrt]
+    return settled(jacobian_of(graph, outputs, wrt, forward))
 
 
 class HVP(Operator):
-    """`hvp` of a function: forward over reverse."""
+    """`hvp` of a function: forward over reverse, by reverse mode alone where rules need it."""
 
     def lower(self, signature: Signature) -> Lowered:
         """The gradient's nodes, then its tangent nodes along the direction, which is the last
@@ -165,10 +174,7 @@ class HVP(Operator):
         wrt = [v for argnum in entries for v in arguments.select(argnum, lowered).values]
         result = unflatten(lowered.result_tree, range(len(lowered.statics)))
         self._check_direction(signature, direction, result, wrt)
-        pushed = pushforward(lowered.graph, wrt)
-        pushed = pushed.replace(
-            outputs=dict(list(zip(pushed.output_names, pushed.outputs, strict=True))[len(wrt) :])
-        )
+        pushed = pushed_forward(lowered.graph, wrt)
         graph = self._with_inputs(signature, leaves_of(direction), pushed)
         return lowered._replace(graph=graph, signature=signature)
 
@@ -239,9 +245,10 @@ def jacobian(
 
     The result has the structure of f's result, with that of the argument (a tuple for a tuple of
     argnums) in the place of each leaf. All directions are computed at once: unit tangents are
-    pushed forward where the arguments have no more elements than the results, else unit cotangents
-    are pulled back; `mode`, "forward" or "reverse", forces one. With `has_aux`, f returns
-    (result, aux) and the Jacobian function (Jacobian, aux).
+    pushed forward where the arguments have no more elements than the results, else, and where a
+    `custom_vjp` rule has no other mode, unit cotangents are pulled back; `mode`, "forward" or
+    "reverse", forces one. With `has_aux`, f returns (result, aux) and the Jacobian function
+    (Jacobian, aux).
 
     Complex results of real arguments need forward mode, real results of complex arguments reverse
     mode (df/dx - i df/dy for each, as `grad`); complex to complex must be declared
@@ -287,7 +294,7 @@ def hessian(
     f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holomorphic: bool = False
 ) -> Jacobian:
     """The matrix of second derivatives, of shape y.shape + x.shape + x.shape: forward over reverse
-    mode.
+    mode, or reverse over reverse where a `custom_vjp` rule has no forward mode.
 
     For a tuple of argnums it is a tuple of tuples, `[i][j]` of shape y.shape + x_i.shape +
     x_j.shape.
@@ -297,7 +304,7 @@ def hessian(
     [[4.0, 2.0], [2.0, 0.0]]
     """
     first = jacrev(differentiable("hessian", f), argnums, has_aux=has_aux, holomorphic=holomorphic)
-    return jacfwd(first, argnums, has_aux=has_aux, holomorphic=holomorphic)
+    return jacobian(first, argnums, has_aux=has_aux, holomorphic=holomorphic)
 
 
 def hvp(f: Any, argnums: Argnums = 0) -> HVP:
