@@ -56,6 +56,7 @@ NO_ARGUMENTS = {
     "masked": np.ma.array(X),
     "set": {1},
     "bytearray": bytearray(b"a"),
+    "memoryview": memoryview(bytearray(b"a")),
     "object": Unhashable(),
 }
 NO_FLOATS = {

@@ -82,14 +82,13 @@ class LoopSource(Listing):
         )
         reads = [b for b in used if b not in written]
         owners = self.schedule.buffers
-        if any(is_complex(owners[b].type) for b in (*reads, *written)):
+        if not parts or any(is_complex(owners[b].type) for b in (*reads, *written)):
             return WrittenStep(kernel.roots, [], [], [])
         try:
             lines = [line for part in parts for line in self._piece(part)]
         except _UnwrittenError:
             return WrittenStep(kernel.roots, [], [], [])
-        starts = [self._start(s) for s in _folds(parts[0])] if parts else []
-        body = [*starts, *lines] or ["pass"]
+        body = [*(self._start(s) for s in _folds(parts[0])), *lines]
         names = [self.buffers[b] for b in (*reads, *written)]
         head = f"({', '.join(names)}):"
         return WrittenStep([], [owners[b] for b in reads], roots, [head, *body])

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import BackendError
-from irgrad.ir.types import F64, ArrayType
+from irgrad.errors import BackendError, OptionError
+from irgrad.ir.types import F64, ArrayType, Shape
 from irgrad.runtime.backend import Template
 from irgrad_numba.native import State
-from irgrad_numba.raw import OUTSIDE
+from irgrad_numba.raw import FILTER, LINE, OUTSIDE, SCALAR, VECTOR
 
 
 def njit(
@@ -28,7 +28,11 @@ def njit(
     except ImportError:
         raise BackendError("njit needs Numba", hint="pip install numba") from None
     make = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_ssize_t, ctypes.c_ssize_t)
-    scope: dict[str, Any] = {"np": np, "run": make(address), "state": state.ctypes.data}
+    scope: dict[str, Any] = {
+        "irgrad_np": np,
+        "irgrad_run": make(address),
+        "irgrad_state": state.ctypes.data,
+    }
     exec(_source(names, types, outputs, result), scope)
     signature = tuple(map(_numba_type, types))
     function: Any = numba.njit([signature])(scope["call"])
@@ -46,71 +50,89 @@ def _numba_type(type: ArrayType) -> Any:
 def _source(
     names: Sequence[str], types: Sequence[ArrayType], outputs: Sequence[ArrayType], result: Template
 ) -> str:
-    """The function, which gives each array and number an address."""
-    lines = [f"def call({', '.join(f'a{k}' for k in range(len(types)))}):"]
-    kept: list[str] = []
-    for k, (name, type) in enumerate(zip(names, types, strict=True)):
+    """The function, which gives each array and number an address; `names` are identifiers, and
+    those that begin with `irgrad_` its own.
+    """
+    places = [f"irgrad_x{k}" for k in range(len(types))]
+    results = [f"irgrad_y{k}" for k in range(len(outputs))]
+    kept = [*places, *results]
+    lines = [f"def call({', '.join(names)}):"]
+    for place, name, type in zip(places, names, types, strict=True):
         if type.ndim:
             lines += [
-                f"    if a{k}.shape != {type.shape}:",
+                f"    if {name}.shape != {type.shape}:",
                 f"        raise ValueError('{name}: expected an array of shape {type.shape}')",
-                f"    x{k} = np.ascontiguousarray(a{k})",
+                f"    {place} = irgrad_np.ascontiguousarray({name})",
             ]
         else:
-            lines += [f"    x{k} = np.empty(1, np.{type.dtype.name})", f"    x{k}[0] = a{k}"]
-        kept.append(f"x{k}")
-    for k, type in enumerate(outputs):
-        lines.append(f"    y{k} = np.empty({type.shape or (1,)}, np.{_name(type)})")
-        kept.append(f"y{k}")
-    lines.append(f"    given = np.empty({len(kept)}, np.intp)")
-    lines += [f"    given[{k}] = {name}.ctypes.data" for k, name in enumerate(kept)]
+            lines += [f"    {place} = {_empty((1,), type)}", f"    {place}[0] = {name}"]
+    for place, type in zip(results, outputs, strict=True):
+        lines.append(f"    {place} = {_empty(type.shape or (1,), type)}")
+    lines.append(f"    irgrad_given = irgrad_np.empty({len(kept)}, irgrad_np.intp)")
+    lines += [f"    irgrad_given[{k}] = {name}.ctypes.data" for k, name in enumerate(kept)]
     lines += [
-        "    status = run(state, given.ctypes.data)",
+        "    irgrad_status = irgrad_run(irgrad_state, irgrad_given.ctypes.data)",
         # read again, so that Numba keeps the arrays until the call is over
-        f"    alive = {' + '.join(f'{name}.size' for name in [*kept, 'given'])}",
-        f"    if status == {OUTSIDE}:",
+        f"    irgrad_alive = {' + '.join(f'{name}.size' for name in [*kept, 'irgrad_given'])}",
+        f"    if irgrad_status == {OUTSIDE}:",
         "        raise IndexError('irgrad: an index is out of bounds')",
-        "    if status != 0 or alive < 0:",
+        "    if irgrad_status != 0 or irgrad_alive < 0:",
         "        raise RuntimeError('irgrad: the program failed; call it from Python to see why')",
         f"    return {_written(result, outputs)}",
     ]
     return "\n".join(lines)
 
 
-def _name(type: ArrayType) -> str:
-    return "bool_" if type.dtype.kind == "b" else type.dtype.name
+def _empty(shape: Shape, type: ArrayType) -> str:
+    name = "bool_" if type.dtype.kind == "b" else type.dtype.name
+    return f"irgrad_np.empty({shape}, irgrad_np.{name})"
 
 
 def _written(result: Template, outputs: Sequence[ArrayType]) -> str:
     if isinstance(result, int):
-        return f"y{result}" if outputs[result].ndim else f"y{result}[0]"
+        return f"irgrad_y{result}" if outputs[result].ndim else f"irgrad_y{result}[0]"
     return "(" + "".join(f"{_written(part, outputs)}, " for part in result) + ")"
 
 
-def low_level_sizes(types: Sequence[ArrayType], outputs: Sequence[ArrayType]) -> list[int]:
-    """The elements of each argument of a function from float64 numbers to one; a `BackendError`
-    for other functions.
+CALLERS = ("integrate", "generic_filter", "generic_filter1d")
+
+
+def low_level_form(
+    caller: str, types: Sequence[ArrayType], outputs: Sequence[ArrayType]
+) -> tuple[str, list[int], int]:
+    """The form of the function that SciPy's `caller` takes, and the elements of its arguments and
+    of its result; a `BackendError` for functions of other types than float64.
     """
-    if [(t.dtype, t.shape) for t in outputs] != [(F64, ())]:
+    if caller not in CALLERS:
+        raise OptionError(f"no caller '{caller}'; there are {', '.join(CALLERS)}")
+    line = caller == "generic_filter1d"
+    if len(outputs) != 1 or outputs[0].dtype != F64 or (outputs[0].shape and not line):
+        what = "one array of float64" if line else "one float64"
         raise BackendError(
-            f"a low-level callable returns one float64, got {', '.join(map(str, outputs))}"
+            f"a low-level callable for {caller} returns {what}, got {', '.join(map(str, outputs))}"
         )
     if any(t.dtype != F64 for t in types) or not types:
         raise BackendError(
             f"a low-level callable takes float64 numbers, got {', '.join(map(str, types)) or None}"
         )
-    return [t.size for t in types]
+    sizes = [t.size for t in types]
+    form = {"generic_filter": FILTER, "generic_filter1d": LINE}.get(caller)
+    return form or (SCALAR if sizes == [1] else VECTOR), sizes, outputs[0].size
 
 
-def low_level_callable(address: int, state: State, single: bool) -> Any:
-    """`scipy.LowLevelCallable` of (double, void*) or (int, double*, void*); it keeps the state."""
+def low_level_callable(address: int, state: State, form: str) -> Any:
+    """`scipy.LowLevelCallable` of one of the forms; it keeps the state."""
     from scipy import LowLevelCallable
 
-    double, pointer = ctypes.c_double, ctypes.c_void_p
-    if single:
-        make = ctypes.CFUNCTYPE(double, double, pointer)
-    else:
-        make = ctypes.CFUNCTYPE(double, ctypes.c_int, ctypes.POINTER(double), pointer)
-    function: Any = make(address)
+    double, pointer, count = ctypes.c_double, ctypes.c_void_p, ctypes.c_ssize_t
+    numbers = ctypes.POINTER(double)
+    parameters: dict[str, tuple[Any, ...]] = {
+        SCALAR: (double,),
+        VECTOR: (ctypes.c_int, numbers),
+        FILTER: (numbers, count, numbers),
+        LINE: (numbers, count, numbers, count),
+    }
+    result = ctypes.c_int if form in (FILTER, LINE) else double
+    function: Any = ctypes.CFUNCTYPE(result, *parameters[form], pointer)(address)
     function.irgrad_state = state
     return LowLevelCallable(function, pointer(state.ctypes.data))

@@ -16,14 +16,14 @@ from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ops.contract import Contract
-from irgrad.runtime.backend import Argument, Template, WrittenStep
+from irgrad.runtime.backend import Argument, Template, WrittenProgram, WrittenStep
 from irgrad_numba import machine, nopython, recall
 from irgrad_numba.blas import emit_gemm, share_of
 from irgrad_numba.body import Callbacks, Checked, Step, write_body
 from irgrad_numba.bounds import Fault, emit_check
 from irgrad_numba.calls import Callback, Group
 from irgrad_numba.complex_parts import PARTS
-from irgrad_numba.control import Control
+from irgrad_numba.control import Control, Surroundings
 from irgrad_numba.gateway import ENTRY, emit_entry
 from irgrad_numba.indices import Check
 from irgrad_numba.kernel import KernelCalls, NativeCall, Sweep
@@ -32,13 +32,14 @@ from irgrad_numba.listing import Listing
 from irgrad_numba.llvm import Module
 from irgrad_numba.loop_source import LoopSource, is_written_in_place
 from irgrad_numba.loops import NativeControl, Part, trips
+from irgrad_numba.lower import Sites
 from irgrad_numba.memory import arrange
 from irgrad_numba.native import State, link, load
 from irgrad_numba.pieces import Operand
 from irgrad_numba.products import Gemm
-from irgrad_numba.raw import RAW, SCALAR, emit_low_level, emit_raw
+from irgrad_numba.raw import RAW, emit_low_level, emit_raw
 from irgrad_numba.routine import Routine
-from irgrad_numba.schedule import Kernel, Schedule, plan
+from irgrad_numba.schedule import Kernel, Schedule, plan, plan_region
 from irgrad_numba.stacks import StackSum
 from irgrad_numba.whole_array import emit_routine
 
@@ -118,19 +119,19 @@ class Program:
         address, outputs = state.loaded.address[RAW], self.graph.output_types
         return nopython.njit(address, state, names, given, outputs, result)
 
-    def low_level_callable(self, captured: Sequence[Array]) -> Any:
-        """`scipy.LowLevelCallable` for a function from float64 numbers to one."""
+    def low_level_callable(self, captured: Sequence[Array], caller: str) -> Any:
+        """`scipy.LowLevelCallable` for a function of float64 numbers."""
         given = self.graph.input_types[: len(self.graph.inputs) - len(captured)]
-        sizes = nopython.low_level_sizes(given, self.graph.output_types)
+        form, sizes, results = nopython.low_level_form(caller, given, self.graph.output_types)
         emitted = self._raw(captured)
         if emitted.groups:
             raise BackendError(
                 "a low-level callable cannot go back to Python, and this program may",
                 hint="compiled.kernels(...) shows the steps that do",
             )
-        name = emit_low_level(emitted.module, sizes)
-        state = emitted.link(name, captured)
-        return nopython.low_level_callable(state.loaded.address[name], state, name == SCALAR)
+        emit_low_level(emitted.module, form, sizes, results)
+        state = emitted.link(form, captured)
+        return nopython.low_level_callable(state.loaded.address[form], state, form)
 
     def _raw(self, captured: Sequence[Array]) -> Emitted:
         types = self.graph.input_types
@@ -148,13 +149,15 @@ class Program:
         """The steps of the program as loops that read like Python."""
         return str(Listing(self.schedule))
 
-    def written(self) -> list[WrittenStep]:
+    def written(self) -> WrittenProgram:
         """The steps as loops for Numba's own compiler, for modules that need no irgrad; all ops as
         one step where they write into arrays or have loops.
         """
-        if is_written_in_place(self.schedule):
-            return [WrittenStep(list(self.graph.nodes), [], [], [])]
-        return list(LoopSource(self.schedule).written())
+        schedule = plan_region(Surroundings(self.graph, sites=Sites(), inside=False))
+        if is_written_in_place(schedule):
+            steps = [WrittenStep(list(self.graph.nodes), [], [], [])]
+            return WrittenProgram(self.graph, steps)
+        return WrittenProgram(schedule.graph, list(LoopSource(schedule).written()))
 
     def llvm(self) -> str:
         """The program as LLVM's code, optimised."""

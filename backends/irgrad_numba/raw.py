@@ -1,5 +1,5 @@
 """A program without Python around it: a C function of addresses, for code that calls from machine
-code; and functions of the forms that SciPy's integrators take.
+code; and functions of the forms that SciPy calls.
 
 `raw(state, given)` takes the addresses of all arguments in C order, then those of the memory for
 all results; it returns 0, `RAISED` where Python raised, `OUTSIDE` where an index is outside its
@@ -14,7 +14,14 @@ from irgrad_numba.llvm import Module
 from irgrad_numba.memory import Memory
 from irgrad_numba.support import STACK_BYTES
 
-RAW, SCALAR, VECTOR = "raw", "scalar", "vector"
+RAW, SCALAR, VECTOR, FILTER, LINE = "raw", "scalar", "vector", "filter", "line"
+FORMS = {
+    SCALAR: ("double", "double %x"),
+    VECTOR: ("double", "i32 %n, ptr %x"),
+    FILTER: ("i32", "ptr %x, i64 %n, ptr %y"),
+    LINE: ("i32", "ptr %x, i64 %n, ptr %y, i64 %m"),
+}
+"""What SciPy's callers take: the type of the result, and the parameters before void*."""
 RAISED, OUTSIDE = 1, 2
 ALLOCATION = {"aligned_alloc": "ptr {}(i64, i64)", "free": "void {}(ptr)"}
 
@@ -54,36 +61,36 @@ def _arena(module: Module, memory: Memory, code: Boundary) -> str:
     return arena
 
 
-def emit_low_level(module: Module, arguments: Sequence[int]) -> str:
-    """Define a function from numbers to a number, of (double, void*) for one argument of one
-    element, else of (int, double*, void*) -> its name. `arguments` are the elements of each, and
-    void* is the state; where the number of elements is another one, it returns nan.
+def emit_low_level(module: Module, form: str, arguments: Sequence[int], results: int) -> None:
+    """Define a function of one of the `FORMS` under the name of that, for arguments of so many
+    elements each and a result of as many as `results` says; void* is the state. Where the caller
+    has another number of elements, it returns nan or 0.
     """
-    count, code = sum(arguments), Boundary(module)
-    single = list(arguments) == [1]
-    result = code.value("alloca double, align 8")
+    code, (kind, parameters) = Boundary(module), FORMS[form]
+    number = kind == "double"
+    result = code.value("alloca double, align 8") if number else "%y"
     given = code.value(f"alloca [{len(arguments) + 1} x ptr], align 8")
     numbers = "%x"
-    if single:
+    if form == SCALAR:
         numbers = code.value("alloca double, align 8")
         code.emit(f"store double %x, ptr {numbers}")
-    else:
-        expected = code.value(f"icmp eq i32 %n, {count}")
-        code.lines += [
-            f"  br i1 {expected}, label %counted, label %other",
-            "other:",
-            "  ret double 0x7FF8000000000000",
-            "counted:",
-        ]
+    expected = {"i32 %n": sum(arguments), "i64 %n": sum(arguments), "i64 %m": results}
+    for k, parameter in enumerate(p for p in parameters.split(", ") if p in expected):
+        same = code.value(f"icmp eq {parameter}, {expected[parameter]}")
+        code.emit(f"br i1 {same}, label %counted{k}, label %other")
+        code.label(f"counted{k}")
     start = 0
     for k, size in enumerate(arguments):
         address = code.value(f"getelementptr double, ptr {numbers}, i64 {start}")
         code.emit(f"store ptr {address}, ptr {code.at(given, k)}")
         start += size
     code.emit(f"store ptr {result}, ptr {code.at(given, len(arguments))}")
-    code.value(f"call i32 @{RAW}(ptr %state, ptr {given})")
-    code.emit(f"ret double {code.value(f'load double, ptr {result}')}")
-    name = SCALAR if single else VECTOR
-    parameters = "double %x" if single else "i32 %n, ptr %x"
-    module.functions[name] = code.define(f"double @{name}({parameters}, ptr %state)")
-    return name
+    status = code.value(f"call i32 @{RAW}(ptr %state, ptr {given})")
+    if number:
+        code.emit(f"ret double {code.value(f'load double, ptr {result}')}")
+    else:
+        right = code.value(f"icmp eq i32 {status}, 0")
+        code.emit(f"ret i32 {code.value(f'zext i1 {right} to i32')}")
+    code.label("other")
+    code.emit("ret double 0x7FF8000000000000" if number else "ret i32 0")
+    module.functions[form] = code.define(f"{kind} @{form}({parameters}, ptr %state)")

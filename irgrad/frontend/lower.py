@@ -164,7 +164,7 @@ def classify(leaf: Any) -> Any:
         return Argument(leaf.type)
     try:
         hash(leaf)
-    except TypeError:
+    except (TypeError, ValueError):  # the latter of memoryviews
         raise ArgumentError(
             f"{with_article(type(leaf).__name__)} is neither an array nor a static value",
             hint=_instead(leaf),
@@ -175,7 +175,7 @@ def classify(leaf: Any) -> Any:
 def _instead(leaf: Any) -> str:
     if isinstance(leaf, slice):
         return "pass its start, stop and step as ints"
-    if isinstance(leaf, (set, bytearray)):
+    if isinstance(leaf, (set, bytearray, memoryview)):
         return f"pass a {'frozenset' if isinstance(leaf, set) else 'bytes'}"
     return f"pass its arrays, or {how_to_register(type(leaf).__name__)}"
 

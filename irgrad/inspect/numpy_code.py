@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.errors import OptionError, with_article
 from irgrad.frontend.identifiers import identifiers
 from irgrad.inspect.numpy_forms import Text, dtype_name, form
 from irgrad.inspect.numpy_helpers import HELPERS
@@ -22,7 +23,7 @@ WIDEST = 76
 """Letters of an expression that is still put inside another one."""
 LISTED = 1000
 """Elements of an array that is written out; larger ones are written as bytes."""
-TAKEN = ["np", "special", "scipy", "base64", "math", "numba"]
+TAKEN = ["np", "special", "scipy", "base64", "collections", "math", "numba"]
 
 
 class Module:
@@ -32,6 +33,8 @@ class Module:
         self.helpers: set[str] = set()
         self.constants: dict[str, str] = {}
         self.functions: list[str] = []
+        self.records: dict[Any, str] = {}
+        """Named tuples: the name of each type."""
         self.names: list[str] = [*TAKEN, *(f"_{name}" for name in HELPERS)]
 
     def name(self, hint: str) -> str:
@@ -49,16 +52,28 @@ class Module:
         self.constants[name] = text
         return name
 
+    def record(self, kind: Any) -> str:
+        """The name of a type of named tuples, which the module defines."""
+        if kind not in self.records:
+            self.records[kind] = self.name(kind.__name__)
+        return self.records[kind]
+
     def text(self, head: str) -> str:
         """The module."""
         body = "\n\n\n".join([*(HELPERS[h].strip() for h in sorted(self.helpers)), *self.functions])
         constants = [f"{name} = {text}" for name, text in self.constants.items()]
+        constants += [
+            f'{name} = collections.namedtuple("{kind.__name__}", "{" ".join(kind._fields)}")'
+            for kind, name in self.records.items()
+        ]
         whole = "\n".join([*constants, body])
         imports = ["import numba"] if "@numba." in whole else []
         imports += ["import numpy as np"]
         imports += ["import scipy.linalg"] if "scipy.linalg." in whole else []
         imports += ["from scipy import special"] if "special." in whole else []
-        standard = [f"import {name}" for name in ("base64", "math") if f"{name}." in whole]
+        standard = [
+            f"import {name}" for name in ("base64", "collections", "math") if f"{name}." in whole
+        ]
         imports = [*standard, *([""] if standard else []), *imports]
         parts = ["\n".join(imports), *(["\n".join(constants)] if constants else []), body]
         return f'"""{head}"""\n\n' + "\n\n\n".join(["\n\n".join(parts[:-1]), parts[-1]]) + "\n"
@@ -95,6 +110,24 @@ def number_text(number: Any) -> str:
     if isinstance(number, float) and not np.isfinite(number):
         return "np.nan" if number != number else "np.inf" if number > 0 else "-np.inf"
     return repr(number)
+
+
+def static_text(value: Any) -> str:
+    """A value that is part of the program as an expression; an `OptionError` where there is none.
+
+    >>> static_text("a"), static_text(float("inf"))
+    ("'a'", 'np.inf')
+    """
+    if value is None or type(value) in (bool, int, str, bytes):
+        return repr(value)
+    if type(value) in (float, complex):
+        return number_text(value)
+    if type(value) is tuple:
+        parts: tuple[Any, ...] = value
+        return f"({''.join(f'{static_text(part)}, ' for part in parts)})"
+    raise OptionError(
+        f"export: {value!r:.60} is {with_article(type(value).__name__)}, which cannot be written"
+    )
 
 
 class Function:

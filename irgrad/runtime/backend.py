@@ -115,6 +115,15 @@ class WrittenStep(NamedTuple):
     lines: list[str]
 
 
+class WrittenProgram(NamedTuple):
+    """A program as source: its steps, which compute the values of a graph that has the program's
+    inputs and outputs.
+    """
+
+    graph: Graph
+    steps: list[WrittenStep]
+
+
 @runtime_checkable
 class MeasuredExecutable(Executable, Protocol):
     """An executable that says how much memory a call takes."""

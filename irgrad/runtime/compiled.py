@@ -316,10 +316,13 @@ class Compiled:
         """
         return native.njit(self._program_for(args, {}), self.backend)
 
-    def low_level_callable(self, *args: Any) -> Any:
+    def low_level_callable(self, *args: Any, caller: str = "integrate") -> Any:
         """The function as a `scipy.LowLevelCallable`, for a function from float64 numbers to one:
         `double f(double, void*)` for one number, `double f(int, double*, void*)` for more. Without
         `args` (arrays or `irgrad.spec`), every parameter is a number.
+
+        With `caller="generic_filter"` it is one that `scipy.ndimage.generic_filter` takes; with
+        "generic_filter1d" a function to an array, as that takes it.
 
         >>> from scipy.integrate import quad
         >>> f = compile(lambda x: x * x, backend="numba")
@@ -329,7 +332,7 @@ class Compiled:
         if not args:
             parameters = inspect.signature(innermost_function(self.target)).parameters.values()
             args = tuple(0.0 for p in parameters if p.default is p.empty)
-        return native.low_level_callable(self._program_for(args, {}), self.backend)
+        return native.low_level_callable(self._program_for(args, {}), self.backend, caller)
 
     def _program_for(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Program:
         """The program for these arguments; types may stand for arrays. Without arguments it is the

@@ -10,14 +10,15 @@ from irgrad.errors import BackendError, OptionError, with_article
 from irgrad.frontend.identifiers import identifiers
 from irgrad.frontend.lower import Static
 from irgrad.frontend.pytree import unflatten
-from irgrad.inspect.numpy_code import Function, Module, input_line, result_text
+from irgrad.inspect.numpy_code import Function, Module, input_line, result_text, static_text
 from irgrad.inspect.numpy_forms import Text, dtype_name
-from irgrad.runtime.backend import WrittenStep, get_backend
+from irgrad.runtime.backend import WrittenProgram, WrittenStep, get_backend
 
 if TYPE_CHECKING:
     from irgrad.runtime.program import Program
 
 STYLES = {"numpy": "NumPy", "numba": "loops for Numba"}
+WRITABLE = "cannot be written; tuples, lists and dicts can"
 
 
 def export(program: Program, path: Any, name: str, style: str) -> str:
@@ -40,13 +41,16 @@ def written(program: Program, name: str, style: str) -> str:
         module.constant(hint, array)
         for hint, array in zip(inputs[given:], lowered.captured, strict=True)
     ]
+    steps: Sequence[WrittenStep] | None = None
+    if style == "numba":
+        graph, steps = _in_loops(program)
     function = Function(graph, module, [*inputs[:given], *captured])
     lines = [input_line(x, v.type) for x, v in zip(inputs, graph.inputs[:given], strict=False)]
     unpacked, parameters = _parameters(program, inputs[:given])
-    body = function.write() if style == "numpy" else _with_loops(program, function)
+    body = function.write() if steps is None else _with_loops(steps, function)
     outputs = iter(result_text(function, v) for v in graph.outputs)
-    leaves = [next(outputs) if s is None else repr(s.value) for s in lowered.statics]
-    result = _tree_text(unflatten(lowered.result_tree, [_Text(leaf) for leaf in leaves]))
+    leaves = [next(outputs) if s is None else static_text(s.value) for s in lowered.statics]
+    result = _tree_text(module, unflatten(lowered.result_tree, map(_Text, leaves)))
     types = ", ".join(f"{x}: {v.type}" for x, v in zip(inputs, graph.inputs[:given], strict=False))
     lines = [f'"""For {types or "no arrays"}."""', *unpacked, *lines, *body, f"return {result}"]
     definition = f'@np.errstate(all="ignore")\ndef {own}({", ".join(parameters)}):\n'
@@ -54,8 +58,7 @@ def written(program: Program, name: str, style: str) -> str:
     return module.text(f"{name}, as irgrad wrote it in {STYLES[style]}.")
 
 
-def _with_loops(program: Program, function: Function) -> list[str]:
-    """The lines of a function that calls loops, and their functions."""
+def _in_loops(program: Program) -> WrittenProgram:
     executable: Any = program.executable
     if not hasattr(executable, "written"):
         executable = get_backend("numba").compile(program.graph)
@@ -64,7 +67,12 @@ def _with_loops(program: Program, function: Function) -> list[str]:
             "a program with stacks of unknown length is not written in loops",
             hint="style='numpy' has them",
         )
-    for step in executable.written():
+    return executable.written()
+
+
+def _with_loops(steps: Sequence[WrittenStep], function: Function) -> list[str]:
+    """The lines of a function that calls loops, and their functions."""
+    for step in steps:
         function.need([*step.reads, *(v for node in step.nodes for v in node.operands)])
         reads = [function.written(v) for v in step.reads]
         if step.writes:
@@ -77,7 +85,7 @@ def _with_loops(program: Program, function: Function) -> list[str]:
                 f"if np.any(({index.atom} < -{extent}) | ({index.atom} >= {extent})):",
                 f"    raise IndexError('an index is out of bounds for an axis of size {extent}')",
             ]
-    function.need(program.graph.outputs)
+    function.need(function.graph.outputs)
     return function.lines
 
 
@@ -99,18 +107,29 @@ def _loops(function: Function, step: WrittenStep, reads: Sequence[Text]) -> None
     module.functions.append("\n".join([*lines, *(f"    {line}" for line in body)]))
 
 
-class _Text:
-    """A leaf that prints as code."""
+class _Text(str):
+    """A leaf as it is written."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __repr__(self) -> str:
-        return self.text
+    __slots__ = ()
 
 
-def _tree_text(tree: Any) -> str:
-    return repr(tree)
+def _tree_text(module: Module, tree: Any) -> str:
+    """A pytree of leaves as an expression."""
+    if isinstance(tree, _Text):
+        return tree
+    if type(tree) is dict:
+        mapping: dict[Any, Any] = tree
+        items = [f"{static_text(k)}: {_tree_text(module, v)}" for k, v in mapping.items()]
+        return f"{{{', '.join(items)}}}"
+    parts = [_tree_text(module, part) for part in tree] if isinstance(tree, (tuple, list)) else []
+    if type(tree) is list:
+        return f"[{', '.join(parts)}]"
+    if type(tree) is tuple:
+        return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+    kind: Any = type(tree)
+    if isinstance(tree, tuple) and hasattr(kind, "_fields"):
+        return f"{module.record(kind)}({', '.join(parts)})"
+    raise OptionError(f"export: {with_article(kind.__name__)} in the result {WRITABLE}")
 
 
 def _parameters(program: Program, inputs: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -155,8 +174,6 @@ def _unpack(tree: Any, leaves: Sequence[str | None], place: str, lines: list[str
         items = [(f"{place}[{k}]", part) for k, part in enumerate(sequence)]
     else:
         kind = tree.__class__.__name__
-        raise OptionError(
-            f"export: {place} is {with_article(kind)}; tuples, lists and dicts can be written"
-        )
+        raise OptionError(f"export: {place} is {with_article(kind)}, which {WRITABLE}")
     for inner, part in items:
         _unpack(part, leaves, inner, lines)

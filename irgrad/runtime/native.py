@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from irgrad.errors import ArgumentError, BackendError
+from irgrad.frontend.identifiers import identifiers
 from irgrad.frontend.pytree import flatten, unflatten
 from irgrad.runtime.backend import MeasuredExecutable, Memory, Template, default_backend
 from irgrad.runtime.direct import is_template
@@ -31,16 +32,16 @@ def memory(program: Program, backend: str | None) -> Memory:
 def njit(program: Program, backend: str | None) -> Any:
     """A function for Numba's nopython mode."""
     template = _flat_result(program, "njit", backend)
-    names = program.graph.input_names[: len(program.dtypes)]
+    names = identifiers(program.graph.input_names[: len(program.dtypes)])
     executable: Any = program.executable
     return executable.njit(names, template, program.lowered.captured)
 
 
-def low_level_callable(program: Program, backend: str | None) -> Any:
+def low_level_callable(program: Program, backend: str | None, caller: str) -> Any:
     """A `scipy.LowLevelCallable`."""
     _flat_result(program, "low_level_callable", backend)
     executable: Any = program.executable
-    return executable.low_level_callable(program.lowered.captured)
+    return executable.low_level_callable(program.lowered.captured, caller)
 
 
 def _flat_result(program: Program, form: str, backend: str | None) -> Template:

@@ -17,7 +17,7 @@ from irgrad.frontend.out import check_out
 from irgrad.frontend.pytree import LEAF, flatten, subtrees, written_path
 from irgrad.ir.builder import Traced
 from irgrad.ir.op import Array
-from irgrad.ir.types import ArrayType
+from irgrad.ir.types import ArrayType, check_plain
 from irgrad.runtime.target import innermost_function
 
 WORK = 10_000
@@ -81,6 +81,7 @@ def _checked(place: str, leaf: Any, type: ArrayType) -> Array:
             f"{place} must be an array of {type}, got {with_article(leaf.__class__.__name__)}",
             hint=remedy,
         )
+    check_plain(leaf.__class__)
     array: Array = leaf
     error: IrgradError | None = None
     if array.shape != type.shape:

@@ -43,6 +43,7 @@ OWN = {"masked": MASKED, "matrix": MATRIX, "ufuncs": X.view(Shouting)}
         lambda a: irgrad.vjp(np.sin, a),
         lambda a: irgrad.vjp(np.sin, np.ones(a.shape))[1](a),
         lambda a: irgrad.jvp(np.sin, (np.ones(a.shape),), (a,)),
+        lambda a: irgrad.compile(lambda x: 2 * x)(np.ones(a.shape), out=a),
     ],
 )
 def test_arguments_of_their_own_arithmetic_are_refused(array: Any, call: Any) -> None:

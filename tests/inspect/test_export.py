@@ -186,7 +186,45 @@ def test_a_file_runs_in_a_process_without_irgrad(tmp_path: Path) -> None:
     np.testing.assert_allclose(eval(found.stdout), f(np.ones(3)))
 
 
+def layers(p: Any, x: Any) -> Any:
+    for W, b in p:
+        x = np.tanh(W @ x + b)
+    return np.sum(x**2)
+
+
+def test_loops_of_programs_with_products() -> None:
+    """The backend works on other graphs than the program's: with other products, in other order."""
+    rng = np.random.default_rng(0)
+    A, x, B = rng.normal(size=(5, 5)), rng.normal(size=5), rng.normal(size=(3, 5, 4))
+    products = lambda A, B, x: np.sum(np.einsum("ij,kjl->lik", A, B) ** 2) + np.sum(A @ A @ x)  # noqa: E731
+    for f, args in [(layers, ([(A, x), (A, x)], x)), (products, (A, B, x))]:
+        compiled = irgrad.compile(irgrad.value_and_grad(f), backend="numba")
+        text = compiled.export(None, *args, style="numba")
+        assert "@numba.njit" in text
+        same(
+            loaded(text, compiled.__name__.replace("<lambda>", "_lambda_"))(*args), compiled(*args)
+        )
+
+
+def test_folds_of_nothing() -> None:
+    x = np.ones((3, 0))
+    for f in (np.sum, np.prod, np.any, np.all):
+        compiled = irgrad.compile(lambda x, f=f: (f(x, axis=1), f(x)), backend="numba")
+        text = compiled.export(None, x, style="numba")
+        same(loaded(text, "_lambda_")(x), compiled(x))
+
+
+def test_named_tuples() -> None:
+    compiled = irgrad.compile(lambda x: {"qr": np.linalg.qr(x), "e": [np.linalg.eigh(x)]})
+    found = loaded(compiled.export(None, np.eye(2)), "_lambda_")(np.eye(2))
+    assert found["qr"]._fields == ("Q", "R")
+    same(found["e"][0].eigenvectors, compiled(np.eye(2))["e"][0].eigenvectors)
+
+
 def test_refusals() -> None:
+    f = irgrad.compile(lambda x: (x, sys), backend="numpy")
+    with pytest.raises(OptionError, match="is a module, which cannot be written"):
+        f.export(None, 1.0)
     f = irgrad.compile(lambda x: x, backend="numpy")
     with pytest.raises(OptionError, match="no style 'fortran'"):
         f.export(None, 1.0, style="fortran")

@@ -8,10 +8,11 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
+from scipy import ndimage
 from scipy.integrate import nquad, quad
 
 import irgrad
-from irgrad.errors import ArgumentError, BackendError
+from irgrad.errors import ArgumentError, BackendError, OptionError
 
 
 def loss(W: Any, x: Any, s: Any) -> Any:
@@ -68,6 +69,12 @@ def test_errors_inside_njit() -> None:
     np.testing.assert_array_equal(inner(x, np.array([2])), [[1], [1]])
 
 
+def test_parameters_have_the_users_names() -> None:
+    f = irgrad.compile(lambda x0, np, call: x0 + 2 * np + 3 * call, backend="numba")
+    inner = f.njit(1.0, 1.0, 1.0)
+    assert numba.njit(lambda: inner(call=1.0, x0=2.0, np=3.0))() == 11.0
+
+
 def test_steps_that_go_back_to_python_and_large_scratch() -> None:
     A = np.random.default_rng(0).normal(size=(100, 100))
     f = irgrad.compile(lambda x: np.sort(A @ np.exp(A @ x), axis=0)[:3], backend="numba")
@@ -122,8 +129,28 @@ def test_quad_and_nquad() -> None:
     np.testing.assert_allclose(found, 0.5 * 8 / 3, rtol=1e-12)
 
 
+def test_image_filters() -> None:
+    image = np.random.default_rng(0).normal(size=(5, 6))
+    f = irgrad.compile(lambda w: np.sum(np.tanh(w) ** 2), backend="numba")
+    low = f.low_level_callable(np.ones(9), caller="generic_filter")
+    found = ndimage.generic_filter(image, low, size=3)
+    np.testing.assert_allclose(found, ndimage.generic_filter(image, f, size=3), rtol=1e-12)
+    with pytest.raises(RuntimeError):
+        ndimage.generic_filter(image, low, size=2)
+    g = irgrad.compile(lambda line: line[2:] - line[:-2], backend="numba")
+    low = g.low_level_callable(np.ones(8), caller="generic_filter1d")
+    found = ndimage.generic_filter1d(image, low, 3, mode="wrap")
+    np.testing.assert_allclose(found, np.roll(image, -1, 1) - np.roll(image, 1, 1), rtol=1e-12)
+    h = irgrad.compile(lambda w: w[np.int64(w[0])], backend="numba")
+    low = h.low_level_callable(np.ones(3), caller="generic_filter")
+    with pytest.raises(IndexError, match="index 7 is out of bounds"):
+        ndimage.generic_filter(np.full(4, 7.0), low, size=3)
+
+
 def test_what_low_level_callables_refuse() -> None:
     x = np.ones(2)
+    with pytest.raises(OptionError, match="no caller 'quad'; there are integrate, generic_filter"):
+        irgrad.compile(lambda x: np.sum(x)).low_level_callable(x, caller="quad")
     with pytest.raises(BackendError, match="returns one float64, got f64"):
         irgrad.compile(lambda x: x * 2.0, backend="numba").low_level_callable(x)
     f = irgrad.compile(lambda x: np.sum(x.astype(float)), backend="numba")
