@@ -42,6 +42,16 @@ _OF_MATH = {
     "fsum": "sum(x) and np.sum(x) add traced values, rounding each sum",
 }
 """What to write instead of functions of `math` that NumPy lacks or means otherwise."""
+_ROOT = "irgrad.root(f, x0, args) takes traced values, and can be differentiated"
+_MINIMUM = "irgrad.minimize_argmin(f, x0, args) takes traced values, and can be differentiated"
+_OF_SCIPY = {
+    **dict.fromkeys(("root", "root_scalar", "fsolve", "brentq", "bisect", "newton"), _ROOT),
+    **dict.fromkeys(("minimize", "minimize_scalar", "fmin", "least_squares"), _MINIMUM),
+    "fixed_point": "irgrad.fixed_point(f, x0, args) takes traced values, and can be differentiated",
+    **dict.fromkeys(("solve_ivp", "odeint"), "write its steps as a loop, or with irgrad.scan"),
+    "quad": "a sum over the nodes and weights of np.polynomial.legendre.leggauss takes them",
+}
+"""What to write instead of SciPy's solvers, which take functions of numbers."""
 _CONVERSIONS = {
     "array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray", "require"
 }  # fmt: skip
@@ -139,7 +149,8 @@ def _remedy(node: ast.expr | None, name: str, found: Any, library: str) -> str:
     if library.startswith("scipy.linalg") and hasattr(np.linalg, key):
         return f"np.linalg.{key} takes traced values"
     if library.startswith("scipy"):
-        return "write its formula with NumPy's functions and scipy.special's ufuncs"
+        formula = "write its formula with NumPy's functions and scipy.special's ufuncs"
+        return _OF_SCIPY.get(key, formula)
     return ""
 
 

@@ -40,7 +40,7 @@ def check_takes(what: str, name: str, f: Any, *given: str) -> None:
         f"{what}: {name} is called {count if given else 'without arguments'}, but "
         f"{getattr(f, '__name__', 'the function')} takes {signature}",
         location=defined_at(f) or call_site().location,
-        hint=_remedy(what, signature, given),
+        hint=_remedy(what, name, signature, given),
     )
 
 
@@ -69,7 +69,9 @@ def check_unknown(what: str, f: Any, args: tuple[Any, ...], *given: str, name: s
     check_function(what, name, f, f"{name}, x0, args", *every)
 
 
-def _remedy(what: str, signature: inspect.Signature, given: tuple[str, ...]) -> str:
+def _remedy(what: str, name: str, signature: inspect.Signature, given: tuple[str, ...]) -> str:
+    if name == "callback":
+        return f"a callback is called at each step: def callback({', '.join(given)})"
     if what in ("cond", "switch"):
         return "all branches take the operands; what they close over is no operand"
     if given[0] == "equation":

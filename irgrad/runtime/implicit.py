@@ -134,16 +134,7 @@ def _matching(name: str, f: Any, unknown: Unknown) -> Callable[[Any], Any]:
     """The result of f as a vector like the unknown's."""
 
     def returns(result: Any) -> Any:
-        leaves, structure = flatten(result)
-        for place, leaf in enumerate(leaves):
-            if isinstance(leaf, (str, bytes)) or leaf is None:
-                where = written_path(structure, place, "the result")
-                raise ArgumentError(
-                    f"{name}: {where} of {getattr(f, '__name__', 'the function')} is "
-                    f"{leaf!r:.40}, no array",
-                    location=defined_at(f),
-                    hint="is a return missing?" if leaf is None else "",
-                )
+        leaves, structure = check_arrays(name, f, result), flatten(result)[1]
         shapes = [np.shape(leaf) for leaf in leaves]
         wanted = [type.shape for type in unknown.types]
         if structure != unknown.tree or shapes != wanted:
@@ -155,6 +146,21 @@ def _matching(name: str, f: Any, unknown: Unknown) -> Callable[[Any], Any]:
         return raveled(leaves, unknown.vector.dtype)
 
     return returns
+
+
+def check_arrays(name: str, f: Any, result: Any) -> list[Any]:
+    """The leaves of what f gave to a solver, `ArgumentError` where one is no array."""
+    leaves, structure = flatten(result)
+    for place, leaf in enumerate(leaves):
+        if isinstance(leaf, (str, bytes)) or leaf is None:
+            where = written_path(structure, place, "the result")
+            raise ArgumentError(
+                f"{name}: {where} of {getattr(f, '__name__', 'the function')} is {leaf!r:.40}, no "
+                "array",
+                location=defined_at(f),
+                hint="is a return missing?" if leaf is None else "",
+            )
+    return leaves
 
 
 def _described(shapes: Sequence[tuple[int, ...]]) -> str:

@@ -1,12 +1,10 @@
-"""What SciPy's options may be, checked before SciPy runs: methods, tolerances, constraints."""
+"""What SciPy's options may be, checked before SciPy runs: methods, tolerances, Jacobians."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import scipy
 
 from irgrad.errors import ArgumentError, OptionError, with_article
 from irgrad.frontend.site import call_site
@@ -40,13 +38,16 @@ def check_method(
 
 
 def check_tolerance(what: str, tol: Any) -> None:
-    """Raise `OptionError` where a tolerance is no number."""
+    """Raise `OptionError` where a tolerance is no number, or negative."""
     try:
-        tol is None or float(tol)  # pyright: ignore[reportUnusedExpression] -- for its error
+        fits = tol is None or float(tol) >= 0
     except (TypeError, ValueError):
+        fits = False
+    if not fits:
         raise OptionError(
-            f"{what}: tol must be a number or None, got {tol!r:.60}", location=call_site().location
-        ) from None
+            f"{what}: tol must be a number, not negative, or None, got {tol!r:.60}",
+            location=call_site().location,
+        )
 
 
 def check_options(what: str, options: Any) -> None:
@@ -59,28 +60,11 @@ def check_options(what: str, options: Any) -> None:
         )
 
 
-def check_constraint(constraint: Any, number: int) -> None:
-    """Raise `ArgumentError` where a constraint is none that SciPy takes."""
-    name = f"minimize: constraints[{number}]"
-    optimize = scipy.optimize
-    if isinstance(constraint, (optimize.NonlinearConstraint, optimize.LinearConstraint)):
-        return
-    if not isinstance(constraint, dict):
-        raise ArgumentError(
-            f"{name} must be a dict or one of SciPy's constraints, got {constraint!r:.60}",
-            location=call_site().location,
-            hint='{"type": "ineq", "fun": f} for f(x) >= 0, "eq" for f(x) = 0, or '
-            "scipy.optimize.NonlinearConstraint(f, low, high)",
-        )
-    kind = constraint.get("type")
-    if not isinstance(kind, str) or kind.lower() not in ("eq", "ineq"):
+def check_jacobian(what: str, jac: Any) -> None:
+    """Raise `OptionError` where `jac` is no form of a Jacobian."""
+    if not isinstance(jac, str) or jac not in ("auto", "dense", "sparse"):
         raise OptionError(
-            f'{name}: "type" must be "eq" or "ineq", got {kind!r}',
+            f"{what}: jac must be 'auto', 'dense' or 'sparse', got {jac!r:.60}",
             location=call_site().location,
-            hint='"ineq" means f(x) >= 0',
-        )
-    if not callable(constraint.get("fun")):
-        raise ArgumentError(
-            f'{name}: "fun" must be a function of x, got {constraint.get("fun")!r:.60}',
-            location=call_site().location,
+            hint="the Jacobian of f is exact; a rule of your own is irgrad.custom_jvp",
         )

@@ -1,6 +1,7 @@
 """A function of a pytree as a function of one float64 vector, and its derivatives as SciPy calls
 them.
-"""
+
+The unknown's start is a pytree, or what SciPy takes for an array: a list of numbers."""
 
 from __future__ import annotations
 
@@ -9,17 +10,26 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, DTypeError, ShapeError
+from irgrad.errors import ArgumentError, DTypeError, ShapeError, TraceError
 from irgrad.frontend.called import check_unknown
 from irgrad.frontend.capture import captured
-from irgrad.frontend.pytree import flatten, subtrees
+from irgrad.frontend.promote import any_traced
+from irgrad.frontend.pytree import leaves_of, subtrees
+from irgrad.frontend.site import call_site
 from irgrad.runtime.compiled import Compiled
-from irgrad.runtime.implicit import Unknown, raveled, unknown_of
+from irgrad.runtime.implicit import Unknown, check_arrays, raveled, unknown_of
 from irgrad.runtime.jacobian import hessian, hvp, jacobian
 from irgrad.runtime.remember import kept
 from irgrad.runtime.sparse import SparseDerivative, sparse_hessian, sparse_jacobian
 from irgrad.runtime.transforms import differentiable, value_and_grad
 
+DIFFERENTIABLE = {
+    "minimize": "irgrad.minimize_argmin(f, x0, args) can be differentiated",
+    "root": "irgrad.root(f, x0, args) can be differentiated",
+    "least_squares": "irgrad.minimize_argmin of the sum of squares can be differentiated",
+    "solve_ivp": "steps of an integrator in irgrad.scan can be differentiated",
+}
+"""What to write in a function that is differentiated, where SciPy's solvers take numbers only."""
 SPARSE_FROM = 100
 """Unknowns from which a sparse matrix can be worth its overhead."""
 
@@ -35,7 +45,7 @@ class Vectorised:
         def flat(*args: Any) -> Any:
             x = unknown.build(args[first])
             result = followed(*args[:first], x, *args[first + 1 :])
-            leaves, _ = flatten(result)
+            leaves = check_arrays("irgrad.scipy", f, result)
             scalar = len(leaves) == 1 and np.shape(leaves[0]) == ()
             return leaves[0] if scalar else raveled(leaves, np.float64)
 
@@ -79,16 +89,22 @@ def _pays(derivative: SparseDerivative, args: tuple[Any, ...], first: int) -> bo
 
 
 def vectorised(
-    name: str, f: Any, x0: Any, args: tuple[Any, ...] = (), first: int = 0
+    name: str, f: Any, x0: Any, args: tuple[Any, ...] = (), first: int = 0, what: str = "f"
 ) -> tuple[Vectorised, Unknown]:
     """The function of a vector, and the unknown at its start; f takes the unknown, after a time
-    where it is not the `first` argument, and `args`.
+    where it is not the `first` argument, and `args`. In messages it is the argument `what`.
     """
     function = differentiable(name, f)
-    check_unknown(name, function, args, *(("t", "y") if first else ("x",)))
-    unknown = unknown_of(name, x0)
+    if any(map(any_traced, leaves_of((x0, args)))):
+        raise traced_error(name)
+    check_unknown(name, function, args, *(("t", "y") if first else ("x",)), name=what)
+    unknown = unknown_of(name, _array_like(x0))
     if unknown.vector.dtype.kind == "c":
-        raise DTypeError(f"{name} of complex unknowns", hint="split them into real and imaginary")
+        raise DTypeError(
+            f"{name} of complex unknowns",
+            location=call_site().location,
+            hint="split them into real and imaginary",
+        )
     unknown = unknown._replace(vector=unknown.vector.astype(np.float64))
     made = kept(function, dict, "scipy")
     key = (unknown.tree, unknown.types, first)
@@ -97,13 +113,49 @@ def vectorised(
     return made[key], unknown
 
 
+def traced_error(name: str) -> TraceError:
+    """The error for a solver of SciPy's in a function that is being lowered."""
+    name, _, _ = name.partition(":")
+    return TraceError(
+        f"irgrad.scipy.{name} of traced values: SciPy takes numbers only",
+        location=call_site().location,
+        hint=DIFFERENTIABLE[name],
+    )
+
+
+def numbers(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f`, which gives SciPy numbers unless what it closes over is traced: an error then."""
+
+    def checked(*args: Any) -> Any:
+        result = f(*args)
+        if any_traced(result):
+            raise traced_error(name)
+        return result
+
+    return checked
+
+
+def _array_like(x0: Any) -> Any:
+    """A list of numbers, or of such lists, as an array; any other pytree as it is."""
+    return np.array(x0, float) if type(x0) in (list, tuple) and x0 and _is_listed(x0) else x0
+
+
+def _is_listed(x: Any) -> bool:
+    if type(x) in (list, tuple):
+        return all(map(_is_listed, x)) and len(set(map(np.shape, x))) == 1
+    return isinstance(x, (int, float, np.floating, np.integer))
+
+
 def as_many(name: str, unknown: Unknown, result: Any) -> Any:
     """What f gave, as a vector; `ShapeError` where it has not one number for each unknown."""
+    if any_traced(result):
+        raise traced_error(name)
     vector = np.atleast_1d(result)
     if vector.shape != unknown.vector.shape:
         raise ShapeError(
             f"{name}: f gives {vector.size} numbers, expected {unknown.vector.size}, one for each "
             "unknown",
+            location=call_site().location,
             hint="return a pytree like the start"
             if name == "solve_ivp"
             else "least_squares takes any number of residuals",
@@ -125,12 +177,20 @@ def limits(unknown: Unknown, side: Any, default: float) -> Any:
     try:
         parts = subtrees(unknown.tree, side)
     except ValueError as error:
-        raise ArgumentError(f"bounds do not have the structure of x0: {error}") from None
-    filled = [
-        np.broadcast_to(np.asarray(default if part is None else part, float), type.shape)
-        for part, type in zip(parts, unknown.types, strict=True)
-    ]
+        raise bounds_error(f"do not have the structure of x0: {error}") from None
+    try:
+        filled = [
+            np.broadcast_to(np.asarray(default if part is None else part, float), type.shape)
+            for part, type in zip(parts, unknown.types, strict=True)
+        ]
+    except (TypeError, ValueError) as error:
+        raise bounds_error(f"must be numbers and arrays that fit x0: {error}") from None
     return raveled(filled, np.float64)
+
+
+def bounds_error(message: str) -> ArgumentError:
+    """The error for bounds that do not fit."""
+    return ArgumentError(f"bounds {message}", location=call_site().location)
 
 
 def in_structure(unknown: Unknown, result: Any, *keys: str) -> Any:
@@ -140,6 +200,3 @@ def in_structure(unknown: Unknown, result: Any, *keys: str) -> Any:
         if isinstance(vector, np.ndarray) and vector.shape == unknown.vector.shape:
             result[key] = unknown.build(vector)
     return result
-
-
-__all__ = ["Vectorised", "arguments", "as_many", "in_structure", "limits", "vectorised"]

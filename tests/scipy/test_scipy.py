@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy import integrate, optimize
 
 import irgrad
-from irgrad.errors import ArgumentError, IrgradError, OptionError, ShapeError
+from irgrad.errors import ArgumentError, IrgradError, OptionError, ShapeError, TraceError
 from irgrad.scipy.vector import vectorised
 
 START = np.array([1.3, 0.7, 0.8, 1.9])
@@ -191,10 +191,8 @@ def test_a_second_call_compiles_nothing() -> None:
 
 def test_errors() -> None:
     minimize = irgrad.scipy.minimize
-    with pytest.raises(OptionError, match="takes no Hessian"):
+    with pytest.raises(OptionError, match="'bfgs' takes no Hessian"):
         minimize(rosenbrock, START, method="BFGS", hess="dense")
-    with pytest.raises(OptionError, match="needs a matrix"):
-        minimize(rosenbrock, START, method="dogleg", hess="product")
     with pytest.raises(OptionError, match="hess must be"):
         minimize(rosenbrock, START, method="dogleg", hess="magic")
     with pytest.raises(ArgumentError, match="4 unknowns"):
@@ -265,3 +263,173 @@ def test_what_f_must_give_and_pairs() -> None:
         irgrad.scipy.solve_ivp(lambda t, y: y, 3, np.ones(3))
     with pytest.raises(ArgumentError, match=r"bounds must be a pair \(low, high\), got \(5,\)"):
         irgrad.scipy.least_squares(lambda x: x, np.ones(3), bounds=(5,))
+
+
+OWN, STRATEGY = irgrad.hessian(convex), optimize.BFGS()
+TAKEN = {
+    "newton-cg": ("product", "dense", "sparse", None, OWN, STRATEGY),
+    "trust-constr": ("product", "dense", "sparse", None, OWN, STRATEGY),
+    "trust-ncg": ("product", "dense", OWN),
+    "trust-krylov": ("product", "dense", OWN),
+    "trust-exact": ("dense", OWN),
+    "dogleg": ("dense", OWN),
+    "bfgs": (None,),
+    "nelder-mead": (None,),
+}
+
+
+@pytest.mark.parametrize("method", TAKEN)
+def test_what_a_method_takes_of_second_order_works_and_the_rest_is_refused(method) -> None:
+    for hess in TAKEN["trust-constr"]:
+        if hess in TAKEN[method]:
+            result = irgrad.scipy.minimize(convex, START, method=method, hess=hess)
+            np.testing.assert_allclose(result.x, [0.9, 0.83, 0.83, 0.92], atol=0.1)
+        else:
+            with pytest.raises(OptionError, match=f"minimize: method '{method}' (takes|needs)"):
+                irgrad.scipy.minimize(convex, START, method=method, hess=hess)
+
+
+def heavy(p: Any) -> Any:
+    return (p["a"] - 1) ** 2 + np.sum((p["b"] - 2) ** 2)
+
+
+def norm(p: Any) -> Any:
+    return p["a"] ** 2 + np.sum(p["b"] ** 2)
+
+
+BOX = {"type": "ineq", "fun": lambda p: 1 - p["b"][:, 0]}
+Nonlinear: Any = optimize.NonlinearConstraint
+CONSTRAINTS: dict[str, Any] = {
+    "linear": optimize.LinearConstraint([[1.0, 1.0, 1.0]], -np.inf, 2),
+    "nonlinear": Nonlinear(norm, -np.inf, 2),
+    "own derivatives": Nonlinear(
+        norm,
+        -np.inf,
+        2,
+        jac=lambda p: {"a": 2 * p["a"], "b": 2 * p["b"]},
+        hess=lambda p, w: 2 * w[0] * np.eye(3),
+    ),
+    "dict": BOX,
+    "own matrix": {**BOX, "jac": lambda p: [[0, -1, 0], [0, 0, -1.0]]},
+    "args": {"type": "ineq", "fun": lambda p, a: a - p["b"][:, 0], "args": (1.0,)},
+    "args of own": {
+        "type": "ineq",
+        "fun": lambda p, a: {"two": a - p["b"]},
+        "jac": lambda p, a: {"a": np.zeros(2), "b": -np.eye(2)},
+        "args": 1.0,
+    },
+    "list": [BOX, optimize.LinearConstraint(np.ones((1, 3)), -np.inf, 2)],
+}
+EXPECTED = {
+    "linear": [0, 1, 1],
+    "list": [0, 1, 1],
+    **dict.fromkeys(("nonlinear", "own derivatives"), np.array([1, 2, 2]) * np.sqrt(2) / 3),
+}
+
+
+@pytest.mark.filterwarnings("ignore:delta_grad", "ignore:Constraint options")
+@pytest.mark.parametrize("name", CONSTRAINTS)
+def test_every_kind_of_constraint_on_a_pytree(name) -> None:
+    start = {"a": 0.5, "b": np.ones((2, 1))}
+    for method in ("SLSQP", "trust-constr", "COBYLA"):
+        result = irgrad.scipy.minimize(heavy, start, (), method, constraints=CONSTRAINTS[name])
+        found = [result.x["a"], *result.x["b"][:, 0]]
+        np.testing.assert_allclose(found, EXPECTED.get(name, [1, 1, 1]), atol=5e-3)
+
+
+def test_a_list_of_numbers_is_an_array_as_it_is_for_scipy() -> None:
+    s = irgrad.scipy
+    np.testing.assert_allclose(s.minimize(lambda x: np.sum((x - 1) ** 2), [0, 0]).x, 1)
+    np.testing.assert_allclose(s.root(lambda x: x**2 - 4, (1.0, 3.0)).x, 2)
+    np.testing.assert_allclose(s.least_squares(lambda x: x - 1, [[0.0, 0.5]]).x, [[1, 1]])
+    y = s.solve_ivp(lambda t, y: [y[1], -y[0]], (0, 1), [1.0, 0]).y
+    np.testing.assert_allclose(y[:, -1], [np.cos(1), -np.sin(1)], atol=1e-2)
+
+
+def test_callbacks_events_and_dense_output_get_and_give_pytrees() -> None:
+    def event(t: Any, y: Any, k: Any) -> Any:
+        return y["u"] - 0.5
+
+    def never(t: Any, y: Any, k: Any) -> Any:
+        return y["u"] + 1
+
+    event.terminal = True  # pyright: ignore[reportFunctionMemberAccess] -- SciPy reads it there
+    start = {"u": 1.0, "v": np.ones((1, 2))}
+    got = irgrad.scipy.solve_ivp(
+        lambda t, y, k: {"u": -k * y["u"], "v": 0 * y["v"]},
+        *((0, 9), start, "Radau", (2.0,)),
+        events=[never, event],
+        dense_output=True,
+        rtol=1e-8,
+    )
+    assert got.status == 1 and [len(t) for t in got.t_events] == [0, 1]
+    assert got.y_events[0]["v"].shape == (1, 2, 0) and got.y_events[1]["v"].shape == (1, 2, 1)
+    np.testing.assert_allclose(got.t[-1], np.log(2) / 2, rtol=1e-5)
+    np.testing.assert_allclose(got.sol(0.1)["u"], np.exp(-0.2), rtol=1e-5)
+    assert got.sol(np.zeros(3))["v"].shape == (1, 2, 3) and got.sol.t_max == got.t[-1]
+    seen: list[Any] = []
+    irgrad.scipy.root(
+        lambda p: {"x": p["x"] - 1}, {"x": np.zeros(2)}, method="krylov",
+        callback=lambda x, residual: seen.append((x["x"], residual)),
+    )  # fmt: skip
+    np.testing.assert_allclose(seen[-1], [[1, 1], [0, 0]], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("minimize", lambda s, a: s.minimize(lambda x: (x - a) ** 2, 1.0)),
+        ("minimize", lambda s, a: s.minimize(lambda x, a: (x - a) ** 2, 1.0, (a,))),
+        ("minimize", lambda s, a: s.minimize(lambda x: (x - 1) ** 2, a, method="Powell")),
+        ("minimize", lambda s, a: s.minimize(ball, 1.0, constraints={**BOX, "args": (a,)})),
+        ("root", lambda s, a: s.root(lambda x: x - a, 1.0)),
+        ("root", lambda s, a: s.root(lambda x, a: x - a, {"u": 1.0}, (a,))),
+        ("least_squares", lambda s, a: s.least_squares(lambda x: x - a, 1.0)),
+        ("solve_ivp", lambda s, a: s.solve_ivp(lambda t, y: -a * y, (0, 1), 1.0)),
+    ],
+)
+def test_solvers_of_scipy_in_a_function_that_is_differentiated(name, call) -> None:
+    """The error says what can be differentiated."""
+    with pytest.raises(TraceError, match=f"irgrad.scipy.{name} of traced values") as caught:
+        irgrad.grad(lambda a: call(irgrad.scipy, a).x)(2.0)
+    assert "can be differentiated" in str(caught.value) and "test_scipy.py" in str(caught.value)
+
+
+def test_keywords_of_scipy_that_have_no_place() -> None:
+    s: Any = irgrad.scipy
+    for call, message in [
+        (lambda: s.minimize(ball, START, jac=True), "no keyword 'jac'.*\n.*\n.*is exact"),
+        (lambda: s.minimize(ball, START, maxiter=3), 'options={"maxiter": 100}'),
+        (lambda: s.minimize(ball, START, contraints=()), "did you mean 'constraints'"),
+        (lambda: s.root(ball, START, jac=True), "no keyword 'jac'"),
+        (lambda: s.least_squares(ball, START, tol=1e-3), "ftol="),
+        (lambda: s.least_squares(ball, START, jac="2-point"), "'sparse', got '2-point'"),
+        (lambda: s.solve_ivp(ball, (0, 1), START, jac_sparsity=1), "jac='sparse'"),
+        (lambda: s.solve_ivp(lambda t, y: y, (0, 1), START, "LSODA", jac="sparse"), "no sparse J"),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=message):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"bounds": (0, 0.5)}, "2 pairs for 4 unknowns"),
+        ({"bounds": [0, 0.5, 1, 1]}, r"bounds must be a pair \(low, high\) for each element"),
+        ({"bounds": [("a", 1)] * 4}, "bounds must be a pair"),
+        ({"bounds": 3}, "bounds must be a pair"),
+        ({"callback": lambda a, b, c: 0}, "callback is called with 1 argument"),
+        ({"method": "trust-exact", "hess": lambda x: 3}, r"hess gave 3, expected.*\(4, 4\)"),
+        ({"method": "trust-exact", "hess": lambda x, y: 3}, "hess is called with 1 argument"),
+        ({"tol": -1}, "tol must be a number, not negative"),
+        ({"constraints": {**BOX, "arg": 1}}, r"constraints\[0\] has an entry 'arg'"),
+        ({"constraints": {**BOX, "jac": True}}, '"jac" must be a function of x, got True'),
+        ({"constraints": [BOX, optimize.LinearConstraint(np.eye(2))]}, "2 columns, expected 4"),
+        ({"constraints": {"type": "eq", "fun": lambda x: None}}, "is None, no array"),
+        ({"constraints": {"type": "eq", "fun": ball, "args": 1}}, r"constraints\[0\]: "),
+    ],
+)
+def test_options_that_do_not_fit(options, message) -> None:
+    with pytest.raises(IrgradError, match=message) as caught:
+        irgrad.scipy.minimize(ball, START, **options)
+    assert "test_scipy.py:" in str(caught.value)
