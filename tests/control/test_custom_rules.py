@@ -179,10 +179,13 @@ def close(got: Any, expected: Any) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
 def test_the_rule_is_what_counts(place: Any, kind: str) -> None:
+    """Each operator meets every place and every kind, though not every pair of them."""
     mine, other = (partial(place, f) for f in KINDS[kind])
+    operators = list((REVERSE if kind == "custom_vjp" else {**REVERSE, **FORWARD}).values())
+    first = (PLACES.index(place) + list(KINDS).index(kind)) % 3
     with irgrad.use_backend("numpy"):
         close(irgrad.compile(mine)(X), place(np.sin if "loop" not in kind else _twice, X))
-        for operator in (REVERSE if kind == "custom_vjp" else {**REVERSE, **FORWARD}).values():
+        for operator in operators[first::3]:
             close(operator(mine), operator(other))
 
 
