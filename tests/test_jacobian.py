@@ -87,6 +87,16 @@ def test_has_aux_and_inner_values() -> None:
     h, aux = irgrad.hessian(lambda x: (np.sum(x**3), x[0]), has_aux=True)(X)
     close(h, np.diag(6 * X))
     close(aux, X[0])
+    with_aux = lambda x: (np.sum(x**3), {"x": x[0], "n": 3})  # noqa: E731
+    for run in (
+        irgrad.hvp(with_aux, has_aux=True),
+        irgrad.hvp(irgrad.compile(with_aux), 0, has_aux=True),
+    ):
+        product, aux = run(X, X)
+        close(product, 6 * X * X)
+        assert aux == {"x": X[0], "n": 3}
+    both = irgrad.jacobian(lambda x: irgrad.hvp(with_aux, has_aux=True)(x, x), has_aux=True)
+    close(both(X)[0], np.diag(12 * X))
 
 
 def test_the_cheaper_mode_is_chosen() -> None:

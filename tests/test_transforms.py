@@ -239,6 +239,10 @@ def test_vjp_and_jvp_with_aux() -> None:
     value, tangent, _ = irgrad.jvp(f, (X, 2), (X, None), has_aux=True)
     close(value["sum"], 2 * np.sum(np.sin(X)))
     close(tangent["sum"], 2 * np.sum(np.cos(X) * X))
+    value, push, aux = irgrad.linearize(lambda x: f(x, 2), X, has_aux=True)
+    close(value["sum"], out["sum"])
+    close(push(X)["sum"], tangent["sum"])
+    close(aux["y"], np.sin(X))
 
 
 def test_aux_inside_a_trace_and_beside_the_plain_forms() -> None:

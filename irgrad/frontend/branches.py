@@ -10,9 +10,9 @@ import numpy as np
 from irgrad.errors import ArgumentError, DTypeError, Location, ShapeError
 from irgrad.frontend.called import check_function, shown_type
 from irgrad.frontend.capture import captured
+from irgrad.frontend.integers import as_int64, is_integer
 from irgrad.frontend.loans import Loans, fresh
 from irgrad.frontend.lower import Argument, classify
-from irgrad.frontend.promote import lift
 from irgrad.frontend.pytree import flatten, map_leaves, unflatten, written_path
 from irgrad.frontend.region import (
     Region,
@@ -25,7 +25,7 @@ from irgrad.frontend.region import (
 )
 from irgrad.frontend.site import call_site, defined_at
 from irgrad.ir.builder import CURRENT, Traced
-from irgrad.ir.types import BOOL, I64, ArrayType
+from irgrad.ir.types import BOOL, ArrayType
 from irgrad.ops.cond import Cond
 
 Branch = Callable[..., Any]
@@ -87,21 +87,16 @@ def switch(index: Any, branches: Sequence[Branch], *operands: Any) -> Any:
     if not branches:
         raise ArgumentError("switch: there are no branches", location=call_site().location)
     _check_selector("switch", "index", index)
-    if not isinstance(index, Traced):
-        if np.asarray(index).dtype.kind not in "iu":
-            raise DTypeError(
-                f"switch: index must be an integer, got {np.asarray(index).dtype}",
-                location=call_site().location,
-            )
-        return _followed(branches[min(max(int(index), 0), len(branches) - 1)], operands)
-    if index.value.type.dtype.kind not in "iu":
+    if not is_integer(index):
         raise DTypeError(
-            f"switch: index must be an integer, got {index.value.type}",
+            f"switch: index must be an integer, got {shown_type(index)}",
             location=call_site().location,
-            hint="convert with .astype(np.int64)",
+            hint="convert with int(...), or .astype(np.int64) where it is traced",
         )
+    if not isinstance(index, Traced):
+        return _followed(branches[min(max(int(index), 0), len(branches) - 1)], operands)
     with index.builder.emitting(call_site().location, None):
-        index = lift(index.builder, index, I64)
+        index = as_int64(index)
     return _chosen("switch", index, branches, operands)
 
 

@@ -13,15 +13,17 @@ import numpy as np
 
 from irgrad.ir.builder import Builder, Traced
 from irgrad.ir.graph import Value
-from irgrad.ops.cast import Astype
+from irgrad.ir.types import I64
+from irgrad.ops.cast import Astype, astype
 from irgrad.ops.elementwise import Elementwise
 from irgrad.ops.index import Gather
-from irgrad.ops.intervals import FAR, RULES, Interval, union
+from irgrad.ops.intervals import RULES, Interval, union
 from irgrad.ops.linear import Reshape
 from irgrad.ops.select import Where
 from irgrad.ops.shape import Slice
 
-UNKNOWN = (-FAR, FAR)
+UNKNOWN = (-(2**64), 2**64)
+"""Beyond all integers of any dtype."""
 READS = (Astype, Gather, Reshape, Slice, Where)
 DEPTH = 24
 """Sums of more terms than this are not looked into."""
@@ -119,6 +121,22 @@ def difference(x: Any, y: Any) -> int | None:
     return None if found.terms else found.constant
 
 
+def is_integer(x: Any) -> bool:
+    """Whether something is an integer or an array of integers, traced or not."""
+    if isinstance(x, Traced):
+        return x.value.type.dtype.kind in "iu"
+    return type(x) is int or np.asarray(x).dtype.kind in "iu"
+
+
+def as_int64(x: Any) -> Any:
+    """An int or a traced integer as an int64, the nearest that there is."""
+    ends = np.iinfo(np.int64)
+    if not isinstance(x, Traced):
+        return min(max(int(x), ends.min), ends.max)
+    beyond: Any = x.value.type.dtype == np.uint64
+    return astype(np.minimum(x, np.uint64(ends.max)) if beyond else x, I64)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
 def limit(x: Any, low: int, high: int) -> None:
     """Remember that a traced integer is at least `low` and at most `high`."""
     if isinstance(x, Traced):
@@ -149,7 +167,7 @@ def _limits(builder: Builder, value: Value, depth: int, seen: dict[Value, Interv
     if rule is None or any(v.type.dtype.kind not in "iu" for v in operands):
         return UNKNOWN
     found = rule(*[_interval(Traced(builder, v), depth - 1, seen) for v in operands])
-    return UNKNOWN if found is None else (max(found[0], -FAR), min(found[1], FAR))
+    return UNKNOWN if found is None else (max(found[0], UNKNOWN[0]), min(found[1], UNKNOWN[1]))
 
 
 def _same(a: Interval) -> Interval:
@@ -194,6 +212,18 @@ def _part(x: Any, y: Any) -> Any:
         if operand.type == x.value.type and difference(part, x) == y:
             return part
     return None
+
+
+def distance(x: Any, y: Any) -> Any:
+    """How far an int64 `x` lies beyond `y`, 0 where it does not: `x - y` may overflow there."""
+    known = difference(x, y)
+    if known is not None:
+        return max(known, 0)
+    part = None if isinstance(y, Traced) else _part(x, -y)
+    if part is not None:
+        return greatest(part, 0)
+    one, other = ({atom for atom, _ in written(each).terms} for each in (x, y))
+    return greatest(minus(x, y), 0) if one & other else minus(greatest(x, y), y)
 
 
 def least(x: Any, y: Any) -> Any:

@@ -1,19 +1,22 @@
-"""`scan`, `fori_loop`, `map` and `while_loop`: loops whose body is traced once."""
+"""`scan`, `fori_loop`, `map` and `while_loop`: loops whose body is traced once where something is
+traced, and run by Python elsewhere."""
 
 from __future__ import annotations
 
 import functools
 import operator
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, DTypeError, ShapeError
+from irgrad.errors import ArgumentError, DTypeError, IrgradError, OutOfRange, ShapeError
 from irgrad.frontend.called import check_function, shown_type
 from irgrad.frontend.capture import captured
+from irgrad.frontend.integers import as_int64, distance, is_integer
 from irgrad.frontend.lower import Argument
-from irgrad.frontend.promote import innermost, lift
+from irgrad.frontend.promote import innermost
 from irgrad.frontend.pytree import flatten, unflatten, written_path
 from irgrad.frontend.region import (
     Region,
@@ -26,6 +29,7 @@ from irgrad.frontend.region import (
     with_inputs,
 )
 from irgrad.frontend.site import call_site, defined_at
+from irgrad.frontend.stepping import Unfit, at_once, repeated, repeated_while, scanned
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Traced
 from irgrad.ir.graph import Graph, input_value
@@ -40,6 +44,7 @@ def scan(
     xs: Any = None,
     length: int | None = None,
     reverse: bool = False,
+    unroll: int | bool = 1,
 ) -> tuple[Any, Any]:
     """(carry, ys) of carry, y = f(carry, x) for each x along the first axis of `xs`, from `init`.
 
@@ -47,6 +52,7 @@ def scan(
     axis, `length` if it is given (which it must be where `xs` is None). `ys` has each y at the
     place of its x. With `reverse` the steps go from the last x to the first. The carried value
     keeps its structure, shapes and dtypes in every step, but for integers that become floats.
+    `unroll`, how many steps JAX would put in line, changes nothing.
 
     Raises `ShapeError`, `DTypeError` or `ArgumentError` where these do not fit.
 
@@ -56,7 +62,9 @@ def scan(
     (6.0, [0.0, 1.0, 3.0])
     """
     check_function("scan", "f", f, "f, init, xs", "carry", "x")
-    return _scanned("scan", captured(f), init, xs, length, reverse)
+    _check_flag("scan", "reverse", reverse)
+    _check_unroll("scan", unroll)
+    return _scanned("scan", f, init, xs, length, bool(reverse))
 
 
 def _scanned(
@@ -69,10 +77,14 @@ def _scanned(
     rows, _ = flatten(xs)
     slices = _slices(what, xs, rows)
     steps = _length(what, xs, rows, length)
+    if steps and at_once(init, xs):
+        with suppress(Unfit):
+            return scanned(f, init, xs, steps, reverse)
+    f = captured(f)
 
     def trace(state: Any) -> Region:
         wanted = [k.type if isinstance(k, Argument) else None for k in state]
-        return trace_region(f, (init, xs), [*state, *slices], wanted)
+        return trace_region(f, (init, xs), [*state, *slices], wanted, repeats=True)
 
     def carried_of(result: Any) -> Any:
         if not isinstance(result, tuple) or len(result) != 2:
@@ -87,12 +99,30 @@ def _scanned(
     state = [(x, k) for x, k in zip(leaves, kinds, strict=True) if isinstance(k, Argument)]
     arrays = [x for x, k in zip(rows, slices, strict=True) if isinstance(k, Argument)]
     body = with_inputs(region.graph, [index_input(), *region.graph.inputs])
-    op = Loop(len(state), len(arrays), steps, bool(reverse), False, body)
+    op = Loop(len(state), len(arrays), steps, reverse, False, body)
     operands = [*(x for x, _ in state), *arrays, *region.captured]
     types = operand_types([k for _, k in state], arrays, region.captured)
     found = iter(apply(op, operands, types))
     filled = [None if kind is None else next(found) for kind in region.kinds]
     return unflatten(region.tree, filled)
+
+
+def _check_flag(what: str, name: str, flag: Any) -> None:
+    if not isinstance(flag, (bool, np.bool_)):
+        raise ArgumentError(
+            f"{what}: {name} must be True or False, got {shown_type(flag)}",
+            location=call_site().location,
+        )
+
+
+def _check_unroll(what: str, unroll: Any) -> None:
+    """`unroll` says how to compile, not what; loops here are compiled as loops."""
+    whole = isinstance(unroll, (int, np.integer))
+    if not whole or (not isinstance(unroll, bool) and unroll < 1):
+        raise ArgumentError(
+            f"{what}: unroll must be a number of steps or a bool, got {shown_type(unroll)}",
+            location=call_site().location,
+        )
 
 
 def _length(what: str, xs: Any, rows: list[Any], length: int | None) -> int:
@@ -159,7 +189,7 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     [5.0, 25.0]
     """
     check_function("map", "f", f, "f, xs", "x")
-    f = captured(f)
+    f = f if at_once(xs) else captured(f)
 
     @functools.wraps(f)
     def step(carry: Any, x: Any) -> Any:
@@ -169,21 +199,36 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     return _scanned("map", step, None, xs, None, False)[1]
 
 
-def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any) -> Any:
-    """The value after `value = body(i, value)` for i = lower, ..., upper - 1, from `init`.
+def fori_loop(
+    lower: Any,
+    upper: Any,
+    body_fun: Callable[[Any, Any], Any],
+    init_val: Any,
+    *,
+    unroll: int | bool | None = None,
+) -> Any:
+    """The value after `value = body_fun(i, value)` for i = lower, ..., upper - 1, from `init_val`.
 
-    The bounds are integers, also traced ones; where upper <= lower the result is `init`. The value
-    is a pytree of arrays that keeps its structure, shapes and dtypes.
+    The bounds are integers, also traced ones, and in a program i is an int64; where upper <= lower
+    the result is `init_val`. The value is a pytree of arrays that keeps its structure, shapes and
+    dtypes. `unroll`, how many steps JAX would put in line, changes nothing.
 
     >>> float(fori_loop(0, 4, lambda i, x: x * 2 + i, 1.0))
     27.0
     """
-    check_function("fori_loop", "body", body, "lower, upper, body, init", "i", "value")
-    body = captured(body)
-    leaves, tree = flatten(init)
-    name = functools.partial(written_path, tree, root="init")
+    order = "lower, upper, body_fun, init_val"
+    check_function("fori_loop", "body_fun", body_fun, order, "i", "value")
+    _check_unroll("fori_loop", 1 if unroll is None else unroll)
+    leaves, tree = flatten(init_val)
+    name = functools.partial(written_path, tree, root="init_val")
     kinds = leaf_kinds(leaves, lambda k: f"fori_loop: {name(k)}")
     first, count = _bounds(lower, upper)
+    if isinstance(count, int) and count and at_once(init_val, first):
+        with suppress(Unfit):
+            return repeated(range(first, first + count), body_fun, init_val)
+    if isinstance(count, int):
+        first = _checked_first(first, count)
+    body = captured(body_fun)
 
     @functools.wraps(body)
     def step(i: Any, value: Any) -> Any:
@@ -194,9 +239,9 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any
         wanted = [k.type if isinstance(k, Argument) else None for k in state]
         index = Argument(ArrayType(I64, ()), weak=True)
         contains = not isinstance(count, int)  # there may be no step
-        return trace_region(step, (0, init), [index, *state], wanted, contains)
+        return trace_region(step, (0, init_val), [index, *state], wanted, contains, repeats=True)
 
-    region, kinds = settled_carry("fori_loop", body, trace, init, kinds, lambda result: result)
+    region, kinds = settled_carry("fori_loop", body, trace, init_val, kinds, lambda result: result)
     state = [(x, k) for x, k in zip(leaves, kinds, strict=True) if isinstance(k, Argument)]
     steps = count if isinstance(count, int) else None
     op = Loop(len(state), 0, steps, False, False, region.graph)
@@ -211,11 +256,9 @@ def _bounds(lower: Any, upper: Any) -> tuple[Any, Any]:
     """The first index and the number of steps: ints, or traced int64."""
     found = []
     for name, bound in (("lower", lower), ("upper", upper)):
-        dtype = bound.dtype if isinstance(bound, Traced) else np.asarray(bound).dtype  # pyright: ignore[reportAttributeAccessIssue]
-        shape = bound.shape if isinstance(bound, Traced) else np.shape(bound)  # pyright: ignore[reportAttributeAccessIssue]
-        if dtype.kind not in "iu" or shape:
+        if not is_integer(bound) or np.shape(bound):
             raise DTypeError(
-                f"fori_loop: {name} must be an integer, got {dtype} of shape {shape}",
+                f"fori_loop: {name} must be an integer, got {shown_type(bound)}",
                 location=call_site().location,
                 hint="convert with int(...), or .astype(np.int64) where it is traced",
             )
@@ -223,18 +266,35 @@ def _bounds(lower: Any, upper: Any) -> tuple[Any, Any]:
     first, last = found
     if isinstance(first, int) and isinstance(last, int):
         return first, max(0, last - first)
+    if isinstance(first, int):
+        _checked_first(first, 1)
     builder = innermost(found)
     with builder.emitting(call_site().location, None):
-        last = lift(builder, last, I64)
-        if isinstance(first, int) and not first:
-            return 0, last
-        first = lift(builder, first, I64)
-        return first, last - first
+        first, last = (as_int64(bound) for bound in found)
+        return first, distance(last, first)
 
 
-def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init: Any) -> Any:
+def _checked_first(first: int, count: int) -> int:
+    """The first of `count` indices, which are int64 in a program, as is their number."""
+    if not count:
+        return 0
+    if first < -FURTHEST - 1 or max(count, first + count - 1) > FURTHEST:
+        raise OutOfRange(
+            f"fori_loop: the range from {first} to {first + count} goes beyond int64",
+            location=call_site().location,
+            hint="count from 0, and add what the index begins with where it is used",
+        )
+    return first
+
+
+FURTHEST = 2**63 - 1
+
+
+def while_loop(
+    cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any
+) -> Any:
     """The value after `value = body_fun(value)` for as long as `cond_fun(value)` holds, from
-    `init`.
+    `init_val`.
 
     The value is a pytree of arrays that keeps its structure, shapes and dtypes; the condition is a
     scalar bool. Derivatives go through it in both modes, whatever the number of steps. It does not
@@ -245,31 +305,30 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     6561.0
     """
     for argument, f in (("cond_fun", cond_fun), ("body_fun", body_fun)):
-        check_function("while_loop", argument, f, "cond_fun, body_fun, init", "value")
-    cond_fun, body_fun = captured(cond_fun), captured(body_fun)
-    leaves, tree = flatten(init)
-    name = functools.partial(written_path, tree, root="init")
+        check_function("while_loop", argument, f, "cond_fun, body_fun, init_val", "value")
+    leaves, tree = flatten(init_val)
+    name = functools.partial(written_path, tree, root="init_val")
     kinds = leaf_kinds(leaves, lambda k: f"while_loop: {name(k)}")
+    if at_once(init_val):
+        with suppress(Unfit):
+            check_ends = functools.partial(_check_ends, cond_fun, init_val, kinds)
+            return repeated_while(cond_fun, body_fun, init_val, check_ends)
+    test_fun, step = captured(cond_fun), captured(body_fun)
 
     def trace(state: Any) -> Region:
         wanted = [k.type if isinstance(k, Argument) else None for k in state]
-        return trace_region(body_fun, (init,), state, wanted, contains=True)
+        return trace_region(step, (init_val,), state, wanted, contains=True, repeats=True)
 
-    region, kinds = settled_carry("while_loop", body_fun, trace, init, kinds, lambda r: r)
-    test = trace_region(cond_fun, (init,), kinds, contains=True)
+    region, kinds = settled_carry("while_loop", step, trace, init_val, kinds, lambda r: r)
+    test = trace_region(test_fun, (init_val,), kinds, contains=True, repeats=True)
     if [k and k.type for k in test.kinds] != [ArrayType(BOOL, ())]:
         got = ", ".join(str(k.type) if k else "None" for k in test.kinds)
         raise DTypeError(
             f"while_loop: the condition must be a scalar bool, got {got}",
-            location=next(iter(test.lines), None) or defined_at(cond_fun),
+            location=next(iter(test.lines), None) or defined_at(test_fun),
             hint="compare, or reduce with np.any(...) or np.all(...)",
         )
-    if test.graph.outputs[0].constant is not None and test.graph.outputs[0].constant:
-        raise ArgumentError(
-            "while_loop: the condition is True whatever the value is, so the loop never ends",
-            location=defined_at(cond_fun),
-            hint="let the condition read what the step changes",
-        )
+    _refuse_endless(test, test_fun)
     state = [(x, k) for x, k in zip(leaves, kinds, strict=True) if isinstance(k, Argument)]
     condition, body, beside = _together(test, region)
     op = While(len(state), condition, body)
@@ -277,6 +336,24 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     types = operand_types([k for _, k in state], beside)
     found = iter(apply(op, operands, types))
     return unflatten(tree, [next(found) if isinstance(k, Argument) else None for k in kinds])
+
+
+def _check_ends(cond_fun: Callable[[Any], Any], init: Any, kinds: list[Any]) -> None:
+    """Refuse a condition of which a trace shows that it always holds."""
+    try:
+        test = trace_region(captured(cond_fun), (init,), kinds, contains=True)
+    except IrgradError:  # then nobody knows
+        return
+    _refuse_endless(test, cond_fun)
+
+
+def _refuse_endless(test: Region, cond_fun: Any) -> None:
+    if test.graph.outputs[0].constant is not None and test.graph.outputs[0].constant:
+        raise ArgumentError(
+            "while_loop: the condition is True whatever the value is, so the loop never ends",
+            location=defined_at(cond_fun),
+            hint="let the condition read what the step changes",
+        )
 
 
 def _together(one: Region, other: Region) -> tuple[Graph, Graph, list[Any]]:

@@ -87,9 +87,11 @@ def trace_region(
     kinds: Sequence[Any],
     wanted: Sequence[ArrayType | None] = (),
     contains: bool = False,
+    repeats: bool = False,
 ) -> Region:
     """Trace `function` on arguments with these leaf kinds. A result whose type is `wanted`, leaf by
-    leaf, is converted to that dtype where that loses nothing.
+    leaf, is converted to that dtype where that loses nothing. See `Builder` for `contains` and
+    `repeats`.
     """
     _, tree = flatten((args, {}))
     results: list[Argument | None] = []
@@ -98,6 +100,8 @@ def trace_region(
     @functools.wraps(function)
     def settled(*given: Any) -> Any:
         builder = CURRENT.get()
+        assert builder is not None
+        builder.repeats |= repeats
         leaves, structure = flatten(function(*given))
         for position, leaf in enumerate(leaves):
             place = functools.partial(written_path, structure, position, "the result")
@@ -106,10 +110,11 @@ def trace_region(
             lines.append(leaf.value.node.location if isinstance(leaf, Traced) else None)
             want = wanted[position] if position < len(wanted) else None
             if leaf is not None:
-                leaves[position] = lift(builder, leaf, _target(leaf, want))  # pyright: ignore[reportArgumentType]
+                leaves[position] = lift(builder, leaf, _target(leaf, want))
         return unflatten(structure, leaves)
 
-    lowered = lower(settled, Signature.of((args, {}), tree, kinds), contains, inside=True)
+    inside = CURRENT.get() is not None
+    lowered = lower(settled, Signature.of((args, {}), tree, kinds), contains, inside)
     graph = lowered.graph
     for value, what in zip(graph.inputs[::-1], lowered.captured[::-1], strict=False):
         if isinstance(what, Traced) and what.value.name:

@@ -25,7 +25,7 @@ from irgrad.frontend.pytree import (
 )
 from irgrad.frontend.site import call_site, defined_at
 from irgrad.frontend.tracer import Tracer
-from irgrad.ir.builder import Builder
+from irgrad.ir.builder import Builder, substitute
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.types import is_inexact
 from irgrad.runtime.operator import Operator
@@ -156,7 +156,7 @@ class HVP(Operator):
         """The gradient's nodes, then its tangent nodes along the direction, which is the last
         positional argument.
         """
-        (argnums,) = self.options
+        argnums, has_aux = self.options
         args, kwargs = arguments_of(signature)
         if len(args) < 2:
             raise ArgumentError(
@@ -168,13 +168,17 @@ class HVP(Operator):
         given = (tuple(own), kwargs)
         positions, tree = flatten(given)
         inner = Signature.of(given, tree, [signature.leaves[position] for position in positions])
-        lowered = Gradient(self.function, argnums, False, False, False).lower(inner)
+        lowered = Gradient(self.function, argnums, has_aux, False, False).lower(inner)
         arguments = Arguments(inner, self.function, "hvp")
         entries = argnums if isinstance(argnums, tuple) else (argnums,)
         wrt = [v for argnum in entries for v in arguments.select(argnum, lowered).values]
         result = unflatten(lowered.result_tree, range(len(lowered.statics)))
-        self._check_direction(signature, direction, result, wrt)
-        pushed = pushed_forward(lowered.graph, wrt)
+        self._check_direction(signature, direction, result[0] if has_aux else result, wrt)
+        outputs = list(zip(lowered.graph.output_names, lowered.graph.outputs, strict=True))
+        gradient, aux = dict(outputs[: len(wrt)]), dict(outputs[len(wrt) :])
+        pushed = pushed_forward(lowered.graph.replace(outputs=gradient), wrt)
+        if aux:
+            pushed = _beside(pushed, lowered.graph.replace(outputs=aux))
         graph = self._with_inputs(signature, leaves_of(direction), pushed)
         return lowered._replace(graph=graph, signature=signature)
 
@@ -230,6 +234,17 @@ class HVP(Operator):
             dict(zip(pushed.output_names, outputs, strict=True)),
             pushed.captured,
         )
+
+
+def _beside(pushed: Graph, primal: Graph) -> Graph:
+    """A graph of tangents with the outputs of one of their primals beside its own."""
+    first = len(primal.inputs) - primal.captured
+    captured = pushed.inputs[len(pushed.inputs) - pushed.captured :]
+    nodes = list(pushed.nodes)
+    more = substitute(primal, [*pushed.inputs[:first], *captured], nodes.append)
+    outputs = dict(zip(pushed.output_names, pushed.outputs, strict=True))
+    outputs |= zip(primal.output_names, more, strict=True)
+    return pushed.replace(nodes=nodes, outputs=outputs)
 
 
 def jacobian(
@@ -307,15 +322,16 @@ def hessian(
     return jacobian(first, argnums, has_aux=has_aux, holomorphic=holomorphic)
 
 
-def hvp(f: Any, argnums: Argnums = 0) -> HVP:
+def hvp(f: Any, argnums: Argnums = 0, *, has_aux: bool = False) -> HVP:
     """The product of the Hessian of a scalar function and a vector, without the matrix:
     `hvp(f)(x, v)` is H(x) v, at a small multiple of the cost of f.
 
     The direction comes after the arguments of f, `hvp(f)(x, data, v)`, and has the structure and
-    shapes of the argument that `argnums` chooses (a tuple for a tuple); so has the result.
+    shapes of the argument that `argnums` chooses (a tuple for a tuple); so has the result. With
+    `has_aux`, f returns (value, aux) and the result is (product, aux).
 
     >>> import numpy as np
     >>> hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 10.0])).tolist()
     [6.0, 120.0]
     """
-    return HVP(differentiable("hvp", f), checked_argnums(argnums))
+    return HVP(differentiable("hvp", f), checked_argnums(argnums), has_aux)

@@ -348,7 +348,7 @@ def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool =
     return Pushforward(function, has_aux)(tuple(primals), along)
 
 
-def linearize(f: Any, *primals: Any) -> tuple[Any, Callable[..., Any]]:
+def linearize(f: Any, *primals: Any, has_aux: bool = False) -> Any:
     """(f(*primals), f_jvp): f_jvp maps tangents of the arguments to the tangent of the result.
 
     What does not depend on the tangents is computed once, here, so that each call of f_jvp costs
@@ -360,7 +360,7 @@ def linearize(f: Any, *primals: Any) -> tuple[Any, Callable[..., Any]]:
     """
     function = differentiable("linearize", f)
     _check_given("linearize", f, primals, "linearize(f, x)")
-    return Linearization(function)(primals)  # pyright: ignore[reportReturnType] -- no aux
+    return Linearization(function, has_aux)(primals)
 
 
 def _check_given(name: str, f: Any, args: tuple[Any, ...], call: str) -> None:

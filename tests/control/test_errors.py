@@ -85,7 +85,7 @@ def test_what_is_scanned() -> None:
 
 def test_bounds_and_conditions() -> None:
     message = refused(lambda x: irgrad.fori_loop(0, x, lambda i, c: c, x), 2.5)
-    assert "upper must be an integer, got float64" in message
+    assert "upper must be an integer, got f64[]" in message
     message = refused(lambda x: irgrad.while_loop(lambda c: c < 1, lambda c: c, x), ONES)
     assert "the condition must be a scalar bool, got bool[3]" in message
     assert "np.any" in message
@@ -143,7 +143,7 @@ def test_regions_that_do_not_fit_are_refused_by_the_verifier() -> None:
         (lambda x: irgrad.switch(1, 3, x), "switch: branches", "index, branches"),
         (lambda x: irgrad.switch(1, [np.sin, x], x), "switch: branches[1]", "index, branches"),
         (lambda x: irgrad.scan(x, 0.0, np.sin), "scan: f", "f, init, xs"),
-        (lambda x: irgrad.fori_loop(0, 3, x, np.sin), "fori_loop: body", "lower, upper, body"),
+        (lambda x: irgrad.fori_loop(0, 3, x, np.sin), "fori_loop: body_fun", "lower, upper"),
         (lambda x: irgrad.while_loop(True, np.sin, x), "while_loop: cond_fun", "cond_fun, body"),
         (lambda x: irgrad.while_loop(np.isnan, 1, x), "while_loop: body_fun", "cond_fun, body"),
         (lambda x: irgrad.map(x, np.sin), "map: f", "f, xs"),
@@ -204,6 +204,24 @@ def test_map_speaks_of_itself() -> None:
         with pytest.raises(IrgradError) as caught:
             irgrad.map(lambda x: x, xs)
         assert str(caught.value).startswith(message)
+
+
+def test_keywords() -> None:
+    step = lambda c, t: (c + t, c)  # noqa: E731
+    run = lambda x: (  # noqa: E731
+        irgrad.scan(f=step, init=x, xs=ONES, length=3, reverse=True, unroll=2)[0]
+        + irgrad.fori_loop(lower=0, upper=3, body_fun=lambda i, c: c + 1, init_val=x, unroll=True)
+        + irgrad.while_loop(cond_fun=lambda c: c < 3, body_fun=lambda c: c + 1, init_val=x)
+        + irgrad.cond(x > 3, true_fun=lambda: x, false_fun=lambda: 2 * x)
+        + irgrad.switch(index=1, branches=[lambda: x, lambda: 2 * x])
+    )
+    assert run(0.5) == irgrad.compile(run)(0.5) == 12.5
+    for wrong, message in [
+        (lambda: irgrad.scan(step, 0.0, ONES, unroll=0), "scan: unroll must be a number of steps"),
+        (lambda: irgrad.fori_loop(0, 3, step, 0.0, unroll="a"), "fori_loop: unroll must be a numb"),
+        (lambda: irgrad.scan(step, 0.0, ONES, reverse=2), "scan: reverse must be True or False, g"),
+    ]:
+        assert message in refused(wrong)
 
 
 def test_lengths_and_budgets_that_are_no_numbers() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import irgrad
+from irgrad.errors import OutOfRange
 from irgrad.ir.evaluate import evaluate
 from irgrad.ops.loop import Loop
 from tests.control import plain
@@ -84,6 +85,41 @@ def test_no_step_or_one(bounds) -> None:
     same(lambda m, x: m.fori_loop(*bounds, lambda i, s: np.sin(s) * s, x), X)
     run = irgrad.compile(lambda x, a, b: irgrad.fori_loop(a, b, lambda i, s: np.sin(s) * s, x))
     np.testing.assert_allclose(run(X, low, high), traced(X), rtol=1e-15)  # sin in machine code
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint8, np.uint64])
+def test_bounds_at_the_ends_of_their_dtypes(dtype) -> None:
+    least, most = (int(end) for end in (np.iinfo(dtype).min, np.iinfo(dtype).max))
+    top = min(most, 2**63 - 1)
+
+    def counted(low, high):
+        return irgrad.fori_loop(low, high, lambda i, c: (c[0] + 1, i), (0, 0))
+
+    def ranged(low, high):
+        count = last = 0
+        for i in range(low, high):
+            count, last = count + 1, i
+        return count, last
+
+    for low, high in [(least, least + 2), (top - 2, top), (most, least), (most // 2 + 1, least)]:
+        expected = (2, high - 1) if low < high else (0, 0)
+        bounds = dtype(low), dtype(high)
+        assert counted(*bounds) == expected
+        assert irgrad.compile(counted)(*bounds) == expected
+        assert irgrad.compile(ranged)(*bounds) == expected
+        if low <= top:
+            assert irgrad.compile(lambda high, low=low: counted(low, high))(bounds[1]) == expected
+        assert irgrad.compile(lambda low, high=high: counted(low, high))(bounds[0]) == expected
+    pick = irgrad.compile(lambda k: irgrad.switch(k, [lambda: 0, lambda: 1, lambda: 2]))
+    assert [pick(dtype(k)) for k in (least, 1, most // 2 + 2, most)] == [0, 1, 2, 2]
+
+
+def test_ranges_beyond_int64() -> None:
+    for low, high in [(2**70, 2**70 + 2), (-(2**63), 2**63 - 1)]:
+        with pytest.raises(OutOfRange, match="goes beyond int64"):
+            irgrad.compile(lambda x, a=low, b=high: irgrad.fori_loop(a, b, lambda i, c: c, x))(1.0)
+    assert irgrad.compile(lambda x: irgrad.fori_loop(2**70, 0, lambda i, c: c + i, x))(1.0) == 1.0
+    assert irgrad.fori_loop(2**70, 2**70 + 2, lambda i, c: c + i, 0.0) == 2.0**71 + 1.0
 
 
 def test_scans_of_length_zero() -> None:

@@ -13,15 +13,14 @@ from irgrad.errors import TraceError
 from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture.handles import builder, is_supported
 from irgrad.frontend.capture.rows import whole
-from irgrad.frontend.integers import greatest, interval, limit, minus
+from irgrad.frontend.integers import as_int64, distance, interval, limit
 from irgrad.frontend.known import known
 from irgrad.frontend.lost import refuse_lost
 from irgrad.frontend.masked import Selection, packed
-from irgrad.frontend.promote import any_traced, lift
+from irgrad.frontend.promote import any_traced
 from irgrad.frontend.site import call_site
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import CURRENT, Traced
-from irgrad.ir.types import I64
 
 
 class TracedRange:
@@ -40,10 +39,9 @@ class TracedRange:
     @property
     def count(self) -> Any:
         """How many numbers there are."""
-        ahead = minus(self.stop, self.start)
-        if self.step != 1:
-            ahead = (ahead + self.step - (1 if self.step > 0 else -1)) // self.step
-        return greatest(ahead, 0)
+        ends = self.stop, self.start
+        ahead, by = distance(*(ends if self.step > 0 else ends[::-1])), abs(self.step)
+        return ahead if by == 1 else (ahead + (by - 1)) // by
 
     def __iter__(self) -> Any:
         raise TraceError(
@@ -57,7 +55,7 @@ def _python_int(bound: Any) -> Any:
     """A bound of a range as an int of Python, which neither wraps nor decides a dtype."""
     if not isinstance(bound, Traced) or bound.value.type.dtype.kind not in "iu":
         return bound
-    return lift(bound.builder, bound, I64)
+    return as_int64(bound)
 
 
 class Combined:
