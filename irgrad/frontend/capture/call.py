@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.frontend.capture import mathematics  # noqa: F401 -- for its doors
+from irgrad.frontend.capture.comprehension import listed, when
 from irgrad.frontend.capture.doors import DOORS, METHODS
 from irgrad.frontend.capture.flow import (
     UNBOUND,
@@ -28,13 +29,13 @@ from irgrad.frontend.capture.function import captured
 from irgrad.frontend.capture.held import method_of
 from irgrad.frontend.capture.iteration import combining
 from irgrad.frontend.capture.lists import JOINING, stacking
+from irgrad.frontend.capture.membership import searched, within
 from irgrad.frontend.capture.naming import each_named, named
 from irgrad.frontend.capture.once import refused_in_loops
 from irgrad.frontend.capture.places import place, source
 from irgrad.frontend.capture.raising import certain, fail, trying
 from irgrad.frontend.capture.scalars import scalar_type
 from irgrad.frontend.capture.vectorized import vectorized
-from irgrad.frontend.lost import refuse_lost
 from irgrad.frontend.registry import FUNCTIONS
 from irgrad.frontend.scipy_api import scipy_door
 from irgrad.ir.builder import CURRENT
@@ -81,12 +82,6 @@ def call(function: Any) -> Any:
     return captured(function)
 
 
-def searched(items: Any) -> Any:
-    """What stands behind `in`."""
-    refuse_lost(items)
-    return items
-
-
 def over(function: Any) -> Any:
     """What to call in the head of a `for`."""
     found = None if CURRENT.get() is None else combining(function)
@@ -123,6 +118,7 @@ __all__ = [
     "fail",
     "for_",
     "if_",
+    "listed",
     "named",
     "negated",
     "or_",
@@ -132,5 +128,7 @@ __all__ = [
     "source",
     "trying",
     "value",
+    "when",
     "while_",
+    "within",
 ]

@@ -118,9 +118,16 @@ class Carry:
             )
         else:
             found = regrown(self.state, end, known)
-        if found is not None:
-            self.growing[number] = found
-        return found is not None
+        if found is None:
+            return False
+        if any(id(root) in self.roots for roots in found.shown for root in roots):
+            raise TraceError(
+                "a loop appends views of an array that it writes to",
+                location=call_site().location,
+                hint="append copies: rows.append(A[i].copy())",
+            )
+        self.growing[number] = found
+        return True
 
     def _first(self, key: Key) -> Any:
         """What there is before the loop."""

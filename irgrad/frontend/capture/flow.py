@@ -184,7 +184,7 @@ def _not_a_while(variables: Variables, holds: Body, body: Any) -> Exception | No
     """Why no while op can take the place of the steps; None where it has."""
     try:
         repeated_while(State(variables), holds, body, body.__code__)
-    except _NEEDS_NUMBERS as error:
+    except NEEDS_NUMBERS as error:
         return error
     return None
 
@@ -194,7 +194,7 @@ def _is_traced(variables: Variables, body: Body, stop: Body | None) -> bool:
     inner = Inner(State(variables), lends=True, repeats=True)
     try:
         inner.run(lambda: (body(), stop and stop()))
-    except _NEEDS_NUMBERS:
+    except NEEDS_NUMBERS:
         return False  # which comes again, from the step itself
     found = [inner.result[1]] if stop else list(inner.changes.values())
     leaves = [leaf for item in found for leaf in taken_apart(item, lambda _: False)[0]]
@@ -203,7 +203,7 @@ def _is_traced(variables: Variables, body: Body, stop: Body | None) -> bool:
     return traced
 
 
-_NEEDS_NUMBERS = (IrgradError, TypeError, ValueError, IndexError, KeyError)
+NEEDS_NUMBERS = (IrgradError, TypeError, ValueError, IndexError, KeyError)
 """What a body raises that needs the number of a traced index: our refusals, and those of Python and
 NumPy where such an index is a slice's bound, a dict's key, a list's element.
 """
@@ -279,7 +279,7 @@ def _size(variables: Variables, step: Callable[[Any], None]) -> int:
     """The nodes of a step; 0 for one that needs the number of its index."""
     try:
         inner = looked_at(State(variables), step)
-    except _NEEDS_NUMBERS:
+    except NEEDS_NUMBERS:
         return 0
     inner.builder.closed = True
     return node_count(inner.builder.nodes)
@@ -302,7 +302,7 @@ def _not_a_loop(
         _loop(variables, items, bind, body, stop)
     except Exchanged as several:
         return _not_longer(several.period, variables, items, bind, body)
-    except _NEEDS_NUMBERS as error:
+    except NEEDS_NUMBERS as error:
         # Nothing is lost: what the body has against a traced index is no error, and an error of
         # its own comes again, from the step in which it is one.
         return error
@@ -321,7 +321,7 @@ def _not_longer(
 
     try:
         counted(State(variables), items.count // period, several, (body.__code__, period))
-    except _NEEDS_NUMBERS as error:
+    except NEEDS_NUMBERS as error:
         return error
     for i in range(items.count - items.count % period, items.count):
         bind(items.at(i))
@@ -342,6 +342,7 @@ def _loop(variables: Variables, items: Positions, bind: Any, body: Any, stop: An
 
 
 __all__ = [
+    "NEEDS_NUMBERS",
     "UNBOUND",
     "and_",
     "both",

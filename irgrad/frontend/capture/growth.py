@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from irgrad.errors import IrgradError, TraceError
-from irgrad.frontend.capture.parts import Shape, handle, kinds_of, put_together, taken_apart
+from irgrad.frontend.capture.parts import Alias, Shape, handle, kinds_of, put_together, taken_apart
 from irgrad.frontend.capture.rows import Row
 from irgrad.frontend.capture.state import State
 from irgrad.frontend.lost import Lost
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.site import call_site
+from irgrad.frontend.view import roots_of
 from irgrad.ir.builder import Traced
 
 SEEN = 2
@@ -32,11 +33,14 @@ EARLIER = Lost(_earlier)
 
 
 class Growing(NamedTuple):
-    """A list that grows: how many of its items a step sees, and what a step appends."""
+    """A list that grows: how many of its items a step sees, and what a step appends; `shown` are
+    for each leaf of that the arrays from outside of which it is a view.
+    """
 
     seen: int
     shape: Shape
     kinds: list[Argument]
+    shown: list[list[Any]]
 
 
 def growth(state: State, number: int, end: Sequence[Any]) -> Growing | None:
@@ -59,7 +63,11 @@ def grown(state: State, end: Sequence[Any], start: int, seen: int) -> Growing | 
     alike = [taken_apart(item, state.is_whole)[1] == last for item in end[start - seen : start]]
     own = [k for k in kinds if k]
     every = [taken_apart(item, state.is_whole)[1] == last for item in end[start:]]
-    return Growing(seen if all(alike) and all(every) else 0, shape, own)
+    return Growing(seen if all(alike) and all(every) else 0, shape, own, list(map(_shown, leaves)))
+
+
+def _shown(leaf: Any) -> list[Any]:
+    return roots_of(leaf.handle) if isinstance(leaf, Alias) else []
 
 
 def regrown(state: State, end: Any, known: Growing) -> Growing:
@@ -79,10 +87,12 @@ def regrown(state: State, end: Any, known: Growing) -> Growing:
 def filled(before: list[Any], growing: Growing, stacks: Sequence[Any], steps: int) -> list[Any]:
     """The list after the loop."""
     made = list(before)
+    sources = [[(root, root.version) for root in roots] for roots in growing.shown]
     for step in range(steps):
-        made += put_together(growing.shape, _rows(stacks, step))
+        made += put_together(growing.shape, _rows(stacks, sources, step))
     return made
 
 
-def _rows(stacks: Sequence[Any], step: int) -> Iterator[Any]:
-    return (Row(x, step) if isinstance(x, Traced) else x[step] for x in stacks)
+def _rows(stacks: Sequence[Any], sources: Sequence[Any], step: int) -> Iterator[Any]:
+    for x, source in zip(stacks, sources, strict=True):
+        yield Row(x, step, source) if isinstance(x, Traced) else x[step]

@@ -14,9 +14,10 @@ from irgrad.frontend.capture.doors import door
 from irgrad.frontend.capture.handles import handle_on
 from irgrad.frontend.capture.held import met_first
 from irgrad.frontend.capture.iteration import TracedRange
-from irgrad.frontend.capture.rows import whole
+from irgrad.frontend.capture.rows import Row, whole
 from irgrad.frontend.known import known
 from irgrad.frontend.promote import any_traced, common_dtype
+from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Traced
 
 # functions that take functions
@@ -77,9 +78,22 @@ def _items(x: Any) -> Any:
 
 @door(builtins.sum)
 def total(items: Any, start: Any = 0) -> Any:
-    """`sum`, of what a loop appended too."""
-    stack = whole(items)
-    return sum(items, start) if stack is None else start + np.sum(stack, axis=0)
+    """`sum`, of what a loop appended and of the rows of an array too."""
+    stack = items if isinstance(items, Tracer) and items.ndim else whole(items)
+    if stack is None:
+        return sum(items, start)
+    dtype = np.result_type(stack.dtype, 0)
+    return start + np.sum(stack, axis=0, dtype=np.int64 if dtype.kind == "b" else dtype)
+
+
+@door(builtins.list)
+def list_(*items: Any) -> Any:
+    """`list`; the numbers of a traced array are read where they are asked for."""
+    line = items[0] if len(items) == 1 and isinstance(items[0], Tracer) else None
+    if line is None or line.ndim != 1 or known(line) is not None:
+        return list(*items)
+    stack = line.builder.wrap(line.builder, line.value)
+    return [Row(stack, k) for k in range(line.shape[0])]
 
 
 def _stack(arrays: Any, axis: int = 0, **kwargs: Any) -> Any:

@@ -14,11 +14,12 @@ import numpy as np
 
 from irgrad.errors import IrgradError
 from irgrad.frontend.bounded import Bounded
-from irgrad.frontend.capture.rows import Row, whole
+from irgrad.frontend.capture.handles import handle_on, repeated
+from irgrad.frontend.capture.rows import Row, is_row, joined_pieces, whole
 from irgrad.frontend.known import known
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.masked import Selection
-from irgrad.frontend.promote import lift
+from irgrad.frontend.promote import any_traced, lift
 from irgrad.frontend.region import array_leaf, joined
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import CURRENT, Traced
@@ -115,25 +116,37 @@ def stacked(items: Sequence[Any], *more: Any) -> Any:
     here = CURRENT.get()
     if kind is None or here is None:
         return None
-    found = whole(items)
-    if found is None or kind.type.dtype != found.dtype:
+    found = joined_pieces(items) if any_traced(items) else _constant(items, kind.type.dtype)
+    if kind.type.dtype != found.dtype:
         found = np.stack([lift(here, item, kind.type.dtype) for item in items])
     made = Tracer(here, here.lift(found))
     made.weak = kind.weak
     return made
 
 
+def _constant(items: Sequence[Any], dtype: Any) -> Any:
+    """An array of plain numbers, often all the same: `[0.0] * n`."""
+    numbers = np.array(items, dtype)
+    same = bool(np.all(numbers == numbers[0]))
+    return repeated(np.asarray(numbers[0]), numbers.shape) if same else handle_on(numbers)
+
+
 def _common(items: Sequence[Any]) -> Argument | None:
     kinds: list[Argument] = []
     for item in items:
         try:
-            kind = array_leaf(item)
+            kind = _kind_of_row(item) if is_row(item) else array_leaf(item)
         except IrgradError:
             return None
         if not isinstance(kind, Argument) or kind.type.shape:
             return None
         kinds.append(kind)
     return functools.reduce(_both, kinds[1:], kinds[0])
+
+
+def _kind_of_row(row: Any) -> Argument:
+    """Its kind, without a node for its value."""
+    return Argument(ArrayType(row.dtype, row.shape), row.weak)
 
 
 def _both(one: Argument | None, other: Argument) -> Argument | None:

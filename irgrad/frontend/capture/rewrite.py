@@ -95,6 +95,10 @@ class Expressions(ast.NodeTransformer):
         """`a < b < c`; `a in b`."""
         lazy = len(node.ops) > 1 and self._can_wait(*node.comparators[1:])
         self.generic_visit(node)
+        if len(node.ops) == 1 and isinstance(node.ops[0], (ast.In, ast.NotIn)):
+            found = self._helped("within", node.left, node.comparators[0])
+            inside = isinstance(node.ops[0], ast.In)
+            return found if inside else self._helped("negated", found)
         for k, op in enumerate(node.ops):
             if isinstance(op, (ast.In, ast.NotIn)):
                 node.comparators[k] = self._helped("searched", node.comparators[k])
@@ -108,12 +112,50 @@ class Expressions(ast.NodeTransformer):
 
     def _can_wait(self, *operands: ast.expr) -> bool:
         """Whether operands mean the same inside a lambda."""
-        binding = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)
-        nodes = (inner for operand in operands for inner in ast.walk(operand))
-        return not self.in_class and not any(isinstance(inner, binding) for inner in nodes)
+        return not self.in_class and all(map(can_wait, operands))
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
+        """`[f(x) for x in xs if c]`."""
+        if self.in_class or not can_wait(node) or any(g.is_async for g in node.generators):
+            return self.generic_visit(node)
+        return self._steps(node.generators, self.visit(node.elt))
+
+    def _steps(self, generators: list[ast.comprehension], element: ast.expr) -> ast.expr:
+        """What appends to `__out__` what there is for each item of the first of these."""
+        first, *rest = generators
+        items = self.head(first.iter)
+        out = begun(ast.Name("__out__", ast.Load()), element)
+        if rest:
+            step = self._steps(rest, element)
+            step.args.append(out)  # pyright: ignore[reportAttributeAccessIssue]
+        else:
+            append = begun(ast.Attribute(out, "append", ast.Load()), element)
+            step = begun(ast.Call(append, [element], []), element)
+        for test in reversed(first.ifs):
+            ask(test)
+            step = self._helped("when", self.visit(test), _later(step), out)
+        item = begun(ast.Name("__item__", ast.Load()), first.iter)
+        one = begun(ast.Tuple([item], ast.Load()), first.iter)
+        bind = ast.comprehension(self.visit(first.target), one, [], 0)
+        each = begun(ast.ListComp(step, [bind]), element)
+        return self._helped("listed", items, _later(each, "__item__", "__out__"))
+
+    def head(self, node: Any) -> ast.expr:
+        """What a `for` runs over: `enumerate`, `zip` and `reversed` are kept apart from what they
+        are of.
+        """
+        combining = ("enumerate", "zip", "reversed")
+        if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in combining:
+            return self.visit(node)
+        node.args = list(map(self.head, node.args))
+        node.keywords = list(map(self.visit, node.keywords))
+        node.func = self._helped("over", self.visit(node.func))
+        return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """`g(x)`; `super()` stays, since it reads its caller's frame."""
+        if isinstance(node.func, ast.Name) and node.func.id in _CONSUMING:
+            node.args = list(map(_consumed, node.args))
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in ("super", "locals", "vars", "dir"):
             return node
@@ -170,12 +212,34 @@ class Expressions(ast.NodeTransformer):
         return call
 
 
+_CONSUMING = ("sum", "max", "min", "list", "tuple", "sorted")
+"""Functions that take all that a generator gives."""
+
+
+def _consumed(node: ast.expr) -> ast.expr:
+    if not isinstance(node, ast.GeneratorExp):
+        return node
+    return ast.copy_location(ast.ListComp(node.elt, node.generators), node)
+
+
+def can_wait(operand: ast.expr) -> bool:
+    """Whether an expression means the same inside a lambda."""
+    binding = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)
+    return not any(isinstance(inner, binding) for inner in ast.walk(operand))
+
+
 def ask(test: Any) -> None:
     """Note of an expression that only its truth counts: `a and b` need not be one of the two."""
     if isinstance(test, ast.BoolOp):
         test.asked = True  # pyright: ignore[reportAttributeAccessIssue]
         for operand in test.values:
             ask(operand)
+
+
+def begun(made: Any, where: Any) -> Any:
+    """A new node, placed where another one begins."""
+    begin(made, where)
+    return made
 
 
 def begin(made: Any, where: Any) -> None:

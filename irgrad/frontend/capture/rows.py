@@ -8,28 +8,41 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.errors import TraceError
 from irgrad.frontend.registry import FUNCTIONS
+from irgrad.frontend.site import call_site
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import CURRENT
 from irgrad.ir.graph import Value
 
 
 class Row(Tracer):
-    """A handle on one row of a stack, which has no node until its value is needed."""
+    """A handle on one row of a stack, which has no node until its value is needed. It may stand for
+    a view of each of `shown`, arrays and their versions when it was made: as long as nothing is
+    written to these or to it, the numbers are the same.
+    """
 
-    __slots__ = ("made", "place", "stack")
+    __slots__ = ("made", "place", "shown", "stack")
 
-    def __init__(self, stack: Any, place: int) -> None:
+    def __init__(self, stack: Any, place: int, shown: Sequence[tuple[Any, Value]] = ()) -> None:
         self.owner = stack.owner
         self.window = None
         self.weak = False
         self.stack: Any = stack
         self.place = place
         self.made: Value | None = None
+        self.shown = shown
+
+    def check(self) -> None:
+        """Refuse a view of what has been written to."""
+        if any(root.version is not then for root, then in self.shown):
+            raise _written()
 
     @property
     def version(self) -> Value:  # pyright: ignore[reportIncompatibleVariableOverride] -- a slot
         """The current version."""
+        if self.shown:
+            self.check()
         made = self.made
         if made is None:
             builder = self.stack.owner
@@ -43,6 +56,8 @@ class Row(Tracer):
 
     @version.setter
     def version(self, new: Value) -> None:
+        if self.shown:
+            raise _written()
         self.made, self.stack = new, None
 
     @Tracer.shape.getter
@@ -61,6 +76,15 @@ class Row(Tracer):
         return len(self.shape)
 
 
+def _written() -> TraceError:
+    return TraceError(
+        "views of one array that a long loop appended to a list are used after one of them, or the "
+        "array, was written to",
+        location=call_site().location,
+        hint="append copies: rows.append(A[i].copy())",
+    )
+
+
 def is_row(item: Any) -> bool:
     """Whether something is a row as its loop made it."""
     return type(item) is Row and item.stack is not None
@@ -68,15 +92,50 @@ def is_row(item: Any) -> bool:
 
 def whole(items: Any) -> Any:
     """A list with rows in it as one array, without a node for each; None for other lists."""
-    if not isinstance(items, (list, tuple)) or not any(map(is_row, items)):
+    if not isinstance(items, (list, tuple)) or not items:
         return None
+    if not any(map(is_row, items)):
+        return _columns(items)
+    for item in items:
+        if is_row(item):
+            item.check()
     together = _interleaved(items)
     if together is not None:
         return together
     pieces = list(_pieces(items))
     if len(pieces) == len(items) > 1 or len({np.shape(piece)[1:] for piece in pieces}) > 1:
         return None
+    return _concatenated(pieces)
+
+
+def joined_pieces(items: Sequence[Any]) -> Any:
+    """A list of numbers, at least one of them traced, as one array."""
+    return _concatenated(list(_pieces(items)))
+
+
+def _concatenated(pieces: list[Any]) -> Any:
     return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def _columns(items: Sequence[Any]) -> Any:
+    """A list of lists of one length, column by column."""
+    if not all(isinstance(item, (list, tuple)) for item in items):
+        return None
+    widths = set(map(len, items))
+    if len(widths) > 1 or not 0 < min(widths) < len(items):
+        return None
+    columns = [whole(column) for column in zip(*items, strict=True)]
+    if any(column is None for column in columns):
+        return None
+    return np.stack(columns, axis=1)
+
+
+def line_of_numbers(items: Any) -> Any:
+    """A traced array with one axis of known extent, or what a loop appended to a list of numbers as
+    such an array; None for all else.
+    """
+    line = items if isinstance(items, Tracer) else whole(items)
+    return line if line is not None and line.ndim == 1 and line.shape[0] else None
 
 
 def _interleaved(items: Sequence[Any]) -> Any:
@@ -96,11 +155,18 @@ def _interleaved(items: Sequence[Any]) -> Any:
     return np.stack(stacks, axis=1).reshape(-1, *first.shape)
 
 
+_NUMBER = (int, float, complex, np.number)
+
+
 def _pieces(items: Sequence[Any]) -> Iterator[Any]:
     start = 0
     while start < len(items):
         end, item = start + 1, items[start]
-        if not is_row(item):
+        if isinstance(item, _NUMBER):
+            while end < len(items) and isinstance(items[end], _NUMBER):
+                end += 1
+            yield np.array(items[start:end])
+        elif not is_row(item):
             yield np.stack([item])
         else:
             while end < len(items) and _follows(items[end - 1], items[end]):

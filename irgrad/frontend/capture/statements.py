@@ -86,7 +86,7 @@ class Statements(Expressions):
             node.body[:0] = named
             return node
         names, seen = stored([node.target, *node.body]), loaded(node.body)
-        items = self._head(node.iter)
+        items = self.head(node.iter)
         item = ast.copy_location(ast.Name("__item__", ast.Load()), node.target)
         named = self._named(variables(node.target), node.target)
         bind = ast.Assign([self.visit(node.target)], item)
@@ -126,18 +126,6 @@ class Statements(Expressions):
             within: Any = _placed(ast.parse(f"with {HELPER}.trying(): pass").body, node)
             within[0].body = node.body
             node.body = within
-        return node
-
-    def _head(self, node: Any) -> ast.expr:
-        """What a `for` runs over: `enumerate`, `zip` and `reversed` are kept apart from what they
-        are of.
-        """
-        combining = ("enumerate", "zip", "reversed")
-        if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in combining:
-            return self.visit(node)
-        node.args = list(map(self._head, node.args))
-        node.keywords = list(map(self.visit, node.keywords))
-        node.func = self._helped("over", self.visit(node.func))
         return node
 
     def visit_Assign(self, node: ast.Assign) -> Any:
