@@ -12,8 +12,9 @@ import numpy as np
 from irgrad.autodiff.batch import batch
 from irgrad.autodiff.modes import pulled_back, pushed_forward
 from irgrad.autodiff.partial import dependents
+from irgrad.ir.builder import substitute
 from irgrad.ir.evaluate import evaluate
-from irgrad.ir.graph import Graph, Value
+from irgrad.ir.graph import Graph, Node, Value, constant_value
 from irgrad.ir.op import Array
 from irgrad.ops.implicit import CALCULUS
 from irgrad.passes.pipeline import KEEPING_CALLS, optimise
@@ -70,12 +71,20 @@ class Regions:
         return tangent.outputs[0] in dependents(tangent, tangent.inputs[:1])
 
     def transposed(self, product: Graph) -> Graph:
-        """(y, parameters) -> A^T y, for a product (x, parameters) -> A x."""
+        """(y, parameters) -> A^T y, for a product (x, parameters) -> A x. It is the same at any x;
+        what still computes with one, such as a loop, gets zeros.
+        """
 
         def make() -> Graph:
             made = pulled_back(product, product.inputs[:1])
-            inputs = [made.inputs[-1], *made.inputs[1:-1]]
-            return _graph(f"{product.name}_transposed", inputs, made)
+            x, *parameters, y = made.inputs
+            zeros = constant_value(np.zeros(x.type.shape, x.type.dtype))
+            nodes: list[Node] = []
+            outputs = substitute(made, [zeros, *parameters, y], nodes.append)
+            back = made.replace(
+                nodes=nodes, outputs=dict(zip(made.output_names, outputs, strict=True))
+            )
+            return _graph(f"{product.name}_transposed", [y, *parameters], back)
 
         return _kept(product, "transposed", make)
 

@@ -219,6 +219,47 @@ def test_a_batch_is_a_loop_in_the_graph() -> None:
     assert [node.op.name for node in graph.nodes] == ["broadcast_to", "loop"]
 
 
+STEPS = {
+    "fori_loop": lambda x, a: irgrad.fori_loop(0, 2, lambda i, c: c + 0.2 * np.sin(c) * a, x),
+    "traced bounds": lambda x, a: irgrad.fori_loop(
+        0, np.astype(a * 0 + 2.0, int), lambda i, c: c + 0.2 * np.sin(c) * a, x
+    ),
+    "scan": lambda x, a: irgrad.scan(lambda c, t: (c + 0.2 * np.sin(c * t) * a, c), x, B[::2])[0],
+    "while_loop": lambda x, a: irgrad.while_loop(
+        lambda c: c[1] < 2, lambda c: (c[0] + 0.2 * np.sin(c[0]) * a, c[1] + 1), (x, 0)
+    )[0],
+    "cond": lambda x, a: irgrad.cond(a > 0, lambda: x + 0.3 * np.sin(x) * a, lambda: x),
+    "map": lambda x, a: x + 0.1 * np.sum(irgrad.map(lambda t: np.sin(t * x) * a, B)),
+    "checkpoint": lambda x, a: irgrad.checkpoint(lambda x: x + 0.3 * np.sin(x) * a)(x),
+}
+EQUATIONS = {
+    "root": lambda h, a: irgrad.root(lambda x, a: h(x, a) - a - 1.0, 1.0, (a,)),
+    "fixed_point": lambda h, a: irgrad.fixed_point(lambda x: x - 0.5 * (h(x, a) - a - 1.0), 1.0),
+    "minimize_argmin": lambda h, a: irgrad.minimize_argmin(
+        lambda x, a: np.sum((x - a) ** 2) + 0.1 * np.sum(h(x[0], a) ** 2), np.ones(1), (a,)
+    )[0],
+    "linear_solve": lambda h, a: irgrad.linear_solve(lambda v: (2 + h(1.0, a)) * v, a),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_loops_and_branches_in_equations(step: str) -> None:
+    """The slope's slope in all four mixes of modes, against differences; equations take turns."""
+    equation = list(EQUATIONS.values())[list(STEPS).index(step) % len(EQUATIONS)]
+    f = lambda a: equation(STEPS[step], a)  # noqa: E731
+    forward = lambda f: lambda a: irgrad.jvp(f, (a,), (1.0,))[1]  # noqa: E731
+    with irgrad.use_backend("numpy"):
+        slope = irgrad.grad(f)
+        second = (slope(AT + 1e-4) - slope(AT - 1e-4)) / 2e-4
+        np.testing.assert_allclose(slope(0.7), (f(AT + 1e-4) - f(AT - 1e-4)) / 2e-4, rtol=1e-6)
+        for outer in (irgrad.grad, forward):
+            for inner in (irgrad.grad, forward):
+                np.testing.assert_allclose(outer(inner(f))(0.7), second, rtol=1e-5, atol=1e-6)
+
+
+AT = np.float64(0.7)
+
+
 def test_errors() -> None:
     with pytest.raises(NoConvergence, match="root"):
         irgrad.root(lambda x: x * x + 1.0, 0.5)
