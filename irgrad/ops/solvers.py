@@ -4,13 +4,14 @@ SciPy loads its packages when they are first used, `optimize` in a tenth of a se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy
 
+from irgrad.errors import IrgradError
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ops.implicit import LINEAR_SOLVERS, SOLVERS, Equation, NoConvergence, calculus
@@ -19,20 +20,88 @@ ROOTS = ("hybr", "lm", "broyden1", "broyden2", "anderson", "krylov", "df-sane")
 MINIMA = ("BFGS", "L-BFGS-B", "CG", "Newton-CG", "trust-exact", "trust-krylov", "trust-ncg")
 WITH_JACOBIAN = ("hybr", "lm")
 MOST_STEPS = 100_000
-POLISH = 5
-"""Newton's steps on the gradient after a minimiser, whose tolerance is for minima, not for
-derivatives.
+POLISH = 60
+"""The most of Newton's steps on the gradient after a minimiser, whose tolerance is for minima, not
+for derivatives; where the minimum is flat they are needed.
 """
 
 
 def scipy_root(method: str, equation: Equation, start: Array) -> Array:
-    """`scipy.optimize.root`; the Jacobian is exact where the method takes one."""
-    options: dict[str, Any] = {"tol": 1e-13} if method in WITH_JACOBIAN else {"tol": 1e-10}
-    jacobian = equation.jacobian if method in WITH_JACOBIAN else None
-    found = scipy.optimize.root(equation.residual, start, jac=jacobian, method=method, **options)
-    if not found.success and not _small(equation, found.x):
-        raise NoConvergence(f"root: {method}: {found.message}", hint="start nearer to the root")
+    """`scipy.optimize.root`, with the exact Jacobian where the method takes one. The others, which
+    serve where a Jacobian is too large, are held to their residual, beside that of the start.
+    """
+    goal, options = 0.0, {"jac": equation.jacobian, "tol": 1e-13}
+    if method not in WITH_JACOBIAN:
+        first = equation.residual(start)
+        goal = float(np.finfo(first.dtype).eps) ** 0.75 * max(1.0, _largest(first))
+        options: dict[str, Any] = {"options": {"fatol": goal}}
+    found = _run(f"root: {method}", scipy.optimize.root, equation.residual, start, method, options)
+    left = _largest(found.fun)
+    good = settled(equation, found.x, found.fun) if not goal else found.success or left <= 10 * goal
+    if not good:
+        raise NoConvergence(
+            f"root: {method} stopped where f is {left:.3g}: {found.message}",
+            hint="start nearer to the root, if there is one",
+        )
     return found.x
+
+
+def _run(
+    what: str,
+    solve: Callable[..., Any],
+    f: Any,
+    start: Array,
+    method: str,
+    options: dict[str, Any],
+) -> Any:
+    """What SciPy finds; its complaints about numbers are a `NoConvergence`."""
+    try:
+        with np.errstate(all="ignore"):
+            return solve(f, start, method=method, **options)
+    except IrgradError:
+        raise
+    except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+        raise NoConvergence(f"{what}: {error}", hint="start elsewhere") from None
+
+
+def _largest(x: Array) -> float:
+    return float(np.max(np.abs(x), initial=0.0))
+
+
+def settled(equation: Equation, x: Array, residual: Array) -> bool:
+    """Whether there is a root at x: the residual is rounding, or Newton's next step is small, or
+    his steps shrink, as they do at multiple roots, but not where f only tends to 0.
+    """
+    if not np.any(residual) or not np.all(np.isfinite(residual)):
+        return bool(np.all(np.isfinite(residual)))
+    jacobian, small = equation.jacobian(x), _small(residual)
+    if _largest(residual) <= small * _largest(np.abs(jacobian) @ np.abs(x)):
+        return True
+    step = _newton(jacobian, residual)
+    if step is None or _largest(step) <= small * (1 + _largest(x)):
+        return step is not None
+    left = equation.residual(x - step)
+    after = _newton(equation.jacobian(x - step), left)
+    shrinks = after is not None and _largest(after) <= 0.9 * _largest(step)
+    return shrinks and _largest(left) < _largest(residual)
+
+
+def _small(x: Array) -> float:
+    """What counts as rounding beside 1 in the dtype of x."""
+    return float(np.finfo(x.dtype).eps) ** (2 / 3)
+
+
+def _newton(jacobian: Array, residual: Array) -> Array | None:
+    """Newton's step, the shortest one where there are many; None where there is none."""
+    try:
+        step = np.linalg.solve(jacobian, residual)
+    except np.linalg.LinAlgError:
+        if not np.all(np.isfinite(jacobian)):
+            return None
+        step = np.linalg.lstsq(jacobian, residual)[0]
+        if _largest(jacobian @ step - residual) > 1e-6 * _largest(residual):
+            return None
+    return step if np.all(np.isfinite(step)) else None
 
 
 def iterate(equation: Equation, start: Array) -> Array:
@@ -54,46 +123,60 @@ def iterate(equation: Equation, start: Array) -> Array:
 
 def scipy_minimum(method: str, equation: Equation, start: Array) -> Array:
     """`scipy.optimize.minimize` with exact derivatives, then Newton's steps on the gradient."""
-    hessian = equation.jacobian if method.startswith(("trust", "Newton")) else None
-    found = scipy.optimize.minimize(
-        equation.objective, start, jac=equation.residual, hess=hessian, method=method
-    )
-    return polished(equation, found.x, f"minimize_argmin: {method}: {found.message}")
+    options: dict[str, Any] = {"jac": equation.residual}
+    if method.startswith(("trust", "Newton")):
+        options["hess"] = equation.jacobian
+    what = f"minimize_argmin: {method}"
+    found = _run(what, scipy.optimize.minimize, equation.objective, start, method, options)
+    x, gradient = polished(equation, found.x)
+    if not settled(equation, x, gradient):
+        steepest = _largest(gradient)
+        raise NoConvergence(
+            f"{what} stopped where the largest slope is {steepest:.3g}: {found.message}",
+            hint="start nearer to the minimum, if there is one, or give another solver",
+        )
+    _check_minimum(equation, x)
+    return x
 
 
-def polished(equation: Equation, x: Array, message: str) -> Array:
+def polished(equation: Equation, x: Array) -> tuple[Array, Array]:
     """Newton's steps for as long as they make the gradient smaller and the value no larger, which
-    they do towards a maximum.
+    they do towards a maximum: the last point, and the gradient there.
     """
     objective: Any = equation.objective
     gradient, value = equation.residual(x), objective(x)
     most = value + 1e-9 * (1 + abs(value))
     for _ in range(POLISH):
-        try:
-            nearer = x - np.linalg.solve(equation.jacobian(x), gradient)
-        except np.linalg.LinAlgError:
+        step = _newton(equation.jacobian(x), gradient)
+        if step is None:
             break
+        nearer = x - step
         smaller = equation.residual(nearer)
         if not np.linalg.norm(smaller) < np.linalg.norm(gradient):
             break
         if not objective(nearer) <= most:
             break
         x, gradient = nearer, smaller
-    if not _small(equation, x):
-        raise NoConvergence(message, hint="start nearer to the minimum, or give another solver")
-    curvatures = np.linalg.eigvalsh(equation.jacobian(x)) if x.size else np.ones(1)
-    if curvatures[0] < -1e-6 * max(1.0, curvatures[-1]):
+    return x, gradient
+
+
+def _check_minimum(equation: Equation, x: Array) -> None:
+    """Raise `NoConvergence` where the gradient is zero, but the value falls on both sides (a
+    maximum, a saddle) or, where the curvature is zero too, on one.
+    """
+    if not x.size:
+        return
+    objective: Any = equation.objective
+    curvatures, directions = np.linalg.eigh(equation.jacobian(x))
+    least, most = curvatures[0], max(1.0, curvatures[-1])
+    aside = 1e-2 * (1 + np.abs(x)) * directions[:, 0]
+    value = objective(x)
+    lower = min(objective(x + aside), objective(x - aside)) < value - 1e-9 * (1 + abs(value))
+    if least < -1e-6 * most or (least < 1e-6 * most and lower):
         raise NoConvergence(
-            f"minimize_argmin: no minimum: the point found has the curvature {curvatures[0]:.3g}",
+            f"minimize_argmin: no minimum: the point found has the curvature {least:.3g}",
             hint="a maximum or a saddle, where the gradient is zero too: start elsewhere",
         )
-    return x
-
-
-def _small(equation: Equation, x: Array) -> bool:
-    """Whether the residual is as small as rounding lets it be, or nearly."""
-    size = np.max(np.abs(equation.residual(x)), initial=0.0)
-    return bool(size <= 1e-6 * (1 + np.max(np.abs(x), initial=0.0)))
 
 
 def direct(product: Graph, right: Array, parameters: Sequence[Array]) -> Array:
@@ -111,8 +194,12 @@ def iterative(method: str, product: Graph, right: Array, parameters: Sequence[Ar
     sparse: Any = scipy.sparse.linalg  # annotations miss the arguments of LinearOperator's base
     operator = sparse.LinearOperator((size, size), matvec=multiply, dtype=right.dtype)
     found, info = getattr(sparse, method)(operator, right, rtol=1e-12, maxiter=20 * size + 100)
-    if info:
-        raise NoConvergence(f"linear_solve: {method} gave up (info {info})", hint="solver='direct'")
+    left = _largest(multiply(found) - right)
+    if info or not left <= 1e-6 * _largest(right):
+        raise NoConvergence(
+            f"linear_solve: {method} gave up where the residual is {left:.3g} (info {info})",
+            hint="solver='direct'",
+        )
     return found
 
 

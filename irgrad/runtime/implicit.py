@@ -15,6 +15,7 @@ from irgrad.autodiff import implicit as _calculus
 from irgrad.errors import ArgumentError, DTypeError, OptionError, ShapeError, with_article
 from irgrad.frontend.called import check_function, check_unknown
 from irgrad.frontend.capture import captured
+from irgrad.frontend.entry import about_call
 from irgrad.frontend.lower import Argument, classify, lower, signature_of
 from irgrad.frontend.promote import any_traced, convert_to, innermost, lift
 from irgrad.frontend.pytree import flatten, unflatten, written_path
@@ -122,6 +123,7 @@ def _problem(
     return _Problem(region, tuple(operands))
 
 
+@about_call
 def _solved(op: Op, problem: _Problem) -> Any:
     """The solution: computed at once, or a node on the user's line where an operand is traced."""
     if not any_traced(problem.operands):

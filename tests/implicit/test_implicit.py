@@ -340,3 +340,63 @@ def test_a_stationary_point_that_is_no_minimum_is_no_result() -> None:
             irgrad.minimize_argmin(objective, start)
     flat = irgrad.minimize_argmin(lambda x: (x[0] - 1) ** 2 + 0 * x[1], np.array([0.0, 3.0]))
     np.testing.assert_allclose(flat, [1.0, 3.0])
+
+
+UNSOLVABLE = {
+    "no root": lambda x: x * x + 1,
+    "tends to 0": lambda x: np.exp(-x),
+    "tends to 0 slowly": lambda x: 1 / x,
+    "small everywhere": lambda x: 1e-9 * (x * x + 1),
+    "constant": lambda x: 0 * x + 1,
+    "nan": lambda x: np.log(-x),
+}
+
+
+@pytest.mark.parametrize("name", UNSOLVABLE)
+def test_where_there_is_no_root_there_is_no_result(name: str) -> None:
+    for method in ("hybr", "lm"):
+        with pytest.raises(NoConvergence, match=f"root: {method} stopped where f is") as caught:
+            irgrad.root(UNSOLVABLE[name], np.array([1.0, 2.0]), solver=method)
+        assert "test_implicit.py" in str(caught.value)
+    if name in ("no root", "nan"):
+        for method in ("broyden1", "krylov", "df-sane"):
+            with pytest.raises(NoConvergence, match=f"root: {method}"):
+                irgrad.root(UNSOLVABLE[name], np.array([1.0, 2.0]), solver=method)
+
+
+UNBOUNDED = {
+    "linear": lambda x: np.sum(x),
+    "logarithm": lambda x: np.sum(np.log(x)),
+    "tends to 0": lambda x: np.sum(np.exp(-x)),
+    "tends to 0 slowly": lambda x: np.sum(1 / (1 + x * x)),
+    "flat on one side": lambda x: np.sum(x**3),
+    "kink": lambda x: np.sum(np.abs(x)),
+}
+
+
+@pytest.mark.parametrize("solver", ["BFGS", "L-BFGS-B", "trust-exact"])
+@pytest.mark.parametrize("name", UNBOUNDED)
+def test_where_there_is_no_smooth_minimum_there_is_no_result(name: str, solver: str) -> None:
+    with pytest.raises(NoConvergence, match="minimize_argmin"):
+        irgrad.minimize_argmin(UNBOUNDED[name], np.array([1.0, 2.0]), solver=solver)
+
+
+def test_flat_and_singular_solutions_are_results() -> None:
+    for method in ("hybr", "lm"):
+        solve = lambda f, x, m=method: irgrad.root(f, x, solver=m)  # noqa: E731 -- short
+        np.testing.assert_allclose(solve(lambda x: (x - 3) ** 2, 1.0), 3, rtol=1e-6)
+        np.testing.assert_allclose(solve(lambda x: (x - 3) ** 3, 1.0), 3, rtol=1e-4)
+        np.testing.assert_allclose(np.sum(solve(lambda x: np.sum(x) - 2 + 0 * x, B)), 2)
+        np.testing.assert_array_equal(solve(lambda x: 0 * x, B), B)
+        single = solve(lambda x: 1e3 * (np.cos(x) - x), np.ones(2, np.float32))
+        np.testing.assert_allclose(single, 0.7390851, rtol=1e-6)
+    found = irgrad.grad(lambda a: irgrad.minimize_argmin(lambda x: (x - a) ** 4, 0.0))(3.0)
+    np.testing.assert_allclose(found, 1.0, rtol=1e-6)
+    valley = irgrad.minimize_argmin(lambda x: (x[0] + x[1] - 2) ** 2, np.zeros(2))
+    np.testing.assert_allclose(np.sum(valley), 2)
+
+
+def test_a_krylov_method_is_held_to_its_residual() -> None:
+    ones = np.ones((2, 2))
+    with pytest.raises(NoConvergence, match="minres gave up where the residual is"):
+        irgrad.linear_solve(lambda x: ones @ x, np.array([1.0, 2.0]), solver="minres")
