@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from irgrad.autodiff.outside import held
 from irgrad.errors import UnsupportedError
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, rebuilt
@@ -104,7 +105,15 @@ class Batching:
                 results = node.op.batch(traced, batched)
             if results is None:
                 results = one_by_one(node, traced, batched, self.size)
+            results = held(self.builder, node.op, "batch", results, self._types(node, results))
         return [self.builder.lift(result) for result in results]
+
+    def _types(self, node: Node, results: Sequence[Any]) -> list[ArrayType]:
+        """Of results that are batches of what the node gives, or the same for all examples."""
+        return [
+            one._replace(shape=(self.size, *one.shape)) if result.ndim > one.ndim else one
+            for one, result in zip(node.types, results, strict=False)
+        ]
 
     def repeated(self, value: Value) -> Value:
         """A value that is the same for all examples, with a batch axis."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from irgrad.autodiff.outside import held
 from irgrad.autodiff.reverse import name_after
 from irgrad.autodiff.structured import RULES
 from irgrad.frontend.tracer import Tracer
@@ -82,6 +83,7 @@ class _Push:
         with self.builder.emitting(node.location, Origin("jvp", image)):
             outputs = self._traced(node.outputs)
             pushed = node.op.jvp(self._traced(node.operands), outputs, incoming)
+            pushed = held(self.builder, node.op, "jvp", pushed, node.types)
         for value, tangent in zip(node.outputs, pushed, strict=True):
             if tangent is not None and value in outgoing:
                 self._give(value, tangent)

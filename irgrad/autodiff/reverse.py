@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from irgrad.autodiff.outside import held
 from irgrad.autodiff.structured import (
     RULES,
     Pull,
@@ -156,6 +157,8 @@ def pull_back(
         try:
             if pull is None:
                 contributions = node.op.vjp(primals, outputs, cotangents, wants)
+                types = [operand.type for operand in node.operands]
+                contributions = held(builder, node.op, "vjp", contributions, types)
             else:
                 contributions = pull(primals, outputs, cotangents)
         except Exception as error:

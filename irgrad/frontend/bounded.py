@@ -186,9 +186,9 @@ class Bounded(Elementwise):
             return entry(method)(self)
         return functools.partial(entry(method), self)
 
-    def operate(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
-        """The ufunc of operands, of which this is one."""
-        return elementwise(ufunc, operands)
+    def operate(self, function: Callable[..., Any], operands: Sequence[Any]) -> Any:
+        """An elementwise function of operands, of which this is one."""
+        return elementwise(function, operands)
 
     __iadd__, __isub__ = _inplace(np.add), _inplace(np.subtract)
     __imul__, __itruediv__ = _inplace(np.multiply), _inplace(np.divide)

@@ -173,9 +173,9 @@ class Selection(Elementwise):
             result = function(*values, **options)
         return tuple(map(self._like, result)) if isinstance(result, tuple) else self._like(result)
 
-    def operate(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
-        """The ufunc of operands, of which this is one."""
-        return self.elementwise(ufunc, operands)
+    def operate(self, function: Callable[..., Any], operands: Sequence[Any]) -> Any:
+        """An elementwise function of operands, of which this is one."""
+        return self.elementwise(function, operands)
 
     def _like(self, whole: Any) -> Selection:
         return Selection(whole, self.mask, filled=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from irgrad.frontend.entry import entry
+from irgrad.ir.builder import Part
 
 
 def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
@@ -17,15 +17,11 @@ def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
     return entry(method)
 
 
-class Elementwise:
-    """Operators by `operate(ufunc, operands)`."""
+class Elementwise(Part):
+    """Python's operators, by `operate`."""
 
     __slots__ = ()
     __hash__ = None  # pyright: ignore[reportAssignmentType] -- equality is elementwise, as ndarray's
-
-    def operate(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
-        """The ufunc of operands, of which this is one."""
-        raise NotImplementedError
 
     __add__, __radd__ = _operator(np.add), _operator(np.add, True)
     __sub__, __rsub__ = _operator(np.subtract), _operator(np.subtract, True)

@@ -43,6 +43,16 @@ class Traced:
         """Called where this is `op`, a window, of `parent`."""
 
 
+class Part:
+    """Elements of traced arrays that are no array of a known shape: `x[mask]`, `x[:k]`."""
+
+    __slots__ = ()
+
+    def operate(self, function: Callable[..., Any], operands: Sequence[Any]) -> Any:
+        """An elementwise function of operands, of which this is one."""
+        raise NotImplementedError
+
+
 CURRENT: contextvars.ContextVar[Builder | None] = contextvars.ContextVar(
     "irgrad_builder", default=None
 )

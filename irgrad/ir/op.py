@@ -20,7 +20,8 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from irgrad.errors import IRTextError, UnsupportedError
+from irgrad.errors import IRTextError, OptionError, UnsupportedError
+from irgrad.ir.declared import as_declared
 from irgrad.ir.types import ArrayType
 
 Array = npt.NDArray[Any]
@@ -39,6 +40,8 @@ class Op:
     home: ClassVar[str | None] = None
     """The file that registered the op, where that is none of irgrad's: its lines are not those of
     the user whose call fails."""
+    is_elementwise: ClassVar[bool] = False
+    """Whether it acts on each element apart, with NumPy's broadcasting."""
     is_window: ClassVar[bool] = False
     """Whether NumPy code can write through the result into the first operand: `overwrite` says
     what becomes of it."""
@@ -131,6 +134,7 @@ def no_derivative(what: str) -> UnsupportedError:
 
 
 REGISTRY: dict[str, Op | type[Op]] = {}
+_MODULES: dict[str, str] = {}
 T = TypeVar("T", bound=Op)
 
 
@@ -212,22 +216,30 @@ def _is_parametric(op: Any) -> bool:
 
 
 def _add(name: str, entry: Op | type[Op]) -> None:
-    if name in REGISTRY:
-        raise ValueError(f"an op called '{name}' is registered already")
-    home = _file_outside()
+    home, module = _place_outside()
+    if name in REGISTRY and _MODULES[name] != module:
+        raise OptionError(
+            f"an op called '{name}' is registered already, by the module {_MODULES[name]}",
+            hint="choose another name",
+        )
     if home is not None:
         entry.home = home  # pyright: ignore[reportAttributeAccessIssue] -- a constant from here on
+        if isinstance(entry, type):
+            entry.reference = as_declared(entry.reference)
     REGISTRY[name] = entry
+    _MODULES[name] = module
 
 
-def _file_outside() -> str | None:
-    """The file that registers an op now; None for irgrad, which is being imported."""
+def _place_outside() -> tuple[str | None, str]:
+    """The file and the module that register an op now: a module that is run again, as the cell of
+    a notebook, may. Of irgrad, which is being imported, there is no file.
+    """
     frame: types.FrameType | None = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
     while frame is not None and frame.f_globals.get("__name__", "").startswith("irgrad."):
         frame = frame.f_back
     if frame is None or frame.f_globals.get("__name__", "").startswith("importlib."):
-        return None
-    return frame.f_code.co_filename
+        return None, "irgrad"
+    return frame.f_code.co_filename, frame.f_globals.get("__name__", "")
 
 
 @lru_cache(maxsize=1)

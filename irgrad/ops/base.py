@@ -14,14 +14,14 @@ without conjugation, so that a holomorphic function's rule is the same as its re
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from irgrad.errors import IrgradError
-from irgrad.ir.builder import Traced, home
+from irgrad.ir.builder import Part, Traced, home
 from irgrad.ir.op import Op
 
 
@@ -29,6 +29,10 @@ def bind(op: Op, *operands: Any) -> Any:
     """Apply `op`: emitted where an operand is traced, computed at once where none is. Operands are
     converted as `op.promoted` says, those of a ufunc as NumPy does.
     """
+    if op.is_elementwise:
+        for operand in operands:
+            if isinstance(operand, Part):
+                return operand.operate(partial(bind, op), operands)
     if type(op).promoted is not Op.promoted:
         operands = _converted(op, operands)
     builder = None
@@ -118,17 +122,22 @@ class Pointwise(Op):
 
 
 def after(axes: Iterable[int]) -> tuple[int, ...]:
-    """Axes of an example as axes of a batch, whose own axis is the first."""
-    return tuple(axis + 1 for axis in axes)
+    """Axes of an example as axes of a batch, whose own axis is the first; those that are counted
+    from the end stay.
+    """
+    return tuple(axis + 1 if axis >= 0 else axis for axis in axes)
 
 
 class AlongAxes(Op):
-    """An op whose parameter `axis` or `axes` names axes that all its operands have."""
+    """An op whose parameter `axis` or `axes` names axes that all its operands have, which are of
+    one rank.
+    """
 
     def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
-        parameters = self.parameters
-        if "axis" in parameters:
-            op = dataclasses.replace(self, axis=parameters["axis"] + 1)  # pyright: ignore[reportArgumentType, reportCallIssue] -- ops with parameters are dataclasses
-        else:
-            op = dataclasses.replace(self, axes=after(parameters["axes"]))  # pyright: ignore[reportArgumentType, reportCallIssue] -- as above
-        return [bind(op, *operands)]
+        from irgrad.ops.batching import spread
+
+        axis = self.parameters.get("axis")
+        moved = (
+            {"axes": after(self.parameters["axes"])} if axis is None else {"axis": after([axis])[0]}
+        )
+        return [bind(self.replaced(**moved), *spread(operands, batched))]

@@ -33,6 +33,7 @@ class Elementwise(Op):
     written in NumPy; or the number 1 or -1; or None where the op is flat in that operand.
     `on_complex` is the op that its ufunc means on complex numbers, where that is another one."""
 
+    is_elementwise = True
     on_complex: Elementwise | None = None
 
     def __init__(self, name: str, ufunc: np.ufunc, *partials: Partial) -> None:

@@ -14,7 +14,6 @@ from irgrad.errors import DTypeError, ShapeError
 from irgrad.ir.op import Array, register
 from irgrad.ir.types import I64, ArrayType
 from irgrad.ops.base import AlongAxes, bind
-from irgrad.ops.batching import spread
 from irgrad.ops.create import iota
 from irgrad.ops.index import gather, scatter_add
 from irgrad.ops.linear import Linear, full
@@ -165,9 +164,6 @@ class Recurrence(AlongAxes):
         for i in order:
             s[i] = a[i] * s[i + before] + b[i]
         return result
-
-    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
-        return super().batch(spread(operands, batched), (True, True))
 
     def _times_previous(self, x: Any, s: Any) -> Any:
         """x_i s_{i-1} (x_i s_{i+1} in reverse), and 0 at the start."""

@@ -174,6 +174,8 @@ class Chain:
 
     `products` are those that go away when the chain is associated anew: an inner contraction that
     something else reads too may be computed another way here, but it stays, so its cost is paid.
+    A contraction with itself stays what it is, a sum of squares: `v` in v . v is a leaf, since the
+    Gram matrices of its factors would cancel where it is small.
     """
 
     LIMIT = 6
@@ -181,13 +183,14 @@ class Chain:
     def __init__(self, r: Rewriter, op: Contract, operands: tuple[Value, ...]) -> None:
         self.leaves: list[tuple[str, Value]] = []
         self.products: list[str] = []
+        self.squared: set[Value] = set()
         self.fresh = iter(LETTERS)
         self.result = "".join(next(self.fresh) for _ in split_spec(op.spec)[2])
         work = self._open(self.result, op, operands, True)
         while work:
             letters, value, alone = work.pop(0)
             room = len(self.leaves) + len(work) + 2 <= self.LIMIT
-            if room and isinstance(value.node.op, Contract):
+            if room and isinstance(value.node.op, Contract) and value not in self.squared:
                 alone = alone and r.used_once(value)
                 work = self._open(letters, value.node.op, value.node.operands, alone) + work
             else:
@@ -203,6 +206,8 @@ class Chain:
                 names[letter] = next(self.fresh)
         if alone:
             self.products.append("".join(names.values()))
+        if operands[0] == operands[1]:
+            self.squared.add(operands[0])
         return [
             ("".join(names[c] for c in group), operand, alone)
             for group, operand in zip((left, right), operands, strict=True)

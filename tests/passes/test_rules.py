@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -155,6 +156,20 @@ def test_a_chain_of_products_is_associated_from_the_vector() -> None:
     graph = irgrad.trace(lambda a, b, x: a @ b @ x, M, N, V)
     assert flops(graph) == 1100
     assert flops(optimise(graph)) == 200
+
+
+@pytest.mark.parametrize("shapes", [((64, 32), 32), ((100, 2), (2, 50)), ((3, 2), 2)])
+def test_a_sum_of_squares_stays_one(shapes: tuple[Any, Any]) -> None:
+    """Through Gram matrices |A B|^2 takes fewer products where A is tall, and is negative where
+    the columns nearly cancel.
+    """
+    a, b = map(np.ones, shapes)
+    b[::2] = -1
+    a += 1e-9 * np.arange(a.size).reshape(a.shape)
+    for f in (lambda a, b: np.sum((a @ b) ** 2), lambda a, b: np.vdot(a @ b, a @ b)):
+        small = optimise(irgrad.trace(f, a, b))
+        np.testing.assert_allclose(evaluate(small, [a, b])[0], np.sum((a @ b) ** 2), rtol=1e-14)
+        assert flops(small) == flops(optimise(irgrad.trace(np.matmul, a, b))) + (a @ b).size
 
 
 def test_gradients_form_no_outer_product_that_is_contracted_again() -> None:
