@@ -247,6 +247,43 @@ def test_closures() -> None:
     close(irgrad.grad(lambda x: np.sum(inside(x)))(X), scale)
 
 
+def scaled_by_vjp(w):
+    """2 x, with w in the place of the derivative's 2."""
+    f = irgrad.custom_vjp(lambda x: 2.0 * x)
+    f.defvjp(lambda x: (f(x), {"w": w}), lambda r, c: (c * w[:1] * r["w"][1],))
+    return f
+
+
+def scaled_by_jvp(w):
+    class Scales:
+        def __init__(self):
+            self.view = w[1:]
+
+    scales = Scales()
+    f = irgrad.custom_jvp(lambda x: 2.0 * x)
+    f.defjvp(lambda p, t, first=w[0]: (f(p[0]), t[0] * first * scales.view[0]))
+    return f
+
+
+@pytest.mark.parametrize("make", [scaled_by_vjp, scaled_by_jvp])
+def test_rules_that_close_over_traced_values(make) -> None:
+    """Of traces around the derivative, whether they go on when it is taken or not."""
+    w = np.array([3.0, 0.5])
+    ones, product = np.ones(3), w[0] * w[1]
+
+    def slope(x, w):
+        return irgrad.grad(lambda y: np.sum(make(w)(y)))(x)
+
+    close(irgrad.compile(slope)(X, w), product * ones)
+    close(irgrad.grad(lambda x, w: np.sum(make(2 * w)(x)))(X, w), 4 * product * ones)
+    many = irgrad.vmap(slope, (None, 0))(X, np.stack([w, 2 * w]))
+    close(many, product * np.outer([1.0, 4.0], ones))
+    loop = lambda x, w: irgrad.scan(lambda c, t: (make(t)(c), None), x, w)[0]  # noqa: E731
+    close(irgrad.grad(lambda x: np.sum(loop(x, np.stack([w, w]))))(X), product**2 * ones)
+    close(irgrad.grad(lambda w: np.sum(make(w)(X)))(w), 0 * w)
+    close(irgrad.jacobian(lambda w: slope(X, w))(w), np.outer(ones, w[::-1]))
+
+
 def test_text_and_json_hold_the_body_and_no_rule() -> None:
     graph = irgrad.trace(lambda x: np.sum(by_vjp(x, 1.5)), X)
     assert "label='custom_vjp by_vjp'" in str(graph)

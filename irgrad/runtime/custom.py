@@ -18,12 +18,14 @@ from irgrad.autodiff.calls import CHECKPOINT
 from irgrad.errors import ArgumentError, with_article
 from irgrad.frontend.called import check_callable
 from irgrad.frontend.capture import captured
+from irgrad.frontend.closures import traced_within
 from irgrad.frontend.loans import Loans, check_unwritten, fresh, writes_to_argument
 from irgrad.frontend.lower import Lowered, is_lowering, lower, signature_of
 from irgrad.frontend.promote import any_traced, innermost
 from irgrad.frontend.pytree import flatten, leaves_of, map_leaves, unflatten
 from irgrad.frontend.site import call_site, defined_at
-from irgrad.ir.graph import Graph
+from irgrad.frontend.tracer import snapshot
+from irgrad.ir.graph import Graph, input_value
 from irgrad.ops.base import bind
 from irgrad.ops.call import Call, Rule
 from irgrad.runtime.custom_reverse import VjpRule
@@ -78,8 +80,11 @@ class Custom:
         lowered = lower(function, signature)
         if not lowered.graph.outputs or not has_traced([*leaves, *lowered.captured]):
             return self._run(*args)
-        rule = self.rule(Site(self.name, defined_at(self.function), signature, fixed, lowered))
-        return build_result(lowered, emit_call(lowered, leaves, f"{self.kind} {self.name}", rule))
+        closed = tuple(traced_within(self.rules))
+        at = defined_at(self.function)
+        rule = self.rule(Site(self.name, at, signature, fixed, lowered, closed))
+        results = emit_call(_with_unused(lowered, closed), leaves, f"{self.kind} {self.name}", rule)
+        return build_result(lowered, results)
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         """The function at once, on copies of the arrays."""
@@ -93,6 +98,11 @@ class Custom:
     def rule(self, site: Site) -> Rule:
         """The rule of one call."""
         raise NotImplementedError
+
+    @property
+    def rules(self) -> tuple[Any, ...]:
+        """The functions of the rule."""
+        return ()
 
     def _by_position(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """All arguments by position, defaults filled in: rules take them so."""
@@ -132,6 +142,15 @@ def named(function: Any, name: str, parameters: Sequence[str]) -> Callable[..., 
     function.__name__ = name
     function.__signature__ = inspect.Signature([inspect.Parameter(p, kind) for p in parameters])
     return function
+
+
+def _with_unused(lowered: Lowered, closed: Sequence[Any]) -> Lowered:
+    """`lowered` with traced values among what it closes over, of which it makes no use."""
+    graph = lowered.graph
+    inputs = [*graph.inputs, *(input_value(x.version.name or "x", x.version.type) for x in closed)]
+    outputs = dict(zip(graph.output_names, graph.outputs, strict=True))
+    more = Graph(graph.name, inputs, graph.nodes, outputs)
+    return lowered._replace(graph=more, captured=(*lowered.captured, *map(snapshot, closed)))
 
 
 def emit_call(lowered: Lowered, leaves: Sequence[Any], label: str, rule: Rule) -> Sequence[Any]:
@@ -205,6 +224,11 @@ class custom_jvp(Custom):
         """That of the user, for one call."""
         return JvpRule(site, self.jvp)
 
+    @property
+    def rules(self) -> tuple[Any, ...]:
+        """The one of the user's."""
+        return (self.jvp,)
+
 
 def _sum_of(total: Any, term: Any) -> Any:
     """The sum of two pytrees, in which None is zero."""
@@ -244,6 +268,11 @@ class custom_vjp(Custom):
     def rule(self, site: Site) -> Rule:
         """That of the user, for one call."""
         return VjpRule(site, self.fwd, self.bwd)
+
+    @property
+    def rules(self) -> tuple[Any, ...]:
+        """Both halves."""
+        return self.fwd, self.bwd
 
 
 class Checkpointed(Custom):

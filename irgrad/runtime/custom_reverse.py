@@ -77,10 +77,12 @@ class VjpRule(UserRule):
             ),
             template[1],
         )
-        more = site.lowered.graph.inputs[len(site.signature.traced) :]
+        count = len(site.signature.traced)
+        more = site.lowered.graph.inputs[count:]
         unused = [input_value(f"closed_over_{i}", value.type) for i, value in enumerate(more)]
+        inputs = [*lowered.graph.inputs[:count], *unused, *lowered.graph.inputs[count:]]
         outputs = [*results, *((value, value.type) for value in saved)]
-        return converted(lowered.graph, [*lowered.graph.inputs, *unused], outputs), residuals
+        return converted(lowered.graph, inputs, outputs), residuals
 
     @cached_property
     def _backward(self) -> tuple[Graph, list[int]]:
@@ -128,7 +130,11 @@ class VjpRule(UserRule):
         return self._forward[0], Backward(self)
 
     def pulled(
-        self, residuals: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]
+        self,
+        operands: Sequence[Any],
+        residuals: Sequence[Any],
+        outputs: Sequence[Any],
+        cotangents: Sequence[Any],
     ) -> dict[int, Any]:
         """The cotangents of the arguments that have one, by bwd."""
         graph, places = self._backward
@@ -137,7 +143,8 @@ class VjpRule(UserRule):
             for y, bar in zip(outputs, cotangents, strict=True)
             if is_inexact(y.dtype)
         ]
-        results = apply(outputs[0].builder, graph, [*residuals, *bars])
+        given = [*residuals, *bars, *self.site.beside(operands)]
+        results = apply(outputs[0].builder, graph, given)
         return dict(zip(places, results, strict=True))
 
     def vjp(
@@ -150,7 +157,7 @@ class VjpRule(UserRule):
     ) -> Sequence[Any]:
         self.check_closure(wanted)
         results = apply(primals[0].builder, self._forward[0], primals)
-        found = self.pulled(results[len(outputs) :], outputs, cotangents)
+        found = self.pulled(primals, results[len(outputs) :], outputs, cotangents)
         return [found.get(k) if want else None for k, want in enumerate(wanted)]
 
 
@@ -177,7 +184,7 @@ class Backward(Rule):
         wanted: Sequence[bool],
     ) -> Sequence[Any]:
         first = len(outputs)
-        last = first + len(self.whole.site.lowered.graph.inputs)
+        last = first + self.whole.site.operands
         self.whole.check_closure(wanted[first:last])
-        found = self.whole.pulled(primals[last:], outputs, cotangents)
+        found = self.whole.pulled(primals[first:last], primals[last:], outputs, cotangents)
         return [found.get(k - first) if first <= k < last else None for k in range(len(primals))]

@@ -2,7 +2,8 @@
 `custom_jvp`.
 
 A rule is lowered when a derivative is taken, for the types of one call, and its nodes become part
-of the derivative's graph. Arrays that it closes over are constants of that graph."""
+of the derivative's graph. Arrays that it closes over are constants of that graph; traced values are
+operands of the call, the last ones, since the trace that they are of may be over by then."""
 
 from __future__ import annotations
 
@@ -25,11 +26,12 @@ from irgrad.errors import (
 )
 from irgrad.frontend.called import check_takes
 from irgrad.frontend.capture import captured
+from irgrad.frontend.closures import standing_for
 from irgrad.frontend.lower import Argument, Lowered, Signature, lower
 from irgrad.frontend.promote import convert_to
 from irgrad.frontend.pytree import flatten, map_leaves, unflatten, written_path
 from irgrad.frontend.site import defined_at
-from irgrad.frontend.tracer import Tracer
+from irgrad.frontend.tracer import Tracer, snapshot
 from irgrad.ir.builder import Builder, substitute
 from irgrad.ir.graph import Graph, Node, Value, constant_value
 from irgrad.ir.types import ArrayType, is_inexact
@@ -53,7 +55,8 @@ class Array:
 
 class Site(NamedTuple):
     """One call of a custom function: its name, where it stands, the signature of its arguments that
-    may be differentiated, the others by position, and what it became.
+    may be differentiated, the others by position, what it became, and the traced values that its
+    rule closes over.
     """
 
     name: str
@@ -61,6 +64,16 @@ class Site(NamedTuple):
     signature: Signature
     fixed: tuple[tuple[int, Any], ...]
     lowered: Lowered
+    closed: tuple[Tracer, ...] = ()
+
+    @property
+    def operands(self) -> int:
+        """The number of operands of the call."""
+        return len(self.lowered.graph.inputs) + len(self.closed)
+
+    def beside(self, operands: Sequence[Any]) -> Sequence[Any]:
+        """Those of the operands that stand for what the rule closes over."""
+        return operands[self.operands - len(self.closed) : self.operands]
 
     def merged(self, args: Sequence[Any]) -> list[Any]:
         """All arguments by position."""
@@ -90,7 +103,8 @@ class UserRule(Rule):
         """Refuse a derivative with respect to what the function closes over, of which its rule
         knows nothing; its values follow the arguments among the operands.
         """
-        if any(differentiated[len(self.site.signature.traced) :]):
+        captured = slice(len(self.site.signature.traced), len(self.site.lowered.graph.inputs))
+        if any(differentiated[captured]):
             raise TraceError(
                 f"{self.site.name} closes over a value that is differentiated, which its "
                 f"{self.kind} rule does not cover",
@@ -106,7 +120,7 @@ class UserRule(Rule):
         last: Sequence[str] = (),
     ) -> Lowered:
         """A part of the rule, lowered for arguments given as `Array`s and static values, of which
-        the `last` are called so.
+        the `last` are called so. Inputs for what the rule closes over come after these.
         """
         if function is None:
             method = "defvjp" if self.kind == "custom_vjp" else "defjvp"
@@ -118,14 +132,16 @@ class UserRule(Rule):
         check_takes(self.kind, f"{what} of {self.site.name}", function, *first, *last)
         leaves, tree = flatten(tuple(args))
         traced = [leaf.argument for leaf in leaves if isinstance(leaf, Array)]
-        followed = captured(function)
+        followed, closed = captured(function), self.site.closed
 
         def run(*given: Any) -> Any:
             remaining = iter(given)
             filled = [next(remaining) if isinstance(x, Array) else x for x in leaves]
-            return followed(*unflatten(tree, filled))
+            with standing_for(closed, list(remaining)):
+                return map_leaves(snapshot, followed(*unflatten(tree, filled)))
 
         run.__name__ = f"{self.site.name}_{what}"
+        traced += [Argument(x.version.type, x.weak) for x in closed]
         given = (tuple(range(len(traced))), {})
         signature = Signature.of(given, flatten(given)[1], traced)
         closed_over = TraceError(
@@ -274,7 +290,8 @@ class JvpRule(UserRule):
             zeros_like(primals[k]) if tangents[k] is None else tangents[k] for k in self._smooth
         ]
         count = len(self.site.signature.traced)
-        results = apply(primals[0].builder, graph, [*primals[:count], *given])
+        beside = self.site.beside(primals)
+        results = apply(primals[0].builder, graph, [*primals[:count], *given, *beside])
         found = dict(zip(places, results, strict=True))
         return [found.get(k) for k in range(len(outputs))]
 
@@ -293,7 +310,8 @@ class JvpRule(UserRule):
         graph, _ = with_residuals(graph)
         pulled = pullback(graph, [graph.inputs[count + i] for i in chosen])
         seeds = [zeros_like(outputs[k]) if cotangents[k] is None else cotangents[k] for k in places]
-        at = [*primals[:count], *(zeros_like(primals[k]) for k in self._smooth), *seeds]
+        still = [zeros_like(primals[k]) for k in self._smooth]
+        at = [*primals[:count], *still, *self.site.beside(primals), *seeds]
         back = only_new(graph, settled(pulled))
         late = dependents(back, [back.inputs[count + i] for i in range(len(self._smooth))])
         if any(value in late for value in back.outputs):
