@@ -9,6 +9,7 @@ import numpy as np
 
 from irgrad.autodiff.budget import within_budget
 from irgrad.autodiff.forward import push_forward
+from irgrad.autodiff.parallel import at_once
 from irgrad.autodiff.residuals import extracted, kept_static
 from irgrad.autodiff.reverse import Prepared, backpropagate, prepare, zero_of
 from irgrad.frontend.tracer import Tracer
@@ -67,10 +68,11 @@ def ready(graph: Graph) -> tuple[Graph, Callable[[Value], Value]]:
     """
     if not has_regions(graph):
         return graph, lambda value: value
+    graph, joining = at_once(graph)
     graph, hoisting = hoisted(graph)
     graph, cutting = within_budget(graph, graph.outputs, graph.inputs)
     prepared = prepare(graph, graph.outputs, graph.inputs)
-    return prepared.graph, lambda value: prepared.moved(cutting(hoisting(value)))
+    return prepared.graph, lambda value: prepared.moved(cutting(hoisting(joining(value))))
 
 
 def _prepared(
@@ -78,10 +80,12 @@ def _prepared(
 ) -> tuple[Prepared, list[Value]]:
     """`graph` ready to be swept from some outputs, and where the values of `wrt` have gone.
 
-    What is the same in every step leaves the loops first: adjoints would keep it in every step."""
+    Loops whose steps can be taken at once go first, and what is the same in every step leaves the
+    others: adjoints would keep it in every step."""
     numbers = list(outputs)
-    graph, moved = hoisted(graph)
-    wrt = list(map(moved, wrt))
+    for change in (at_once, hoisted):
+        graph, moved = change(graph)
+        wrt = list(map(moved, wrt))
     graph, moved = within_budget(graph, [graph.outputs[k] for k in numbers], wrt)
     wrt = list(map(moved, wrt))
     prepared = prepare(graph, [graph.outputs[k] for k in numbers], wrt)

@@ -10,6 +10,7 @@ import numpy as np
 from irgrad.ir.graph import Value
 from irgrad.ir.op import Op
 from irgrad.ops.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATIVE, SQUARE, SUBTRACT
+from irgrad.ops.select import WHERE
 from irgrad.passes.rewrite import Rewriter, Rules, rule
 
 ARITHMETIC: Rules = {}
@@ -216,6 +217,33 @@ def where_decided(r: Rewriter, op: Op, condition: Value, x: Value, y: Value) -> 
     """A constant condition, or equal branches."""
     decided = scalar(condition)
     return x if x == y else None if decided is None else x if decided else y
+
+
+@rule(ARITHMETIC, "where")
+def where_in_where(r: Rewriter, op: Op, condition: Value, x: Value, y: Value) -> Value | None:
+    """where(m, where(m, a, b) + c, y) = where(m, a + c, y) and the like, where nothing else reads
+    the sums: what the inner choice drops, the outer one drops too.
+
+    Only sums are looked through, so that derivatives do not meet what was dropped either."""
+    if condition.constant is not None:
+        return None
+    chosen = [_decided(r, v, condition, side, DEEPEST) for side, v in ((1, x), (2, y))]
+    return None if chosen == [x, y] else r.emit(op, condition, *chosen)
+
+
+def _decided(r: Rewriter, value: Value, condition: Value, side: int, depth: int) -> Value:
+    """`value` as it is where the condition holds (`side` 1) or does not (2)."""
+    node = value.node
+    if made_by(value, WHERE) and node.operands[0] == condition:
+        return _decided(r, node.operands[side], condition, side, depth)
+    if not depth or node.op not in (ADD, SUBTRACT, NEGATIVE, WHERE) or not r.used_once(value):
+        return value
+    operands = [_decided(r, v, condition, side, depth - 1) for v in node.operands]
+    return value if operands == list(node.operands) else r.emit(node.op, *operands)
+
+
+DEEPEST = 4
+"""So many operations below a choice, those that repeat it are looked for."""
 
 
 @rule(ARITHMETIC, "astype", "conjugate", "real")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from irgrad.ir.graph import Value
@@ -9,11 +11,16 @@ from irgrad.ir.types import broadcast_axes, broadcast_shapes, drop_axes
 from irgrad.ops.arithmetic import MULTIPLY, SQUARE
 from irgrad.ops.contract import Contract, split_spec
 from irgrad.ops.linear import BroadcastTo, Reshape, Sum
+from irgrad.ops.reduction import Any_
+from irgrad.ops.select import WHERE
 from irgrad.ops.shape import Transpose
+from irgrad.passes.arithmetic_rules import is_scalar, made_by, scalar
 from irgrad.passes.association import best_association
 from irgrad.passes.rewrite import Rewriter, Rules, rule
 
 CONTRACTIONS: Rules = {}
+MASKED: Rules = {}
+"""For products of which masks differ from one step of a loop to the next."""
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -39,14 +46,76 @@ def sum_of_product(r: Rewriter, op: Sum, x: Value) -> Value | None:
 
 def _letters(value: Value, shape: tuple[int, ...]) -> str:
     """A letter for each axis of `shape` along which `value` is not repeated."""
-    repeated = broadcast_axes(value.type.shape, shape)
-    return "".join(LETTERS[axis] for axis in range(len(shape)) if axis not in repeated)
+    return _named(value, LETTERS[: len(shape)], shape)
 
 
 def _squeezed(r: Rewriter, value: Value, shape: tuple[int, ...]) -> Value:
     lead = len(shape) - value.type.ndim
     ones = [axis - lead for axis in broadcast_axes(value.type.shape, shape) if axis >= lead]
     return r.emit(Reshape(drop_axes(value.type.shape, ones)), value) if ones else value
+
+
+@rule(MASKED, "contract")
+def contract_masked(r: Rewriter, op: Contract, x: Value, y: Value) -> Value | None:
+    """sum_k x_ik where(m_ij, y_jk, 0) = where(m_ij, sum_k x_ik y_jk, 0), so that y need not lie in
+    memory for each i. What no i takes of y is masked still: it may be anything.
+    """
+    left, right, result = split_spec(op.spec)
+    for one, other, letters, others in ((x, y, left, right), (y, x, right, left)):
+        masked = _masked(one)
+        if masked is None:
+            continue
+        mask, source = (_squeezed(r, v, one.type.shape) for v in masked.operands)
+        own, kept = (_named(v, letters, one.type.shape) for v in masked.operands)
+        spread = set(own) - set(kept)
+        if not spread or not set(own) <= set(result) or not spread <= set(others):
+            continue
+        if set(own) | set(kept) != set(letters):
+            continue
+        zero = r.constant(np.zeros((), source.type.dtype))
+        used = r.emit(Any_(tuple(a for a, c in enumerate(own) if c in spread)), mask)
+        used = r.emit(Reshape(_ones(kept, set(own), source.type.shape)), used)
+        taken = r.emit(WHERE, used, source, zero)
+        product = r.emit(Contract(f"{kept},{others}->{result}"), taken, other)
+        for factor in masked.factors:
+            product = r.emit(MULTIPLY, product, factor)
+        turned = r.emit(Transpose(tuple(own.index(c) for c in result if c in own)), mask)
+        beside = r.emit(Reshape(_ones(result, set(own), product.type.shape)), turned)
+        return r.emit(WHERE, beside, product, zero)
+    return None
+
+
+class Masked(NamedTuple):
+    """where(mask, source, 0) times numbers: the mask and the source, and these."""
+
+    operands: tuple[Value, Value]
+    factors: list[Value]
+
+
+def _masked(value: Value, inside: Value | None = None) -> Masked | None:
+    """`value` taken apart; what is `inside` a mask is masked by that again."""
+    if made_by(value, MULTIPLY):
+        for number, rest in (value.node.operands, value.node.operands[::-1]):
+            found = _masked(rest, inside) if scalar(number) is not None else None
+            if found is not None:
+                return found._replace(factors=[*found.factors, number])
+    if not made_by(value, WHERE) or not is_scalar(value.node.operands[2], 0):
+        return None
+    mask, source, _ = value.node.operands
+    if inside not in (None, mask):
+        return None
+    return _masked(source, mask) or Masked((mask, source), [])
+
+
+def _named(value: Value, letters: str, shape: tuple[int, ...]) -> str:
+    """Those of the letters of the axes of `shape` along which `value` is not repeated."""
+    repeated = broadcast_axes(value.type.shape, shape)
+    return "".join(c for axis, c in enumerate(letters) if axis not in repeated)
+
+
+def _ones(letters: str, kept: set[str], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """`shape` with an extent of 1 for all letters but some."""
+    return tuple(n if c in kept else 1 for c, n in zip(letters, shape, strict=True))
 
 
 @rule(CONTRACTIONS, "sum")

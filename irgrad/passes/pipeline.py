@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from irgrad.autodiff.parallel import at_once
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph
 from irgrad.ir.verify import verify
@@ -37,6 +38,11 @@ def contract(graph: Graph) -> Graph:
     return rewrite(graph, CONTRACTIONS)
 
 
+def join(graph: Graph) -> Graph:
+    """Loops whose steps do not wait for each other, all steps at once."""
+    return at_once(graph)[0]
+
+
 PASSES: dict[str, Callable[[Graph], Graph]] = {
     "inline": inline,
     "dce": everywhere(dce),
@@ -45,6 +51,7 @@ PASSES: dict[str, Callable[[Graph], Graph]] = {
     "simplify": everywhere(simplify),
     "contract": everywhere(contract),
     "decide": everywhere(decide),
+    "join": join,
     "prune": everywhere(prune),
     "absorb": everywhere(absorb),
     "hoist": everywhere(hoist),
@@ -56,6 +63,7 @@ PIPELINE: tuple[str, ...] = (
     "prune",  # nor do what loops keep for adjoints that nobody wants, and what they never change
     "fold",  # derivative rules leave arithmetic on constants (p - 1, 1 * c)
     "decide",  # selectors and trip counts that are constants now
+    "join",  # loops as operations on whole arrays, which the other passes see through
     "simplify",  # unit factors, broadcasts and reshapes of the reverse pass
     "cse",  # adjoint rules recompute what the primal has
     "absorb",  # what is added to a loop's sums and a branch's zeros is what they begin with

@@ -63,6 +63,25 @@ def transpose_simply(r: Rewriter, op: Transpose, x: Value) -> Value | None:
     return None
 
 
+@rule(SHAPES, "transpose")
+def transpose_of_elementwise(r: Rewriter, op: Transpose, x: Value) -> Value | None:
+    """transpose f(transpose a, b) = f(a, transpose b), where the two undo each other."""
+    if x.node.op.name not in BROADCASTING or not r.used_once(x):
+        return None
+    undone = tuple(op.axes.index(axis) for axis in range(len(op.axes)))
+    if not any(v.node.op == Transpose(undone) for v in x.node.operands):
+        return None
+    return r.emit(x.node.op, *(_transposed(r, op, v) for v in x.node.operands))
+
+
+def _transposed(r: Rewriter, op: Transpose, value: Value) -> Value:
+    """An operand of an op that broadcasts, for the transposed result."""
+    if not value.type.shape:
+        return value
+    lead = (1,) * (len(op.axes) - value.type.ndim)
+    return r.emit(op, r.emit(Reshape((*lead, *value.type.shape)), value) if lead else value)
+
+
 @rule(SHAPES, "broadcast_to")
 def broadcast_simply(r: Rewriter, op: BroadcastTo, x: Value) -> Value | None:
     """broadcast to the shape at hand; broadcast of broadcast; broadcast of a reshape that added

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from irgrad.ir.graph import Graph
 from irgrad.passes.arithmetic_rules import ARITHMETIC
+from irgrad.passes.index_rules import INDEXING
 from irgrad.passes.rewrite import Rule, Rules, rewrite
 from irgrad.passes.shape_rules import SHAPES
 
@@ -16,7 +17,7 @@ def _merged(*tables: Rules) -> dict[str, tuple[Rule, ...]]:
     return {name: tuple(rule for table in tables for rule in table.get(name, ())) for name in names}
 
 
-RULES = _merged(SHAPES, ARITHMETIC)
+RULES = _merged(SHAPES, INDEXING, ARITHMETIC)
 
 
 def simplify(graph: Graph) -> Graph:

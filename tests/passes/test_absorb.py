@@ -20,7 +20,7 @@ def nested(A: Any) -> Any:
     total = 0.0
     for i in range(20):
         for j in range(17):
-            total += A[i, 0] * np.sin(A[j, 1])
+            total = np.sin(total) + A[i, 0] * np.sin(A[j, 1])
     return total
 
 

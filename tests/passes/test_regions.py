@@ -150,6 +150,18 @@ BODIES: dict[str, tuple[str, dict[str, int]]] = {
           }}}}""",
         {"exp": 1},
     ),
+    "join": (
+        f"""
+        %t: f64[3] = loop(%c, %w) {LOOP.replace("CARRIED", "1")}
+          graph @g(%i: i64[], %c: f64[3], %w: f64[3]) -> (c: f64[3]) {{
+            %f: f64[] = astype(%i) {{dtype=f64}}
+            %m: f64[3] = multiply(%w, %f)
+            %s: f64[3] = sin(%m)
+            %a: f64[3] = add(%c, %s)
+            return c=%a
+          }}}}""",
+        {"sum": 1, "sin": 1},
+    ),
 }
 
 
