@@ -96,8 +96,8 @@ class OnlyNumbers(Traced):
         if call_site(depth).stores_item:
             self._refuse(
                 "in-place write into a constant NumPy array",
-                "the array would have to hold numbers; build "
-                "the result with np.stack, np.concatenate or np.where",
+                "the array would have to hold numbers; write into a .copy() made in the function, "
+                "or build the result with np.stack, np.concatenate or np.where",
             )
         name, remedy = asker(depth)
         if name and f"{name}()" != what:

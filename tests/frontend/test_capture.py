@@ -221,6 +221,54 @@ def test_closed_over_arrays_are_not_written_to() -> None:
         irgrad.trace(function, 1.0)
 
 
+def test_what_is_made_of_closed_over_arrays_is_written_to() -> None:
+    held = np.arange(6.0).reshape(2, 3)
+
+    def made() -> Any:
+        return np.sqrt(held), held @ held.T
+
+    def fill(target: Any, x: Any) -> None:
+        target[...] = x
+
+    def function(x: Any) -> Any:
+        scaled = held * 2.0
+        scaled[0] = x
+        root, product = made()
+        for i in range(2):
+            root[i] += x * root[1, 2]
+            product[i, i] -= x
+        part = np.where(held > 2, held, 0.0)
+        view = part[:, 0]
+        view[1] = x
+        negative = -held
+        negative *= x
+        flat = (held + 1).reshape(-1)
+        flat[2:4] = x
+        target = held.sum(axis=0)
+        fill(target, x)
+        return scaled, root, product, part, negative, flat, target, held
+
+    expected = function(3.0)
+    assert_same(irgrad.compile(function)(3.0), expected)
+    irgrad.check_grads(function, (3.0,), order=1)
+
+
+def test_what_has_another_name_outside_is_not() -> None:
+    held = np.zeros((2, 3))
+
+    def same() -> Any:
+        return held
+
+    def function(x: Any, how: int) -> Any:
+        found = (same(), held.T, held.reshape(6)[:3])[how]
+        found[0] = x
+        return found
+
+    for how in range(3):
+        with pytest.raises(TraceError, match=r"in-place write into a constant.*\n.*\n.*copy"):
+            irgrad.trace(function, 1.0, how)
+
+
 def test_copies_of_closed_over_arrays_follow_them() -> None:
     held = np.ones(3)
 

@@ -25,6 +25,7 @@ from irgrad.frontend.capture.flow import (
     value,
     while_,
 )
+from irgrad.frontend.capture.fresh import owned
 from irgrad.frontend.capture.function import captured
 from irgrad.frontend.capture.held import method_of
 from irgrad.frontend.capture.iteration import combining
@@ -123,6 +124,7 @@ __all__ = [
     "negated",
     "or_",
     "over",
+    "owned",
     "place",
     "searched",
     "source",

@@ -9,6 +9,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+from irgrad.frontend.capture.fresh import written_names
 from irgrad.frontend.capture.jumps import RESULT, is_guard, stop_of, without_jumps
 from irgrad.frontend.capture.names import (
     Variable,
@@ -27,19 +28,21 @@ Statement = ast.stmt | list[ast.stmt]
 
 class Statements(Expressions):
     """Rewrites statements; `names` are the variables of the function at hand that inner functions
-    bind, `number` counts those functions.
+    bind, `written` those into whose arrays it may write, `number` counts those functions.
     """
 
     def __init__(self, owner: str | None) -> None:
         super().__init__(owner)
         self.names: dict[str, None] = {}
         self.globals: set[str] = set()
+        self.written: set[str] = set()
         self.number = 0
 
     def body_of(self, statements: list[ast.stmt]) -> list[ast.stmt]:
         """The statements of a function, rewritten."""
-        kept = self.names, self.globals, self.in_class
+        kept = self.names, self.globals, self.written, self.in_class
         self.names, self.globals, self.in_class = {}, declared_global(statements), False
+        self.written = written_names(statements) - declared(statements)
         documented = statements[:1] if ast.get_docstring(_function(statements)) else []
         body = self._block(without_jumps(statements[len(documented) :]))
         elsewhere = declared(statements)
@@ -47,7 +50,7 @@ class Statements(Expressions):
         if bound:  # never run: it makes them variables of this function
             text = f"if 0:\n    {' = '.join(bound)} = None"
             body = [*_placed(ast.parse(text).body, statements[0]), *body]
-        self.names, self.globals, self.in_class = kept
+        self.names, self.globals, self.written, self.in_class = kept
         return [*documented, *body]
 
     def visit_If(self, node: ast.If) -> Any:
@@ -136,7 +139,17 @@ class Statements(Expressions):
         if isinstance(first, ast.Attribute) and not self.in_class:
             name = ast.copy_location(ast.Constant(first.attr), node)
             node.value = self._helped("named", node.value, name)
-        return [node, *self._named(names, node)]
+        fresh = [] if isinstance(node.value, _NOT_FRESH) else self._owned(names, node)
+        return [node, *fresh, *self._named(names, node)]
+
+    def _owned(self, names: list[Variable], where: ast.AST) -> list[ast.stmt]:
+        """What makes handles of arrays that have just been made and will be written to."""
+        text = "\n".join(
+            f"{self._private(name)} = {HELPER}.owned({self._private(name)})"
+            for name, starred in names
+            if name in self.written and not (starred or self.in_class)
+        )
+        return _placed(ast.parse(text).body, where)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         """`u: Array = f(x)`."""
@@ -225,6 +238,9 @@ class Statements(Expressions):
             if n
         ]
         return "".join(lines)
+
+
+_NOT_FRESH = (ast.Constant, ast.Name, ast.List, ast.ListComp, ast.Dict, ast.Lambda)
 
 
 def _stopping(loop: ast.For | ast.While) -> list[ast.keyword]:
