@@ -31,14 +31,26 @@ class Callbacks:
 
 
 class Checked:
-    """A call of a function that says whether Python must raise, and the call of that."""
+    """A call of a function of some buffers (and of the state) that says whether Python must be
+    asked, and the call of that; where this raises, `status` says why.
+    """
 
     checks = False
 
-    def __init__(self, name: str, otherwise: Callbacks) -> None:
+    def __init__(
+        self,
+        name: str,
+        given: Sequence[int],
+        otherwise: Callbacks,
+        status: int,
+        stateful: bool = False,
+    ) -> None:
         self.name = name
+        self.given = list(given)
         self.otherwise = otherwise
-        self.buffers = otherwise.buffers
+        self.status = status
+        self.stateful = stateful
+        self.buffers = [*given, *otherwise.buffers]
 
 
 class Steps(Protocol):
@@ -319,12 +331,13 @@ class Body:
         self.emit(f"call void @{name}(ptr {ways[0]}, ptr {ways[1]})")
 
     def _check(self, step: Checked, frame: Frame) -> None:
-        pointer = frame.pointer(self, step.buffers[0])
-        wrong = self.value(f"call i1 @{step.name}(ptr {pointer})")
+        arguments = [f"ptr {frame.pointer(self, buffer)}" for buffer in step.given]
+        arguments += ["ptr %state"] if step.stateful else []
+        wrong = self.value(f"call i1 @{step.name}({', '.join(arguments)})")
         bad, right = self.name("wrong"), self.name("right")
         self.emit(f"br i1 {wrong}, label %{bad}, label %{right}")
         self.label(bad)
-        self._call_back(step.otherwise, frame, OUTSIDE)
+        self._call_back(step.otherwise, frame, step.status)
         self.emit(f"br label %{right}")
         self.label(right)
 

@@ -16,6 +16,7 @@ from irgrad_numba.expression import Add, Expr, Reduce, Statement
 from irgrad_numba.index import Index
 from irgrad_numba.indices import Check
 from irgrad_numba.kernel import runs_of
+from irgrad_numba.lapack import Lapack
 from irgrad_numba.pieces import Piece, pieces
 from irgrad_numba.products import Gemm
 from irgrad_numba.routine import Routine
@@ -64,6 +65,8 @@ class Listing:
                 yield [f"# {number}: {self._kind(step)}", *self._regions(step)]
             elif isinstance(step, Check):
                 yield [f"# {number}: indices that are looked at", self._check(step)]
+            elif isinstance(step, Lapack):
+                yield [f"# {number}: by LAPACK", self._call(step.node)]
             elif isinstance(step, Routine):
                 yield [f"# {number}: loops of its own", self._call(step.node)]
             else:

@@ -111,8 +111,8 @@ def known_address(kind: str, *rest: Any) -> int:
         return _numpy_api()[NUMPY_API[rest[0]]]
     if kind == "dtype":
         return id(DTYPES[rest[0]])
-    if kind == "blas":
-        return _blas(rest[0])
+    if kind in ("blas", "lapack"):
+        return _routine(kind, rest[0])
     if kind == "blas_threads":
         return blas_threads.functions()[rest[0]]
     if kind in ("result", "arena"):
@@ -127,9 +127,9 @@ def _numpy_api() -> Any:
 
 
 @cache
-def _blas(name: str) -> int:
-    cython_blas: Any = import_module("scipy.linalg.cython_blas")
-    return _capsule(cython_blas.__pyx_capi__[name])
+def _routine(library: str, name: str) -> int:
+    module: Any = import_module(f"scipy.linalg.cython_{library}")
+    return _capsule(module.__pyx_capi__[name])
 
 
 def _capsule(capsule: Any) -> int:

@@ -24,9 +24,11 @@ from irgrad_numba.bounds import Fault, emit_check
 from irgrad_numba.calls import Callback, Group
 from irgrad_numba.complex_parts import PARTS
 from irgrad_numba.control import Control, Surroundings
+from irgrad_numba.factorisations import emit_lapack
 from irgrad_numba.gateway import ENTRY, emit_entry
 from irgrad_numba.indices import Check
 from irgrad_numba.kernel import KernelCalls, NativeCall, Sweep
+from irgrad_numba.lapack import Lapack
 from irgrad_numba.layout import Layout, fitted, in_bytes, in_c_order, layout, layout_of
 from irgrad_numba.listing import Listing
 from irgrad_numba.llvm import Module
@@ -37,7 +39,7 @@ from irgrad_numba.memory import arrange
 from irgrad_numba.native import State, link, load
 from irgrad_numba.pieces import Operand
 from irgrad_numba.products import Gemm
-from irgrad_numba.raw import RAW, emit_low_level, emit_raw
+from irgrad_numba.raw import OUTSIDE, RAISED, RAW, emit_low_level, emit_raw
 from irgrad_numba.routine import Routine
 from irgrad_numba.schedule import Kernel, Schedule, plan, plan_region
 from irgrad_numba.stacks import StackSum
@@ -124,9 +126,9 @@ class Program:
         given = self.graph.input_types[: len(self.graph.inputs) - len(captured)]
         form, sizes, results = nopython.low_level_form(caller, given, self.graph.output_types)
         emitted = self._raw(captured)
-        if emitted.groups:
+        if emitted.goes_back:
             raise BackendError(
-                "a low-level callable cannot go back to Python, and this program may",
+                "a low-level callable cannot go back to Python, and this program does",
                 hint="compiled.kernels(...) shows the steps that do",
             )
         emit_low_level(emitted.module, form, sizes, results)
@@ -274,6 +276,8 @@ class Emitted:
         self.schedule = schedule
         self.module = Module()
         self.groups: list[Group | Fault] = []
+        self.goes_back = False
+        """Whether a step is one that Python computes."""
         self.work = 0
         self.kernel_calls = KernelCalls(self.module, schedule)
         self.constants: dict[Any, Any] = {}
@@ -300,7 +304,7 @@ class Emitted:
         """Compile, keep under `key`, and load the code into this process -> the entry."""
         things = self._things(captured)
         code = machine.object_code(self.module)
-        if key is not None and all(isinstance(group, Fault) for group in self.groups):
+        if key is not None and not self.goes_back:
             constants = {name: x for name, x in things.items() if name[0] == "constant"}
             recall.keep(key, machine.code_key(self.module), self.module, constants)
         for k, argument in enumerate(arguments):
@@ -339,7 +343,7 @@ class Emitted:
 
     def _other(
         self,
-        step: Gemm | Group | Check | Routine | Control | StackSum,
+        step: Gemm | Group | Check | Routine | Lapack | Control | StackSum,
         calls: KernelCalls,
         times: int,
     ) -> Step:
@@ -349,9 +353,12 @@ class Emitted:
         if isinstance(step, Control):
             return self._control(step, calls, times)
         if isinstance(step, Group):
+            self.goes_back = True
             return self._call_back(step)
         if isinstance(step, Check):
             return self._check(step)
+        if isinstance(step, Lapack):
+            return self._lapack(step, calls, times)
         if isinstance(step, Routine):
             self.work += times * step.work
             operands = [Operand(b, 0, "u8") for b in step.buffers]
@@ -374,6 +381,13 @@ class Emitted:
                     self.constants["constant", number, k] = value.constant
         return NativeControl(step, parts, calls.allot)
 
+    def _lapack(self, step: Lapack, calls: KernelCalls, times: int) -> Checked:
+        self.work += times * step.work
+        name, temporaries = emit_lapack(self.module, step)
+        given = [*step.buffers, *map(calls.allot, temporaries)]
+        otherwise = self._call_back(step.otherwise)
+        return Checked(name, given, otherwise, RAISED, stateful=True)
+
     def _call_back(self, group: Group | Fault) -> Callbacks:
         self.groups.append(group)
         return Callbacks(len(self.groups) - 1, group.buffers)
@@ -382,4 +396,5 @@ class Emitted:
         views = self.schedule.views
         fault = Fault(check, views)
         self.work += check.array.type.size
-        return Checked(emit_check(self.module, check, views[check.array]), self._call_back(fault))
+        name, otherwise = emit_check(self.module, check, views[check.array]), self._call_back(fault)
+        return Checked(name, otherwise.buffers, otherwise, OUTSIDE)

@@ -35,10 +35,12 @@ from irgrad_numba.arranged import arranged
 from irgrad_numba.calls import Group
 from irgrad_numba.control import Control, Surroundings, is_native
 from irgrad_numba.elementwise import LIBRARY_COST, cost_of
+from irgrad_numba.factorisations import lapack_of
 from irgrad_numba.in_place import bases, prepared
 from irgrad_numba.index import Range, View, contiguous
 from irgrad_numba.indices import INDEXED, Check, checks_of
 from irgrad_numba.intervals import intervals
+from irgrad_numba.lapack import Lapack
 from irgrad_numba.layout import Layout
 from irgrad_numba.lower import Sites
 from irgrad_numba.products import Gemm, gemm_of
@@ -84,7 +86,7 @@ class Kernel:
     """
 
 
-Step = Kernel | Gemm | Routine | Check | Group | Control | StackSum
+Step = Kernel | Gemm | Routine | Lapack | Check | Group | Control | StackSum
 
 
 @dataclass
@@ -544,6 +546,7 @@ class Planner:
                 result.append(sum_of(step, buffers))
                 continue
             native = routine_of(step, views) if self._is_routine(step) else None
+            native = native or lapack_of(step, views)
             if isinstance(step.op, Contract):
                 native = gemm_of(step, views)
             made = {views[v].buffer for node in pending for v in node.outputs}

@@ -1,0 +1,221 @@
+"""What LAPACK is called for: a function for each op, of the matrices of one example. NumPy calls
+the same routines, on the same copies, so that pivots and signs are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from irgrad.ir.graph import Node, Value
+from irgrad.ir.types import SHORT, ArrayType
+from irgrad.ops.linalg.cholesky import Cholesky
+from irgrad.ops.linalg.determinant import Cofactor, Det, Slogdet
+from irgrad.ops.linalg.eigen import Eigh
+from irgrad.ops.linalg.lu import LU
+from irgrad.ops.linalg.qr import QR
+from irgrad.ops.linalg.solve import Inv, Solve
+from irgrad.ops.linalg.svd import SVD
+from irgrad.ops.linalg.triangular import SolveTriangular
+from irgrad_numba import vector_math
+from irgrad_numba.calls import Group
+from irgrad_numba.index import View
+from irgrad_numba.lapack import LETTERS, Lapack, Matrix, Writer
+from irgrad_numba.llvm import Module, Type, fabs
+from irgrad_numba.llvm import Value as Number
+from irgrad_numba.strips import loop
+
+BLOCK = 64
+"""Columns that LAPACK takes at a time, where it has memory for them."""
+
+
+def _cholesky(w: Writer, given: Sequence[Matrix]) -> None:
+    a, factor = given
+    w.copy(factor, a)  # whose lower triangle by rows is the upper one by columns
+    w.solves("potrf", "U", a.rows, factor, a.rows)
+    w.clear_above(factor)
+
+
+def _solve(w: Writer, given: Sequence[Matrix]) -> None:
+    a, b, x = given
+    n, m = a.rows, w.copied(a)
+    y = x if b.columns == 1 else w.by_columns(n, b.columns)
+    w.copy(y, b)
+    w.solves("gesv", n, b.columns, m, n, w.numbers(n, "i32"), y, n)
+    if y is not x:
+        w.copy(x, y)
+
+
+def _inv(w: Writer, given: Sequence[Matrix]) -> None:
+    a, x = given
+    n, m, y = a.rows, w.copied(a), w.by_columns(a.rows, a.rows)
+    w.fill(y, 0.0)
+    w.fill(y._replace(rows=1, by_column=n + 1), 1.0)  # the diagonal
+    w.solves("gesv", n, n, m, n, w.numbers(n, "i32"), y, n)
+    w.copy(x, y)
+
+
+def _solve_triangular(w: Writer, given: Sequence[Matrix]) -> None:
+    """X^T T^T = B^T, as rows are columns to LAPACK."""
+    a, b, x = given
+    op: Any = w.node.op
+    n, turned = a.rows, a.turned
+    if not (a.is_by_columns or turned.is_by_columns):
+        a = w.copied(a)
+    if not op.unit:
+        wrong = w.code.alloca(Type("bool"))
+        w.code.put(wrong, w.code.constant(Type("bool"), False))
+        with loop(w.code, 0, n, 1) as i:
+            zero = w.get(a, w.at(a, i, i)) == 0
+            w.code.put(wrong, w.code.get(wrong, Type("bool")) | zero)
+        w.fail_unless(~w.code.get(wrong, Type("bool")))
+    w.copy(x, b)
+    straight = a.is_by_columns
+    m = a if straight else turned
+    triangle = "L" if op.lower == straight else "U"
+    way, unit = "T" if straight else "N", "U" if op.unit else "N"
+    w.blas("trsm", "R", triangle, way, unit, b.columns, n, 1.0, m, m.by_column, x, b.columns)
+
+
+def _lu(w: Writer, given: Sequence[Matrix]) -> None:
+    a, factors, pivots = given
+    n, m = a.rows, w.copied(a)
+    w.lapack("getrf", n, n, m, n, pivots)
+    w.copy(factors, m)
+    with loop(w.code, 0, n, 1) as i:  # rows are counted from 0
+        at = pivots.start + i
+        w.put(pivots, at, w.get(pivots, at) - 1)
+
+
+def _logarithm(w: Writer, m: Matrix) -> tuple[Number, Number]:
+    """The sign and the logarithm of the size of the determinant of a matrix, which is lost."""
+    code, n, type = w.code, m.rows, Type(w.type)
+    pivots = w.numbers(n, "i32")
+    right = w.lapack("getrf", n, n, m, n, pivots) == 0
+    sign, total = code.alloca(type), code.alloca(type)
+    code.put(sign, code.constant(type, 1.0))
+    code.put(total, code.constant(type, 0.0))
+    with loop(code, 0, n, 1) as i:
+        x = w.get(m, w.at(m, i, i))
+        moved = w.get(pivots, pivots.start + i).cast("i64") != i + 1
+        held = code.get(sign, type)
+        code.put(sign, ((x < 0) ^ moved).where(-held, held))
+        code.put(total, code.get(total, type) + vector_math.call("log", fabs(x)))
+    return right.where(code.get(sign, type), 0.0), right.where(code.get(total, type), -float("inf"))
+
+
+def _det(w: Writer, given: Sequence[Matrix]) -> None:
+    a, result = given
+    sign, total = _logarithm(w, w.copied(a))
+    w.put(result, result.start, sign * vector_math.call("exp", total))
+
+
+def _slogdet(w: Writer, given: Sequence[Matrix]) -> None:
+    a, sign, logarithm = given
+    for place, value in zip((sign, logarithm), _logarithm(w, w.copied(a)), strict=True):
+        w.put(place, place.start, value)
+
+
+def _eigh(w: Writer, given: Sequence[Matrix]) -> None:
+    a, values, vectors = given
+    op: Any = w.node.op
+    n, m = a.rows, w.copied(a)
+    most, integers = 1 + 6 * n + 2 * n * n, 3 + 5 * n
+    work, places = w.numbers(most), w.numbers(integers, "i32")
+    triangle = "L" if op.lower else "U"
+    w.solves("syevd", "V", triangle, n, m, n, values, work, most, places, integers)
+    w.copy(vectors, m)
+
+
+def _qr(w: Writer, given: Sequence[Matrix]) -> None:
+    a, q, r = given
+    rows, n, m = a.rows, a.columns, w.copied(a)
+    factors, most = w.numbers(n), BLOCK * n
+    work = w.numbers(most)
+    w.solves("geqrf", rows, n, m, rows, factors, work, most)
+    w.copy(r, m)
+    w.clear_above(r.turned)
+    w.solves("orgqr", rows, n, n, m, rows, factors, work, most)
+    w.copy(q, m)
+
+
+def _singular(w: Writer, a: Matrix, s: Matrix) -> tuple[Matrix, Matrix]:
+    """U and V^H, column after column; the singular values go to `s`."""
+    m, n, k = a.rows, a.columns, min(a.rows, a.columns)
+    u, vh = w.by_columns(m, k), w.by_columns(k, n)
+    most = 4 * k * k + 7 * k + BLOCK * (m + n)
+    work, places = w.numbers(most), w.numbers(8 * k, "i32")
+    w.solves("gesdd", "S", m, n, w.copied(a), m, s, u, m, vh, k, work, most, places)
+    return u, vh
+
+
+def _svd(w: Writer, given: Sequence[Matrix]) -> None:
+    a, *results = given
+    u, vh = _singular(w, a, results[1])
+    w.copy(results[0], u)
+    w.copy(results[2], vh)
+
+
+def _cofactor(w: Writer, given: Sequence[Matrix]) -> None:
+    """det(U) det(V^H) U P V^H, where P has the products of all singular values but one."""
+    a, c = given
+    code, n, type, s = w.code, a.rows, Type(w.type), w.numbers(a.rows)
+    u, vh = _singular(w, a, s)
+    (first, _), (second, _) = _logarithm(w, w.copied(u)), _logarithm(w, w.copied(vh))
+    products, held = w.numbers(n), code.alloca(type)
+    for back in (False, True):
+        code.put(held, code.constant(type, 1.0) if back else first * second)
+        with loop(code, 0, n, 1) as i:
+            k = (n - 1) - i if back else i
+            so_far = code.get(held, type)
+            other = w.get(products, products.start + k) if back else code.constant(type, 1.0)
+            w.put(products, products.start + k, so_far * other)
+            code.put(held, so_far * w.get(s, s.start + k))
+    with loop(code, 0, n, 1) as j, loop(code, 0, n, 1) as i:
+        place = w.at(u, i, j)
+        w.put(u, place, w.get(u, place) * w.get(products, products.start + j))
+    w.blas("gemm", "T", "T", n, n, n, 1.0, vh, n, u, n, 0.0, c, n)  # by rows, C^T by columns
+
+
+class Rule(NamedTuple):
+    """How an op is computed, and the axes for each example of those of its operands and results
+    that are no matrices.
+    """
+
+    compute: Callable[[Writer, Sequence[Matrix]], None]
+    axes: Mapping[int, int] = MappingProxyType({})
+
+
+RULES: dict[type, Rule] = {
+    Cholesky: Rule(_cholesky),
+    Cofactor: Rule(_cofactor),
+    Det: Rule(_det, {1: 0}),
+    Eigh: Rule(_eigh, {1: 1}),
+    Inv: Rule(_inv),
+    LU: Rule(_lu, {2: 1}),
+    QR: Rule(_qr),
+    SVD: Rule(_svd, {2: 1}),
+    Slogdet: Rule(_slogdet, {1: 0, 2: 0}),
+    Solve: Rule(_solve),
+    SolveTriangular: Rule(_solve_triangular),
+}
+
+
+def lapack_of(node: Node, views: Mapping[Value, View]) -> Lapack | None:
+    """The step of a node that LAPACK computes: on matrices of floats, with elements."""
+    types = [v.type for v in (*node.operands, *node.outputs)]
+    floats = all(t.dtype.kind == "i" or SHORT[t.dtype] in LETTERS for t in types)
+    if type(node.op) not in RULES or not floats or not all(t.size for t in types):
+        return None
+    operands = tuple(views[v] for v in node.operands)
+    results = tuple(views[v] for v in node.outputs)
+    return Lapack(node, operands, results, Group([node], node.outputs, views))
+
+
+def emit_lapack(module: Module, step: Lapack) -> tuple[str, list[ArrayType]]:
+    """Define the function of a step, of pointers to its buffers, to memory of some types that it
+    needs besides, and of the state -> its name, and these types.
+    """
+    writer, rule = Writer(module, step), RULES[type(step.node.op)]
+    name = writer.define(rule.compute, rule.axes)
+    return name, writer.temporaries

@@ -1,0 +1,235 @@
+"""Linear algebra by LAPACK: `getrf` and kin of SciPy's library, called from machine code on each
+matrix of a stack. `factorisations` says what each op calls.
+
+Matrices are copied to where LAPACK works on them, by columns, as NumPy does, so that pivots and
+signs are NumPy's. Where LAPACK fails, Python computes the node by its reference, which raises
+NumPy's error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from irgrad.ir.graph import Node
+from irgrad.ir.types import DTYPES, SHORT, ArrayType
+from irgrad_numba.calls import Group
+from irgrad_numba.index import View
+from irgrad_numba.llvm import Code, Module, Type
+from irgrad_numba.llvm import Value as Number
+from irgrad_numba.strips import loop
+from irgrad_numba.walk import Strided, walk, widest
+
+LETTERS = {"f32": "s", "f64": "d"}
+"""With which the names of LAPACK's routines for a type begin."""
+
+
+class Lapack(NamedTuple):
+    """A node that LAPACK computes: where its operands and results lie, and what Python does where
+    that fails.
+    """
+
+    node: Node
+    operands: tuple[View, ...]
+    results: tuple[View, ...]
+    otherwise: Group
+
+    @property
+    def buffers(self) -> list[int]:
+        """What it reads and writes."""
+        return [view.buffer for view in (*self.operands, *self.results)]
+
+    @property
+    def type(self) -> str:
+        """That of the elements of its matrices."""
+        return next(t for v in self.node.outputs if (t := SHORT[v.type.dtype]) in LETTERS)
+
+    @property
+    def work(self) -> int:
+        """About the multiplications and additions."""
+        values = (*self.node.operands, *self.node.outputs)
+        return max(v.type.size * max(v.type.shape[-2:], default=1) for v in values)
+
+
+class Matrix(NamedTuple):
+    """A matrix in the memory of argument number `buffer`, from element `start` on."""
+
+    buffer: int
+    type: str
+    rows: int
+    columns: int
+    start: Number
+    by_row: int
+    by_column: int
+
+    @property
+    def turned(self) -> Matrix:
+        """The transpose."""
+        return Matrix(
+            self.buffer, self.type, self.columns, self.rows, self.start, self.by_column, self.by_row
+        )
+
+    @property
+    def is_by_columns(self) -> bool:
+        """Whether LAPACK can take it as it lies."""
+        return self.by_row == 1 and self.by_column >= self.rows
+
+
+class Writer:
+    """A function of pointers to the buffers of the operands, of the results and of `temporaries`
+    (made here), and of the state, which computes a node; it says whether LAPACK failed.
+    """
+
+    def __init__(self, module: Module, step: Lapack) -> None:
+        self.module = module
+        self.code = Code(module)
+        self.type = step.type
+        self.node = step.node
+        values = (*step.node.operands, *step.node.outputs)
+        views = (*step.operands, *step.results)
+        self.arrays = [
+            Strided.of(value, view, k)
+            for k, (value, view) in enumerate(zip(values, views, strict=True))
+        ]
+        self.temporaries: list[ArrayType] = []
+        self.info = self.code.alloca(Type("i32"))
+
+    def define(
+        self, compute: Callable[[Writer, Sequence[Matrix]], None], axes_of: Mapping[int, int]
+    ) -> str:
+        """Define the function, which computes each example of the stack -> its name. Arrays have 2
+        axes for each example where `axes_of` does not say otherwise.
+        """
+        code = self.code
+        axes = [axes_of.get(k, 2) for k in range(len(self.arrays))]
+        first = self.arrays[0]
+        starts = [array.start(code) for array in self.arrays]
+        batch = first.shape[: len(first.shape) - axes[0]]
+        strides = [array.strides[: len(batch)] for array in self.arrays]
+
+        def one(at: list[Number], _: int) -> None:
+            places = zip(self.arrays, at, axes, strict=True)
+            compute(self, [_matrix(array, start, n) for array, start, n in places])
+
+        walk(code, batch, strides, starts, 1, one)
+        code.emit("ret i1 false")
+        if any("label %failed" in line for line in code.lines):
+            code.label("failed")
+            code.emit("ret i1 true")
+        count = len(self.arrays) + len(self.temporaries)
+        parameters = ", ".join(f"ptr %b{k}" for k in range(count))
+        lines = [f"({parameters}, ptr %state) nounwind noinline {{", "entry:"]
+        lines += [*code.allocas, *code.lines, "}"]
+        return self.module.shared(self.node.op.name, "\n".join(lines), "i1")
+
+    def numbers(self, count: int, type: str = "") -> Matrix:
+        """New memory for so many numbers, one after the other."""
+        self.temporaries.append(ArrayType(DTYPES[type or self.type], (max(1, count),)))
+        buffer = len(self.arrays) + len(self.temporaries) - 1
+        start = self.code.constant(Type("i64"), 0)
+        return Matrix(buffer, type or self.type, count, 1, start, 1, count)
+
+    def by_columns(self, rows: int, columns: int) -> Matrix:
+        """New memory for a matrix, column after column."""
+        return self.numbers(rows * columns)._replace(rows=rows, columns=columns, by_column=rows)
+
+    def copied(self, x: Matrix) -> Matrix:
+        """A copy of a matrix, column after column."""
+        y = self.by_columns(x.rows, x.columns)
+        self.copy(y, x)
+        return y
+
+    def copy(self, to: Matrix, x: Matrix) -> None:
+        """Copy as many elements as `to` has."""
+        if to.by_column > to.by_row:  # along what lies side by side there
+            to, x = to.turned, x.turned
+        walk(
+            self.code,
+            (to.rows, to.columns),
+            [(to.by_row, to.by_column), (x.by_row, x.by_column)],
+            [to.start, x.start],
+            widest(self.type),
+            lambda at, lanes: self.put(to, at[0], self.get(x, at[1], lanes)),
+        )
+
+    def fill(self, to: Matrix, number: float) -> None:
+        """Set all elements."""
+        walk(
+            self.code,
+            (to.rows, to.columns),
+            [(to.by_row, to.by_column)],
+            [to.start],
+            widest(self.type),
+            lambda at, lanes: self.put(to, at[0], self.code.constant(Type(to.type, lanes), number)),
+        )
+
+    def clear_above(self, to: Matrix) -> None:
+        """Zero above the diagonal of a square matrix."""
+        code, zero = self.code, self.code.constant(Type(to.type), 0)
+        if to.rows > 1:
+            with loop(code, 0, to.rows - 1, 1) as i, loop(code, i + 1, to.columns, 1) as j:
+                self.put(to, self.at(to, i, j), zero)
+
+    def at(self, x: Matrix, i: Number, j: Number) -> Number:
+        """The position of an element."""
+        return x.start + i * x.by_row + j * x.by_column
+
+    def get(self, x: Matrix, position: Number, lanes: int = 1) -> Number:
+        """Elements side by side."""
+        return Strided(x.buffer, x.type, (), 0, ()).get(self.code, position, lanes)
+
+    def put(self, x: Matrix, position: Number, value: Number) -> None:
+        """Write elements side by side."""
+        Strided(x.buffer, x.type, (), 0, ()).put(self.code, position, value)
+
+    def lapack(self, name: str, *arguments: str | int | Matrix) -> Number:
+        """Call a routine: letters, numbers and addresses; what it says at its end."""
+        self.blas(name, *arguments, self.info, library="lapack")
+        return self.code.get(self.info, Type("i32"))
+
+    def solves(self, name: str, *arguments: str | int | Matrix) -> None:
+        """Call a routine, without which nothing can go on."""
+        self.fail_unless(self.lapack(name, *arguments) == 0)
+
+    def fail_unless(self, right: Number) -> None:
+        """Leave the function."""
+        go_on = self.code.fresh_label("right")
+        self.code.emit(f"br i1 {right.text}, label %{go_on}, label %failed")
+        self.code.label(go_on)
+
+    def blas(
+        self, name: str, *arguments: str | int | float | Matrix, library: str = "blas"
+    ) -> None:
+        """Call a routine that cannot fail."""
+        slot = self.module.slot(library, LETTERS[self.type] + name)
+        at, routine = self.code.name(), self.code.name()
+        addresses = ", ".join(f"ptr {self._address(a)}" for a in arguments)
+        self.code.emit(f"{at} = getelementptr ptr, ptr %state, i64 {slot}")
+        self.code.emit(f"{routine} = load ptr, ptr {at}")
+        self.code.emit(f"call void {routine}({addresses})")
+
+    def _address(self, argument: str | int | float | Matrix) -> str:
+        if isinstance(argument, Matrix):
+            kind, name = Type(argument.type).text, self.code.name()
+            at = f"ptr %b{argument.buffer}, i64 {argument.start.text}"
+            self.code.emit(f"{name} = getelementptr {kind}, {at}")
+            return name
+        if isinstance(argument, str) and argument.startswith("%"):
+            return argument
+        kind, number = "i32", str(argument)
+        if isinstance(argument, str):
+            kind, number = "i8", str(ord(argument))
+        elif isinstance(argument, float):
+            kind = Type(self.type).text
+        name = f"const_{kind}_{number}".replace(".", "_").replace("-", "m")
+        self.module.globals[name] = f"@{name} = private constant {kind} {number}"
+        return f"@{name}"
+
+
+def _matrix(array: Strided, start: Number, axes: int) -> Matrix:
+    """A matrix of a stack; a vector as one column, a number as one element."""
+    first = len(array.shape) - axes
+    rows, columns = (*array.shape[first:], 1, 1)[:2]
+    by_row, by_column = (*array.strides[first:], 1, 1)[:2]
+    if axes < 2:
+        by_column = rows
+    return Matrix(array.buffer, array.type, rows, columns, start, by_row, by_column)
