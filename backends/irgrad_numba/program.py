@@ -361,7 +361,8 @@ class Emitted:
             return self._lapack(step, calls, times)
         if isinstance(step, Routine):
             self.work += times * step.work
-            operands = [Operand(b, 0, "u8") for b in step.buffers]
+            buffers = [*step.buffers, *map(calls.allot, step.temporaries)]
+            operands = [Operand(b, 0, "u8") for b in buffers]
             return NativeCall(emit_routine(self.module, step), operands, False)
         self.work += times * math.prod(step.batch) * step.rows * step.inner * step.columns
         operands = [Operand(b, 0, PARTS.get(step.type, step.type)) for b in step.buffers]

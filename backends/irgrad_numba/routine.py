@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from irgrad.ir.graph import Node, Value
-from irgrad.ir.types import SHORT
+from irgrad.ir.types import SHORT, ArrayType
 from irgrad.ops.index import ScatterAdd, UpdateAt
 from irgrad.ops.reduction import Argmax, Argmin
 from irgrad.ops.scan import Cummax, Cummin, Cumprod, Cumsum, Recurrence
-from irgrad.ops.sorting import Searchsorted
+from irgrad.ops.sorting import Argsort, Searchsorted, Sort
 from irgrad_numba.index import View
+from irgrad_numba.sorting import temporaries
 
 ROUTINES = (
     ScatterAdd, UpdateAt, Cumsum, Cumprod, Cummax, Cummin, Recurrence, Argmax, Argmin,
-    Searchsorted,
+    Searchsorted, Sort, Argsort,
 )  # fmt: skip
 COMPLEX = (ScatterAdd, UpdateAt, Cumsum)
 """Those that treat a complex number as two reals."""
@@ -33,6 +34,11 @@ class Routine(NamedTuple):
     def buffers(self) -> list[int]:
         """What it reads and writes."""
         return [view.buffer for view in (*self.operands, self.result)]
+
+    @property
+    def temporaries(self) -> list[ArrayType]:
+        """Memory that it needs besides."""
+        return temporaries(self.node) if isinstance(self.node.op, (Sort, Argsort)) else []
 
     @property
     def work(self) -> int:

@@ -8,8 +8,8 @@ from irgrad.ir.graph import Node, Value
 from irgrad.ops.index import ScatterAdd, UpdateAt
 from irgrad.ops.reduction import Argmax, Argmin
 from irgrad.ops.scan import Cummax, Cummin, Cumprod, Cumsum, Recurrence
-from irgrad.ops.sorting import Searchsorted
-from irgrad_numba import positions, scan, scatter
+from irgrad.ops.sorting import Argsort, Searchsorted, Sort
+from irgrad_numba import positions, scan, scatter, sorting
 from irgrad_numba.llvm import Code, Module
 from irgrad_numba.routine import Routine
 from irgrad_numba.walk import Strided
@@ -25,12 +25,14 @@ LOOPS: dict[type, Callable[[Code, Node, Sequence[Strided], Strided], None]] = {
     Argmax: positions.extreme,
     Argmin: positions.extreme,
     Searchsorted: positions.searchsorted,
+    Sort: sorting.sort,
+    Argsort: sorting.sort,
 }
 
 
 def emit_routine(module: Module, routine: Routine) -> str:
-    """Define a function of pointers to the buffers of the operands and of the result -> its
-    name.
+    """Define a function of pointers to the buffers of the operands, of the result and of the
+    temporaries -> its name.
     """
     node, code = routine.node, Code(module)
     values = (*node.operands, Value(node, 0))
@@ -42,8 +44,8 @@ def emit_routine(module: Module, routine: Routine) -> str:
     LOOPS[type(node.op)](code, node, operands, result)
     code.emit("ret void")
     arguments = ", ".join(
-        f"ptr nocapture {'' if k == len(operands) else 'readonly '}%b{k}"
-        for k in range(len(values))
+        f"ptr nocapture {'' if k >= len(operands) else 'readonly '}%b{k}"
+        for k in range(len(values) + len(routine.temporaries))
     )
     lines = ["entry:", *code.allocas, *code.lines]
     return module.shared(

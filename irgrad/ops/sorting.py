@@ -13,7 +13,8 @@ from irgrad.ir.types import I64, ArrayType
 from irgrad.ops.base import AlongAxes, Flat, bind
 from irgrad.ops.batching import spread
 from irgrad.ops.create import iota
-from irgrad.ops.index import gather
+from irgrad.ops.index import gather, update_at
+from irgrad.ops.linear import zeros_like
 
 
 @register("argsort")
@@ -61,8 +62,7 @@ class Sort(AlongAxes):
         cotangents: Sequence[Any],
         wanted: Sequence[bool],
     ) -> Sequence[Any]:
-        back = argsort(argsort(primals[0], self.axis), self.axis)
-        return [take_along(cotangents[0], back, self.axis)]
+        return [put_along(cotangents[0], argsort(primals[0], self.axis), self.axis)]
 
 
 @register("searchsorted")
@@ -118,6 +118,14 @@ def searchsorted(edges: Any, x: Any, side: str) -> Any:
 
 def take_along(x: Any, indices: Any, axis: int) -> Any:
     """`np.take_along_axis` for `indices` with the shape of `x` beside `axis`."""
+    return gather(x, range(x.ndim), _along(indices, axis))
+
+
+def put_along(y: Any, order: Any, axis: int) -> Any:
+    """The x with `take_along(x, order, axis)` = y, for an order of all elements along `axis`."""
+    return update_at(zeros_like(y), y, range(y.ndim), _along(order, axis), distinct=True)
+
+
+def _along(indices: Any, axis: int) -> list[Any]:
     shape = indices.shape
-    places = [indices if a == axis else iota(indices, I64, shape, a) for a in range(x.ndim)]
-    return gather(x, range(x.ndim), places)
+    return [indices if a == axis else iota(indices, I64, shape, a) for a in range(indices.ndim)]

@@ -77,7 +77,7 @@ def test_parameters_have_the_users_names() -> None:
 
 def test_steps_that_go_back_to_python_and_large_scratch() -> None:
     A = np.random.default_rng(0).normal(size=(100, 100))
-    f = irgrad.compile(lambda x: np.sort(A @ np.exp(A @ x), axis=0)[:3], backend="numba")
+    f = irgrad.compile(lambda x: np.real(np.fft.fft(A @ np.exp(A @ x))[:3]), backend="numba")
     inner = f.njit(A)
 
     @numba.njit(nogil=True)
@@ -157,4 +157,4 @@ def test_what_low_level_callables_refuse() -> None:
     with pytest.raises(BackendError, match=r"takes float64 numbers, got f32\[2\]"):
         f.low_level_callable(x.astype("f4"))
     with pytest.raises(BackendError, match="cannot go back to Python"):
-        irgrad.compile(lambda x: np.sort(x)[0], backend="numba").low_level_callable(x)
+        irgrad.compile(lambda x: np.fft.fft(x)[0].real, backend="numba").low_level_callable(x)
