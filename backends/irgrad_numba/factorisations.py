@@ -13,6 +13,7 @@ from irgrad.ops.linalg.cholesky import Cholesky
 from irgrad.ops.linalg.determinant import Cofactor, Det, Slogdet
 from irgrad.ops.linalg.eigen import Eigh
 from irgrad.ops.linalg.lu import LU
+from irgrad.ops.linalg.pseudoinverse import Pinv
 from irgrad.ops.linalg.qr import QR
 from irgrad.ops.linalg.solve import Inv, Solve
 from irgrad.ops.linalg.svd import SVD
@@ -156,6 +157,30 @@ def _svd(w: Writer, given: Sequence[Matrix]) -> None:
     w.copy(results[2], vh)
 
 
+def _scale(w: Writer, u: Matrix, by: Matrix) -> None:
+    """Multiply each column by a number."""
+    with loop(w.code, 0, u.columns, 1) as j, loop(w.code, 0, u.rows, 1) as i:
+        place = w.at(u, i, j)
+        w.put(u, place, w.get(u, place) * w.get(by, by.start + j))
+
+
+def _pinv(w: Writer, given: Sequence[Matrix]) -> None:
+    """V S^+ U^H, of which S^+ has the reciprocals of the singular values that are not taken as
+    zero.
+    """
+    a, x = given
+    op: Any = w.node.op
+    m, n, k = a.rows, a.columns, min(a.rows, a.columns)
+    s = w.numbers(k)
+    u, vh = _singular(w, a, s)
+    least = w.get(s, s.start) * float(op.rcond)
+    with loop(w.code, 0, k, 1) as i:
+        value = w.get(s, s.start + i)
+        w.put(s, s.start + i, (value > least).where(1.0 / value, 0.0))
+    _scale(w, u, s)
+    w.blas("gemm", "N", "N", m, n, k, 1.0, u, m, vh, k, 0.0, x, m)  # by rows, X^T by columns
+
+
 def _cofactor(w: Writer, given: Sequence[Matrix]) -> None:
     """det(U) det(V^H) U P V^H, where P has the products of all singular values but one."""
     a, c = given
@@ -171,9 +196,7 @@ def _cofactor(w: Writer, given: Sequence[Matrix]) -> None:
             other = w.get(products, products.start + k) if back else code.constant(type, 1.0)
             w.put(products, products.start + k, so_far * other)
             code.put(held, so_far * w.get(s, s.start + k))
-    with loop(code, 0, n, 1) as j, loop(code, 0, n, 1) as i:
-        place = w.at(u, i, j)
-        w.put(u, place, w.get(u, place) * w.get(products, products.start + j))
+    _scale(w, u, products)
     w.blas("gemm", "T", "T", n, n, n, 1.0, vh, n, u, n, 0.0, c, n)  # by rows, C^T by columns
 
 
@@ -193,6 +216,7 @@ RULES: dict[type, Rule] = {
     Eigh: Rule(_eigh, {1: 1}),
     Inv: Rule(_inv),
     LU: Rule(_lu, {2: 1}),
+    Pinv: Rule(_pinv),
     QR: Rule(_qr),
     SVD: Rule(_svd, {2: 1}),
     Slogdet: Rule(_slogdet, {1: 0, 2: 0}),

@@ -1,5 +1,5 @@
-"""Where an element stands: the first extreme one along an axis, and the place of one among sorted
-ones."""
+"""Where an element stands: the first extreme one along an axis, the place of one among sorted
+ones, and the order of rows after exchanges."""
 
 from __future__ import annotations
 
@@ -133,3 +133,25 @@ def searchsorted(code: Code, node: Node, operands: Sequence[Strided], result: St
 
     starts = [edges.start(code), x.start(code), result.start(code)]
     walk(code, x.shape, [strides, x.strides, result.strides], starts, 1, find)
+
+
+def permutation(code: Code, node: Node, operands: Sequence[Strided], result: Strided) -> None:
+    """The order after exchanging each row in turn with the one that a pivot names."""
+    (pivots,) = operands
+    extent, by, to_by = pivots.shape[-1], pivots.strides[-1], result.strides[-1]
+    if not extent:
+        return
+
+    def along(at: list[Value], _: int) -> None:
+        given, to = at
+        with loop(code, 0, extent, 1) as i:
+            result.put(code, to + i * to_by, i)
+        with loop(code, 0, extent, 1) as i:
+            one = to + i * to_by
+            other = to + pivots.get(code, given + i * by).cast("i64") * to_by
+            x, y = result.get(code, one), result.get(code, other)
+            result.put(code, one, y)
+            result.put(code, other, x)
+
+    starts = [pivots.start(code), result.start(code)]
+    walk(code, pivots.shape[:-1], [x.strides[:-1] for x in (pivots, result)], starts, 1, along)

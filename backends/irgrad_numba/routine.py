@@ -9,6 +9,7 @@ from typing import NamedTuple
 from irgrad.ir.graph import Node, Value
 from irgrad.ir.types import SHORT, ArrayType
 from irgrad.ops.index import ScatterAdd, UpdateAt
+from irgrad.ops.linalg.lu import LU, Permutation
 from irgrad.ops.reduction import Argmax, Argmin
 from irgrad.ops.scan import Cummax, Cummin, Cumprod, Cumsum, Recurrence
 from irgrad.ops.sorting import Argsort, Searchsorted, Sort
@@ -17,7 +18,7 @@ from irgrad_numba.sorting import temporaries
 
 ROUTINES = (
     ScatterAdd, UpdateAt, Cumsum, Cumprod, Cummax, Cummin, Recurrence, Argmax, Argmin,
-    Searchsorted, Sort, Argsort,
+    Searchsorted, Sort, Argsort, Permutation,
 )  # fmt: skip
 COMPLEX = (ScatterAdd, UpdateAt, Cumsum)
 """Those that treat a complex number as two reals."""
@@ -52,6 +53,8 @@ def has_routine(node: Node) -> bool:
     dtypes = [SHORT[v.type.dtype] for v in (*node.operands, *node.outputs)]
     if any(dtype.startswith("c") for dtype in dtypes) and not isinstance(node.op, COMPLEX):
         return False
+    if isinstance(node.op, Permutation):  # of pivots that name rows, as LAPACK's do
+        return isinstance(node.operands[0].node.op, LU)
     return isinstance(node.op, ROUTINES)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from irgrad.ir.graph import Node, Value
 from irgrad.ops.index import ScatterAdd, UpdateAt
+from irgrad.ops.linalg.lu import Permutation
 from irgrad.ops.reduction import Argmax, Argmin
 from irgrad.ops.scan import Cummax, Cummin, Cumprod, Cumsum, Recurrence
 from irgrad.ops.sorting import Argsort, Searchsorted, Sort
@@ -25,6 +26,7 @@ LOOPS: dict[type, Callable[[Code, Node, Sequence[Strided], Strided], None]] = {
     Argmax: positions.extreme,
     Argmin: positions.extreme,
     Searchsorted: positions.searchsorted,
+    Permutation: positions.permutation,
     Sort: sorting.sort,
     Argsort: sorting.sort,
 }

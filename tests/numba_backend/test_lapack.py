@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.linalg import lu_factor, lu_solve
 
 import irgrad
 
@@ -64,6 +65,21 @@ def test_sizes_and_gradients(n: int) -> None:
     g = irgrad.value_and_grad(f, (0, 1))
     found, expected = (irgrad.compile(g, backend=name)(a, b) for name in ("numba", "numpy"))
     close([found[0], *found[1]], [expected[0], *expected[1]], 1e-8)
+
+
+def test_pseudoinverses_and_pivots() -> None:
+    a = A[..., :3].copy()
+    a[0, 0, :, 2] = a[0, 0, :, 1]  # of rank 2
+    for x in (a, a.swapaxes(-1, -2)):
+        compiled = irgrad.compile(np.linalg.pinv, backend="numba")
+        assert "in Python" not in compiled.kernels(x)
+        np.testing.assert_allclose(compiled(x), np.linalg.pinv(x), rtol=1e-9, atol=1e-11)
+    lu = irgrad.compile(lambda a, b: lu_solve(lu_factor(a), b), backend="numba")
+    assert "in Python" not in lu.kernels(A[0, 0], B[0, 0])
+    np.testing.assert_allclose(lu(A[0, 0], B[0, 0]), np.linalg.solve(A[0, 0], B[0, 0]), rtol=1e-11)
+    given = irgrad.compile(lambda a, p, b: lu_solve((a, p), b), backend="numba")
+    with pytest.raises(IndexError):
+        given(A[0, 0], np.array([0, 1, 2, 1000], np.int32), B[0, 0])
 
 
 def test_cofactors_of_singular_matrices() -> None:
