@@ -226,7 +226,7 @@ def fori_loop(
     if isinstance(count, int) and count and at_once(init_val, first):
         with suppress(Unfit):
             return repeated(range(first, first + count), body_fun, init_val)
-    if isinstance(count, int):
+    if isinstance(first, int) and isinstance(count, int):
         first = _checked_first(first, count)
     body = captured(body_fun)
 

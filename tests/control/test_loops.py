@@ -147,6 +147,13 @@ def test_traced_bounds_differentiate_in_both_modes() -> None:
         irgrad.check_grads(lambda x, a=a, b=b: run(x, a, b), (0.7,))
 
 
+def test_traced_bounds_that_are_a_known_number_apart() -> None:
+    near = lambda x, n: irgrad.fori_loop(n - 2, n + 1, lambda i, s: np.sin(s) * i, x)  # noqa: E731
+    expected = plain.fori_loop(1, 4, lambda i, s: np.sin(s) * i, X)
+    np.testing.assert_allclose(irgrad.compile(near)(X, np.asarray(3)), expected, rtol=1e-13)
+    assert "length=3" in str(irgrad.trace(near, X, np.asarray(3)))
+
+
 def test_loops_of_traced_bounds_inside_loops() -> None:
     """Triangular loops: the bound of the inner one is the index of the outer."""
 
