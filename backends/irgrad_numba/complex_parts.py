@@ -120,6 +120,15 @@ def ratio(a: Arithmetic, x: Parts, y: Parts) -> Parts:
     return a.where(none, zero, real), a.where(none, zero, imaginary)
 
 
+def scale(a: Arithmetic, x: Parts, y: Parts) -> Parts:
+    """x y, and 0 where one of them is, whatever the other."""
+    zero, product = a.number(0.0), multiply(a, x, y)
+    none = a.test("logical_or", *(equal(a, z, (zero, zero)) for z in (x, y)))
+    lost = a.test("logical_or", *(a.test("isnan", part) for part in product))
+    lost = a.test("logical_and", none, lost)
+    return a.where(lost, zero, product[0]), a.where(lost, zero, product[1])
+
+
 def exponential(a: Arithmetic, x: Parts) -> Parts:
     """e^xr (cos xi + i sin xi), in two factors where e^xr alone is too large; at infinities as C
     (annex G of the standard).
@@ -152,6 +161,7 @@ TO_COMPLEX: dict[str, Callable[..., Parts]] = {
     "square": lambda a, x: multiply(a, x, x),
     "divide": divide,
     "ratio": ratio,
+    "scale": scale,
     "exp": exponential,
     "conjugate": lambda a, x: (x[0], a.apply("negative", x[1])),
 }

@@ -170,12 +170,18 @@ def _ratio(x: Value, y: Value) -> Value:
     return ((x == 0) & (y == 0)).where(_zero(x), x / y)
 
 
+def _scale(x: Value, y: Value) -> Value:
+    product = x * y
+    return (product.is_nan() & ((x == 0) | (y == 0))).where(_zero(x), product)
+
+
 TABLE: dict[str, Row] = {
     "add": _add,
     "subtract": lambda x, y: x - y,
     "multiply": _multiply,
     "divide": lambda x, y: x / y,
     "ratio": _ratio,
+    "scale": _scale,
     "negative": lambda x: -x,
     "positive": lambda x: x,
     "reciprocal": lambda x: x.lift(1.0) / x,
@@ -231,7 +237,9 @@ INTEGER_ONLY: dict[str, Row] = {"floor_divide": _quotient, "remainder": _modulo,
 FLOAT_ONLY = frozenset({"reciprocal"})
 """Ops whose rows do not mean what NumPy means for integers."""
 
-COST: dict[str, int] = {"divide": 4, "ratio": 5, "sqrt": 5, "root": 5, "quotient": 25, "modulo": 25}
+COST: dict[str, int] = {
+    "scale": 2, "divide": 4, "ratio": 5, "sqrt": 5, "root": 5, "quotient": 25, "modulo": 25,
+}  # fmt: skip
 """In additions; library functions cost `LIBRARY_COST`, inner loops of ufuncs `LOOP_COST`,
 the rest 1."""
 LIBRARY_COST, LOOP_COST = 15, 150

@@ -30,6 +30,8 @@ FUNCTIONS = {
     "erfc": "math.erfc({0})", "bitwise_and": "{0} & {1}", "bitwise_or": "{0} | {1}",
     "bitwise_xor": "{0} ^ {1}", "root": "np.sqrt({0})",
     "ratio": "({0} / {1} if {0} != 0 or {1} != 0 else {0})",
+    "scale": "({0} * {1} if {0} * {1} == 0 or ({0} != 0 and {1} != 0) "
+             "else {0} if {0} == 0 else {1})",
 }  # fmt: skip
 NUMPY = frozenset({
     "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh",

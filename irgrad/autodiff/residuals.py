@@ -30,7 +30,7 @@ _MOVES = (
     StopGradient, Transpose, Where,
 )  # fmt: skip
 _CHEAP = frozenset({
-    "positive", "negative", "add", "subtract", "multiply", "divide", "ratio", "reciprocal",
+    "positive", "negative", "add", "subtract", "multiply", "scale", "divide", "ratio", "reciprocal",
     "square", "sqrt", "absolute", "fabs", "sign", "maximum", "minimum", "fmax", "fmin", "floor",
     "ceil", "trunc", "rint", "copysign", "heaviside", "isfinite", "isinf", "isnan", "signbit",
     "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and",

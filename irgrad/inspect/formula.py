@@ -26,13 +26,13 @@ from irgrad.passes.pipeline import optimise
 
 INFIX = {
     "add": ("+", 1), "subtract": ("−", 1), "multiply": ("·", 2), "divide": ("/", 2),
-    "ratio": ("/", 2), "equal": ("=", 0), "not_equal": ("≠", 0), "less": ("<", 0),
-    "less_equal": ("≤", 0), "greater": (">", 0), "greater_equal": ("≥", 0),
+    "ratio": ("/", 2), "scale": ("·", 2), "equal": ("=", 0), "not_equal": ("≠", 0),
+    "less": ("<", 0), "less_equal": ("≤", 0), "greater": (">", 0), "greater_equal": ("≥", 0),
     "logical_or": ("or", -1), "logical_and": ("and", -1),
 }  # fmt: skip
 SIGNS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷", "ratio": "÷",
-         "negative": "−·", "sum": "Σ", "prod": "Π", "sqrt": "√", "transpose": "ᵀ", "expit": "σ",
-         "square": "(·)²", "broadcast_to": "1·"}  # fmt: skip
+         "scale": "×", "negative": "−·", "sum": "Σ", "prod": "Π", "sqrt": "√", "transpose": "ᵀ",
+         "expit": "σ", "square": "(·)²", "broadcast_to": "1·"}  # fmt: skip
 SELECTING = {"slice", "pad", "gather", "scatter_add", "concatenate"}
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -68,7 +68,7 @@ def sign(node: Node) -> str:
     if name == "power" and constants[1] is not None:
         raised = literal.translate(_SUPERSCRIPT) if _is_count(literal) else f"^{literal}"
         return f"(·){raised}"
-    if name in ("add", "subtract", "multiply", "divide", "ratio"):
+    if name in ("add", "subtract", "multiply", "scale", "divide", "ratio"):
         literal = literal.replace("-", "−")
         return f"{literal}{short}" if constants[0] is not None else f"{short}{literal}"
     first, second = (literal, "·") if constants[0] is not None else ("·", literal)

@@ -8,6 +8,12 @@ def _ratio(x, y):
     """x / y, and 0 where both are 0."""
     return np.where((x == 0) & (y == 0), x, np.divide(x, y))
 ''',
+    "scale": '''
+def _scale(x, y):
+    """x * y, and 0 where one of them is, whatever the other."""
+    product = np.multiply(x, y)
+    return np.where(np.isnan(product) & ((x == 0) | (y == 0)), np.zeros_like(product), product)
+''',
     "pad": '''
 def _pad(x, low, high, inside):
     """Zeros before, after and between the elements along each axis."""

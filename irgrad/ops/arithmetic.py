@@ -80,13 +80,31 @@ def _real(z: Any) -> Any:
     return bind(REAL, z)
 
 
+class Power(Steep):
+    """x^p. At 0 a derivative in x is infinite at some order unless p is 1, 2, ...: where that is
+    known, the chain rule is a plain product.
+    """
+
+    def scaled(self, value: Any, operand: int, primals: Sequence[Any], output: Any) -> Any:
+        exponent = _fixed(primals[1])
+        whole = exponent is not None and exponent == np.maximum(np.rint(exponent.real), 1)
+        if operand == 1 or whole:
+            return Elementwise.scaled(self, value, operand, primals, output)
+        return super().scaled(value, operand, primals, output)
+
+
+def _fixed(p: Any) -> Any:
+    """The number that an exponent is known to be."""
+    constant = p.value.constant if isinstance(p, Traced) else np.asarray(p)
+    return None if constant is None or constant.ndim else constant[()]
+
+
 def _slope_of_power(x: Any, p: Any, y: Any) -> Any:
-    """p x^(p - 1), as a quotient where x^p is known to have a vertical tangent at 0."""
-    exponent: Any = p
-    fixed = exponent.value.constant if isinstance(exponent, Traced) else exponent
-    if fixed is not None and np.all((fixed > 0) & (fixed < 1)):
-        return p, x ** (1 - p)
-    return p * x ** np.where(p == 0, 0, p - 1)
+    """p x^(p - 1)."""
+    exponent = _fixed(p)
+    if exponent is None:
+        return p * x ** np.where(p == 0, 0, p - 1)
+    return p * x ** (exponent - 1 if exponent else exponent)
 
 
 ADD = elementwise("add", np.add, 1, 1)
@@ -97,10 +115,10 @@ NEGATIVE = elementwise("negative", np.negative, -1)
 POSITIVE = elementwise("positive", np.positive, 1)
 RECIPROCAL = elementwise("reciprocal", np.reciprocal, lambda x, y: -y * y)
 SQUARE = elementwise("square", np.square, lambda x, y: 2 * x)
-SQRT = registered(Steep("sqrt", np.sqrt, lambda x, y: (0.5, y)))
-CBRT = registered(Steep("cbrt", np.cbrt, lambda x, y: (1, 3 * y * y)))
+SQRT = registered(Steep("sqrt", np.sqrt, lambda x, y: ratio(0.5, y)))
+CBRT = registered(Steep("cbrt", np.cbrt, lambda x, y: ratio(ratio(1 / 3, y), y)))
 POWER = registered(
-    Steep("power", np.power, _slope_of_power, lambda x, p, y: y * np.log(np.where(x == 0, 1, x)))
+    Power("power", np.power, _slope_of_power, lambda x, p, y: y * np.log(np.where(x == 0, 1, x)))
 )
 ABSOLUTE = registered(Absolute("absolute", np.absolute, lambda x, y: np.sign(x)))
 FABS = elementwise("fabs", np.fabs, lambda x, y: np.sign(x))

@@ -64,7 +64,11 @@ def _converted(op: Op, operands: Sequence[Any]) -> tuple[Any, ...]:
     for x, dtype in zip(operands, wanted, strict=True):
         if isinstance(x, np.ndarray) and x.dtype != dtype and traced is not None:
             x = traced.builder.wrap(traced.builder, traced.builder.lift(x))  # by reference
-        converted.append(astype(x, dtype) if isinstance(x, Traced) else np.asarray(x, dtype))
+        if isinstance(x, Traced):
+            converted.append(astype(x, dtype))
+        else:
+            number = not isinstance(x, np.ndarray)
+            converted.append(np.asarray(x, dtype)[()] if number else np.asarray(x, dtype))
     return tuple(converted)
 
 

@@ -1,42 +1,41 @@
-"""`ratio`, a quotient in which 0 / 0 is 0, and the ops that have a vertical tangent."""
+"""Products and quotients for derivatives at places where a slope is infinite: in `scale` 0 times
+anything is 0, in `ratio` 0 / 0. They are what the chain rule of ops with a vertical tangent is made
+of, to every order: their own derivatives are made of them, too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from irgrad.ir.op import Array, register_instance
 from irgrad.ops.base import bind
-from irgrad.ops.elementwise import Elementwise, Partial
+from irgrad.ops.elementwise import Elementwise
 
 
 class Steep(Elementwise):
     """An op that is finite where its slope is infinite, as sqrt is at 0.
 
-    Its slopes are quotients, functions that give (numerator, divisor), or a partial derivative
-    where there is no such place. Where the divisor is 0 a tangent or cotangent of 0 stays 0, where
-    0 * inf would be nan: what has no influence on the result has derivative 0."""
-
-    def __init__(self, name: str, ufunc: np.ufunc, *slopes: Callable[..., Any]) -> None:
-        super().__init__(name, ufunc, *map(_partial, slopes))
-        self.slopes = slopes
+    A tangent or cotangent of 0 stays 0 there, where 0 * inf would be nan: what has no influence on
+    the result has derivative 0."""
 
     def scaled(self, value: Any, operand: int, primals: Sequence[Any], output: Any) -> Any:
-        slope = self.slopes[operand](*primals, output)
-        if not isinstance(slope, tuple):
-            return value * slope
-        numerator, divisor = slope
-        return ratio(value * numerator, divisor)
+        partial = self.partials[operand]
+        if callable(partial):
+            return scale(value, partial(*primals, output))
+        return super().scaled(value, operand, primals, output)
 
 
-def _partial(slope: Callable[..., Any]) -> Partial:
-    def partial(*primals_and_output: Any) -> Any:
-        found = slope(*primals_and_output)
-        return found[0] / found[1] if isinstance(found, tuple) else found
+class Scale(Steep):
+    """x * y, and 0 where one of them is, whatever the other."""
 
-    return partial
+    def reference(self, *operands: Array) -> Array:
+        x, y = operands
+        product = np.multiply(x, y)
+        lost = np.isnan(product) & ((x == 0) | (y == 0))
+        return np.where(lost, np.zeros((), x.dtype), product)
 
 
 class Ratio(Steep):
@@ -47,9 +46,15 @@ class Ratio(Steep):
         return np.where((x == 0) & (y == 0), np.zeros((), x.dtype), np.divide(x, y))
 
 
+SCALE = register_instance(Scale("scale", np.multiply, lambda x, y, p: y, lambda x, y, p: x))
 RATIO = register_instance(
-    Ratio("ratio", np.divide, lambda x, y, q: (1, y), lambda x, y, q: (-q, y))
+    Ratio("ratio", np.divide, lambda x, y, q: ratio(1, y), lambda x, y, q: -ratio(q, y))
 )
+
+
+def scale(x: Any, y: Any) -> Any:
+    """x * y, and 0 where one of them is, whatever the other."""
+    return bind(SCALE, x, y)
 
 
 def ratio(x: Any, y: Any) -> Any:

@@ -173,6 +173,16 @@ def ratio_is_quotient(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
     return None if number is None or number == 0 else r.emit(DIVIDE, x, y)
 
 
+@rule(ARITHMETIC, "scale")
+def scale_is_product(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
+    """scale(a, y) = a y for a finite number a that is not 0."""
+    for factor in (x, y):
+        number = scalar(factor)
+        if number is not None and number != 0 and np.isfinite(number):
+            return r.emit(MULTIPLY, x, y)
+    return None
+
+
 @rule(ARITHMETIC, "negative")
 def negative_simply(r: Rewriter, op: Op, x: Value) -> Value | None:
     """-(-x) = x, -(a x) = (-a) x for a constant a."""

@@ -12,13 +12,13 @@ from irgrad.ir.types import broadcast_axes, broadcast_shapes, drop_axes
 from irgrad.ops.arithmetic import MULTIPLY
 from irgrad.ops.elementwise import UFUNCS
 from irgrad.ops.linear import BroadcastTo, Reshape, Sum
-from irgrad.ops.ratio import RATIO
+from irgrad.ops.ratio import RATIO, SCALE
 from irgrad.ops.select import WHERE
 from irgrad.ops.shape import Flip, Pad, Slice, Transpose
 from irgrad.passes.rewrite import Rewriter, Rules, rule
 
 SHAPES: Rules = {}
-BROADCASTING = (*(op.name for op in UFUNCS.values()), RATIO.name, WHERE.name)
+BROADCASTING = (*(op.name for op in UFUNCS.values()), RATIO.name, SCALE.name, WHERE.name)
 
 
 @rule(SHAPES, *BROADCASTING)

@@ -60,7 +60,8 @@ ON_POSITIVES = """
     sqrt cbrt log log2 log10 log1p reciprocal gamma gammaln loggamma psi entr y0 y1 k0 k1 expi exp1
     absolute fabs i0e i1e spence k0e k1e"""
 ON_PAIRS = """
-    add subtract multiply maximum minimum fmax fmin hypot copysign logaddexp logaddexp2 nextafter"""
+    add subtract multiply scale maximum minimum fmax fmin hypot copysign logaddexp logaddexp2
+    nextafter"""
 DOMAINS: dict[str, tuple[tuple[float, float], ...]] = {
     **dict.fromkeys(ON_REALS.split(), REAL),
     **dict.fromkeys(ON_POSITIVES.split(), POSITIVE),

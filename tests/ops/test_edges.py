@@ -185,6 +185,44 @@ def test_second_derivatives_at_edges(f: Any, point: Any, expected: Any) -> None:
             np.testing.assert_allclose(got, row, rtol=1e-12, atol=1e-15)
 
 
+STEEP: dict[str, tuple[Callable[..., Any], float, float, float]] = {
+    "x ** 1.5": (lambda x: x**1.5, 0.0, 0.0, INF),
+    "x ** 2.5": (lambda x: x**2.5, 0.0, 0.0, 0.0),
+    "x ** 0.5": (lambda x: x**0.5, 0.0, INF, -INF),
+    "x ** -1": (lambda x: x**-1.0, 0.0, -INF, INF),
+    "x ** traced 1.5": (lambda x: x ** (1.5 + 0 * x), 0.0, 0.0, INF),
+    "sqrt": (np.sqrt, 0.0, INF, -INF),
+    "cbrt": (np.cbrt, 0.0, INF, -INF),
+    "arcsin": (np.arcsin, 1.0, INF, INF),
+    "arccos": (np.arccos, 1.0, -INF, -INF),
+    "arccosh": (np.arccosh, 1.0, INF, -INF),
+    "no influence": (lambda x: np.where(x > 0, np.sqrt(x), 0.0), 0.0, 0.0, 0.0),
+    "no influence of nan": (lambda x: np.where(x > 0, x**1.5, 0.0), -1.0, 0.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+@pytest.mark.parametrize("name", STEEP)
+def test_where_a_slope_is_infinite_elements_stay_apart(name: str, backend: str) -> None:
+    """First and second derivatives of elementwise functions are diagonal, by all modes and their
+    products, also where one element stands at the end of its domain; there they are the limits.
+    """
+    f, edge, first, second = STEEP[name]
+    inside = 1.3 if name == "arccosh" else 0.3
+    x = np.array([edge, inside])
+    total = lambda x: np.sum(f(x))  # noqa: E731 -- differentiated below
+    with irgrad.use_backend(backend), np.errstate(all="ignore"):
+        for slopes in (irgrad.grad(total)(x), np.sum(irgrad.jacfwd(f)(x), 0)):
+            assert slopes[0] == first
+        alone = irgrad.grad(irgrad.grad(total))(np.array([inside])[0])
+        expected = np.diag([second, alone])
+        modes = (irgrad.jacfwd, irgrad.jacrev)
+        for outer in modes if backend == "numpy" else modes[:1]:
+            for inner in modes if backend == "numpy" else modes[1:]:
+                np.testing.assert_allclose(outer(inner(total))(x), expected, rtol=1e-10)
+        np.testing.assert_allclose(irgrad.hvp(total)(x, np.array([0.0, 1.0])), [0, alone])
+
+
 def test_complex_absolute_value() -> None:
     z = np.array([3 + 4j, 0j, -2.0])
     _, pull = irgrad.vjp(np.abs, z)

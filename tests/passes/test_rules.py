@@ -15,7 +15,7 @@ import irgrad
 from irgrad.ir.evaluate import evaluate
 from irgrad.ir.graph import Graph
 from irgrad.ops.base import bind
-from irgrad.ops.ratio import ratio
+from irgrad.ops.ratio import ratio, scale
 from irgrad.ops.shape import Slice
 from irgrad.passes.pipeline import Report, optimise
 
@@ -50,6 +50,8 @@ EXACT = [
     (lambda x, y: -(x / (-y)), {"divide": 1}),
     (lambda x, y: ratio(2.0, y), {"divide": 1}),
     (lambda x, y: ratio(0.0, y), {"ratio": 1}),
+    (lambda x, y: scale(2.0, y), {"multiply": 1}),
+    (lambda x, y: scale(y, np.inf), {"scale": 1}),
     (lambda x, y: 0.5 * (6.0 * x), {"multiply": 1}),
     (lambda x, y: 3.0 * (-x), {"multiply": 1}),
     (lambda x, y: -(3.0 * x), {"multiply": 1}),
