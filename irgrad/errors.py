@@ -1,7 +1,8 @@
 """Every error that irgrad raises on purpose.
 
 Each carries what failed, the user's line, expected and got, and a remedy. The classes also derive
-from the builtin that NumPy would have raised, so that code written for NumPy catches them."""
+from the builtin that NumPy would have raised, where it would have, so that code written for NumPy
+catches them."""
 
 from __future__ import annotations
 
@@ -135,6 +136,14 @@ class ExpressionError(IrgradError, ValueError):
     """An expression string outside the whitelisted grammar; the message has a caret under the
     place.
     """
+
+
+class NoConvergence(IrgradError, ArithmeticError):
+    """A solver that gave up, or a descent that left the finite numbers: what it says."""
+
+
+class GradientMismatch(IrgradError, AssertionError):
+    """A derivative disagrees with numerical differences."""
 
 
 class BackendError(IrgradError, ValueError):

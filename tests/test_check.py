@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import irgrad
+from irgrad.errors import GradientMismatch
 from irgrad.ops.elementwise import UFUNCS
-from irgrad.runtime.check import GradientMismatch
 
 W = np.linspace(-1, 1, 12).reshape(3, 4)
 RIGHT: dict[str, Callable[[Any], Any]] = {

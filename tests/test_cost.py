@@ -92,7 +92,7 @@ def test_the_two_layer_loss_in_named_sizes() -> None:
         assert here.operations_formula(h=40, n=9, m=5) == there.operations
     assert cost.differences.operations == 2 * h * n * by_hand + 4 * h * n
     assert cost.reverse.operations < cost.forward.operations < cost.differences.operations
-    assert "gradient, reverse mode" in str(cost)
+    assert "with gradient, reverse" in str(cost)
 
 
 def test_formulas_are_for_all_positions_and_pytrees() -> None:
@@ -300,7 +300,7 @@ def test_the_command(capsys, monkeypatch) -> None:
     argv = ["cost", "sum((W @ x)**2)", "--at", "W=ones((16, 16))", "--at", "x=ones(16)"]
     assert main([*argv, "--size", "d=16"]) == 0
     out = capsys.readouterr().out
-    assert "2 d² + d − 1" in out and "gradient, differences" in out
+    assert "2 d² + d − 1" in out and "gradient by differences" in out
     assert main([*argv, "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["function"]["operations"] == 527
     types = ["cost", "sum(x)", "--args", "f64[5]", "--wrt", "x"]

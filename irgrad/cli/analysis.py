@@ -117,16 +117,19 @@ def _cost(arguments: argparse.Namespace) -> int:
             plain[way]["peak_bytes"] = number
         show.show_json(plain)
         return 0
-    made = show.table(arguments.target, "", *found.titles())
-    for column in made.columns[1:4]:
-        column.justify = "right"
+    titles = found.titles()
+    shown = [title for title in titles if title != "bytes" or show.console().width >= 90]
+    made = show.table(arguments.target, "", *shown)
+    for title, column in zip(shown, made.columns[1:], strict=True):
+        column.justify = "left" if title == "operations are" else "right"
     for way, row in found.rows().items():
-        made.add_row(WAYS[way], *map(Text, row))
+        cells = [cell for title, cell in zip(titles, row, strict=True) if title in shown]
+        made.add_row(WAYS[way], *map(Text, cells))
     show.console().print(made)
     known = ", ".join(f"{WAYS[way]} {number:,}" for way, number in peak.items())
     if known:
         show.console().print(f"Bytes of a call, beside its arguments: {known}.", style="dim")
-    if (sizes or arguments.steps) and len(found.titles()) == 3:
+    if (sizes or arguments.steps) and len(titles) == 3:
         show.console().print("The counts are no polynomials in these sizes.", style="dim")
     return 0
 

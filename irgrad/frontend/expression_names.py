@@ -22,6 +22,7 @@ from irgrad.errors import ExpressionError
 from irgrad.frontend import functions as activations
 from irgrad.frontend.polygamma import polygamma
 from irgrad.frontend.promote import any_traced, innermost, stacked
+from irgrad.ops.elementwise import UFUNCS
 
 MOST_ELEMENTS = 10**7
 """Largest array that an expression may make out of nothing."""
@@ -120,7 +121,7 @@ def functions() -> dict[str, Function]:
     >>> sorted(name for name in functions() if name.startswith("arc"))
     ['arccos', 'arccosh', 'arcsin', 'arcsinh', 'arctan', 'arctan2', 'arctanh']
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {ufunc.__name__: ufunc for ufunc in UFUNCS if _is_special(ufunc)}
     general = f"{_ELEMENTWISE} {_GENERAL}"
     for names, module in (
         (_SPECIAL, special),
@@ -142,6 +143,10 @@ def functions() -> dict[str, Function]:
     return {
         name: Function(name, function, _most(name, function)) for name, function in found.items()
     }
+
+
+def _is_special(ufunc: np.ufunc) -> bool:
+    return getattr(special, ufunc.__name__, None) is ufunc
 
 
 def _most(name: str, function: Any) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from irgrad.inspect.theme import INK, LINE, ROOT, themed
 from irgrad.ir.op import Array
 
 
@@ -56,12 +57,12 @@ def curve_svg(values: Sequence[float] | Array, title: str = "") -> str:
     y = 20 + 230 * (high - shown) / span
     points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
     ends = [10**height if logarithmic else height for height in (high, low)]
-    words = 'font-family="sans-serif" font-size="11"'
+    words = f'font-family="sans-serif" font-size="11" style="{themed("fill", INK)}"'
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 510 290" width="510">'
-        '<rect width="100%" height="100%" fill="white"/>'
-        '<path d="M60,20V250H490" fill="none" stroke="#999"/>'
-        f'<polyline points="{points}" fill="none" stroke="#247" stroke-width="1.5"/>'
+        '<svg xmlns="http://www.w3.org/2000/svg" class="irgrad" viewBox="0 0 510 290" width="510">'
+        f'<style>{ROOT}</style><path d="M60,20V250H490" fill="none" stroke="#999"/>'
+        f'<polyline points="{points}" fill="none" stroke-width="1.5" '
+        f'style="{themed("stroke", LINE)}"/>'
         f'<text x="4" y="24" {words}>{ends[0]:.3g}</text>'
         f'<text x="4" y="254" {words}>{ends[1]:.3g}</text>'
         f'<text x="60" y="275" {words}>0</text>'

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from irgrad.inspect.theme import INK, ROOT, themed
 from irgrad.ir.op import Array
 
 SHADES = " .:oO@"
@@ -61,7 +62,7 @@ def pattern_svg(pattern: Any, colours: Array | None = None, by_row: bool = False
         fill = (
             f"hsl({_hue(i, j, blocks, pattern.shape, colours, by_row)},60%,40%)"
             if colours is not None
-            else "#234"
+            else "currentColor"
         )
         opacity = 0.25 + 0.75 * blocks[i, j]
         cells.append(
@@ -70,9 +71,10 @@ def pattern_svg(pattern: Any, colours: Array | None = None, by_row: bool = False
         )
     box = f"0 0 {blocks.shape[1] * scale:.1f} {blocks.shape[0] * scale:.1f}"
     title = f"{height} x {width}, {pattern.nnz} entries"
-    frame = '<rect width="100%" height="100%" fill="white" stroke="#999"/>'
+    frame = f'<style>{ROOT}</style><rect width="100%" height="100%" fill="none" stroke="#999"/>'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" width="512">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="irgrad" viewBox="{box}" width="512" '
+        f'style="{themed("color", INK)}">'
         f"<title>{title}</title>{frame}{''.join(cells)}</svg>"
     )
 

@@ -16,6 +16,7 @@ from irgrad.inspect.drawing import Look, Place, Route, Segment, draw, text_width
 from irgrad.inspect.formula import called, local_derivative, sign
 from irgrad.inspect.placement import Box, Edge
 from irgrad.inspect.rows import Piece, in_rows
+from irgrad.inspect.theme import GROUND, INK, PALE, ROOT, themed
 from irgrad.ir.graph import Graph, Value, drawn_by, region_fields, regions
 from irgrad.ir.printer import node_text, operand_text, parameter_text
 
@@ -28,7 +29,6 @@ _COLOURS = {
     "output": ("#fff6cf", "#433a08", "#b39a1e", "#e0c64a"),
 }
 """Kind -> fill and line, each for light and for dark."""
-_INK, _PALE, _GROUND = ("#16181d", "#e9ebef"), ("#69707d", "#9aa2af"), ("#ffffff", "#131416")
 _FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace"
 _LONGEST = 34
 _SIZE, _SMALL, _LINE = 12.0, 10.5, 15.0
@@ -305,32 +305,25 @@ def _cropped(text: str, longest: int = _LONGEST) -> str:
 
 
 def _style() -> str:
-    """The style sheet. `light-dark()` follows the colour scheme of the page that the picture
-    stands in, or the system's where the picture is a file of its own; a renderer that does not know
-    it keeps the light colours.
-    """
-
-    def both(property: str, light: str, dark: str) -> str:
-        return f"{property}:{light};{property}:light-dark({light},{dark});"
-
+    """The style sheet."""
     rules = [
-        "svg.irgrad:root{color-scheme:light dark}",
-        f".irgrad text{{font-family:{_FONT};text-anchor:middle;{both('fill', *_INK)}}}",
+        ROOT,
+        f".irgrad text{{font-family:{_FONT};text-anchor:middle;{themed('fill', INK)}}}",
         ".irgrad text.name,.irgrad text.title{font-weight:600}",
         ".irgrad text.title{text-anchor:start;font-size:14px}",
         ".irgrad text.row{text-anchor:start;font-size:11px}",
-        f".irgrad text.pale{{{both('fill', *_PALE)}}}",
+        f".irgrad text.pale{{{themed('fill', PALE)}}}",
         (
             f".irgrad text.on{{paint-order:stroke;stroke-width:3px;stroke-linejoin:round;"
-            f"{both('stroke', *_GROUND)}}}"
+            f"{themed('stroke', GROUND)}}}"
         ),
-        f".irgrad .edge{{fill:none;stroke-width:1.2;{both('stroke', *_PALE)}}}",
+        f".irgrad .edge{{fill:none;stroke-width:1.2;{themed('stroke', PALE)}}}",
         ".irgrad .across{stroke-dasharray:3 3;stroke-opacity:.5}",
-        f".irgrad .head{{{both('fill', *_PALE)}}}",
+        f".irgrad .head{{{themed('fill', PALE)}}}",
         ".irgrad rect{stroke-width:1.3}",
     ]
     rules += [
-        f".irgrad .{kind} rect{{{both('fill', *colours[:2])}{both('stroke', *colours[2:])}}}"
+        f".irgrad .{kind} rect{{{themed('fill', colours[:2])}{themed('stroke', colours[2:])}}}"
         for kind, colours in _COLOURS.items()
     ]
     return f"<style>{''.join(rules)}</style>"

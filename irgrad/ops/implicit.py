@@ -16,15 +16,11 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, BackendError, IrgradError, ShapeError
+from irgrad.errors import ArgumentError, BackendError, ShapeError
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array, Op, register
 from irgrad.ir.types import ArrayType
 from irgrad.ops.base import bind
-
-
-class NoConvergence(IrgradError, ArithmeticError):
-    """A solver that gave up: what it says."""
 
 
 class Equation(NamedTuple):

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import scipy
 
-from irgrad.errors import IrgradError
+from irgrad.errors import IrgradError, NoConvergence
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
-from irgrad.ops.implicit import LINEAR_SOLVERS, SOLVERS, Equation, NoConvergence, calculus
+from irgrad.ops.implicit import LINEAR_SOLVERS, SOLVERS, Equation, calculus
 
 ROOTS = ("hybr", "lm", "broyden1", "broyden2", "anderson", "krylov", "df-sane")
 MINIMA = ("BFGS", "L-BFGS-B", "CG", "Newton-CG", "trust-exact", "trust-krylov", "trust-ncg")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, IrgradError, with_article
+from irgrad.errors import ArgumentError, GradientMismatch, with_article
 from irgrad.frontend.lower import Argument, signature_of
 from irgrad.frontend.pytree import leaves_of, map_leaves
 from irgrad.frontend.site import call_site
@@ -19,10 +19,6 @@ from irgrad.runtime.target import lower_target
 MODES = ("fwd", "rev")
 _SMALLEST = 1e-8
 """Elements smaller than this part of the largest count as 0: their own size tells nothing."""
-
-
-class GradientMismatch(IrgradError, AssertionError):
-    """A derivative disagrees with numerical differences."""
 
 
 def check_grads(

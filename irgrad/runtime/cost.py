@@ -22,9 +22,9 @@ from irgrad.runtime.transforms import Argnums, differentiable, value_and_grad
 
 WAYS = {
     "function": "the function",
-    "reverse": "gradient, reverse mode",
-    "forward": "gradient, forward mode",
-    "differences": "gradient, differences",
+    "reverse": "with gradient, reverse",
+    "forward": "with gradient, forward",
+    "differences": "gradient by differences",
 }
 
 

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import OptionError
+from irgrad.errors import NoConvergence, OptionError
 from irgrad.frontend.called import check_callable, check_unknown
 from irgrad.frontend.pytree import flatten, unflatten
 from irgrad.frontend.site import call_site
 from irgrad.inspect.curve import curve_svg, curve_text
-from irgrad.ops.implicit import NoConvergence
 from irgrad.runtime.compiled import Compiled
 from irgrad.runtime.implicit import unknown_of
 from irgrad.runtime.transforms import differentiable, value_and_grad

@@ -69,6 +69,7 @@ class Sensitivity:
 
     def __getitem__(self, name: str) -> Influence:
         found = {row.name: row for row in self.influences}
+        name = name.removeprefix("%").split(" ")[0]  # as the table prints it
         if name not in found:
             raise ArgumentError(f"no value called '{name}'; there are {', '.join(found)}")
         return found[name]

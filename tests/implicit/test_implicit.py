@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 
 import irgrad
-from irgrad.errors import ArgumentError, BackendError, DTypeError, OptionError, ShapeError
-from irgrad.ops.implicit import SOLVERS, NoConvergence
+from irgrad.errors import (
+    ArgumentError,
+    BackendError,
+    DTypeError,
+    NoConvergence,
+    OptionError,
+    ShapeError,
+)
+from irgrad.ops.implicit import SOLVERS
 
 A = np.array([[3.0, 0.5, 0.1], [0.2, 2.0, 0.3], [0.1, 0.4, 4.0]])
 B = np.array([1.0, -0.5, 2.0])

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 import irgrad
-from irgrad.errors import ArgumentError, OptionError
+from irgrad.errors import ArgumentError, NoConvergence, OptionError
 from irgrad.inspect.curve import curve_svg, curve_text
-from irgrad.ops.implicit import NoConvergence
 
 
 def bowl(p: Any, target: Any = 0.0) -> Any:
