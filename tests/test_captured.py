@@ -89,3 +89,13 @@ def test_swapped_arrays_in_lists_and_as_constants() -> None:
         got = irgrad.compile(f)(x)
         np.testing.assert_allclose(got, f(x))
         assert got.dtype.isnative
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+def test_arrays_of_another_byte_order_that_the_function_makes(backend: str) -> None:
+    def f(x: Any) -> Any:
+        made = np.array([1.0, 2.0], ">f8")
+        return made, made[1], made * x, irgrad.scan(lambda c, t: (c + t, t), 0.0, made)[1]
+
+    for got, expected in zip(irgrad.compile(f, backend=backend)(3.0), f(3.0), strict=True):
+        np.testing.assert_array_equal(got, expected)

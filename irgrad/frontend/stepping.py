@@ -155,8 +155,10 @@ def _joined(before: Any, after: Any) -> Any:
 
 
 def _number(leaf: Any, kind: Any) -> Any:
-    is_python = not isinstance(kind, Argument) or kind.weak
-    return leaf if is_python else _array(leaf, kind)
+    if not isinstance(kind, Argument) or kind.weak:
+        return leaf
+    dtype = kind.type.dtype
+    return leaf.astype(dtype, copy=False) if isinstance(leaf, np.ndarray) else _array(leaf, kind)
 
 
 def _array(leaf: Any, kind: Any) -> Any:

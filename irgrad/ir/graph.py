@@ -141,8 +141,9 @@ def input_value(name: str, type: ArrayType) -> Value:
 
 
 def constant_value(array: Array) -> Value:
-    """A new constant leaf."""
-    return Value(Node(Constant(array), (), (type_of(array),)), 0)
+    """A new constant leaf, in the byte order of the machine."""
+    type = type_of(array)
+    return Value(Node(Constant(array.astype(type.dtype, copy=False)), (), (type,)), 0)
 
 
 _DRAWN_BY: list[Callable[[Graph, str], str]] = []

@@ -68,6 +68,9 @@ LOOPS = {
     "rows without axes": lambda: irgrad.scan(lambda c, _: (c * 2, c), 1, None, length=3),
     "rows that begin as integers": lambda: irgrad.scan(lambda c, x: (c + x, c), 0, X),
     "nested": lambda: irgrad.map(lambda x: irgrad.fori_loop(0, 2, lambda i, c: c * x, x), X),
+    "arrays without axes": lambda: irgrad.fori_loop(
+        0, 3, lambda i, c: np.add(c, i, out=c), np.zeros(())
+    ),
     "None": lambda: irgrad.scan(lambda c, x: (None, None), None, X),
 }
 
