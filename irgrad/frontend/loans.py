@@ -33,6 +33,7 @@ class Loans:
         self.written: dict[int, Any] = {}
         self.known = 0
         self.ends: list[list[Value]] = []
+        self.numbers: list[Any] = []
 
     @property
     def settled(self) -> bool:
@@ -41,7 +42,7 @@ class Loans:
 
     def start(self) -> None:
         """Begin a round."""
-        self.known, self.ends = len(self.written), []
+        self.known, self.ends, self.numbers = len(self.written), [], []
 
     def lending(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """`function`, with the arrays among its arguments, and those that it closes over, lent."""
@@ -56,9 +57,8 @@ class Loans:
                 ]
                 args, kwargs = unflatten(tree, own)
                 result = map_leaves(snapshot, function(*args, **kwargs))
-                for x, new in zip(self.operands, given, strict=True):
-                    if isinstance(x, np.ndarray):
-                        check_unwritten(self.what, new)
+                pairs = zip(self.operands, given, strict=True)
+                self.numbers += [new for x, new in pairs if isinstance(x, np.ndarray)]
                 self.written.update((id(root), root) for root in lent.written())
                 builder = lent.builder
                 self.ends.append([builder.lift(root) for root in self.written.values()])
@@ -67,7 +67,11 @@ class Loans:
         return run
 
     def extended(self, graphs: Sequence[Graph]) -> list[Graph]:
-        """The graphs of this round's functions, with what the arrays hold as further outputs."""
+        """The graphs of this round's functions, with what the arrays hold as further outputs.
+        Refused where they write to an argument that holds only numbers.
+        """
+        for given in self.numbers:
+            check_unwritten(self.what, given)
         made: list[Graph] = []
         for graph, ends in zip(graphs, self.ends, strict=True):
             outputs = dict(zip(graph.output_names, graph.outputs, strict=True))

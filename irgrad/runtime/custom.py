@@ -296,10 +296,11 @@ class Checkpointed(Custom):
             lowered = lower(lending, signature)
             if loans.settled:
                 break
+        is_empty = not (lowered.graph.outputs or loans.written)
+        if is_empty or not has_traced([*leaves, *lowered.captured]):
+            return map_leaves(fresh, self.function(*args, **kwargs))
         (graph,) = loans.extended([lowered.graph])
         lowered = lowered._replace(graph=graph)
-        if not graph.outputs or not has_traced([*leaves, *lowered.captured]):
-            return map_leaves(fresh, self.function(*args, **kwargs))
         results = emit_call(lowered, leaves, f"{self.kind} {self.name}", CHECKPOINT)
         return build_result(lowered, loans.keep(results))
 

@@ -183,3 +183,5 @@ def test_branches_write_to_no_array_of_numbers() -> None:
     with pytest.raises(TraceError, match="cond writes to its argument"):
         irgrad.compile(lambda x: irgrad.cond(x[0] > 0, write, np.sum, held))(X)
     np.testing.assert_array_equal(held, X)
+    numbers = irgrad.grad(lambda x: x * (irgrad.checkpoint(write)(2 * held)))(1.0)
+    np.testing.assert_allclose(numbers, write(2 * held))
