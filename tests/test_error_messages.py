@@ -367,3 +367,90 @@ def test_a_backend_that_is_not_there(name: Any) -> None:
             use()
         installed = ", ".join(irgrad.backends())
         assert str(caught.value) == f"no backend called '{name}'; installed: {installed}{hint}"
+
+
+OPERATORS = (
+    irgrad.grad, irgrad.value_and_grad, irgrad.jacobian, irgrad.jacfwd, irgrad.jacrev,
+    irgrad.hessian, irgrad.hvp, irgrad.sparse_jacobian, irgrad.sparse_hessian,
+)  # fmt: skip
+
+
+def two(x, y):
+    return np.sum(x * y)
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.__name__)
+def test_calls_of_every_operator_that_do_not_fit(operator: Any) -> None:
+    name = operator.__name__
+    v = (V,) if name == "hvp" else ()
+    for call, message in (
+        (lambda: operator(two)(V, *v), r"two takes \(x, y\), and got 1 argument: missing .* 'y'"),
+        (lambda: operator(two)(V, V, V, *v), r"and got 3 arguments: too many positional"),
+        (lambda: operator(two)(V, *v, z=V), r"two takes .* z=: (missing|got an unexpected)"),
+        (lambda: operator(two, None), f"{name}: argnums must be ints, names.* got None"),
+        (lambda: operator(two, V), rf"{name}: argnums must(.|\n)*hint: {name}\(f\) is a function"),
+        (lambda: operator(two, allow_int=True), f"{name} has no keyword 'allow_int'; it has argn"),
+        (lambda: operator(two, argnum=0), "hint: argnums=0"),
+        (lambda: operator(two, argnms=0), "hint: did you mean 'argnums'?"),
+    ):
+        with pytest.raises(TypeError, match=message) as caught:
+            call()
+        assert "test_error_messages.py" in str(caught.value)
+
+
+def test_argnums_that_name_an_argument_twice() -> None:
+    """Where each has directions of its own; the gradient is twice the same."""
+    first, second = irgrad.grad(two, (0, "x"))(V, N * 1.0)
+    np.testing.assert_array_equal(first, second)
+    for call in (
+        lambda: irgrad.sparse_jacobian(two, (0, "x"))(V, V),
+        lambda: irgrad.sparse_hessian(two, (0, 0))(V, V),
+        lambda: irgrad.hvp(two, (0, -2))(V, V, (V, V)),
+    ):
+        with pytest.raises(TypeError, match="argnums name %x twice"):
+            call()
+
+
+def test_results_without_a_sparse_matrix() -> None:
+    for f, message in (
+        (lambda x: None, "sparse_jacobian: <lambda> returns no array(.|\n)*return missing"),
+        (lambda x: x > 0, r"sparse_jacobian needs float results, <lambda> returns bool\[3\]"),
+        (lambda x: {"a": x, "n": np.argmax(x)}, r"needs float results, .* i64\[\]"),
+        (lambda x: x * 1j, r"has complex numbers \(c128\[3\]\)"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            irgrad.sparse_jacobian(f)(V)
+    with pytest.raises(TypeError, match="argnums choose no array"):
+        irgrad.sparse_hessian(two, ())(V, V)
+
+
+def test_keywords_that_have_another_name_here() -> None:
+    calls: dict[str, Callable[[Any], Any]] = {
+        "solver='lm'": lambda i: i.root(np.sin, 1.0, method="lm"),
+        "changes nothing that counts": lambda i: i.fixed_point(np.sin, 1.0, tol=1e-3),
+        "irgrad.scipy.minimize takes bounds": lambda i: i.minimize_argmin(two, 1.0, bounds=[]),
+        "solver='cg'": lambda i: i.linear_solve(np.sin, 1.0, method="cg"),
+        "all arguments are differentiated to": lambda i: i.vjp(two, V, V, argnums=0),
+        "rate=0.1": lambda i: i.descend(two, V, lr=0.1),
+        "let f return the arrays alone": lambda i: i.sparse_jacobian(two, has_aux=True),
+    }
+    for remedy, call in calls.items():
+        with pytest.raises(TypeError, match="has no keyword") as caught:
+            call(irgrad)
+        assert f"hint: {remedy}" in str(caught.value) or remedy in str(caught.value)
+
+
+def test_starts_and_solvers_that_do_not_fit() -> None:
+    found = lambda equation, start: type("Result", (), {"x": start})()  # noqa: E731 -- short
+    for call, message in (
+        (lambda: irgrad.root(np.sin, "a"), "root: the start holds a str, no array"),
+        (lambda: irgrad.root(np.sin, 1j), "root of complex unknowns"),
+        (lambda: irgrad.root(np.sin, V, solver=lambda e, x: None), "gave None, expected an array"),
+        (lambda: irgrad.root(np.sin, V, solver=found), "(.|\n)*hint: return result.x"),
+        (lambda: irgrad.minimize_argmin(lambda x: None, V), "is None, no array(.|\n)*missing"),
+        (lambda: irgrad.minimize_argmin(lambda x: x[0] * 1j, V), "make it a real number"),
+        (lambda: irgrad.linear_solve(np.sin, V, solver=found), "irgrad.root takes a solver of y"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message) as caught:
+            call()
+        assert "test_error_messages.py" in str(caught.value)

@@ -60,6 +60,23 @@ def _binds(signature: inspect.Signature, count: int) -> bool:
     return True
 
 
+def unfitting(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ArgumentError | None:
+    """The error for a call of f whose arguments are not those that it takes."""
+    signature = _signature(f)
+    try:
+        if signature is not None:
+            signature.bind(*args, **kwargs)
+    except TypeError as error:
+        got = f"{len(args)} argument{'s' * (len(args) != 1)}"
+        got += "".join(f", {name}=" for name in kwargs)
+        name = getattr(f, "__name__", "the function")
+        return ArgumentError(
+            f"{name} takes {signature}, and got {got}: {error}",
+            location=defined_at(f) or call_site().location,
+        )
+    return None
+
+
 def check_unknown(what: str, f: Any, args: tuple[Any, ...], *given: str, name: str = "f") -> None:
     """The same for a function of an unknown (or of what is `given`) and of the `args` of a solver.
 

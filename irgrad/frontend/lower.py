@@ -23,6 +23,7 @@ from irgrad.errors import (
     with_article,
 )
 from irgrad.frontend.bounded import Bounded
+from irgrad.frontend.called import unfitting
 from irgrad.frontend.capture import captured
 from irgrad.frontend.capture.raising import Raised, tied
 from irgrad.frontend.capture.settings import is_enabled
@@ -266,7 +267,8 @@ def lower(
     except (TypeError, ValueError, AttributeError) as error:
         if isinstance(error.__cause__, IrgradError):  # NumPy put one of its own in front of ours
             raise error.__cause__ from None
-        again = retold(error)
+        own = isinstance(error, IrgradError)
+        again = None if own else unfitting(function, args, kwargs) or retold(error)
         if again is not None:
             raise again from None
         _explain_types(error, signature)

@@ -137,18 +137,21 @@ class _Root(Op):
         )
         given = solve(equation, np.array(start))
         try:
-            found = np.asarray(given, start.dtype)
-        except (TypeError, ValueError):
+            found = np.asarray(given)
+        except ValueError:
+            found = np.asarray(None)
+        if found.dtype.kind not in "biuf":
             raise ArgumentError(
                 f"{self.name}: the solver '{self.solver}' gave {given!r:.60}, expected an array of "
-                f"shape {start.shape}"
-            ) from None
+                f"shape {start.shape}",
+                hint="return result.x" if hasattr(given, "x") else "",
+            )
         if found.shape != start.shape:
             raise ShapeError(
                 f"{self.name}: the solver '{self.solver}' gave shape {found.shape}, expected "
                 f"{start.shape}"
             )
-        return found
+        return found.astype(start.dtype)
 
     def jvp(
         self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]

@@ -126,6 +126,8 @@ def scipy_minimum(method: str, equation: Equation, start: Array) -> Array:
     options: dict[str, Any] = {"jac": equation.residual}
     if method.startswith(("trust", "Newton")):
         options["hess"] = equation.jacobian
+    if not start.size:
+        return start
     what = f"minimize_argmin: {method}"
     found = _run(what, scipy.optimize.minimize, equation.objective, start, method, options)
     x, gradient = polished(equation, found.x)
@@ -164,8 +166,6 @@ def _check_minimum(equation: Equation, x: Array) -> None:
     """Raise `NoConvergence` where the gradient is zero, but the value falls on both sides (a
     maximum, a saddle) or, where the curvature is zero too, on one.
     """
-    if not x.size:
-        return
     objective: Any = equation.objective
     curvatures, directions = np.linalg.eigh(equation.jacobian(x))
     least, most = curvatures[0], max(1.0, curvatures[-1])

@@ -9,6 +9,7 @@ import numpy as np
 
 from irgrad.errors import NoConvergence, OptionError
 from irgrad.frontend.called import check_callable, check_unknown
+from irgrad.frontend.keywords import keywords
 from irgrad.frontend.pytree import flatten, unflatten
 from irgrad.frontend.site import call_site
 from irgrad.inspect.curve import curve_svg, curve_text
@@ -57,6 +58,14 @@ class Descent(NamedTuple):
         return f"{ended} after {self.steps} steps at {self.value:.6g}\n{self.plot()}"
 
 
+@keywords(
+    lr="rate=0.1",
+    learning_rate="rate=0.1",
+    maxiter="steps=100",
+    options="its options are keywords: steps=100, tol=1e-6",
+    bounds="irgrad.scipy.minimize takes bounds",
+    method="irgrad.scipy.minimize has methods",
+)
 def descend(
     f: Any,
     x0: Any,

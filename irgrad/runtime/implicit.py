@@ -16,6 +16,7 @@ from irgrad.errors import ArgumentError, DTypeError, OptionError, ShapeError, wi
 from irgrad.frontend.called import check_function, check_unknown
 from irgrad.frontend.capture import captured
 from irgrad.frontend.entry import about_call
+from irgrad.frontend.keywords import keywords
 from irgrad.frontend.lower import Argument, classify, lower, signature_of
 from irgrad.frontend.promote import any_traced, convert_to, innermost, lift
 from irgrad.frontend.pytree import flatten, unflatten, written_path
@@ -60,6 +61,7 @@ class Unknown(NamedTuple):
         return unflatten(self.tree, leaves)
 
 
+@about_call
 def unknown_of(name: str, tree: Any) -> Unknown:
     """A pytree of floats as an unknown; ints are taken as floats."""
     leaves, structure = flatten(tree)
@@ -195,7 +197,7 @@ def _named(what: str, solver: Any, names: Sequence[str]) -> str:
             count += 1
             key = f"{name}_{count}"
         return register_solver(key, solver)
-    if solver not in SOLVERS:
+    if not isinstance(solver, str) or solver not in SOLVERS:
         raise OptionError(
             f"{what}: no solver {solver!r:.60}; there are {', '.join(names)}, and your own: a "
             "callable (equation, start) -> solution",
@@ -204,6 +206,13 @@ def _named(what: str, solver: Any, names: Sequence[str]) -> str:
     return solver
 
 
+@keywords(
+    method="solver='lm'",
+    tol="a solver of yours stops where you want: solver=lambda equation, start: ...",
+    options="a solver of yours has its own: solver=lambda equation, start: ...",
+    jac="the Jacobian of f is exact; a rule of your own is irgrad.custom_jvp",
+    bounds="irgrad.scipy.least_squares takes bounds",
+)
 def root(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "hybr") -> Any:
     """x with f(x, *args) = 0, as a function of `args` that can be differentiated.
 
@@ -229,6 +238,11 @@ def root(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "hybr") -
     return unknown.build(_solved(op, problem))
 
 
+@keywords(
+    method="solver='anderson'",
+    tol="it goes on until a step changes nothing that counts",
+    maxiter="it gives up after 100,000 steps: irgrad.scan takes a number of them",
+)
 def fixed_point(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "iterate") -> Any:
     """x with f(x, *args) = x, found by iterating f, as a function of `args` that can be
     differentiated.
@@ -253,6 +267,14 @@ def fixed_point(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "i
     return unknown.build(_solved(SolveRoot(problem.region, name), problem))
 
 
+@keywords(
+    method="solver='trust-exact'",
+    tol="the minimum is made precise by Newton's steps",
+    options="a solver of yours has its own: solver=lambda equation, start: ...",
+    bounds="irgrad.scipy.minimize takes bounds; a bounded x is a function of an unbounded one",
+    constraints="irgrad.scipy.minimize takes constraints",
+    jac="the gradient of f is exact; a rule of your own is irgrad.custom_vjp",
+)
 def minimize_argmin(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "BFGS") -> Any:
     """The x near `x0` that minimises f(x, *args), as a function of `args` that can be
     differentiated.
@@ -270,17 +292,24 @@ def minimize_argmin(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any 
     function, args = differentiable("minimize_argmin", f), _tuple(args)
     check_unknown("minimize_argmin", function, args)
     unknown = _real("minimize_argmin", unknown_of("minimize_argmin", x0))
-    problem = _problem(function, unknown, args, lambda result: result)
+
+    def returns(result: Any) -> Any:
+        check_arrays("minimize_argmin", function, result)
+        return result
+
+    problem = _problem(function, unknown, args, returns)
     location = defined_at(function)
-    if problem.region.output_types != (ArrayType(unknown.vector.dtype, ()),):
-        given = ", ".join(map(str, problem.region.output_types)) or "nothing"
+    types, dtype = problem.region.output_types, unknown.vector.dtype
+    if types != (ArrayType(dtype, ()),):
+        given = ", ".join(map(str, types))
         name = getattr(function, "__name__", "the function")
+        remedy = "sum the result" if len(types) != 1 or types[0].shape else "make it a real number"
         raise ShapeError(
-            f"minimize_argmin needs a scalar, {name} returns {given}",
+            f"minimize_argmin needs a scalar of {dtype}, {name} returns {given}",
             location=location or call_site().location,
             hint=f"{f!r} is an expression; for a function of that name, pass it without quotes"
             if isinstance(f, str)
-            else "sum the result",
+            else remedy,
         )
     slope = _calculus.Regions().cotangent(problem.region, (0,))
     gradient = _of_one(slope, unknown.vector.dtype)
@@ -297,6 +326,11 @@ def _of_one(slope: Graph, dtype: Any) -> Graph:
     return Graph("gradient", inputs, nodes, {"gradient": outputs[0]})
 
 
+@keywords(
+    method="solver='cg'",
+    tol="the methods that iterate go on to 1e-12",
+    preconditioner="multiply both sides with it",
+)
 def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: str = "direct") -> Any:
     """x with matvec(x, *args) = b for a function that is linear in x, differentiable to `b` and
     `args`.
@@ -315,8 +349,12 @@ def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: str
     """
     function, args = differentiable("linear_solve", matvec), _tuple(args)
     check_unknown("linear_solve", function, args, name="matvec")
-    if solver not in LINEAR_SOLVERS:
-        raise OptionError(f"no solver {solver!r}; there are {', '.join(LINEAR_SOLVERS)}")
+    if not isinstance(solver, str) or solver not in LINEAR_SOLVERS:
+        raise OptionError(
+            f"linear_solve: solver must be one of {', '.join(LINEAR_SOLVERS)}, got {solver!r:.60}",
+            location=call_site().location,
+            hint="irgrad.root takes a solver of yours" if callable(solver) else "",
+        )
     unknown = unknown_of("linear_solve", b)
     problem = _problem(function, unknown, args, _matching("linear_solve", function, unknown))
     if calculus().varies(problem.region):
@@ -329,6 +367,7 @@ def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: str
     return unknown.build(_solved(SolveLinear(problem.region, solver), problem))
 
 
+@about_call
 def _real(name: str, unknown: Unknown) -> Unknown:
     if unknown.vector.dtype.kind == "c":
         raise DTypeError(f"{name} of complex unknowns", hint="split them into real and imaginary")

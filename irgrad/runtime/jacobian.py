@@ -13,6 +13,7 @@ from irgrad.autodiff.jacobian import jacobian as jacobian_of
 from irgrad.autodiff.modes import first_supported, pushed_forward
 from irgrad.errors import ArgumentError, DTypeError, OptionError
 from irgrad.frontend.entry import about_call
+from irgrad.frontend.keywords import keywords
 from irgrad.frontend.lower import Argument, Lowered, Signature
 from irgrad.frontend.promote import convert_to
 from irgrad.frontend.pytree import (
@@ -32,6 +33,7 @@ from irgrad.runtime.operator import Operator
 from irgrad.runtime.selection import Arguments
 from irgrad.runtime.target import arguments_of, lower_target
 from irgrad.runtime.transforms import (
+    OF_JAX,
     Argnums,
     Gradient,
     Slot,
@@ -173,6 +175,7 @@ class HVP(Operator):
         entries = argnums if isinstance(argnums, tuple) else (argnums,)
         wrt = [v for argnum in entries for v in arguments.select(argnum, lowered).values]
         result = unflatten(lowered.result_tree, range(len(lowered.statics)))
+        arguments.check_distinct(wrt)
         self._check_direction(signature, direction, result[0] if has_aux else result, wrt)
         outputs = list(zip(lowered.graph.output_names, lowered.graph.outputs, strict=True))
         gradient, aux = dict(outputs[: len(wrt)]), dict(outputs[len(wrt) :])
@@ -247,6 +250,7 @@ def _beside(pushed: Graph, primal: Graph) -> Graph:
     return pushed.replace(nodes=nodes, outputs=outputs)
 
 
+@keywords(**OF_JAX)
 def jacobian(
     f: Any,
     argnums: Argnums = 0,
@@ -276,9 +280,10 @@ def jacobian(
     if mode not in (None, *MODES):
         raise OptionError(f"jacobian: mode must be one of {MODES} or None, got {mode!r}")
     function = differentiable("jacobian", f)
-    return Jacobian(function, checked_argnums(argnums), mode, has_aux, holomorphic)
+    return Jacobian(function, checked_argnums("jacobian", argnums), mode, has_aux, holomorphic)
 
 
+@keywords(**OF_JAX)
 def jacfwd(
     f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holomorphic: bool = False
 ) -> Jacobian:
@@ -288,10 +293,11 @@ def jacfwd(
     >>> jacfwd(lambda x: x[:2] * x[2])(np.array([1.0, 2.0, 3.0])).tolist()
     [[3.0, 0.0, 1.0], [0.0, 3.0, 2.0]]
     """
-    function = differentiable("jacfwd", f)
+    function, argnums = differentiable("jacfwd", f), checked_argnums("jacfwd", argnums)
     return jacobian(function, argnums, "forward", has_aux=has_aux, holomorphic=holomorphic)
 
 
+@keywords(**OF_JAX)
 def jacrev(
     f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holomorphic: bool = False
 ) -> Jacobian:
@@ -301,10 +307,11 @@ def jacrev(
     >>> jacrev(lambda x: x[:2] * x[2])(np.array([1.0, 2.0, 3.0])).tolist()
     [[3.0, 0.0, 1.0], [0.0, 3.0, 2.0]]
     """
-    function = differentiable("jacrev", f)
+    function, argnums = differentiable("jacrev", f), checked_argnums("jacrev", argnums)
     return jacobian(function, argnums, "reverse", has_aux=has_aux, holomorphic=holomorphic)
 
 
+@keywords(**OF_JAX)
 def hessian(
     f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holomorphic: bool = False
 ) -> Jacobian:
@@ -318,10 +325,12 @@ def hessian(
     >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0])).tolist()
     [[4.0, 2.0], [2.0, 0.0]]
     """
+    argnums = checked_argnums("hessian", argnums)
     first = jacrev(differentiable("hessian", f), argnums, has_aux=has_aux, holomorphic=holomorphic)
     return jacobian(first, argnums, has_aux=has_aux, holomorphic=holomorphic)
 
 
+@keywords(**OF_JAX)
 def hvp(f: Any, argnums: Argnums = 0, *, has_aux: bool = False) -> HVP:
     """The product of the Hessian of a scalar function and a vector, without the matrix:
     `hvp(f)(x, v)` is H(x) v, at a small multiple of the cost of f.
@@ -334,4 +343,4 @@ def hvp(f: Any, argnums: Argnums = 0, *, has_aux: bool = False) -> HVP:
     >>> hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 10.0])).tolist()
     [6.0, 120.0]
     """
-    return HVP(differentiable("hvp", f), checked_argnums(argnums), has_aux)
+    return HVP(differentiable("hvp", f), checked_argnums("hvp", argnums), has_aux)

@@ -16,6 +16,7 @@ from irgrad.autodiff.graphs import partition, pullback, pushforward
 from irgrad.autodiff.linear import linearized
 from irgrad.errors import ArgumentError, IrgradError, with_article
 from irgrad.frontend.entry import about_call
+from irgrad.frontend.keywords import keywords
 from irgrad.frontend.lower import (
     Argument,
     Lowered,
@@ -45,6 +46,7 @@ from irgrad.runtime.target import (
 )
 from irgrad.runtime.transforms import Slot, differentiable, result_template, with_aux, with_result
 
+ARGNUMS = "all arguments are differentiated to: bind the others, vjp(lambda x: f(x, data), x)"
 _NUMERIC = (int, float, complex, np.ndarray, np.generic, Tracer)
 
 
@@ -308,6 +310,7 @@ def conforming(given: Any, expected: ArrayType, place: Callable[[], str], of: st
         raise
 
 
+@keywords(argnums=ARGNUMS)
 def vjp(f: Any, *args: Any, has_aux: bool = False) -> Any:
     """(f(*args), pullback): pullback maps a cotangent of the result to the tuple of cotangents of
     the arguments.
@@ -325,6 +328,7 @@ def vjp(f: Any, *args: Any, has_aux: bool = False) -> Any:
     return Pullback(function, has_aux)(args)
 
 
+@keywords(argnums=ARGNUMS)
 def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
     """(f(*primals), the derivative of f at primals along tangents).
 
@@ -348,6 +352,7 @@ def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool =
     return Pushforward(function, has_aux)(tuple(primals), along)
 
 
+@keywords(argnums=ARGNUMS)
 def linearize(f: Any, *primals: Any, has_aux: bool = False) -> Any:
     """(f(*primals), f_jvp): f_jvp maps tangents of the arguments to the tangent of the result.
 

@@ -71,6 +71,16 @@ class Arguments:
         values = [inputs[position] for position in chosen if position in inputs]
         return Selection(values, tree, [position in inputs for position in chosen])
 
+    @about_call
+    def check_distinct(self, wrt: Sequence[Value]) -> None:
+        """Refuse argnums that name a value twice, where each has directions of its own."""
+        if len(set(wrt)) < len(wrt):
+            twice = next(value for value in wrt if wrt.count(value) > 1)
+            raise ArgumentError(
+                f"{self.operator}: argnums name %{twice.name} twice",
+                hint="name each argument once",
+            )
+
     def _inputs(self, lowered: Lowered) -> dict[int, Value]:
         """The inputs of the graph by the positions of their leaves."""
         if self._known is None or self._known[0] is not lowered.graph:

@@ -19,8 +19,11 @@ import scipy.sparse as sp
 from irgrad.autodiff.compressed import MODES, Compression, compressed, compression
 from irgrad.autodiff.sparsity import dependence
 from irgrad.errors import ArgumentError, DTypeError, TraceError
+from irgrad.frontend.entry import about_call
+from irgrad.frontend.keywords import keywords
 from irgrad.frontend.lower import Lowered, Signature, signature_of
 from irgrad.frontend.pytree import LEAF
+from irgrad.frontend.site import defined_at
 from irgrad.inspect.pattern import pattern_svg, pattern_text
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.op import Array
@@ -30,7 +33,7 @@ from irgrad.runtime.program import Program, flat_key
 from irgrad.runtime.remember import kept
 from irgrad.runtime.selection import Arguments
 from irgrad.runtime.target import has_traced, lower_target
-from irgrad.runtime.transforms import Argnums, checked_argnums, differentiable, grad
+from irgrad.runtime.transforms import OF_JAX, Argnums, checked_argnums, differentiable, grad
 
 
 class DenseWarning(UserWarning):
@@ -230,16 +233,35 @@ class SparseDerivative:
         lowered = lower_target(self._target, signature)
         lowered = lowered._replace(graph=optimise(lowered.graph, KEEPING_CALLS))
         wrt = [value for argnum in argnums for value in arguments.select(argnum, lowered).values]
-        if not lowered.graph.outputs:
-            raise ArgumentError(f"{self._name} returns no array")
-        for value in (*wrt, *lowered.graph.outputs):
+        arguments.check_distinct(wrt)
+        self._check_arrays(wrt, lowered.graph.outputs)
+        return lowered, wrt
+
+    @about_call
+    def _check_arrays(self, wrt: Sequence[Value], outputs: Sequence[Value]) -> None:
+        """Raise where there is nothing to differentiate, or no real float."""
+        if not wrt:
+            raise ArgumentError(f"{self._operator}: argnums choose no array")
+        if not outputs:
+            raise ArgumentError(
+                f"{self._operator}: {self._name} returns no array",
+                location=defined_at(self.function),
+                hint="is a return missing?",
+            )
+        for value in (*wrt, *outputs):
             if value.type.dtype.kind == "c":
                 raise DTypeError(
-                    f"{self._name}: a sparse Jacobian of complex numbers ({value.type}) is not "
-                    "supported",
+                    f"{self._operator}: {self._name} has complex numbers ({value.type}), which are "
+                    "not supported",
                     hint="take real and imaginary parts",
                 )
-        return lowered, wrt
+        for value in outputs:
+            if value.type.dtype.kind != "f":
+                raise DTypeError(
+                    f"{self._operator} needs float results, {self._name} returns {value.type}",
+                    location=value.node.location,
+                    hint="convert with .astype(np.float64), or return the floats alone",
+                )
 
     @property
     def _operator(self) -> str:
@@ -268,6 +290,14 @@ def _dense(sparsity: Sparsity) -> str:
     )
 
 
+_KEYWORDS = {
+    **OF_JAX,
+    "has_aux": "let f return the arrays alone",
+    "holomorphic": "take real and imaginary parts",
+}
+
+
+@keywords(**_KEYWORDS)
 def sparse_jacobian(f: Any, argnums: Argnums = 0, *, mode: str | None = None) -> SparseDerivative:
     """The Jacobian function of `f` as a sparse matrix: args -> `scipy.sparse.csr_array`.
 
@@ -298,11 +328,11 @@ def sparse_jacobian(f: Any, argnums: Argnums = 0, *, mode: str | None = None) ->
         raise ArgumentError(
             f"sparse_jacobian: mode must be 'forward', 'reverse' or None, got {mode!r}"
         )
-    return SparseDerivative(
-        differentiable("sparse_jacobian", f), checked_argnums(argnums), mode, False
-    )
+    function, chosen = _target("sparse_jacobian", f, argnums)
+    return SparseDerivative(function, chosen, mode, False)
 
 
+@keywords(mode="a Hessian is symmetric: both sides are the same", **_KEYWORDS)
 def sparse_hessian(f: Any, argnums: Argnums = 0) -> SparseDerivative:
     """The Hessian function of a scalar function as a symmetric sparse matrix: args ->
     `scipy.sparse.csr_array`.
@@ -318,9 +348,12 @@ def sparse_hessian(f: Any, argnums: Argnums = 0) -> SparseDerivative:
            [4., 2., 0.],
            [6., 0., 2.]])
     """
-    return SparseDerivative(
-        differentiable("sparse_hessian", f), checked_argnums(argnums), None, True
-    )
+    function, chosen = _target("sparse_hessian", f, argnums)
+    return SparseDerivative(function, chosen, None, True)
+
+
+def _target(name: str, f: Any, argnums: Any) -> tuple[Callable[..., Any], Argnums]:
+    return differentiable(name, f), checked_argnums(name, argnums)
 
 
 def sparsity(f: Any, *args: Any, argnums: Argnums = 0) -> Sparsity:

@@ -14,15 +14,22 @@ import numpy as np
 from irgrad.autodiff.calls import settled, with_residuals
 from irgrad.autodiff.graphs import gradient
 from irgrad.errors import ArgumentError, DTypeError, ShapeError, with_article
+from irgrad.frontend.keywords import keywords
 from irgrad.frontend.lower import Lowered, Signature, Static
 from irgrad.frontend.pytree import flatten, unflatten
-from irgrad.frontend.site import defined_at
+from irgrad.frontend.site import call_site, defined_at
 from irgrad.ir.graph import Graph, Value
 from irgrad.runtime.compiled import Compiled, function_of
 from irgrad.runtime.operator import Operator
 from irgrad.runtime.selection import Arguments
 from irgrad.runtime.target import lower_target
 
+OF_JAX = {
+    "allow_int": "integers have no derivative: pass floats, or choose other argnums",
+    "argnum": "argnums=0",
+    "reduce_axes": "sum over the axis of the batch in the function, or take the mean of the result",
+}
+"""Keywords of JAX's that have no place here, and what to write instead."""
 Argnums = int | str | tuple[int | str, ...]
 
 
@@ -181,6 +188,7 @@ def with_result(lowered: Lowered, graph: Graph, template: Any) -> Lowered:
     return lowered._replace(graph=graph.replace(outputs=outputs), result_tree=tree, statics=statics)
 
 
+@keywords(**OF_JAX)
 def grad(
     f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holomorphic: bool = False
 ) -> Gradient:
@@ -200,6 +208,7 @@ def grad(
     return _transformed(f, argnums, has_aux, holomorphic, False)
 
 
+@keywords(**OF_JAX)
 def value_and_grad(
     f: Any, argnums: Argnums = 0, *, has_aux: bool = False, holomorphic: bool = False
 ) -> Gradient:
@@ -218,20 +227,24 @@ def _transformed(
 ) -> Gradient:
     name = "value_and_grad" if with_value else "grad"
     function = differentiable(name, f)
-    return Gradient(function, checked_argnums(argnums), has_aux, holomorphic, with_value)
+    return Gradient(function, checked_argnums(name, argnums), has_aux, holomorphic, with_value)
 
 
-def checked_argnums(argnums: Any) -> Argnums:
-    """`argnums` as an int, a name, or a tuple of them."""
+def checked_argnums(name: str, argnums: Any) -> Argnums:
+    """`argnums` of the operator `name` as an int, a name, or a tuple of them."""
     if isinstance(argnums, (list, tuple)):
-        return tuple(map(_checked_argnum, argnums))
-    return _checked_argnum(argnums)
+        return tuple(_checked_argnum(name, argnum) for argnum in argnums)
+    return _checked_argnum(name, argnums)
 
 
-def _checked_argnum(argnum: Any) -> int | str:
+def _checked_argnum(name: str, argnum: Any) -> int | str:
     whole = isinstance(argnum, (int, np.integer)) and not isinstance(argnum, bool)
     if not whole and not isinstance(argnum, str):
-        raise ArgumentError(f"argnums must be ints, names or a tuple of them, got {argnum!r}")
+        raise ArgumentError(
+            f"{name}: argnums must be ints, names or a tuple of them, got {argnum!r:.60}",
+            location=call_site().location,
+            hint=f"{name}(f) is a function: {name}(f)(x)" if np.ndim(argnum) else "",
+        )
     return argnum if isinstance(argnum, str) else int(argnum)
 
 
