@@ -33,6 +33,7 @@ from irgrad.ops.select import Where
 from irgrad.ops.shape import Slice, UpdateSlice
 from irgrad_numba.arranged import arranged
 from irgrad_numba.calls import Group
+from irgrad_numba.columns import columns_first
 from irgrad_numba.control import Control, Surroundings, is_native
 from irgrad_numba.elementwise import LIBRARY_COST, cost_of
 from irgrad_numba.factorisations import lapack_of
@@ -567,7 +568,7 @@ def plan(graph: Graph, layouts: Sequence[Layout] = ()) -> Schedule:
     order).
     """
     strides = {k: strides for k, strides in enumerate(layouts) if strides is not None}
-    whole = arranged(graph, layouts, is_product)
+    whole = arranged(columns_first(graph), layouts, is_product)
     return plan_region(Surroundings(whole, strides=strides, sites=Sites(), inside=False))
 
 
