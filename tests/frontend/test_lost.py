@@ -20,7 +20,7 @@ class Record:
 def note(x: Any, items: Any, table: Any, record: Any) -> Any:
     if x < 0:
         return x
-    items.append(x)
+    items.pop()
     table["seen"] = 1.0
     record.last = x
     return 2 * x
@@ -37,7 +37,7 @@ def of_the_function(x: Any) -> Any:
 
 
 def of_a_callee(x: Any) -> Any:
-    return note(x, [], {}, Record())
+    return note(x, [1.0], {}, Record())
 
 
 def in_a_loop(x: Any) -> Any:

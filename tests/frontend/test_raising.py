@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -133,6 +134,15 @@ def caught(x: Any) -> Any:
     return y
 
 
+def suppressed(x: Any) -> Any:
+    y = 0.0
+    with contextlib.suppress(ValueError):
+        if x < 0:
+            raise ValueError("negative")
+        y = x
+    return y
+
+
 def never_returns(x: Any) -> Any:
     if x > 0:
         raise ValueError("above")
@@ -141,7 +151,11 @@ def never_returns(x: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("function", "match"),
-    [(caught, "in the body of a try"), (never_returns, "whatever the traced values are")],
+    [
+        (caught, "of a try"),
+        (suppressed, "of contextlib.suppress"),
+        (never_returns, "whatever the traced values are"),
+    ],
 )
 def test_refusals(function: Any, match: str) -> None:
     with pytest.raises(IrgradError, match=match) as error:

@@ -247,12 +247,10 @@ def grows_in_while(x: Any) -> Any:
     return sum(xs)
 
 
-def grows_under_a_condition(x: Any) -> Any:
-    xs = [0.0]
-    while x < 10:
-        x = x * 2
-        if x > 3:
-            xs.append(x)
+def shrinks_under_a_condition(x: Any) -> Any:
+    xs = [0.0, x, 2 * x]
+    if x > 0.3:
+        xs.pop()
     return sum(xs)
 
 
@@ -266,7 +264,7 @@ def changes_kind(x: Any) -> Any:
 
 REFUSALS = (
     (grows_in_while, "a list grows in a loop whose number of steps"),
-    (grows_under_a_condition, "the list differs between the branches"),
+    (shrinks_under_a_condition, "the list differs between the branches"),
     (changes_kind, "what is in the dict' is|what is in the dict is"),
 )
 

@@ -13,6 +13,7 @@ from irgrad.frontend.branches import agreed_kind, as_condition
 from irgrad.frontend.capture.extents import alike, limited
 from irgrad.frontend.capture.handles import repeated
 from irgrad.frontend.capture.inner import REACHED, Inner
+from irgrad.frontend.capture.maybe import Maybe, uncertain
 from irgrad.frontend.capture.naming import called
 from irgrad.frontend.capture.parts import (
     Alias,
@@ -22,6 +23,7 @@ from irgrad.frontend.capture.parts import (
     now,
     put_together,
     same,
+    same_item,
     taken_apart,
 )
 from irgrad.frontend.capture.places import stacked
@@ -159,6 +161,8 @@ class _Merge:
             self._lose(key, values, error)
 
     def _add(self, key: Key, values: list[Any]) -> None:
+        if key[0] == "contents" and self._grew(key, values):
+            return
         values = alike(values)
         if all(v is values[0] for v in values) and not isinstance(values[0], Tracer):
             self.made[key] = lambda given: values[0]
@@ -198,6 +202,49 @@ class _Merge:
             return made
 
         self.made[key] = make
+
+    def _grew(self, key: Key, values: list[Any]) -> bool:
+        """Whether a list was appended to by the branches, not as often by each: items that only one
+        of them has are in the list under its condition.
+        """
+        before = self.state.get(key)
+        start = len(before)
+        kept = (
+            isinstance(items, list) and len(items) >= start and all(map(same_item, before, items))
+            for items in values
+        )
+        if not isinstance(before, list) or not all(kept) or len(set(map(len, values))) == 1:
+            return False
+        plans = [
+            self._item(key, [items[k] if k < len(items) else UNBOUND for items in values])
+            for k in range(start, max(map(len, values)))
+        ]
+        self.made[key] = lambda given: [*before, *(make(given) for make in plans)]
+        return True
+
+    def _item(self, key: Key, column: list[Any]) -> Callable[[Any], Any]:
+        """An item that a list has after one of the branches, or after both."""
+        if any(item is UNBOUND or type(item) is Maybe for item in column):
+            column = [x if x is UNBOUND else uncertain(x) for x in column]
+        parts = [(UNBOUND, None) if x is UNBOUND else taken_apart(x, _no) for x in column]
+        shapes = [shape for _, shape in parts if shape is not None]
+        if any(shape != shapes[0] for shape in shapes):
+            raise ArgumentError(
+                f"an item of {self.state.name(key)} differs between the branches: "
+                f"{' and '.join(map(str, shapes))}",
+                location=self._line([leaves for leaves, _ in parts if leaves is not UNBOUND]),
+                hint="append the same tuples and classes on both sides",
+            )
+        count = shapes[0].size
+        columns = [[x if x is UNBOUND else x[k] for x, _ in parts] for k in range(count)]
+        plan = [self._part(key, shapes[0], k, leaves) for k, leaves in enumerate(columns)]
+        return lambda given: put_together(shapes[0], (leaf(given) for leaf in plan))
+
+    def _part(self, key: Key, shape: Shape, k: int, column: list[Any]) -> Callable[[Any], Any]:
+        there = [False if x is UNBOUND else x for x in column]
+        if all(type(x) is bool for x in there):  # whether an item is present
+            return self._test(there)
+        return self._leaf(key, shape, k, column)
 
     def _hint(self, key: Key) -> str:
         if key[0] == "contents":
@@ -289,6 +336,8 @@ class _Merge:
 
     def _test(self, held: list[Any]) -> Callable[[Any], Any]:
         """Whether a variable names an array, given what says so in each branch."""
+        if all(type(condition) is bool for condition in held) and held[0] == held[1]:
+            return lambda given: held[0]
         if any(isinstance(condition, Traced) for condition in held):
             return self._output(held, [Argument(ArrayType(BOOL, ()))] * len(held), "same", None)
         test = self.selector if held[1] else np.logical_not(self.selector)
@@ -357,6 +406,10 @@ class _Merge:
         op = Cond(tuple(graphs))
         given = [self.selector, *operands]
         return apply(op, given, operand_types(given), named=set(self.made) != {RESULT, REACHED})
+
+
+def _no(item: Any) -> bool:
+    return False
 
 
 def _lifted(builder: Builder, leaf: Any, kind: Argument) -> Value:

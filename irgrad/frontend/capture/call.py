@@ -30,6 +30,7 @@ from irgrad.frontend.capture.function import captured
 from irgrad.frontend.capture.held import method_of
 from irgrad.frontend.capture.iteration import combining
 from irgrad.frontend.capture.lists import JOINING, stacking
+from irgrad.frontend.capture.maybe import method_of as list_method
 from irgrad.frontend.capture.membership import searched, within
 from irgrad.frontend.capture.naming import each_named, named
 from irgrad.frontend.capture.once import refused_in_loops
@@ -62,6 +63,8 @@ def call(function: Any) -> Any:
         if door is None:
             return method_of(function.__self__, function)
         return functools.partial(door, function.__self__)
+    if kind is BuiltinFunctionType and type(function.__self__) is list:
+        return list_method(function.__self__, function)
     if kind is BuiltinFunctionType and isinstance(function.__self__, np.ufunc):
         return stacking(function)
     try:

@@ -3,20 +3,21 @@ changes, and lists that grow."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, Location, TraceError
+from irgrad.errors import ArgumentError, IrgradError, Location, TraceError
 from irgrad.frontend.capture.branching import reach
 from irgrad.frontend.capture.exchange import LEFT, SHARED, Elsewhere, Exchange, Exchanged, exchange
 from irgrad.frontend.capture.extents import limited, widened
-from irgrad.frontend.capture.growth import EARLIER, Growing, filled, growth, regrown
+from irgrad.frontend.capture.growth import EARLIER, Growing, Grows, filled, growth, regrown
 from irgrad.frontend.capture.handles import repeated
 from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.jumps import is_skip
+from irgrad.frontend.capture.maybe import last_items
 from irgrad.frontend.capture.naming import called
 from irgrad.frontend.capture.parts import (
     Alias,
@@ -68,6 +69,7 @@ class Carry:
         self.left: dict[int, Any] = {}
         self.level = 0
         self.runs = False
+        self.open_ended: Callable[[], IrgradError] | None = None
 
     def grow(self, inner: Inner) -> bool:
         """Take in what a trace of a step has changed -> whether that is more than was known."""
@@ -83,9 +85,9 @@ class Carry:
                 grown = True
             if key[0] == "contents" and self._grows(key[1], end):
                 seen = self.growing[key[1]].seen
-                key, end = ("tail", key[1]), end[len(end) - seen :]
                 if not seen:
                     continue
+                key, end = ("tail", key[1]), _tail(inner, end, seen)
             made = self._changing(key, end)
             if made is None:
                 self.lost.add(key)
@@ -136,7 +138,7 @@ class Carry:
         if key[0] != "tail":
             return self.state.get(key)
         before = self.state.held[key[1]][1]
-        return before[len(before) - self.growing[key[1]].seen :]
+        return last_items(before, self.growing[key[1]].seen)
 
     def take_root(self, number: int, root: Any) -> bool:
         """Carry an array that is written to -> whether it was not carried before."""
@@ -265,7 +267,10 @@ class Carry:
         for number, growing in self.growing.items():
             own = list(islice(rows, len(growing.kinds)))
             before = self.state.held[number][1]
-            kept = [EARLIER] if inner else filled(before, growing, own, steps)
+            if inner is None and self.open_ended is not None:
+                kept = [Lost(self.open_ended)]
+            else:
+                kept = [EARLIER] if inner else filled(before, growing, own, steps)
             changes["contents", number] = kept
         if inner is None:
             changes.update((key, UNBOUND) for key in self.lost if key[0] == "variable")
@@ -289,7 +294,7 @@ class Carry:
                     inner.builder.reached = made
                 continue
             if key[0] == "tail":
-                changes["contents", key[1]] += made if inner else []
+                changes["contents", key[1]] += made if inner or self.open_ended else []
                 continue
             changes[key] = made
             if key[0] == "variable":
@@ -346,8 +351,8 @@ class Carry:
         for key, one in self.changing.items():
             if key[0] == "tail":
                 end = inner.changes["contents", key[1]]
-                seen = self.growing[key[1]].seen
-                leaves = taken_apart(end[len(end) - seen :], self.state.is_whole)[0]
+                tail = _tail(inner, end, self.growing[key[1]].seen)
+                leaves = taken_apart(tail, self.state.is_whole)[0]
             elif key in inner.changes:
                 leaves = taken_apart(inner.changes[key], self.state.is_whole)[0]
             else:
@@ -360,17 +365,24 @@ class Carry:
         found: list[Any] = []
         for number, growing in self.growing.items():
             end = inner.changes["contents", number]
-            found += taken_apart(end[1 + growing.seen :], self.state.is_whole)[0]
+            found += growing.leaves(self.state, end)
         return found
+
+    def leave_open(self) -> None:
+        """Give up all but the last items of lists that grow."""
+        line = call_site().location
+        self.open_ended = (lambda: Grows(line)) if self.growing else None
 
     def check_fixed(self) -> None:
         """Refuse lists that grow, where the number of steps is not known."""
         if self.growing:
-            raise TraceError(
-                "a list grows in a loop whose number of steps is known only when it runs",
-                location=call_site().location,
-                hint="write into an array with a row for each step that there may be, and count",
-            )
+            raise Grows(call_site().location)
+
+
+def _tail(inner: Inner, items: Any, seen: int) -> Any:
+    """The last items of a list at the end of a step."""
+    with inner.open():
+        return last_items(items, seen)
 
 
 def _no(item: Any) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture.doors import DOORS, METHODS, at_home, door
 from irgrad.frontend.capture.handles import builder, handle_on, is_supported, repeated
+from irgrad.frontend.capture.maybe import as_array, is_open
 from irgrad.frontend.capture.rows import whole
 from irgrad.frontend.capture.sizes import counted, sized
 from irgrad.frontend.guards import deciding, fixed
@@ -133,6 +134,8 @@ def _array(
 ) -> Any:
     """`np.array`, of traced values too."""
     made: Any
+    if is_open(object):
+        object = as_array(object)
     if isinstance(object, Bounded):
         return object.copy() if dtype is None else object.astype(dtype)
     if not copy and isinstance(object, Tracer) and dtype in (None, object.dtype):

@@ -16,11 +16,14 @@ from irgrad.frontend.capture.branching import branch
 from irgrad.frontend.capture.exchange import Exchanged
 from irgrad.frontend.capture.inner import Inner
 from irgrad.frontend.capture.iteration import Positions, positions, rest
-from irgrad.frontend.capture.looping import counted, counted_until, looked_at, repeated_while
+from irgrad.frontend.capture.looping import Grows, counted, counted_until, looked_at, repeated_while
+from irgrad.frontend.capture.maybe import is_open, length
 from irgrad.frontend.capture.parts import taken_apart
 from irgrad.frontend.capture.settings import most_nodes, unrolled
+from irgrad.frontend.capture.sizes import NO_SIZE
 from irgrad.frontend.capture.state import UNBOUND, State, Variables, value
 from irgrad.frontend.capture.unrolling import watch
+from irgrad.frontend.integers import interval
 from irgrad.frontend.known import known
 from irgrad.frontend.lost import refuse_lost
 from irgrad.ir.builder import CURRENT, Traced
@@ -43,6 +46,7 @@ def truth(test: Any) -> bool | None:
 
 def choose(test: Any, then: Body, other: Body) -> Any:
     """`then() if test else other()`."""
+    test = _asked(test)
     certain = truth(test)
     if certain is None:
         return branch(test, then, other, State(_NONE), lenient=False)
@@ -91,7 +95,13 @@ def _truth_of(later: Body) -> Any:
     return _true(later())
 
 
+def _asked(test: Any) -> Any:
+    """A condition; of a list of unknown length, whether anything is in it."""
+    return length(test) > 0 if is_open(test) else test
+
+
 def _true(value: Any) -> Any:
+    value = _asked(value)
     certain = truth(value)
     if certain is not None:
         return certain
@@ -100,6 +110,7 @@ def _true(value: Any) -> Any:
 
 def negated(test: Any) -> Any:
     """`not test`."""
+    test = _asked(test)
     certain = truth(test)
     return np.logical_not(test) if certain is None else not certain
 
@@ -133,6 +144,7 @@ def if_(
     last: bool = False,
 ) -> Any:
     """`if test`; what both sides return, where they do, which is the `last` of a function."""
+    test = _asked(test)
     certain = truth(test)
     if certain is not None:
         return (then if certain else other)()
@@ -183,7 +195,7 @@ _KNOWN = TraceError(
 def _not_a_while(variables: Variables, holds: Body, body: Any) -> Exception | None:
     """Why no while op can take the place of the steps; None where it has."""
     try:
-        repeated_while(State(variables), holds, body, body.__code__)
+        repeated_while(State(variables), holds, body, body.__code__, certain=True)
     except NEEDS_NUMBERS as error:
         return error
     return None
@@ -225,7 +237,8 @@ def for_(
     first step stands before the loop.
     """
     variables = Variables(get, set, seen, names)
-    refuse_lost(items)
+    if not is_open(items):
+        refuse_lost(items)
     found = positions(items) if CURRENT.get() is not None else None
     skipped, refused = 0, None
     if found is not None and not isinstance(found.count, int):
@@ -334,11 +347,36 @@ def _loop(variables: Variables, items: Positions, bind: Any, body: Any, stop: An
         bind(items.at(i))
         body()
 
-    state = State(variables)
-    if stop is None:
-        counted(state, items.count, at, body.__code__)
-    else:
-        counted_until(state, items.count, at, stop, body.__code__)
+    state, count = State(variables), items.count
+    try:
+        if stop is None:
+            counted(state, count, at, body.__code__)
+        else:
+            counted_until(state, count, at, stop, body.__code__)
+    except Grows:
+        most = count if isinstance(count, int) else interval(count)[1]
+        if most < NO_SIZE:
+            _bounded_loop(variables, items, most, at, stop, body.__code__)
+        elif stop is None:
+            counted(state, count, at, body.__code__, open_ended=True)
+        else:
+            raise
+
+
+def _bounded_loop(
+    variables: Variables, items: Positions, most: int, at: Any, stop: Any, memory: Any
+) -> None:
+    """As many steps as there are at most, each under the condition that it is one: then it is
+    known how long what the steps append to lists is at most.
+    """
+
+    def step(i: Any) -> None:
+        goes_on = items.count > i
+        if stop is not None:
+            goes_on = both(negated(stop()), lambda: goes_on)
+        if_(goes_on, lambda: at(i), _nothing, *variables, lenient=True)
+
+    counted(State(variables), most, step, (memory, "bounded"))
 
 
 __all__ = [

@@ -6,8 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from irgrad.errors import IrgradError, TraceError
-from irgrad.frontend.capture.parts import Alias, Shape, handle, kinds_of, put_together, taken_apart
+from irgrad.errors import IrgradError, Location, TraceError
+from irgrad.frontend.capture.maybe import certain, is_open, last_items, uncertain
+from irgrad.frontend.capture.parts import (
+    Alias,
+    Shape,
+    kinds_of,
+    put_together,
+    same_item,
+    taken_apart,
+)
 from irgrad.frontend.capture.rows import Row
 from irgrad.frontend.capture.state import State
 from irgrad.frontend.lost import Lost
@@ -32,6 +40,18 @@ EARLIER = Lost(_earlier)
 """In place of all that a list held before its last items."""
 
 
+class Grows(TraceError):
+    """A list grows in a loop of which it is not known how many steps there are."""
+
+    def __init__(self, location: Location | None) -> None:
+        super().__init__(
+            "a list grows in a loop whose number of steps is known only when it runs",
+            location=location,
+            hint="of such a list items[-1] is known if it had an item before the loop; else write "
+            "into an array with a row for each step that there may be, and count",
+        )
+
+
 class Growing(NamedTuple):
     """A list that grows: how many of its items a step sees, and what a step appends; `shown` are
     for each leaf of that the arrays from outside of which it is a view.
@@ -42,32 +62,47 @@ class Growing(NamedTuple):
     kinds: list[Argument]
     shown: list[list[Any]]
 
+    def leaves(self, state: State, end: Sequence[Any]) -> list[Any]:
+        """What a step that saw the last items appended."""
+        return taken_apart(_appended(end[1 + self.seen :]), state.is_whole)[0]
+
 
 def growth(state: State, number: int, end: Sequence[Any]) -> Growing | None:
     """How a list grew in a step that saw all of it; None where it did something else."""
     before = state.held[number][1]
     if not isinstance(before, list) or len(end) <= len(before):
         return None
-    if any(one is not handle(other) for one, other in zip(before, end, strict=False)):
+    if not all(map(same_item, before, end)):
         return None
     return grown(state, end, len(before), min(SEEN, len(before)))
 
 
 def grown(state: State, end: Sequence[Any], start: int, seen: int) -> Growing | None:
     """What was appended from a place on, and how many of the items before it are like it."""
-    leaves, shape = taken_apart(list(end[start:]), state.is_whole)
+    items = _appended(end[start:])
+    leaves, shape = taken_apart(items, state.is_whole)
     kinds = kinds_of(leaves)
     if any(kind is None for kind in kinds):
         return None
-    last = taken_apart(end[-1], state.is_whole)[1]
-    alike = [taken_apart(item, state.is_whole)[1] == last for item in end[start - seen : start]]
     own = [k for k in kinds if k]
-    every = [taken_apart(item, state.is_whole)[1] == last for item in end[start:]]
-    return Growing(seen if all(alike) and all(every) else 0, shape, own, list(map(_shown, leaves)))
+    while seen and not _alike(state, last_items(end[:start], seen), items):
+        seen -= 1
+    return Growing(seen, shape, own, list(map(_shown, leaves)))
+
+
+def _alike(state: State, earlier: Sequence[Any] | None, items: Sequence[Any]) -> bool:
+    """Whether the last items before a step are known, and like those that it appends."""
+    every = [*(earlier or ()), *map(certain, items)]
+    return earlier is not None and len({taken_apart(x, state.is_whole)[1] for x in every}) == 1
 
 
 def _shown(leaf: Any) -> list[Any]:
     return roots_of(leaf.handle) if isinstance(leaf, Alias) else []
+
+
+def _appended(items: Sequence[Any]) -> list[Any]:
+    """What a step appends, certain items as uncertain ones where there are such."""
+    return list(map(uncertain, items)) if is_open(items) else list(items)
 
 
 def regrown(state: State, end: Any, known: Growing) -> Growing:

@@ -12,6 +12,7 @@ import numpy as np
 from irgrad.errors import TraceError
 from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture.handles import builder, is_supported
+from irgrad.frontend.capture.maybe import is_open, selected
 from irgrad.frontend.capture.rows import whole
 from irgrad.frontend.integers import as_int64, distance, interval, limit
 from irgrad.frontend.known import known
@@ -133,6 +134,10 @@ def _constant_rows(array: Any) -> Positions | None:
 
 def _listed(items: Any) -> Positions | None:
     """A list of what a loop appended, or of numbers or arrays of one type."""
+    if is_open(items):
+        found = selected(items)
+        several = isinstance(found, list)
+        return _together(list(map(positions, found))) if several else positions(found)
     refuse_lost(items)
     rows = whole(items)
     if rows is not None:

@@ -14,6 +14,7 @@ from irgrad.frontend.capture.doors import door
 from irgrad.frontend.capture.handles import handle_on
 from irgrad.frontend.capture.held import met_first
 from irgrad.frontend.capture.iteration import TracedRange
+from irgrad.frontend.capture.maybe import as_array, is_open
 from irgrad.frontend.capture.rows import Row, whole
 from irgrad.frontend.known import known
 from irgrad.frontend.promote import any_traced, common_dtype
@@ -67,6 +68,8 @@ def stacking(function: Any) -> Any:
 
 def _joined(x: Any) -> Any:
     """A list with traced values in it as an array; anything else as it is."""
+    if is_open(x):
+        return as_array(x)
     return array(x) if isinstance(x, (list, tuple)) and any_traced(x) else x
 
 
@@ -79,6 +82,8 @@ def _items(x: Any) -> Any:
 @door(builtins.sum)
 def total(items: Any, start: Any = 0) -> Any:
     """`sum`, of what a loop appended and of the rows of an array too."""
+    if is_open(items):
+        return start + np.sum(as_array(items), axis=0)
     stack = items if isinstance(items, Tracer) and items.ndim else whole(items)
     if stack is None:
         return sum(items, start)

@@ -13,10 +13,12 @@ import numpy as np
 from irgrad.errors import DTypeError, TraceError
 from irgrad.frontend.capture.carry import Carry, Changing, Slot, line_of
 from irgrad.frontend.capture.exchange import Elsewhere
+from irgrad.frontend.capture.growth import Grows
 from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.parts import kinds_of, now, taken_apart
 from irgrad.frontend.capture.raising import tied
 from irgrad.frontend.capture.state import UNBOUND, Key, State
+from irgrad.frontend.capture.steps import known_steps
 from irgrad.frontend.capture.ties import ties
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.promote import innermost, lift
@@ -194,18 +196,23 @@ def _closed(inner: Inner, ends: Sequence[Any], named: Sequence[tuple[str, Argume
     return inner.close("body", dict(zip(names, values, strict=True)))
 
 
-def counted(state: State, count: Any, step: Step, memory: Any) -> None:
-    """`step(i)` for i = 0, ..., count - 1; `Exchanged` where several steps are better one."""
+def counted(state: State, count: Any, step: Step, memory: Any, open_ended: bool = False) -> None:
+    """`step(i)` for i = 0, ..., count - 1; `Exchanged` where several steps are better one. If
+    `open_ended`, of lists that grow in a number of steps that is not known the last items are.
+    """
     carry = Carry(state, whole_periods=isinstance(count, int))
     carry.runs = isinstance(count, int) and count > 0
     inner, _, ends = settled(carry, step, True, memory)
     named = carry.named_slots()
     length = max(0, int(count)) if isinstance(count, int) else None
-    if length is None:
+    if length is None and open_ended:
+        carry.leave_open()
+    elif length is None:
         carry.check_fixed()
-    kinds = [kind for growing in carry.growing.values() for kind in growing.kinds]
-    rows = [("row", kind) for kind in kinds]
-    graph, captured = _closed(inner, [*ends, *carry.rows(inner)], [*named, *rows])
+    stacked = () if carry.open_ended else carry.growing.values()
+    rows = [("row", kind) for growing in stacked for kind in growing.kinds]
+    made = carry.rows(inner) if rows else []
+    graph, captured = _closed(inner, [*ends, *made], [*named, *rows])
     trips = [] if length is not None else [_count(count)]
     op = Loop(len(named), 0, length, False, False, graph)
     operands = [*trips, *(slot.first for slot in carry.slots), *captured]
@@ -233,10 +240,22 @@ def counted_until(state: State, count: Any, step: Step, stop: Body, memory: Any)
     _emit_counting(carry, found, holds)
 
 
-def repeated_while(state: State, test: Body, step: Body, memory: Any) -> None:
-    """`step()` while `test()` holds."""
+def repeated_while(
+    state: State, test: Body, step: Body, memory: Any, certain: bool = False
+) -> None:
+    """`step()` while `test()` holds; where that is `certain` at first, a loop that ends by known
+    numbers is counted.
+    """
     carry = Carry(state)
     found = settled(carry, lambda index: step(), False, memory)
+    if carry.growing and certain:
+        firsts = [slot.first for slot in carry.slots]
+        steps = known_steps(firsts, found.inner, found.ends, _condition(carry, test, []))
+        if steps is None:
+            carry.check_fixed()
+        counted(state, steps, lambda index: step(), memory)
+        return
+    carry.leave_open()
     if carry.exchange is None:
         _emit(carry, found, lambda: test(), [], [], [])
     else:
@@ -261,8 +280,22 @@ def _emit(
     nexts: list[Any],
 ) -> None:
     """The `while` op: it carries what the steps change, and before that something of its own."""
-    carry.check_fixed()
+    if carry.open_ended is None:
+        carry.check_fixed()
     named = [*more, *carry.named_slots()]
+    condition = _condition(carry, test, more)
+    test_graph, test_captured = _closed(condition, [condition.result], [("holds", _TRUTH)])
+    body_graph, body_captured = _closed(found.inner, [*nexts, *found.ends], named)
+    count = len(named)
+    body, test = _together(body_graph, test_graph, count)
+    operands = [*firsts, *(slot.first for slot in carry.slots), *body_captured, *test_captured]
+    types = operand_types([kind for _, kind in named], body_captured, test_captured)
+    results = apply(While(count, test, body), operands, types)
+    carry.bind(results[len(more) : count], steps=results[0])
+
+
+def _condition(carry: Carry, test: Any, more: list[tuple[str, Argument]]) -> Inner:
+    """A trace of what a `while` asks for, on inputs for what it carries."""
     condition = Inner(carry.state, lends=True, repeats=True)
     own = [condition.builder.input(name, kind.type) for name, kind in more]
     inputs = _inputs(condition, carry)
@@ -275,14 +308,7 @@ def _emit(
     condition.run(run)
     _check_goes_on(condition)
     _check_condition(condition.result)
-    test_graph, test_captured = _closed(condition, [condition.result], [("holds", _TRUTH)])
-    body_graph, body_captured = _closed(found.inner, [*nexts, *found.ends], named)
-    count = len(named)
-    body, test = _together(body_graph, test_graph, count)
-    operands = [*firsts, *(slot.first for slot in carry.slots), *body_captured, *test_captured]
-    types = operand_types([kind for _, kind in named], body_captured, test_captured)
-    results = apply(While(count, test, body), operands, types)
-    carry.bind(results[len(more) : count], steps=results[0])
+    return condition
 
 
 _TRUTH = Argument(ArrayType(BOOL, ()))
@@ -309,4 +335,4 @@ def _together(body: Graph, test: Graph, count: int) -> tuple[Graph, Graph]:
     )
 
 
-__all__ = ["counted", "counted_until", "looked_at", "repeated_while"]
+__all__ = ["Grows", "counted", "counted_until", "looked_at", "repeated_while"]

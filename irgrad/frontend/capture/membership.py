@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.frontend.capture.flow import or_
+from irgrad.frontend.capture.maybe import as_array, is_open
 from irgrad.frontend.capture.rows import whole
 from irgrad.frontend.known import known
 from irgrad.frontend.lost import refuse_lost
@@ -23,6 +24,8 @@ def searched(items: Any) -> Any:
 
 def within(item: Any, items: Any) -> Any:
     """`item in items`, a traced truth where only the running program knows it."""
+    if is_open(items):
+        return np.any(np.equal(as_array(items), item))
     refuse_lost(items)
     if _is_unknown(items) or (isinstance(items, np.ndarray) and _is_unknown(item)):
         return np.any(np.equal(items, item))

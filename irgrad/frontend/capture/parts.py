@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irgrad.errors import IrgradError
+from irgrad.frontend.capture.maybe import Maybe
 from irgrad.frontend.capture.state import is_object
 from irgrad.frontend.distinct import distinct
 from irgrad.frontend.lower import Argument
@@ -84,6 +85,7 @@ def _shape(tree: Any, whole: Whole, leaves: list[Any], around: tuple[int, ...]) 
     for item in items:
         inside = item is not tree and is_object(item) and whole(item.__dict__)
         opened = is_object(item) and not inside and id(item) not in around
+        opened = opened or type(item) is Maybe
         if opened:
             shape = _shape(item.__dict__, whole, leaves, (*around, id(item)))
             inner.append((type(item), shape))
@@ -121,6 +123,15 @@ def same(one: Any, other: Any) -> bool:
     with suppress(TypeError):
         return distinct(one) == distinct(other)
     return False
+
+
+def same_item(one: Any, other: Any) -> bool:
+    """Whether an item of a list is still the same after a body."""
+    if type(one) is type(other) is Maybe:
+        return same_item(one.value, other.value) and same_item(one.present, other.present)
+    if type(one) is type(other) is tuple and len(one) == len(other):
+        return all(map(same_item, one, other))
+    return one is handle(other)
 
 
 def kinds_of(leaves: Sequence[Any]) -> list[Argument | None]:

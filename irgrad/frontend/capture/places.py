@@ -15,8 +15,10 @@ import numpy as np
 from irgrad.errors import IrgradError
 from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture.handles import handle_on, repeated
+from irgrad.frontend.capture.maybe import is_open, item_at, uncertain
 from irgrad.frontend.capture.rows import Row, is_row, joined_pieces, whole
 from irgrad.frontend.known import known
+from irgrad.frontend.lost import Lost
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.masked import Selection
 from irgrad.frontend.promote import any_traced, lift
@@ -33,6 +35,8 @@ class Places:
         self.items = items
 
     def __getitem__(self, key: Any) -> Any:
+        if is_open(self.items):
+            return item_at(self.items, key)
         stack = stacked(self.items) if _is_unknown(key) else None
         if stack is None:
             return self.items[key]
@@ -41,6 +45,8 @@ class Places:
         return number
 
     def __setitem__(self, key: Any, new: Any) -> None:
+        if is_open(self.items):
+            uncertain(None).refuse()
         stack = stacked(self.items, new) if _is_unknown(key) and _is_list(self.items) else None
         if stack is None:
             self.items[key] = new
@@ -49,6 +55,8 @@ class Places:
         self.items[:] = rows_of(stack)
 
     def __delitem__(self, key: Any) -> None:
+        if is_open(self.items):
+            uncertain(None).refuse()
         del self.items[key]
 
 
@@ -103,7 +111,9 @@ def rows_of(stack: Any) -> list[Any]:
 
 def rows_stacked(items: Any) -> Any:
     """What such a list has become by a write; None for others."""
-    if not _is_list(items) or not items or any(np.ndim(item) for item in items):
+    if not _is_list(items) or not any(map(is_row, items)):
+        return None
+    if any(isinstance(item, Lost) or np.ndim(item) for item in items):
         return None
     return stacked(items) if whole(items) is not None else None
 

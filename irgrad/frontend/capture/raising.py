@@ -3,6 +3,7 @@ is made while the function is lowered, and raised when it runs."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import TraceError
+from irgrad.frontend.capture.doors import door
 from irgrad.frontend.only_numbers import FORMATTED
 from irgrad.frontend.site import call_site
 from irgrad.ir.builder import CURRENT, Traced
@@ -38,6 +40,23 @@ def trying() -> Generator[None]:
         notes["trying"] -= 1
 
 
+@door(contextlib.suppress)
+class Suppressing:
+    """`contextlib.suppress`, of whose body it is known that it is one of a `try`."""
+
+    def __init__(self, *kinds: type[BaseException]) -> None:
+        self.around = (contextlib.suppress(*kinds), trying())
+
+    def __enter__(self) -> None:
+        for each in self.around:
+            each.__enter__()
+
+    def __exit__(self, *raised: Any) -> bool:
+        outer, inner = self.around
+        inner.__exit__(None, None, None)
+        return bool(outer.__exit__(*raised))
+
+
 def fail(make: Callable[[], Any]) -> None:
     """Have the program raise an exception here, and leave the body at hand."""
     here = CURRENT.get()
@@ -45,7 +64,8 @@ def fail(make: Callable[[], Any]) -> None:
     location = call_site().location
     if here.notes.get("trying"):
         error = TraceError(
-            "an exception that is raised under a traced condition in the body of a try",
+            "an exception that is raised under a traced condition in the body of a try, or of "
+            "contextlib.suppress",
             location=location,
             hint="use an if in place of the try, or return a flag",
         )

@@ -169,7 +169,7 @@ class Expressions(ast.NodeTransformer):
         name = value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
         if name in ("r_", "c_", "mgrid", "ogrid") and isinstance(node.ctx, ast.Load):
             node.value = self._helped("call", value)
-        elif not self.in_class and _may_be_traced(node.slice):
+        elif not self.in_class and _may_be_open(node.slice):
             reads = isinstance(node.ctx, ast.Load)
             node.value = self._helped("source" if reads else "place", value)
         return node
@@ -251,15 +251,9 @@ def begin(made: Any, where: Any) -> None:
         made.end_lineno, made.end_col_offset = made.lineno, made.col_offset
 
 
-def _may_be_traced(index: ast.expr) -> bool:
-    """Whether an index may have in it what only the running program knows."""
-    if isinstance(index, ast.Tuple):
-        return any(map(_may_be_traced, index.elts))
-    if isinstance(index, ast.Slice):
-        bounds = (index.lower, index.upper, index.step)
-        return any(bound is not None and _may_be_traced(bound) for bound in bounds)
-    number = index.operand if isinstance(index, ast.UnaryOp) else index
-    return not isinstance(number, ast.Constant)
+def _may_be_open(index: ast.expr) -> bool:
+    """Whether an index may be a number, or have in it what only the running program knows."""
+    return not isinstance(index, ast.Constant) or isinstance(index.value, int)
 
 
 def _later(body: ast.expr, *parameters: str, at: ast.expr | None = None) -> ast.expr:

@@ -13,6 +13,7 @@ from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture.constructors import array
 from irgrad.frontend.capture.doors import at_home, door
 from irgrad.frontend.capture.handles import is_supported
+from irgrad.frontend.capture.maybe import as_array, is_open, length
 from irgrad.frontend.capture.rows import line_of_numbers
 from irgrad.frontend.known import known
 from irgrad.frontend.lost import refuse_lost
@@ -101,6 +102,8 @@ def is_instance(value: Any, kinds: Any) -> bool:
 @door(builtins.len)
 def len_(items: Any) -> Any:
     """`len`, a traced integer where the extent is one, but not of a list that is lost."""
+    if is_open(items):
+        return length(items)
     refuse_lost(items)
     if isinstance(items, (Bounded, Selection)):
         return items.shape[0]
@@ -116,6 +119,8 @@ def _extreme(function: Any, better: Any, reduction: Any) -> None:
 
     @door(function)
     def choose(*args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and not kwargs and is_open(args[0]):
+            return getattr(as_array(args[0]), function.__name__)()
         line = line_of_numbers(args[0]) if len(args) == 1 and not kwargs else None
         if line is not None and line.dtype.kind != "c":
             return first_extreme(line)
