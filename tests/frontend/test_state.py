@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -198,6 +199,18 @@ def annotated(x: Any) -> Any:
     return x
 
 
+def windows(x: Any) -> Any:
+    recent: Any = deque(maxlen=3)
+    buffer, total = [], 0.0
+    for i in range(40):
+        recent.append(x * np.sin(i))
+        buffer.append(recent[0])
+        if len(buffer) > 4:
+            buffer.pop(0)
+        total += sum(recent) / len(recent) * max(buffer)
+    return total
+
+
 def objects_in_while(x: Any) -> Any:
     cell, history = Cell(abs(x)), {"last": 0.0}
     while cell.x < 9:
@@ -210,7 +223,7 @@ def objects_in_while(x: Any) -> Any:
 FUNCTIONS = (
     rows, traced_rows, zipped, backwards, broken_rows, list_of_tuples, appended, appended_vectors,
     reads_last, several, nested_lists, fixed_list, dictionary, object_state, dataclass_state,
-    object_in_branch, objects_in_while, annotated,
+    object_in_branch, objects_in_while, annotated, windows,
 )  # fmt: skip
 SECOND = (appended, fixed_list, object_state)
 
@@ -225,7 +238,7 @@ def test_as_python_means_it(function: Any, backend: str) -> None:
     "function", [f for f in FUNCTIONS if f not in (object_in_branch,)], ids=lambda f: f.__name__
 )
 def test_long_loops_stay_loops(function: Any) -> None:
-    graph = irgrad.compile(function).graph(0.5)
+    graph = irgrad.trace(function, 0.5)
     assert {"loop", "while"} & {node.op.name for node in graph.nodes}
     assert len(graph.nodes) < 60
 

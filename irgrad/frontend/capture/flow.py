@@ -234,7 +234,7 @@ def for_(
     """`for`: a loop op where only the running program knows how many items there are, and for many
     if the body allows, that is, if it needs no number of the index (a slice up to it, a list's
     element); else step by step. Where the variables are not yet what a step makes of them, the
-    first step stands before the loop.
+    first steps stand before the loop.
     """
     variables = Variables(get, set, seen, names)
     if not is_open(items):
@@ -248,14 +248,15 @@ def for_(
         refused = _not_a_loop(variables, found, bind, body, stop)
         if refused is None:
             return
-        first = next(iter(items))
-        bind(first)
-        body()
-        skipped = 1
-        if truth(stop is not None and stop()) is False:
-            refused = _not_a_loop(variables, rest(found), bind, body, stop)
-            if refused is None:
-                return
+        for skipped in range(1, min(_WARM_UP + 1, found.count)):
+            bind(next(islice(items, skipped - 1, None)))
+            body()
+            if truth(stop is not None and stop()) is not False:
+                break
+            if skipped.bit_count() == 1:
+                refused = _not_a_loop(variables, rest(found, skipped), bind, body, stop)
+                if refused is None:
+                    return
     for item in islice(items, skipped, None):
         left = stop is not None and stop()
         certain = truth(left)
@@ -268,6 +269,10 @@ def for_(
             one = functools.partial(_one, bind, item, body)
             branch(left, _nothing, one, State(variables), lenient=True)
         watch(refused)
+
+
+_WARM_UP = 4
+"""Steps that may stand before a loop: those in which a list or queue fills."""
 
 
 def _is_long(variables: Variables, items: Positions, bind: Any, body: Any) -> bool:

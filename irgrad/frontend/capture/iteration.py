@@ -207,6 +207,6 @@ def _is_zero(start: Any) -> bool:
     return type(start) is int and start == 0
 
 
-def rest(found: Positions) -> Positions:
-    """The same without the first item."""
-    return Positions(found.count - 1, lambda i: found.at(i + 1))
+def rest(found: Positions, start: int) -> Positions:
+    """The same from a place on."""
+    return Positions(found.count - start, lambda i: found.at(i + start))

@@ -7,6 +7,7 @@ becomes."""
 from __future__ import annotations
 
 import dis
+from collections import deque
 from collections.abc import Callable, Sequence, Set
 from functools import cache
 from types import CellType, CodeType, FunctionType, MethodType
@@ -142,7 +143,7 @@ def contents(values: Sequence[Any], known: Set[int]) -> Held:
         item = work.pop()
         if id(item) in held:
             continue
-        if isinstance(item, (list, dict, set)):
+        if isinstance(item, (list, dict, set, deque)):
             held[id(item)] = item, item.copy(), type(item).__name__
             if len(item) < 10_000:
                 work += item.values() if isinstance(item, dict) else item
@@ -224,4 +225,4 @@ def fill(now: Any, then: Any) -> None:
             del now.cell_contents
     elif not holds(now, then):
         now.clear()
-        now.extend(then) if isinstance(now, list) else now.update(then)
+        now.extend(then) if isinstance(now, (list, deque)) else now.update(then)

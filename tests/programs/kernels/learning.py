@@ -208,3 +208,26 @@ def lloyd(points: Any, centres: Any, steps: Any) -> None:
             members = points[labels == k]
             if len(members) > 0:
                 centres[k] = members.mean(axis=0)
+
+
+@case(
+    lambda rng, k, d, n: tuple(
+        rng.standard_normal(s) for s in [(k,), (k, d), (k, d), (k, d * (d - 1) // 2), (n, d)]
+    ),
+    small=(2, 3, 20),
+    large=(5, 10, 1000),
+)
+def mixture_point_by_point(alpha: Any, mu: Any, q: Any, lower: Any, x: Any) -> Any:
+    k, d = mu.shape
+    rows, cols = np.tril_indices(d, -1)
+    Q = np.zeros((k, d, d))
+    Q[:, rows, cols] = lower
+    Q[:, np.arange(d), np.arange(d)] = np.exp(q)
+    total = 0.0
+    for point in x:
+        terms = [
+            alpha[j] + q[j].sum() - 0.5 * np.sum((Q[j] @ (point - mu[j])) ** 2) for j in range(k)
+        ]
+        largest = max(terms)
+        total += largest + np.log(sum(np.exp(term - largest) for term in terms))
+    return total - len(x) * np.log(np.sum(np.exp(alpha)))

@@ -275,3 +275,23 @@ def reaction_diffusion(U: Any, V: Any, steps: Any) -> None:
         uvv = U * V * V
         U += 0.01 * (0.035 * (1 - U) - uvv)
         V += 0.01 * (uvv - 0.1 * V)
+
+
+@case(lambda rng: (np.float64(0.5),), small=(), large=())
+def particle_between_charges(control: Any) -> Any:
+    charges = [[10.0, 10.0 - control], [10.0, 0.0]]
+
+    def distance(a: Any, b: Any) -> Any:
+        return np.sqrt(sum((u - v) ** 2 for u, v in zip(a, b, strict=True)))
+
+    def acceleration(x: Any) -> Any:
+        return [sum((x[k] - c[k]) / distance(x, c) ** 3 for c in charges) for k in range(2)]
+
+    x, v, dt = [0.0, 8.0], [0.75, 0.0], 0.1
+    while True:
+        following = [x_k + dt * v_k for x_k, v_k in zip(x, v, strict=True)]
+        if following[1] <= 0:
+            rest = -x[1] / v[1]
+            return (x[0] + rest * v[0]) ** 2
+        v = [v_k + dt * a_k for v_k, a_k in zip(v, acceleration(x), strict=True)]
+        x = following
