@@ -35,5 +35,8 @@ def test_what_is_loaded(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     later, at_once = (line.split(" ") for line in run.stdout.splitlines())
     assert [name for name in later if name.startswith("irgrad")] == [], "loaded by the first call"
-    large = {"scipy.optimize", "scipy.integrate", "rich.console", "sympy", "numba", "matplotlib"}
+    large = {
+        "scipy.optimize", "scipy.integrate", "scipy.linalg", "rich.console", "sympy", "numba",
+        "matplotlib", "networkx",
+    }  # fmt: skip
     assert not large & set(at_once), "loaded by everybody"

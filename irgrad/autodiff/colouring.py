@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
@@ -67,6 +66,8 @@ def _number(colouring: Colouring) -> int:
 
 def _by_networkx(by_column: Any) -> Iterable[Colouring]:
     """Greedy colourings of the graph of columns that meet."""
+    import networkx as nx
+
     wide = by_column.astype(np.int32)
     meets = sp.triu(wide.T @ wide, k=1)
     graph: nx.Graph[int] = nx.Graph()

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-import networkx as nx
-
 from irgrad.ir.builder import substitute
 from irgrad.ir.graph import Graph, Node, Value, input_value
 from irgrad.ops.cast import Astype, Conjugate, Imag, Real
@@ -37,6 +35,8 @@ _CHEAP = frozenset({
     "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor",
     "invert", "floor_divide", "remainder", "fmod",
 })  # fmt: skip
+Edge = tuple[Any, Any, int | None]
+"""From a place to another, and the bytes that cutting it takes, where it can be cut."""
 LARGEST = 3000
 """Bodies with more nodes than this keep all that is needed: the cut would take seconds."""
 
@@ -70,41 +70,42 @@ def residuals_of(
 
 def _network(
     own: Collection[Node], free: Collection[Value], needed: Sequence[Value]
-) -> tuple[nx.DiGraph[Any] | None, list[Value]]:
+) -> tuple[list[Edge] | None, list[Value]]:
     """Edges run from what is needed to what it is made of, so that of several smallest cuts the one
     with the least work done again is found first. None where nothing has to be kept.
     """
-    network: nx.DiGraph[Any] = nx.DiGraph()
     waiting = [value for value in needed if value not in free]
     replayed = {value.node for value in needed if value.type.is_dynamic}
     """Nodes that run again, so that all that they give is there for nothing."""
-    for value in waiting:
-        network.add_edge("needed", (value, "out"))
+    network: list[Edge] = [("needed", (value, "out"), None) for value in waiting]
     seen = set(waiting)
     costly = False
     while waiting:
         value = waiting.pop()
         node = value.node
-        if value.type.is_dynamic:
-            network.add_edge((value, "out"), (value, "in"))
-        else:
-            network.add_edge((value, "out"), (value, "in"), capacity=value.type.nbytes)
+        size = None if value.type.is_dynamic else value.type.nbytes
+        network.append(((value, "out"), (value, "in"), size))
         again = is_cheap(node) or value.type.is_dynamic or node in replayed
         if node not in own or not again:
-            network.add_edge((value, "in"), "absent")
+            network.append(((value, "in"), "absent", None))
             costly = True
             continue
         for operand in node.operands:
             if operand in free or operand.constant is not None:
                 continue
-            network.add_edge((value, "in"), (operand, "out"))
+            network.append(((value, "in"), (operand, "out"), None))
             if operand not in seen:
                 seen.add(operand)
                 waiting.append(operand)
     return (network if costly else None), list(needed)
 
 
-def _cut(network: nx.DiGraph[Any]) -> set[Value]:
+def _cut(edges: Sequence[Edge]) -> set[Value]:
+    import networkx as nx
+
+    network: nx.DiGraph[Any] = nx.DiGraph()
+    for start, end, size in edges:
+        network.add_edge(start, end, **({} if size is None else {"capacity": size}))
     _, (near, far) = nx.minimum_cut(network, "needed", "absent")
     return {
         key[0]

@@ -15,13 +15,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
-from typing import Any, NamedTuple
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irgrad.errors import Location
 from irgrad.ir.op import Array, Op, parameter_types, register
 from irgrad.ir.types import ArrayType, type_of
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 class Origin(NamedTuple):
@@ -252,6 +253,8 @@ class Graph:
         >>> networkx.dag_longest_path_length(irgrad.trace("sin(cos(x)) * x", 0.5).dag)
         3
         """
+        import networkx as nx
+
         dag: nx.MultiDiGraph[Node] = nx.MultiDiGraph(name=self.name)
         dag.add_nodes_from(value.node for value in self.inputs)
         for node in self.nodes:

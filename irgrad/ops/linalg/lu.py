@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.linalg import get_lapack_funcs
+import scipy
 
 from irgrad.errors import DTypeError
 from irgrad.ir.op import Array, register_instance
@@ -48,7 +48,7 @@ class LU(Stacked):
     def reference(self, *operands: Array) -> tuple[Array, ...]:
         (a,) = operands
         factors, pivots = np.empty_like(a, order="C"), np.empty(a.shape[:-1], I32)
-        (factor,) = get_lapack_funcs(("getrf",), (a,))
+        (factor,) = scipy.linalg.get_lapack_funcs(("getrf",), (a,))
         for place in np.ndindex(a.shape[:-2]):
             if a.size:
                 factors[place], pivots[place], _ = factor(a[place])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.linalg import solve_triangular as scipy_solve_triangular
+import scipy
 
 from irgrad.ir.op import Array, register
 from irgrad.ir.types import ArrayType
@@ -34,7 +34,7 @@ class SolveTriangular(System):
         x = np.empty(b.shape, b.dtype)
         for place in np.ndindex(a.shape[:-2]):
             if x[place].size:
-                x[place] = scipy_solve_triangular(
+                x[place] = scipy.linalg.solve_triangular(
                     a[place],
                     b[place],
                     lower=self.lower,
