@@ -134,6 +134,7 @@ def test_complex() -> None:
     ("call", "error", "message"),
     [
         (lambda: irgrad.jacobian(np.sin, mode="fwd"), OptionError, "mode must be one of"),
+        (lambda: irgrad.jacobian(np.sin, mode=X), OptionError, "mode must be one of"),
         (lambda: irgrad.jacobian(lambda x: (x, 3))(X), ArgumentError, r"the result\[1\].*int 3"),
         (lambda: irgrad.jacobian(lambda x: {"a": x > 0})(X), DTypeError, r"\['a'\].*bool\[3\]"),
         (lambda: irgrad.jacobian(np.sin)(3), DTypeError, "jacobian with respect to x.*3"),

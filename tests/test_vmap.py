@@ -216,6 +216,7 @@ def test_an_op_without_a_rule_is_applied_to_each_example() -> None:
         (lambda: irgrad.vmap(lambda x: x, "x")(X), ArgumentError, "in_axes must be an int"),
         (lambda: irgrad.vmap(lambda x: x, 0, 1.5)(X), ArgumentError, "out_axes must be an int"),
         (lambda: irgrad.vmap(lambda x: x, axis_size=4)(X), ShapeError, "axis_size has 4"),
+        (lambda: irgrad.vmap(lambda x: x, axis_size=X), ArgumentError, "a number of examples"),
         (lambda: irgrad.vmap(3), ArgumentError, "cannot transform an int"),
         (lambda: irgrad.vmap(lambda x: x[x > 0])(X), UnsupportedError, "mask"),
     ],

@@ -69,7 +69,7 @@ def switch(index: Any, branches: Sequence[Branch], *operands: Any) -> Any:
     >>> float(switch(1, [lambda x: x, lambda x: x * 10.0], 2.0))
     20.0
     """
-    if isinstance(branches, Traced) or not isinstance(branches, Iterable):
+    if not isinstance(branches, Iterable) or isinstance(branches, (Traced, np.ndarray, np.generic)):
         raise ArgumentError(
             f"switch: branches must be a list of functions, got {shown_type(branches)}",
             location=call_site().location,

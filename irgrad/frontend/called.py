@@ -7,6 +7,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import numpy as np
+
 from irgrad.errors import ArgumentError
 from irgrad.frontend.site import call_site, defined_at
 from irgrad.ir.builder import Traced
@@ -46,6 +48,9 @@ def check_takes(what: str, name: str, f: Any, *given: str) -> None:
 
 def _signature(f: Any) -> inspect.Signature | None:
     """What a function itself takes, not one that it wraps; None where Python does not know."""
+    if isinstance(f, np.ufunc):
+        kind = inspect.Parameter.POSITIONAL_ONLY
+        return inspect.Signature([inspect.Parameter(f"x{k}", kind) for k in range(1, f.nin + 1)])
     try:
         return inspect.signature(f, follow_wrapped=False)
     except (TypeError, ValueError):

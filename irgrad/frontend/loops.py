@@ -191,7 +191,7 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     check_function("map", "f", f, "f, xs", "x")
     f = f if at_once(xs) else captured(f)
 
-    @functools.wraps(f)
+    @functools.wraps(f, updated=())
     def step(carry: Any, x: Any) -> Any:
         return carry, f(x)
 

@@ -277,7 +277,7 @@ def jacobian(
     >>> jacobian(lambda x: x[:2] * x[2])(np.array([1.0, 2.0, 3.0])).tolist()
     [[3.0, 0.0, 1.0], [0.0, 3.0, 2.0]]
     """
-    if mode not in (None, *MODES):
+    if mode is not None and (not isinstance(mode, str) or mode not in MODES):
         raise OptionError(f"jacobian: mode must be one of {MODES} or None, got {mode!r}")
     function = differentiable("jacobian", f)
     return Jacobian(function, checked_argnums("jacobian", argnums), mode, has_aux, holomorphic)

@@ -253,4 +253,7 @@ def vmap(f: Any, in_axes: Any = 0, out_axes: Any = 0, *, axis_size: int | None =
                 raise ArgumentError(
                     f"vmap: {what} must be an int, None, or a pytree of them, got {axis!r}"
                 )
+    whole = isinstance(axis_size, (int, np.integer)) and not isinstance(axis_size, bool)
+    if axis_size is not None and (not whole or axis_size < 0):
+        raise ArgumentError(f"vmap: axis_size must be a number of examples, got {axis_size!r:.60}")
     return Vmap(differentiable("vmap", f), in_axes, out_axes, axis_size)

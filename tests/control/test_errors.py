@@ -141,6 +141,7 @@ def test_regions_that_do_not_fit_are_refused_by_the_verifier() -> None:
         (lambda x: irgrad.cond(x > 0, 3, lambda: x), "cond: true_fun", "pred, true_fun"),
         (lambda x: irgrad.cond(x > 0, lambda: x, x), "cond: false_fun", "pred, true_fun"),
         (lambda x: irgrad.switch(1, 3, x), "switch: branches", "index, branches"),
+        (lambda x: irgrad.switch(1, np.array(3), x), "switch: branches", "index, branches"),
         (lambda x: irgrad.switch(1, [np.sin, x], x), "switch: branches[1]", "index, branches"),
         (lambda x: irgrad.scan(x, 0.0, np.sin), "scan: f", "f, init, xs"),
         (lambda x: irgrad.fori_loop(0, 3, x, np.sin), "fori_loop: body_fun", "lower, upper"),
@@ -168,6 +169,7 @@ def test_what_is_no_function(function, argument, order) -> None:
         (lambda x: irgrad.cond(x[0] > 0, lambda: x, lambda a: a), "false_fun is called without"),
         (lambda x: irgrad.cond(True, lambda a: x, lambda: x, x), "false_fun is called with 1 arg"),
         (lambda x: irgrad.switch(0, [lambda a: a, lambda: x], x), "branches[1] is called with 1"),
+        (lambda x: irgrad.fori_loop(0, 3, np.sin, x), "(i, value), but sin takes (x1, /)"),
         (lambda x: irgrad.map(lambda a, b: a, x), "f is called with 1 argument, (x), but <lambda>"),
     ],
 )
