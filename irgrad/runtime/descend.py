@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from irgrad.errors import NoConvergence, OptionError
-from irgrad.frontend.called import check_callable, check_unknown
+from irgrad.errors import NoConvergence, OptionError, TraceError
+from irgrad.frontend.called import check_function, check_takes, check_unknown
 from irgrad.frontend.keywords import keywords
-from irgrad.frontend.pytree import flatten, unflatten
+from irgrad.frontend.promote import any_traced
+from irgrad.frontend.pytree import flatten, leaves_of, unflatten
 from irgrad.frontend.site import call_site
 from irgrad.inspect.curve import curve_svg, curve_text
 from irgrad.runtime.compiled import Compiled
@@ -69,7 +70,7 @@ class Descent(NamedTuple):
 def descend(
     f: Any,
     x0: Any,
-    args: tuple[Any, ...] = (),
+    args: Any = (),
     *,
     rate: float | Callable[[int], float] = 0.1,
     steps: int = 100,
@@ -80,10 +81,12 @@ def descend(
 ) -> Descent:
     """Gradient descent x <- x - rate * grad f(x, *args) from `x0`, a pytree of floats.
 
+    The gradient is that of steepest ascent: of complex x its conjugate, in irgrad's convention.
     `rate` is a number or a function of the step's number; with `momentum` m the step is
     v <- m v - rate * grad, x <- x + v (Polyak 1964). It ends after `steps`, when the gradient is
     shorter than `tol`, or when `callback(step, x, value)` returns True. `progress` shows a bar on
-    the terminal. A value that is not finite is a `NoConvergence` that says at which step.
+    the terminal. A value or gradient that is not finite is a `NoConvergence` that says at which
+    step.
 
     >>> import numpy as np
     >>> result = descend(lambda x: np.sum((x - 3.0) ** 2), np.zeros(2), rate=0.25, steps=20)
@@ -103,14 +106,23 @@ def descend(
     2.62e-13           *
     """
     if not isinstance(steps, (int, np.integer)) or steps < 0:
-        raise OptionError(f"descend: steps must be an int and not negative, got {steps!r:.60}")
+        raise OptionError(
+            f"descend: steps must be an int and not negative, got {steps!r:.60}",
+            location=call_site().location,
+        )
     for name, given in (("rate", rate), ("momentum", momentum), ("tol", tol)):
         if name != "rate" or not callable(given):
             _number(name, given)
+        else:
+            check_takes("descend", name, given, "step")
     function = differentiable("descend", f)
+    args = args if isinstance(args, tuple) else (args,)
+    if any(map(any_traced, leaves_of((x0, args)))):
+        raise _traced()
     check_unknown("descend", function, args)
     if callback is not None:
-        check_callable("descend", "callback", callback, "f, x0, args, callback=")
+        call = "f, x0, args, callback="
+        check_function("descend", "callback", callback, call, "step", "x", "value")
     both = Compiled(value_and_grad(function))
     unknown = unknown_of("descend", x0)
     x = unknown.build(unknown.vector)
@@ -121,11 +133,18 @@ def descend(
     for step in _counted(steps, history, progress):
         leaves, tree = flatten(gradient)
         slopes.append(float(np.sqrt(sum(float(np.sum(np.abs(leaf) ** 2)) for leaf in leaves))))
+        if not all(np.all(np.isfinite(leaf)) for leaf in leaves):
+            raise NoConvergence(
+                f"descend: the gradient is not finite after {step} steps, where the value is "
+                f"{history[-1]:.6g}",
+                hint="this may be a kink, or the end of a domain: start elsewhere, or take a "
+                "smaller rate",
+            )
         converged = slopes[-1] < tol
         if converged:
             break
         size = _number(f"rate({step})", rate(step)) if callable(rate) else rate
-        velocity = [momentum * v - size * g for v, g in zip(velocity, leaves, strict=True)]
+        velocity = [momentum * v - size * np.conj(g) for v, g in zip(velocity, leaves, strict=True)]
         here, _ = flatten(x)
         moved = [
             np.asarray(a + v, np.asarray(a).dtype)[()] for a, v in zip(here, velocity, strict=True)
@@ -133,23 +152,37 @@ def descend(
         x = unflatten(tree, moved)
         value, gradient = both(x, *args)
         history.append(_finite(value, step + 1))
-        if callback is not None and callback(step + 1, x, history[-1]) is True:
+        told = None if callback is None else callback(step + 1, x, history[-1])
+        if isinstance(told, (bool, np.bool_)) and told:
             break
     return Descent(x, history[-1], np.array(history), np.array(slopes), converged)
 
 
 def _number(name: str, x: Any) -> float:
-    """A number that an argument is, or gives."""
+    """A number that an argument is, or gives; it is not negative, and momentum below 1."""
     array = np.asarray(x)
-    if array.shape or array.dtype.kind not in "biuf":
-        more = " or a function of the step" if name == "rate" else ""
+    fits = not array.shape and array.dtype.kind in "biuf" and array >= 0
+    if not fits or (name == "momentum" and array >= 1):
+        kind = {"rate": "or a function of the step, ", "momentum": "below 1, "}.get(name, "")
         raise OptionError(
-            f"descend: {name} must be a number{more}, got {x!r:.60}", location=call_site().location
+            f"descend: {name} must be a number, {kind}not negative, got {x!r:.60}",
+            location=call_site().location,
         )
     return float(x)
 
 
+def _traced() -> TraceError:
+    return TraceError(
+        "descend of traced values: it takes numbers only",
+        location=call_site().location,
+        hint="irgrad.minimize_argmin(f, x0, args) can be differentiated; so can steps that "
+        "irgrad.fori_loop or a loop takes",
+    )
+
+
 def _finite(value: Any, step: int) -> float:
+    if any_traced(value):
+        raise _traced()
     number = float(value)
     if not np.isfinite(number):
         raise NoConvergence(

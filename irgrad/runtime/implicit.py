@@ -134,8 +134,8 @@ def _solved(op: Op, problem: _Problem) -> Any:
         return bind(op, *problem.operands)
 
 
-def _matching(name: str, f: Any, unknown: Unknown) -> Callable[[Any], Any]:
-    """The result of f as a vector like the unknown's."""
+def matching(name: str, f: Any, unknown: Unknown) -> Callable[[Any], Any]:
+    """The result of f, which has the structure and shapes of the unknown, as a vector like it."""
 
     def returns(result: Any) -> Any:
         leaves, structure = check_arrays(name, f, result), flatten(result)[1]
@@ -233,7 +233,7 @@ def root(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "hybr") -
     function, args = differentiable("root", f), _tuple(args)
     check_unknown("root", function, args)
     unknown = _real("root", unknown_of("root", x0))
-    problem = _problem(function, unknown, args, _matching("root", function, unknown))
+    problem = _problem(function, unknown, args, matching("root", function, unknown))
     op = SolveRoot(problem.region, _named("root", solver, ROOT_SOLVERS))
     return unknown.build(_solved(op, problem))
 
@@ -256,7 +256,7 @@ def fixed_point(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "i
     function, args = differentiable("fixed_point", f), _tuple(args)
     check_unknown("fixed_point", function, args)
     unknown = _real("fixed_point", unknown_of("fixed_point", x0))
-    vector_of, followed = _matching("fixed_point", function, unknown), captured(function)
+    vector_of, followed = matching("fixed_point", function, unknown), captured(function)
 
     def change(x: Any, *rest: Any) -> Any:
         leaves, _ = flatten(x)
@@ -356,7 +356,7 @@ def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: str
             hint="irgrad.root takes a solver of yours" if callable(solver) else "",
         )
     unknown = unknown_of("linear_solve", b)
-    problem = _problem(function, unknown, args, _matching("linear_solve", function, unknown))
+    problem = _problem(function, unknown, args, matching("linear_solve", function, unknown))
     if calculus().varies(problem.region):
         raise ArgumentError(
             f"linear_solve: {getattr(function, '__name__', 'the function')} is not linear: its "

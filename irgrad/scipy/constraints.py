@@ -24,7 +24,7 @@ def bounds_of(bounds: Any, unknown: Unknown) -> Any:
     if isinstance(bounds, scipy.optimize.Bounds):
         return bounds
     is_vector = len(unknown.types) == 1 and unknown.tree.is_leaf()
-    pairs = list(bounds) if is_vector and isinstance(bounds, (list, tuple, np.ndarray)) else None
+    pairs = list(bounds) if is_vector and np.iterable(bounds) else None
     if pairs is not None and len(pairs) != unknown.vector.size:
         raise ArgumentError(
             f"bounds: {len(pairs)} pairs for {unknown.vector.size} unknowns",
@@ -34,9 +34,7 @@ def bounds_of(bounds: Any, unknown: Unknown) -> Any:
     try:
         pairs = subtrees(unknown.tree, bounds) if pairs is None else pairs
         low, high = zip(*((None, None) if pair is None else pair for pair in pairs), strict=True)
-        if not is_vector:
-            low, high = (unflatten(unknown.tree, side) for side in (low, high))
-        else:
+        if is_vector:
             low, high = (
                 np.array([default if x is None else x for x in side], float)
                 for side, default in ((low, -np.inf), (high, np.inf))
@@ -44,8 +42,11 @@ def bounds_of(bounds: Any, unknown: Unknown) -> Any:
     except (TypeError, ValueError) as error:
         each = "element of x0" if is_vector else "leaf, in the structure of x0"
         raise bounds_error(f"must be a pair (low, high) for each {each}: {error}") from None
+    if not is_vector:
+        low = limits(unknown, unflatten(unknown.tree, low), -np.inf)
+        high = limits(unknown, unflatten(unknown.tree, high), np.inf)
     sides: Any = scipy.optimize.Bounds
-    return sides(limits(unknown, low, -np.inf), limits(unknown, high, np.inf))
+    return sides(low, high)
 
 
 def constraint_of(constraint: Any, number: int, x0: Any, unknown: Unknown) -> Any:

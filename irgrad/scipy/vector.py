@@ -17,7 +17,7 @@ from irgrad.frontend.promote import any_traced
 from irgrad.frontend.pytree import leaves_of, subtrees
 from irgrad.frontend.site import call_site
 from irgrad.runtime.compiled import Compiled
-from irgrad.runtime.implicit import Unknown, check_arrays, raveled, unknown_of
+from irgrad.runtime.implicit import Unknown, check_arrays, matching, raveled, unknown_of
 from irgrad.runtime.jacobian import hessian, hvp, jacobian
 from irgrad.runtime.remember import kept
 from irgrad.runtime.sparse import SparseDerivative, sparse_hessian, sparse_jacobian
@@ -45,6 +45,8 @@ class Vectorised:
         def flat(*args: Any) -> Any:
             x = unknown.build(args[first])
             result = followed(*args[:first], x, *args[first + 1 :])
+            if first and not unknown.tree.is_leaf():
+                return matching("solve_ivp", f, unknown)(result)
             leaves = check_arrays("irgrad.scipy", f, result)
             scalar = len(leaves) == 1 and np.shape(leaves[0]) == ()
             return leaves[0] if scalar else raveled(leaves, np.float64)

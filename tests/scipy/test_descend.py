@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import irgrad
-from irgrad.errors import ArgumentError, NoConvergence, OptionError
+from irgrad.errors import ArgumentError, NoConvergence, OptionError, TraceError
 from irgrad.inspect.curve import curve_svg, curve_text
 
 
@@ -77,15 +77,45 @@ def test_errors() -> None:
     with pytest.raises(OptionError, match="steps"):
         irgrad.descend(lambda x: x * x, 1.0, steps=-1)
     for options, message in [
-        ({"rate": "a"}, "rate must be a number or a function of the step, got 'a'"),
-        ({"rate": np.ones(2)}, "rate must be a number or a function"),
-        ({"rate": lambda k: "a"}, r"rate\(0\) must be a number, got 'a'"),
+        ({"rate": "a"}, "rate must be a number, or a function of the step, not negative, got 'a'"),
+        ({"rate": np.ones(2)}, "rate must be a number, or a function"),
+        ({"rate": lambda k: "a"}, r"rate\(0\) must be a number, not negative, got 'a'"),
         ({"steps": "a"}, "steps must be an int"),
-        ({"momentum": None}, "momentum must be a number, got None"),
+        ({"momentum": None}, "momentum must be a number, below 1, not negative, got None"),
         ({"tol": "a"}, "tol must be a number"),
+        ({"rate": -0.1}, "not negative, got -0.1"),
+        ({"rate": np.nan}, "not negative, got nan"),
+        ({"momentum": 1.5}, "momentum must be a number, below 1"),
+        ({"steps": -1}, "steps must be an int and not negative"),
     ]:
         with pytest.raises(OptionError, match=message):
             irgrad.descend(lambda x: x * x, 1.0, **options)
     for solve in (irgrad.descend, irgrad.scipy.minimize):
         with pytest.raises(ArgumentError, match="callback must be a function, got int 3"):
             solve(lambda x: x * x, 1.0, callback=3)
+
+
+def test_functions_that_do_not_fit_and_traced_values() -> None:
+    square = lambda x: x * x  # noqa: E731 -- descended below
+    for options, message in [
+        ({"rate": lambda: 0.1}, r"rate is called with 1 argument, \(step\)"),
+        ({"callback": lambda x: None}, "callback is called with 3 arguments"),
+    ]:
+        with pytest.raises(ArgumentError, match=message):
+            irgrad.descend(square, 1.0, **options)
+    for f in (
+        lambda a: irgrad.descend(lambda x: (x - a) ** 2, 0.0).x,
+        lambda a: irgrad.descend(lambda x, a: (x - a) ** 2, 0.0, a).x,
+    ):
+        with pytest.raises(TraceError, match=r"descend of traced values(.|\n)*minimize_argmin"):
+            irgrad.grad(f)(1.0)
+    with pytest.raises(NoConvergence, match="the gradient is not finite after 0 steps"):
+        irgrad.descend(lambda x: np.sqrt(x), 0.0)
+
+
+def test_a_callback_of_numpy_one_argument_and_complex_numbers() -> None:
+    stopped = irgrad.descend(lambda x: x * x, 1.0, callback=lambda k, x, v: np.less(v, 0.5))
+    assert stopped.steps < 5
+    assert abs(irgrad.descend(lambda x, a: (x - a) ** 2, 0.0, 2.0, rate=0.5).x - 2) < 1e-12
+    found = irgrad.descend(lambda z: np.abs(z - 1j) ** 2, 1.0 + 0j, rate=0.25)
+    np.testing.assert_allclose(found.x, 1j, atol=1e-10)

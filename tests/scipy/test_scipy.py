@@ -87,7 +87,7 @@ def test_pytrees_in_start_arguments_bounds_callback_and_result() -> None:
 
 def test_bounds_as_scipy_has_them() -> None:
     pairs = [(None, 0.5)] * 4
-    for bounds in (pairs, optimize.Bounds(-np.inf, 0.5)):
+    for bounds in (pairs, iter(pairs), optimize.Bounds(-np.inf, 0.5)):
         result = irgrad.scipy.minimize(rosenbrock, np.zeros(4), bounds=bounds)
         expected = optimize.minimize(rosenbrock, np.zeros(4), bounds=pairs)
         np.testing.assert_allclose(result.x, expected.x, atol=1e-4)
@@ -335,6 +335,24 @@ def test_every_kind_of_constraint_on_a_pytree(name) -> None:
         result = irgrad.scipy.minimize(heavy, start, (), method, constraints=CONSTRAINTS[name])
         found = [result.x["a"], *result.x["b"][:, 0]]
         np.testing.assert_allclose(found, EXPECTED.get(name, [1, 1, 1]), atol=5e-3)
+
+
+def test_bounds_of_scalars_and_matrices() -> None:
+    s = irgrad.scipy
+    assert s.minimize(lambda x: (x - 1) ** 2, 0.0, bounds=[(0, 0.5)]).x == 0.5
+    square = s.minimize(lambda x: np.sum((x - 1) ** 2), np.zeros((1, 2)), bounds=[(0, 0.5), None])
+    np.testing.assert_allclose(square.x, [[0.5, 1.0]])
+
+
+def test_a_right_hand_side_of_another_structure_is_refused() -> None:
+    """Its numbers would go to other unknowns."""
+    for f in (
+        lambda t, y: {"a": -y["a"], "c": y["b"]},
+        lambda t, y: {"a": y["b"], "b": y["a"]},
+        lambda t, y: [y["a"], y["b"]],
+    ):
+        with pytest.raises(ShapeError, match="solve_ivp: <lambda> gives"):
+            irgrad.scipy.solve_ivp(f, (0, 1), {"a": np.ones(2), "b": 1.0})
 
 
 def test_a_list_of_numbers_is_an_array_as_it_is_for_scipy() -> None:
