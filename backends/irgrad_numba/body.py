@@ -32,7 +32,8 @@ class Callbacks:
 
 class Checked:
     """A call of a function of some buffers (and of the state) that says whether Python must be
-    asked, and the call of that; where this raises, `status` says why.
+    asked, and the call of that; where this raises, `status` says why. BLAS's own threads stay out
+    where it is said to leave the function `alone`.
     """
 
     checks = False
@@ -44,7 +45,9 @@ class Checked:
         otherwise: Callbacks,
         status: int,
         stateful: bool = False,
+        alone: bool = False,
     ) -> None:
+        self.alone = alone
         self.name = name
         self.given = list(given)
         self.otherwise = otherwise
@@ -333,7 +336,11 @@ class Body:
     def _check(self, step: Checked, frame: Frame) -> None:
         arguments = [f"ptr {frame.pointer(self, buffer)}" for buffer in step.given]
         arguments += ["ptr %state"] if step.stateful else []
+        if step.alone:
+            self._call_blas_threads(blas_threads.ALONE)
         wrong = self.value(f"call i1 @{step.name}({', '.join(arguments)})")
+        if step.alone:
+            self._call_blas_threads(blas_threads.SHARED)
         bad, right = self.name("wrong"), self.name("right")
         self.emit(f"br i1 {wrong}, label %{bad}, label %{right}")
         self.label(bad)

@@ -387,7 +387,7 @@ class Emitted:
         name, temporaries = emit_lapack(self.module, step)
         given = [*step.buffers, *map(calls.allot, temporaries)]
         otherwise = self._call_back(step.otherwise)
-        return Checked(name, given, otherwise, RAISED, stateful=True)
+        return Checked(name, given, otherwise, RAISED, stateful=True, alone=step.alone)
 
     def _call_back(self, group: Group | Fault) -> Callbacks:
         self.groups.append(group)
