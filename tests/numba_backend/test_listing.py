@@ -30,11 +30,13 @@ def test_the_loops_compute_what_the_program_computes() -> None:
 
 def test_products_and_calls_are_named() -> None:
     A = np.ones((64, 64))
-    text = irgrad.compile(lambda A: np.sort(A @ A), backend="numba").kernels(A)
+    f = irgrad.compile(lambda A: np.fft.fft(np.sort(np.linalg.inv(A @ A))), backend="numba")
+    text = f.kernels(A)
     assert "matrix product, by BLAS" in text
     assert "= A @ A  # 64 x 64 by 64 x 64" in text
-    assert "in Python, no kernel for it" in text
-    assert "= sort(" in text
+    for head, op in [("by LAPACK", "inv"), ("loops of its own", "sort")]:
+        assert re.search(rf"# \d: {head}\n%\d = {op}\(", text)
+    assert re.search(r"in Python, no kernel for it\n%\d = fft\(", text)
 
 
 def test_code_of_the_compiler() -> None:
