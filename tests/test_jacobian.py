@@ -174,6 +174,17 @@ def test_hessians() -> None:
     assert float(irgrad.hessian(lambda x: x**3)(2.0)) == 12.0
 
 
+def test_hvp_of_pytrees_with_none() -> None:
+    """None is no argument of a derivative, wherever it stands."""
+    f = lambda p: np.sum(p["b"] ** 3) * p["z"]  # noqa: E731 -- short
+    p = {"a": None, "b": X, "c": {"d": None}, "z": 2.0}
+    got = irgrad.hvp(f)(p, {**p, "b": np.ones(3), "z": 0.0})
+    assert got["a"] is None and got["c"]["d"] is None
+    close(got["b"], 12 * X)
+    with pytest.raises(ArgumentError, match=r"\['b'\] is None, expected f64\[3\]"):
+        irgrad.hvp(f)(p, {**p, "b": None})
+
+
 def test_hvp_of_pytrees_numbers_and_keywords() -> None:
     def f(p, *, scale):
         return scale * np.sum(np.sin(p["a"]) * p["b"])

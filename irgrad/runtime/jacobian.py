@@ -132,7 +132,8 @@ class Jacobian(Operator):
                     + ("" if mode is None else f" in {mode} mode")
                     + f", from {getattr(self.function, '__name__', 'the function')}",
                     location=defined_at(self.function),
-                    hint="pass holomorphic=True for a holomorphic function"
+                    hint="pass holomorphic=True for a holomorphic function; else differentiate to "
+                    "real and imaginary parts, as in lambda x, y: f(x + 1j * y)"
                     if from_complex and to_complex
                     else f"use mode='{needed}'",
                 )
@@ -164,7 +165,9 @@ class HVP(Operator):
             raise ArgumentError(
                 f"hvp takes the arguments of {getattr(self.function, '__name__', 'the function')} "
                 f"and then a direction, got {len(args)} positional "
-                f"argument{'s' * (len(args) != 1)}"
+                f"argument{'s' * (len(args) != 1)}",
+                location=call_site().location,
+                hint="the direction is positional, and the last: hvp(f)(x, v)",
             )
         *own, direction = args
         given = (tuple(own), kwargs)
@@ -176,19 +179,25 @@ class HVP(Operator):
         wrt = [v for argnum in entries for v in arguments.select(argnum, lowered).values]
         result = unflatten(lowered.result_tree, range(len(lowered.statics)))
         arguments.check_distinct(wrt)
-        self._check_direction(signature, direction, result[0] if has_aux else result, wrt)
+        result = map_leaves(
+            lambda k: None if lowered.statics[k] else k, result[0] if has_aux else result
+        )
+        along = self._along(signature, direction, result, wrt)
         outputs = list(zip(lowered.graph.output_names, lowered.graph.outputs, strict=True))
         gradient, aux = dict(outputs[: len(wrt)]), dict(outputs[len(wrt) :])
         pushed = pushed_forward(lowered.graph.replace(outputs=gradient), wrt)
         if aux:
             pushed = _beside(pushed, lowered.graph.replace(outputs=aux))
-        graph = self._with_inputs(signature, leaves_of(direction), pushed)
+        graph = self._with_inputs(signature, along, pushed)
         return lowered._replace(graph=graph, signature=signature)
 
     @about_call
-    def _check_direction(
+    def _along(
         self, signature: Signature, direction: Any, result: Any, wrt: list[Value]
-    ) -> None:
+    ) -> list[int]:
+        """The positions of the direction's arrays, one for each value of `wrt`; the gradient has
+        None where there is none.
+        """
         positions, structure = flatten(direction)
         expected = flatten(result)[1]
         if structure != expected:
@@ -198,7 +207,9 @@ class HVP(Operator):
                 hint="the direction is the last argument, and looks like the argument that "
                 "argnums chooses",
             )
-        for index, (position, value) in enumerate(zip(positions, wrt, strict=True)):
+        present = [k for k, leaf in enumerate(leaves_of(result)) if leaf is not None]
+        for index, value in zip(present, wrt, strict=True):
+            position = positions[index]
             leaf = signature.leaves[position]
             shape = leaf.type.shape if isinstance(leaf, Argument) else ()
             number = isinstance(leaf, Argument) or isinstance(leaf.value, (int, float))
@@ -206,6 +217,7 @@ class HVP(Operator):
                 what = leaf.type if isinstance(leaf, Argument) else repr(leaf.value)
                 place = written_path(structure, index, "the direction")
                 raise ArgumentError(f"hvp: {place} is {what}, expected {value.type}")
+        return [positions[index] for index in present]
 
     def _with_inputs(self, signature: Signature, direction: list[int], pushed: Graph) -> Graph:
         """`pushed` on the inputs of `signature`, the direction's converted to the dtypes of its
