@@ -84,7 +84,13 @@ enter:
   %first = udiv i64 %low, THREADS
   %last = udiv i64 %high, THREADS
   %taken = getelementptr [64 x i8], ptr @next, i64 %whose
-  br label %take
+  %any = icmp slt i64 %first, %last
+  br i1 %any, label %look, label %empty
+look:
+  %so.far = load atomic i64, ptr %taken monotonic, align 8
+  %reached = add i64 %first, %so.far
+  %open = icmp slt i64 %reached, %last
+  br i1 %open, label %take, label %empty
 take:
   %old = atomicrmw add ptr %taken, i64 1 seq_cst
   %chunk = add i64 %first, %old
