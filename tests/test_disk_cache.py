@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +94,21 @@ def test_a_place_that_cannot_be_written_to_is_no_error(
     monkeypatch.setenv("IRGRAD_CACHE_DIR", str(tmp_path / "file" / "cache"))
     disk_cache.put("k", b"code")
     assert disk_cache.get("k") is None
+
+
+def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("IRGRAD_CACHE_DIR", "~/mine")
+    assert disk_cache.folder() == tmp_path / "mine"
+    monkeypatch.delenv("IRGRAD_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
+    assert disk_cache.folder().is_relative_to(tmp_path)
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)  # nobody is known by that number
+    disk_cache.put("k", b"code")
+    assert disk_cache.folder().parent == Path(tempfile.gettempdir())
+    assert disk_cache.get("k") == b"code"
+    disk_cache.clear()
 
 
 def test_what_was_used_longest_ago_goes_first(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ import os
 import secrets
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -39,13 +40,20 @@ class Usage(NamedTuple):
 
 
 def folder() -> Path:
-    """The cache folder: `IRGRAD_CACHE_DIR`, else irgrad's own in the user's cache folder."""
+    """The cache folder: `IRGRAD_CACHE_DIR`, else irgrad's own in the user's cache folder; for a
+    user without a home, one among temporary files.
+    """
     chosen = os.environ.get("IRGRAD_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "irgrad"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "irgrad"
+    caches = os.environ.get("XDG_CACHE_HOME", "") if sys.platform != "darwin" else ""
+    try:
+        if chosen:
+            return Path(chosen).expanduser()
+        if Path(caches).is_absolute():
+            return Path(caches, "irgrad")
+        home = Path.home()
+    except RuntimeError:
+        return Path(tempfile.gettempdir(), f"irgrad-{os.geteuid()}")
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "irgrad"
 
 
 def enabled() -> bool:
