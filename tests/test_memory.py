@@ -22,7 +22,7 @@ def test_arguments_results_and_scratch(backend: str) -> None:
     memory = f.memory(np.ones(50), 3)
     assert memory.arguments == 50 * 8 + A.nbytes
     assert memory.results == 2 * 50 * 8
-    assert 50 * 8 <= memory.scratch <= 4 * 50 * 8
+    assert 50 * 8 <= memory.scratch <= 5 * 50 * 8  # the product, what is sorted, two rows
     assert memory.peak == memory.results + memory.scratch
     assert f.memory(irgrad.spec("f64[50]"), 3) == memory
 
