@@ -32,7 +32,13 @@ class Op:
 
     In the derivative rules, operands, outputs and (co)tangents are array-likes that understand
     NumPy: the rules are written in plain NumPy and run on traced values. None stands for a
-    (co)tangent that is zero."""
+    (co)tangent that is zero.
+
+    >>> from irgrad.ops.linear import Sum
+    >>> op = Sum(axes=(0,))
+    >>> op.name, op.parameters, op.reference(np.ones(3)).item()
+    ('sum', {'axes': (0,)}, 3.0)
+    """
 
     name: ClassVar[str]
     is_view: ClassVar[bool] = False
@@ -140,7 +146,21 @@ T = TypeVar("T", bound=Op)
 
 @typing.dataclass_transform(frozen_default=True)
 def register(name: str) -> Callable[[type[T]], type[T]]:
-    """Class decorator: a frozen dataclass of parameters, known to text and JSON as `name`."""
+    """Class decorator: a frozen dataclass of parameters, known to text and JSON as `name`. The name
+    of an op of another module is an `OptionError`.
+
+    >>> @register("shifted")
+    ... class Shifted(Op):
+    ...     by: int
+    ...
+    ...     def result_types(self, *operands):
+    ...         return operands
+    ...
+    ...     def reference(self, *operands):
+    ...         return operands[0] + operands[0].dtype.type(self.by)
+    >>> make_op("shifted", {"by": 3})
+    shifted(by=3)
+    """
 
     def decorate(cls: type[T]) -> type[T]:
         cls.name = name

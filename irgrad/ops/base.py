@@ -28,6 +28,10 @@ from irgrad.ir.op import Op
 def bind(op: Op, *operands: Any) -> Any:
     """Apply `op`: emitted where an operand is traced, computed at once where none is. Operands are
     converted as `op.promoted` says, those of a ufunc as NumPy does.
+
+    >>> from irgrad.ops.exponential import EXP
+    >>> float(bind(EXP, 0))
+    1.0
     """
     if op.is_elementwise:
         for operand in operands:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from irgrad.autodiff.parallel import at_once
+from irgrad.errors import OptionError
 from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph
 from irgrad.ir.verify import verify
@@ -116,8 +117,8 @@ class Report:
 def optimise(
     graph: Graph, passes: tuple[str, ...] = PIPELINE, report: Report | None = None
 ) -> Graph:
-    """Run the passes in order -> a smaller graph with the same value. A pass that gave the very
-    graph at hand has nothing to add, and is not run again.
+    """Run the passes in order -> a cheaper graph with the same value. A pass that gave the very
+    graph at hand has nothing to add, and is not run again. A name of no pass is an `OptionError`.
 
     >>> import irgrad
     >>> report = Report()
@@ -125,6 +126,9 @@ def optimise(
     >>> len(small) <= report.stages[0].before
     True
     """
+    unknown = [name for name in passes if name not in PASSES]
+    if unknown:
+        raise OptionError(f"no pass called {unknown[0]!r}; there are {', '.join(PASSES)}")
     settled: dict[str, Graph] = {}
     for name in passes:
         start = time.perf_counter()

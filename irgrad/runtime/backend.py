@@ -203,9 +203,14 @@ def get_backend(name: str) -> Backend:
     found = _entry_points().get(name)
     if found is None:
         close = difflib.get_close_matches(str(name), backends(), n=1)
+        hint = f"did you mean '{close[0]}'?" if close else ""
+        if not isinstance(name, str):
+            hint = (
+                "a backend is chosen by the name under which a distribution lists it in the "
+                "entry-point group irgrad.backends; its compile(graph) needs no such name"
+            )
         raise BackendError(
-            f"no backend called {str(name)!r}; installed: {', '.join(backends())}",
-            hint=f"did you mean '{close[0]}'?" if close else "",
+            f"no backend called {str(name)!r}; installed: {', '.join(backends())}", hint=hint
         )
     try:
         return found.load()()
