@@ -247,6 +247,39 @@ def test_closures() -> None:
     close(irgrad.grad(lambda x: np.sum(inside(x)))(X), scale)
 
 
+@irgrad.custom_vjp
+def doubled_by_vjp(x, w):
+    return 2.0 * x
+
+
+@irgrad.custom_jvp
+def doubled_by_jvp(x, w):
+    return 2.0 * x
+
+
+doubled_by_vjp.defvjp(lambda x, w: (2.0 * x, w), lambda w, c: (c * w, None))
+doubled_by_jvp.defjvp(lambda p, t: (2.0 * p[0], t[0] * p[1]))
+
+
+@pytest.mark.parametrize("function", [doubled_by_vjp, doubled_by_jvp])
+def test_a_rule_may_differ_between_examples_where_the_function_does_not(function) -> None:
+    ws, weights = np.array([3.0, 0.5]), np.array([2.0, -1.0])
+    along = np.ones(3)
+
+    def total(x):
+        return irgrad.vmap(function, (None, 0))(x, ws) * weights[:, None]
+
+    def nested(x):
+        many = irgrad.vmap(irgrad.vmap(function, (None, 0)), (None, 0))
+        return np.sum(many(x, np.outer(weights, ws)), axis=(0, 1))
+
+    close(total(X), 2 * np.outer(weights, X))
+    close(irgrad.grad(lambda x: np.sum(total(x)))(X), weights @ ws * along)
+    close(irgrad.jacrev(nested)(X), np.sum(np.outer(weights, ws)) * np.eye(3))
+    if function is doubled_by_jvp:
+        close(irgrad.jvp(total, (X,), (along,))[1], np.outer(weights * ws, along))
+
+
 def scaled_by_vjp(w):
     """2 x, with w in the place of the derivative's 2."""
     f = irgrad.custom_vjp(lambda x: 2.0 * x)

@@ -161,6 +161,25 @@ def _tuple(result: Any) -> tuple[Any, ...]:
     return result if isinstance(result, tuple) else (result,)
 
 
+def _for_each(
+    graph: Graph, batched: Sequence[bool], size: int, count: int
+) -> tuple[Graph, list[bool]]:
+    """`graph` for many examples, and which outputs differ between them. The first `count` outputs
+    have an axis for the examples in any case, and so do their cotangents: what the graph gives may
+    be the same for all examples, what a rule makes of a cotangent not.
+    """
+    many, differ = batch(graph, batched, size)
+    builder = Builder.extending(many, Tracer)
+    outputs: dict[str, Value] = {}
+    for k, (name, value) in enumerate(zip(many.output_names, many.outputs, strict=True)):
+        if k < count and not differ[k]:
+            whole = broadcast_to(Tracer(builder, value), (size, *value.type.shape))
+            value = builder.lift(whole)
+        outputs[name] = value
+    every = [k < count or differs for k, differs in enumerate(differ)]
+    return many.replace(nodes=builder.nodes, outputs=outputs), every
+
+
 class Batched(Rule):
     """The rule of a call whose body was batched: its rule for one example, batched."""
 
@@ -174,7 +193,7 @@ class Batched(Rule):
     def call(rule: Rule, op: Call, operands: Sequence[Any], batched: Sequence[bool]) -> Any:
         """The outputs of a call for a batch."""
         size = size_of(operands, batched)
-        body, _ = batch(op.body, batched, size)
+        body, _ = _for_each(op.body, batched, size, len(op.body.outputs))
         return _tuple(bind(Call(body, op.label).ruled(Batched(rule, op, batched, size)), *operands))
 
     def batch(self, op: Call, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
@@ -240,8 +259,8 @@ class Batched(Rule):
         if found is None:
             return None
         forward, rule = found
-        many, differ = batch(forward, self.batched, self.size)
         count = len(self.op.body.outputs)
+        many, differ = _for_each(forward, self.batched, self.size, count)
         values = (*forward.outputs[:count], *forward.inputs, *forward.outputs[count:])
         one = Call(_first(values, count), self.op.label)
         flags = [*differ[:count], *self.batched, *differ[count:]]
