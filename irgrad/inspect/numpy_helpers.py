@@ -12,7 +12,8 @@ def _ratio(x, y):
 def _scale(x, y):
     """x * y, and 0 where one of them is, whatever the other."""
     product = np.multiply(x, y)
-    return np.where(np.isnan(product) & ((x == 0) | (y == 0)), np.zeros_like(product), product)
+    zero = np.where(x == 0, x, np.where(y == 0, y, product))
+    return np.where(np.isnan(product), zero, product)
 ''',
     "pad": '''
 def _pad(x, low, high, inside):

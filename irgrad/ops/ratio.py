@@ -34,8 +34,8 @@ class Scale(Steep):
     def reference(self, *operands: Array) -> Array:
         x, y = operands
         product = np.multiply(x, y)
-        lost = np.isnan(product) & ((x == 0) | (y == 0))
-        return np.where(lost, np.zeros((), x.dtype), product)
+        zero = np.where(x == 0, x, np.where(y == 0, y, product))
+        return np.where(np.isnan(product), zero, product)
 
 
 class Ratio(Steep):
