@@ -392,6 +392,15 @@ def _gap(one: Bounds, other: Bounds) -> Any:
     return 1 + np.absolute(one.extent - other.extent)
 
 
+def wrapped(places: Any, extent: int) -> Any:
+    """Places between -extent and 2 extent, modulo the extent: cheaper than a division, and the
+    limits of the result show.
+    """
+    places = np.where(places < 0, places + extent, places)
+    places = np.where(places < extent, places, places - extent)
+    return np.minimum(np.maximum(places, 0), extent - 1)
+
+
 def moved(x: Any, axis: int, low: Any, extent: int) -> Bounded:
     """`x` with its elements along an axis from the place `low` on, in an axis of `extent`."""
     cut, place, old = x.cuts[axis], x.ndim + axis, x.base.shape[axis]

@@ -84,7 +84,7 @@ def program(steps: Any) -> Any:
 
 def is_loop(function: Any, *args: Any) -> bool:
     """Whether the program has a loop in it."""
-    graph = irgrad.compile(function, unroll=2).graph(*args)
+    graph = irgrad.compile(function, unroll=2).graph(*args, stage="lowered")
     return any(node.op.name == "loop" for node in graph)
 
 

@@ -24,6 +24,7 @@ from irgrad.frontend.bounded import (
     moved,
     places,
     same_places,
+    wrapped,
 )
 from irgrad.frontend.guards import fixed
 from irgrad.frontend.integers import (
@@ -292,7 +293,7 @@ def _strided(x: Bounded, stride: Stride) -> Bounded:
         if not bounds.traced and tuple(bounds) == (0, extent):
             return Bounded(_flipped(x.base, place), x.cuts)
         at = minus(plus(bounds.low, bounds.high), 1) - places(x, extent)
-        base = _taken_along(x.base, place, np.remainder(at, extent)) if extent else x.base
+        base = _taken_along(x.base, place, wrapped(at, extent)) if extent else x.base
         return Bounded(base, x.cuts)
     many = -(-extent // abs(step))
     if step > 0 and not isinstance(first, Traced):
