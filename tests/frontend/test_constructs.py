@@ -224,6 +224,15 @@ WORKS = {
             b[1:-1] = 0.5 * (a[:-2] + a[2:])
             a, b = b, a
         return a, b""",
+    "a recursive inner function called in loops": """
+        def halves(v, depth):
+            return v if depth == 0 else halves(0.5 * v, depth - 1) + x
+        y = x
+        while abs(y) < 5:
+            y = y + halves(y, 3)
+        for i in range(20):
+            y = 0.5 * y + halves(x, 2) * i
+        return y""",
     "max, min and abs": """
         top = -10.0
         for i in range(20):

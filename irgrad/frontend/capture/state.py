@@ -138,11 +138,14 @@ def contents(values: Sequence[Any], known: Set[int]) -> Held:
     that inner functions assign to are containers, but for those that are `known`.
     """
     held: dict[int, tuple[Any, Any, str]] = {}
+    seen: set[int] = set()
     work = list(values)
     while work and len(held) < 10_000:
         item = work.pop()
-        if id(item) in held:
+        if id(item) in seen or id(item) in held:
             continue
+        if isinstance(item, (tuple, FunctionType)):  # which may lead back to themselves
+            seen.add(id(item))
         if isinstance(item, (list, dict, set, deque)):
             held[id(item)] = item, item.copy(), type(item).__name__
             if len(item) < 10_000:
