@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from irgrad.ir.graph import Node, Value
-from irgrad.ir.types import SHORT, ArrayType
+from irgrad.ir.types import ArrayType
 from irgrad.ops.linalg.cholesky import Cholesky
 from irgrad.ops.linalg.determinant import Cofactor, Det, Slogdet
 from irgrad.ops.linalg.eigen import Eigh
@@ -20,8 +20,9 @@ from irgrad.ops.linalg.svd import SVD
 from irgrad.ops.linalg.triangular import SolveTriangular
 from irgrad_numba import vector_math
 from irgrad_numba.calls import Group
+from irgrad_numba.complex_parts import PARTS
 from irgrad_numba.index import View
-from irgrad_numba.lapack import LETTERS, Lapack, Matrix, Writer
+from irgrad_numba.lapack import Lapack, Matrix, Writer
 from irgrad_numba.llvm import Module, Type, fabs
 from irgrad_numba.llvm import Value as Number
 from irgrad_numba.strips import loop
@@ -67,8 +68,8 @@ def _solve_triangular(w: Writer, given: Sequence[Matrix]) -> None:
         wrong = w.code.alloca(Type("bool"))
         w.code.put(wrong, w.code.constant(Type("bool"), False))
         with loop(w.code, 0, n, 1) as i:
-            zero = w.get(a, w.at(a, i, i)) == 0
-            w.code.put(wrong, w.code.get(wrong, Type("bool")) | zero)
+            zero = [w.get(part, w.at(part, i, i)) == 0 for part in a.parts]
+            w.code.put(wrong, w.code.get(wrong, Type("bool")) | (zero[0] & zero[-1]))
         w.fail_unless(~w.code.get(wrong, Type("bool")))
     w.copy(x, b)
     straight = a.is_by_columns
@@ -124,7 +125,12 @@ def _eigh(w: Writer, given: Sequence[Matrix]) -> None:
     most, integers = 1 + 6 * n + 2 * n * n, 3 + 5 * n
     work, places = w.numbers(most), w.numbers(integers, "i32")
     triangle = "L" if op.lower else "U"
-    w.solves("syevd", "V", triangle, n, m, n, values, work, most, places, integers)
+    if w.type == values.type:
+        w.solves("syevd", "V", triangle, n, m, n, values, work, most, places, integers)
+    else:
+        size = 1 + 5 * n + 2 * n * n
+        more = work, most, w.numbers(size, values.type), size, places, integers
+        w.solves("heevd", "V", triangle, n, m, n, values, *more)
     w.copy(vectors, m)
 
 
@@ -136,7 +142,7 @@ def _qr(w: Writer, given: Sequence[Matrix]) -> None:
     w.solves("geqrf", rows, n, m, rows, factors, work, most)
     w.copy(r, m)
     w.clear_above(r.turned)
-    w.solves("orgqr", rows, n, n, m, rows, factors, work, most)
+    w.solves("ungqr" if w.type in PARTS else "orgqr", rows, n, n, m, rows, factors, work, most)
     w.copy(q, m)
 
 
@@ -145,8 +151,11 @@ def _singular(w: Writer, a: Matrix, s: Matrix) -> tuple[Matrix, Matrix]:
     m, n, k = a.rows, a.columns, min(a.rows, a.columns)
     u, vh = w.by_columns(m, k), w.by_columns(k, n)
     most = 4 * k * k + 7 * k + BLOCK * (m + n)
-    work, places = w.numbers(most), w.numbers(8 * k, "i32")
-    w.solves("gesdd", "S", m, n, w.copied(a), m, s, u, m, vh, k, work, most, places)
+    more = [w.numbers(most), most, w.numbers(8 * k, "i32")]
+    if w.type in PARTS:
+        size = max(5 * k * k + 5 * k, 2 * max(m, n) * k + 2 * k * k + k)
+        more.insert(2, w.numbers(size, s.type))
+    w.solves("gesdd", "S", m, n, w.copied(a), m, s, u, m, vh, k, *more)
     return u, vh
 
 
@@ -225,11 +234,16 @@ RULES: dict[type, Rule] = {
 }
 
 
+REAL = (Cofactor, Det, Pinv, Slogdet)
+"""Those that are written for real matrices alone."""
+
+
 def lapack_of(node: Node, views: Mapping[Value, View]) -> Lapack | None:
-    """The step of a node that LAPACK computes: on matrices of floats, with elements."""
+    """The step of a node that LAPACK computes: on matrices that have elements."""
     types = [v.type for v in (*node.operands, *node.outputs)]
-    floats = all(t.dtype.kind == "i" or SHORT[t.dtype] in LETTERS for t in types)
-    if type(node.op) not in RULES or not floats or not all(t.size for t in types):
+    if type(node.op) not in RULES or not all(t.size for t in types):
+        return None
+    if types[0].dtype.kind == "c" and isinstance(node.op, REAL):
         return None
     operands = tuple(views[v] for v in node.operands)
     results = tuple(views[v] for v in node.outputs)

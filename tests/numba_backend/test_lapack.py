@@ -67,6 +67,24 @@ def test_sizes_and_gradients(n: int) -> None:
     close([found[0], *found[1]], [expected[0], *expected[1]], 1e-8)
 
 
+@pytest.mark.parametrize("dtype", ["c16", "c8"])
+def test_complex_matrices(dtype: str) -> None:
+    a, b = (A + 1j * A[::-1, :, ::-1]).astype(dtype), (B - 0.5j * B).astype(dtype)
+
+    def f(a: Any, b: Any) -> Any:
+        s = a @ np.conj(a.swapaxes(-1, -2))
+        (w, v), (q, r), factor = np.linalg.eigh(s), np.linalg.qr(a), np.linalg.cholesky(s)
+        u, sigma, vh = np.linalg.svd(a[..., :3], full_matrices=False)
+        again = (v * w[..., None, :]) @ np.conj(v.swapaxes(-1, -2))
+        solved = np.linalg.solve(a, b), np.linalg.inv(a), np.linalg.solve(a.swapaxes(-1, -2), b)
+        return *solved, w, again, q, r, factor, sigma, (u * sigma[..., None, :]) @ vh
+
+    compiled = irgrad.compile(f, backend="numba")
+    for x, y in [(a, b), (a[..., ::-1, :], np.asfortranarray(b))]:
+        assert "in Python" not in compiled.kernels(x, y)
+        close(compiled(x, y), f(x, y), 1e-11 if dtype == "c16" else 2e-3)
+
+
 def test_pseudoinverses_and_pivots() -> None:
     a = A[..., :3].copy()
     a[0, 0, :, 2] = a[0, 0, :, 1]  # of rank 2
