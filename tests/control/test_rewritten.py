@@ -132,4 +132,4 @@ def test_a_function_that_branches(name: str) -> None:
 
 def test_without_capture_they_are_as_they_are() -> None:
     with irgrad.without_capture(), pytest.raises(irgrad.errors.TraceError):
-        irgrad.fori_loop(0, 3, body, 0.0)
+        irgrad.compile(lambda x: irgrad.fori_loop(0, 3, body, x))(0.0)
