@@ -129,11 +129,8 @@ register_instance(COMPLEX_SIGN)
 FLOOR_DIVIDE = elementwise("floor_divide", np.floor_divide, None, None)
 REMAINDER = elementwise("remainder", np.remainder, 1, lambda x, y, r: -(x // y))
 FMOD = elementwise("fmod", np.fmod, 1, lambda x, y, r: -np.trunc(x / y))
-HYPOT = elementwise(
-    "hypot",
-    np.hypot,
-    lambda x, y, r: ratio(x, r),
-    lambda x, y, r: ratio(y, r),
+HYPOT = registered(
+    Steep("hypot", np.hypot, lambda x, y, r: ratio(x, r), lambda x, y, r: ratio(y, r))
 )
 COPYSIGN = elementwise(
     "copysign",

@@ -221,8 +221,10 @@ def root(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "hybr") -
     solution on vectors, see `register_solver`. The derivative does not depend on `x0` or on the
     solver: f_x dx = -f_args dargs, with the matrix f_x solved directly.
 
-    Raises a `NoConvergence` (an ArithmeticError) where the solver gives up, and NumPy's LinAlgError
-    where f_x is singular at the root and a derivative is asked for.
+    Raises a `NoConvergence` (an ArithmeticError) where the solver gives up, or where there is no
+    root at the point that it gives, as Newton's steps from there tell ("hybr", "lm"), or the
+    residual (the methods without a Jacobian); and NumPy's LinAlgError where f_x is singular at the
+    root and a derivative is asked for.
 
     >>> import irgrad
     >>> def square_root(a):
@@ -281,7 +283,8 @@ def minimize_argmin(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any 
 
     `solver` is a method of `scipy.optimize.minimize` for smooth functions without bounds, or a
     callable (equation, start) -> solution. The minimum is made precise by Newton's steps; its
-    derivative is that of the root of the gradient.
+    derivative is that of the root of the gradient. Raises a `NoConvergence` where there is no
+    smooth minimum: f falls for ever, or has a kink, a maximum or a saddle there.
 
     >>> import numpy as np, irgrad
     >>> def nearest(a):
@@ -340,7 +343,8 @@ def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: str
     SciPy's and make no matrix.
 
     Raises an `ArgumentError` where the derivative of `matvec` depends on x, or where it adds
-    something to what is linear.
+    something to what is linear, and NumPy's LinAlgError ("direct") or a `NoConvergence` where there
+    is no solution.
 
     >>> import numpy as np
     >>> A = np.array([[2.0, 1.0], [1.0, 3.0]])

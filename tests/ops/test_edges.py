@@ -196,6 +196,7 @@ STEEP: dict[str, tuple[Callable[..., Any], float, float, float]] = {
     "arcsin": (np.arcsin, 1.0, INF, INF),
     "arccos": (np.arccos, 1.0, -INF, -INF),
     "arccosh": (np.arccosh, 1.0, INF, -INF),
+    "hypot": (lambda x: np.hypot(x, 0 * x), 0.0, 0.0, INF),
     "no influence": (lambda x: np.where(x > 0, np.sqrt(x), 0.0), 0.0, 0.0, 0.0),
     "no influence of nan": (lambda x: np.where(x > 0, x**1.5, 0.0), -1.0, 0.0, 0.0),
 }
