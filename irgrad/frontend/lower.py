@@ -310,7 +310,14 @@ def _explain_unbound(error: NameError, builder: Builder) -> None:
 
 
 def _explain_types(error: Exception, signature: Signature) -> None:
-    """Tell who passed a type in the form of a string, a part of the program as every string."""
+    """Tell who passed a list for an array, or a type in the form of a string, a part of the program
+    as every string.
+    """
+    if "operand type" in str(error) and ("'list'" in str(error) or "'tuple'" in str(error)):
+        error.add_note(
+            "  hint: an argument or a start that is a list stays one, of traced numbers: pass "
+            "np.array(...) for an array"
+        )
     for leaf in signature.leaves:
         text = leaf.value if isinstance(leaf, Static) else None
         if isinstance(text, str):
