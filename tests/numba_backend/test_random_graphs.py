@@ -69,7 +69,7 @@ def cases(draw: st.DrawFn) -> tuple[Graph, list[Array]]:
 def overlapping(arrays: list[Array], k: int) -> Array:
     """An array like the k-th, in memory that others of its dtype use too."""
     dtype = arrays[k].dtype
-    memory = MEMORY.setdefault(dtype, (np.arange(20_000) % 5).astype(dtype))
+    memory = MEMORY.setdefault(dtype, (np.arange(100_000) % 5).astype(dtype))
     return memory[k : k + arrays[k].size].reshape(arrays[k].shape)
 
 
