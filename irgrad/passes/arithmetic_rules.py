@@ -10,8 +10,6 @@ import numpy as np
 from irgrad.ir.graph import Value
 from irgrad.ir.op import Op
 from irgrad.ops.arithmetic import ADD, DIVIDE, MULTIPLY, NEGATIVE, SQUARE, SUBTRACT
-from irgrad.ops.index import Gather, ScatterAdd, UpdateAt
-from irgrad.ops.linear import BroadcastTo
 from irgrad.ops.select import WHERE
 from irgrad.passes.rewrite import Rewriter, Rules, rule
 
@@ -136,52 +134,6 @@ def add_negative(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
     if made_by(y, NEGATIVE):
         return r.emit(SUBTRACT, x, y.node.operands[0])
     return r.emit(SUBTRACT, y, x.node.operands[0]) if made_by(x, NEGATIVE) else None
-
-
-@rule(ARITHMETIC, "add")
-def add_halves(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
-    """where(m, 0, a) + where(m, b, 0) = where(m, b, a), in sums that differentiation emitted (where
-    a is -0.0, theirs would be 0.0).
-    """
-    origin = r.current and r.current.origin
-    if origin is None or origin.rule != "adjoint" or not made_by(x, WHERE) or not made_by(y, WHERE):
-        return None
-    if x.node.operands[0] != y.node.operands[0] or x.type != y.type:
-        return None
-    for one, other in ((x, y), (y, x)):
-        (m, zero, a), (_, b, nothing) = one.node.operands, other.node.operands
-        if is_scalar(zero, 0) and is_scalar(nothing, 0):
-            return r.emit(WHERE, m, b, a)
-    return None
-
-
-@rule(ARITHMETIC, "add")
-def add_back(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
-    """x without its elements at some places, and these added there: x, in sums that
-    differentiation emitted (see `add_halves`).
-    """
-    origin = r.current and r.current.origin
-    if origin is None or origin.rule != "adjoint":
-        return None
-    for rest, part in ((x, y), (y, x)):
-        cut, added = rest.node, part.node
-        if not isinstance(cut.op, UpdateAt) or not isinstance(added.op, ScatterAdd):
-            continue
-        old, new, *places = cut.operands
-        taken, *others = added.operands
-        if not cut.op.distinct or not is_zero(new) or places != others:
-            continue
-        gather = Gather(cut.op.axes)
-        if (taken.node.op, added.op.axes) == (gather, gather.axes):
-            return old if [*taken.node.operands] == [old, *places] else None
-    return None
-
-
-def is_zero(value: Value) -> bool:
-    """Whether a value is 0 everywhere."""
-    while isinstance(value.node.op, BroadcastTo):
-        value = value.node.operands[0]
-    return is_scalar(value, 0)
 
 
 @rule(ARITHMETIC, "add")

@@ -6,6 +6,7 @@ where a comment says so: x * 0 and x - x stay, x + 0.0 stays (it turns -0.0 into
 from __future__ import annotations
 
 from irgrad.ir.graph import Graph
+from irgrad.passes.adjoint_rules import ADJOINTS
 from irgrad.passes.arithmetic_rules import ARITHMETIC
 from irgrad.passes.index_rules import INDEXING
 from irgrad.passes.rewrite import Rule, Rules, rewrite
@@ -17,7 +18,7 @@ def _merged(*tables: Rules) -> dict[str, tuple[Rule, ...]]:
     return {name: tuple(rule for table in tables for rule in table.get(name, ())) for name in names}
 
 
-RULES = _merged(SHAPES, INDEXING, ARITHMETIC)
+RULES = _merged(SHAPES, INDEXING, ADJOINTS, ARITHMETIC)
 
 
 def simplify(graph: Graph) -> Graph:
