@@ -73,9 +73,10 @@ def program(x, a):
 
     def finish():
         parts = [x, y, n, a, c, b, k, v, e, z.real, z.imag, f, w.real, w.imag, l, t, i, A,
-                 *L, *M, *P, *d.values(), o.u, o.w]
-        return sum(np.sum(p * np.cos(j + np.arange(np.size(p)).reshape(np.shape(p))))
-                   for j, p in enumerate(parts))
+                 *P, *d.values(), o.u, o.w]
+        lists = sum(M) + sum(0.1 * j * v for j, v in enumerate(L))
+        return lists + sum(np.sum(p * np.cos(j + np.arange(np.size(p)).reshape(np.shape(p))))
+                           for j, p in enumerate(parts))
 
 """,
     result="finish()",
@@ -110,6 +111,13 @@ def program(x, a):
          "b = A[2, 1:3]", "A[n % 3, 1:3] = b", "A[n % 3][1] = y", "a = A[n % 3]", "A[1] = a",
          "A[:2, 1:3] += np.outer(b, b) * 0.1", "A[A > 1] = x", "A.flat[5] = y", "c = a[:]",
          "A[[0, 2], [1, 1]] = y", "a[1:] += 0.5 * a[:-1]", "a.sort()", "A[1, :] = A[0, ::-1]"],
+        ["if x > y: L.append(x)", "x = 0.3 * sum([v * v for v in a if v > 0])", "M.append(y)",
+         "y = 0.2 * len([v for v in L if v > x])", "L = [v * 0.5 for v in a]", "n += n in (1, 2)",
+         "M = [v for v in L if v < y]", "y = 0.5 * np.sum(np.array(M)) if M else y", "x = M[-1]",
+         "if a[1] > x: M.append(0.5 * y)", "x = 0.3 * sum(M)", "n = len(M) + len(L)",
+         "np.fill_diagonal(A, x)", "np.copyto(a, c, where=k)", "np.put(a, [1, 3], y)",
+         "a[::-2] = x", "A[::-1, 1::2] *= 0.5", "np.swapaxes(A, 0, 1)[1] += x",
+         "c = np.where(a > y, a, c)", "a.flat[1:] = x", "A[:, ::-2][1:] += y"],
         ["a = a if n % 2 else c", "y = min(x, y)", "a[0 if x > y else 1] = 0.3",
          "(a if x > y else c)[0] = y", "n += 1 if x > y else 2", "e = A[0] if x > y else A[1]"],
     ],
@@ -121,7 +129,7 @@ def program(x, a):
            "k[0]", "d['s'] > 0", "f[0] > 0", "z.real > y", "l[1] > 2", "L[-1] > 0", "o.u > x"],
     heads=[*NAMES.heads, "i in range(n % 4)", "i in range(1, 40, 3)", "i in reversed(range(20))",
            "v in a", "i, v in enumerate(a)", "v, u in zip(a, c)", "v in reversed(a)", "e in A",
-           "i, e in enumerate(A)", "v in L", "v in [x, y]", "v, y in ((x, y), (y, x))",
+           "i, e in enumerate(A)", "v in list(L)", "v in [x, y]", "v, y in ((x, y), (y, x))",
            "v in (0.1, 0.2, 0.3) * 10", "v in np.linspace(0, 1, 30)", "v in np.tile(a, 6)",
            "i, (v, u) in enumerate(zip(a[1:], a))", "i in range(3 if x > y else 4)"],
     whiles=[*NAMES.whiles, "x < 3 and m < 20", "m < n % 5", "m < 25", "t and m < 6"],

@@ -23,6 +23,8 @@ REFUSED = (
     *SHARED, "differs between the branches", "changes its structure", "changes its dtype",
     "changes its shape", "a list grows in a loop", "a list that grows", "use as a Python index",
     "as a key of a dict", "before a step of the loop", "do not broadcast",
+    "grew under a traced condition", "changed in other ways", "views of one array",
+    "grows in the loop",
 )  # fmt: skip
 """The same, which type or how many items there are."""
 

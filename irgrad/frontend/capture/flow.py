@@ -17,7 +17,7 @@ from irgrad.frontend.capture.exchange import Exchanged
 from irgrad.frontend.capture.inner import Inner
 from irgrad.frontend.capture.iteration import Positions, positions, rest
 from irgrad.frontend.capture.looping import Grows, counted, counted_until, looked_at, repeated_while
-from irgrad.frontend.capture.maybe import is_open, length
+from irgrad.frontend.capture.maybe import is_open, length, refuse_open
 from irgrad.frontend.capture.parts import taken_apart
 from irgrad.frontend.capture.settings import most_nodes, unrolled
 from irgrad.frontend.capture.sizes import NO_SIZE
@@ -35,6 +35,7 @@ Body = Callable[[], Any]
 def truth(test: Any) -> bool | None:
     """Python's truth of a value; None where it is known only when the program runs."""
     if not isinstance(test, Traced):
+        refuse_open(test)
         refuse_lost(test)
         return bool(test)
     numbers = known(test)

@@ -43,6 +43,12 @@ def is_open(items: Any) -> bool:
     return isinstance(items, (list, tuple)) and any(type(item) is Maybe for item in items)
 
 
+def refuse_open(items: Any) -> None:
+    """Refuse what would depend on which items such a list has."""
+    if is_open(items):
+        raise _unknown()
+
+
 def uncertain(item: Any) -> Maybe:
     """An item as one of which it is not known whether it is there."""
     return item if type(item) is Maybe else Maybe(item, True)
@@ -102,6 +108,8 @@ def _line(values: list[Any]) -> Any:
     if found is not None:
         return found
     if any(isinstance(value, (list, tuple)) or np.ndim(value) for value in values):
+        if len(set(map(_shape, values))) > 1:
+            raise _unknown()
         return stacked(innermost(values), values)
     return joined_pieces(values)
 
@@ -117,6 +125,10 @@ def length(items: Sequence[Any]) -> Any:
     certain = sum(type(item) is not Maybe for item in items)
     mask = _line([item.present for item in items if type(item) is Maybe])
     return certain + np.sum(mask)
+
+
+def _shape(value: Any) -> Any:
+    return len(value) if isinstance(value, (list, tuple)) else np.shape(value)
 
 
 _KEEPS_PLACES = ("append", "extend", "copy", "clear")

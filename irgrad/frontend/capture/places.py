@@ -15,7 +15,7 @@ import numpy as np
 from irgrad.errors import IrgradError
 from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture.handles import handle_on, repeated
-from irgrad.frontend.capture.maybe import is_open, item_at, uncertain
+from irgrad.frontend.capture.maybe import is_open, item_at, refuse_open
 from irgrad.frontend.capture.rows import Row, is_row, joined_pieces, whole
 from irgrad.frontend.known import known
 from irgrad.frontend.lost import Lost
@@ -45,8 +45,7 @@ class Places:
         return number
 
     def __setitem__(self, key: Any, new: Any) -> None:
-        if is_open(self.items):
-            uncertain(None).refuse()
+        refuse_open(self.items)
         stack = stacked(self.items, new) if _is_unknown(key) and _is_list(self.items) else None
         if stack is None:
             self.items[key] = new
@@ -55,8 +54,7 @@ class Places:
         self.items[:] = rows_of(stack)
 
     def __delitem__(self, key: Any) -> None:
-        if is_open(self.items):
-            uncertain(None).refuse()
+        refuse_open(self.items)
         del self.items[key]
 
 
