@@ -233,6 +233,18 @@ WORKS = {
         for i in range(20):
             y = 0.5 * y + halves(x, 2) * i
         return y""",
+    "a view bound anew in each step, and read after the loop": """
+        A = x * np.arange(80.0).reshape(20, 4)
+        row = A[0]
+        row[1] = 2.0
+        for i in range(1, 20):
+            row = A[i]
+            row[0] = A[i - 1, 1] * row[2]
+        row[3] = x
+        for i in range(20):
+            row = A[i, 1:]
+            row += 0.1
+        return A, row""",
     "max, min and abs": """
         top = -10.0
         for i in range(20):

@@ -3,7 +3,7 @@ changes, and lists that grow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -54,13 +54,30 @@ class Changing(NamedTuple):
     slots: list[Slot]
 
 
-class Carry:
-    """What a loop carries; `runs` where there certainly is a step."""
+class Rebound(TraceError):
+    """A step binds a variable to another part of an array than it named before."""
 
-    def __init__(self, state: State, whole_periods: bool = False) -> None:
+    def __init__(self, key: Key, name: str) -> None:
+        super().__init__(
+            f"{name} becomes another name of an array from outside",
+            location=call_site().location,
+            hint="bind a .copy(), or write x[...] = y",
+        )
+        self.key = key
+
+
+class Carry:
+    """What a loop carries; `runs` where there certainly is a step. Each step binds the variables
+    that are its `own` before it reads them.
+    """
+
+    def __init__(
+        self, state: State, whole_periods: bool = False, own: Collection[Key] = ()
+    ) -> None:
         self.state, self.whole_periods = state, whole_periods
         self.changing: dict[Key, Changing] = {}
         self.roots: dict[int, Any] = {}
+        self.own = set(own)
         self.lost: set[Key] = set()
         self.growing: dict[int, Growing] = {}
         self.exchange: Exchange | None = None
@@ -79,6 +96,8 @@ class Carry:
             if not (self.exchange and self.exchange.position(root) is not None):
                 grown |= self.take_root(number, root)
         for key, end in inner.changes.items():
+            if key in self.own and end is UNBOUND:
+                raise Rebound(key, self.state.name(key))
             if key[0] == "array" or key in self.lost:
                 continue
             if key[0] == "rows" and self.changing.pop(("contents", key[1]), None):
@@ -154,7 +173,10 @@ class Carry:
         value after the loop.
         """
         state, known = self.state, self.changing.get(key)
-        if end is UNBOUND or (key[0] == "variable" and is_skip(state.variables.names[key[1]])):
+        is_own = key in self.own or (
+            key[0] == "variable" and is_skip(state.variables.names[key[1]])
+        )
+        if is_own or end is UNBOUND:
             return None
         leaves, shape = taken_apart(end, state.is_whole)
         if known is not None:
@@ -191,11 +213,7 @@ class Carry:
         if isinstance(leaf, Alias) and not (
             self._hands_on(first, leaf.handle) or self._stays_or_is_new(first, leaf)
         ):
-            raise TraceError(
-                f"{name} becomes another name of an array from outside",
-                location=call_site().location,
-                hint="bind a .copy(), or write x[...] = y",
-            )
+            raise Rebound(key, name)
         one, other = before or kinds_of([first])[0], kinds_of([leaf])[0]
         if isinstance(leaf, Lost):
             leaf.refuse()
@@ -272,6 +290,7 @@ class Carry:
             else:
                 kept = [EARLIER] if inner else filled(before, growing, own, steps)
             changes["contents", number] = kept
+        changes.update((key, UNBOUND) for key in self.own)
         if inner is None:
             changes.update((key, UNBOUND) for key in self.lost if key[0] == "variable")
         for key, one in self.changing.items():

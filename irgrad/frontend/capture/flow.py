@@ -16,7 +16,14 @@ from irgrad.frontend.capture.branching import branch
 from irgrad.frontend.capture.exchange import Exchanged
 from irgrad.frontend.capture.inner import Inner
 from irgrad.frontend.capture.iteration import Positions, positions, rest
-from irgrad.frontend.capture.looping import Grows, counted, counted_until, looked_at, repeated_while
+from irgrad.frontend.capture.looping import (
+    Grows,
+    Rebound,
+    counted,
+    counted_until,
+    looked_at,
+    repeated_while,
+)
 from irgrad.frontend.capture.maybe import is_open, length, refuse_open
 from irgrad.frontend.capture.parts import taken_apart
 from irgrad.frontend.capture.settings import most_nodes, unrolled
@@ -321,11 +328,41 @@ def _not_a_loop(
         _loop(variables, items, bind, body, stop)
     except Exchanged as several:
         return _not_longer(several.period, variables, items, bind, body)
+    except Rebound as error:
+        if stop is not None or not isinstance(items.count, int):
+            return error
+        return _not_but_the_last(error, variables, items, bind, body)
     except NEEDS_NUMBERS as error:
         # Nothing is lost: what the body has against a traced index is no error, and an error of
         # its own comes again, from the step in which it is one.
         return error
     return None
+
+
+def _not_but_the_last(
+    found: Rebound, variables: Variables, items: Positions, bind: Any, body: Any
+) -> Exception | None:
+    """Why no loop op can take the place of all steps but the last, where each binds variables to
+    parts of arrays before it reads them; None where it has.
+    """
+
+    def at(i: Any) -> None:
+        bind(items.at(i))
+        body()
+
+    own = {found.key}
+    while True:
+        try:
+            counted(State(variables), items.count - 1, at, (body.__code__, "own"), own=own)
+        except Rebound as another:
+            if another.key in own:
+                return another
+            own.add(another.key)
+        except (*NEEDS_NUMBERS, NameError) as error:
+            return error
+        else:
+            at(items.count - 1)
+            return None
 
 
 def _not_longer(

@@ -5,13 +5,13 @@ these keep their types; the next time at the same place in the code, the first o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from irgrad.errors import DTypeError, TraceError
-from irgrad.frontend.capture.carry import Carry, Changing, Slot, line_of
+from irgrad.frontend.capture.carry import Carry, Changing, Rebound, Slot, line_of
 from irgrad.frontend.capture.exchange import Elsewhere
 from irgrad.frontend.capture.growth import Grows
 from irgrad.frontend.capture.inner import REACHED, Inner
@@ -196,11 +196,19 @@ def _closed(inner: Inner, ends: Sequence[Any], named: Sequence[tuple[str, Argume
     return inner.close("body", dict(zip(names, values, strict=True)))
 
 
-def counted(state: State, count: Any, step: Step, memory: Any, open_ended: bool = False) -> None:
+def counted(
+    state: State,
+    count: Any,
+    step: Step,
+    memory: Any,
+    open_ended: bool = False,
+    own: Collection[Key] = (),
+) -> None:
     """`step(i)` for i = 0, ..., count - 1; `Exchanged` where several steps are better one. If
     `open_ended`, of lists that grow in a number of steps that is not known the last items are.
+    Variables that are each step's `own` have no value afterwards.
     """
-    carry = Carry(state, whole_periods=isinstance(count, int))
+    carry = Carry(state, isinstance(count, int), own)
     carry.runs = isinstance(count, int) and count > 0
     inner, _, ends = settled(carry, step, True, memory)
     named = carry.named_slots()
@@ -335,4 +343,4 @@ def _together(body: Graph, test: Graph, count: int) -> tuple[Graph, Graph]:
     )
 
 
-__all__ = ["Grows", "counted", "counted_until", "looked_at", "repeated_while"]
+__all__ = ["Grows", "Rebound", "counted", "counted_until", "looked_at", "repeated_while"]
