@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy
 
-from irgrad.errors import ArgumentError, OptionError
+from irgrad.errors import ArgumentError, NoConvergence, OptionError
 from irgrad.frontend.called import check_callable, check_takes
 from irgrad.frontend.keywords import keywords
 from irgrad.frontend.pytree import unflatten
@@ -44,7 +44,8 @@ def solve_ivp(
 
     f returns a pytree like `y0`, `events` are functions event(t, y, *args) of it. The result is
     SciPy's, with `y`, each of `y_events` and what `sol(t)` gives in the structure of `y0`, each
-    leaf with the times as its last axis.
+    leaf with the times as its last axis. Where the slope at the start is not finite, it is a
+    `NoConvergence`.
 
     >>> import numpy as np
     >>> solution = solve_ivp(lambda t, y: {"u": -50 * (y["u"] - np.cos(t))}, (0, 1), {"u": 0.0})
@@ -71,6 +72,13 @@ def solve_ivp(
     def slope(t: Any, y: Any, *rest: Any) -> Any:
         return as_many("solve_ivp", unknown, vector.value(float(t), y, *rest))
 
+    first = slope(t_span[0], unknown.vector, *args)
+    if not np.all(np.isfinite(first)):
+        raise NoConvergence(
+            f"solve_ivp: the slope at the start, t = {t_span[0]}, is not finite: {first!r:.60}",
+            location=call_site().location,
+            hint="y0 must lie where the right-hand side is defined",
+        )
     if method in IMPLICIT:
         start = (float(t_span[0]), unknown.vector, *args)
         if jac == "auto":

@@ -10,7 +10,14 @@ import scipy.sparse as sp
 from scipy import integrate, optimize
 
 import irgrad
-from irgrad.errors import ArgumentError, IrgradError, OptionError, ShapeError, TraceError
+from irgrad.errors import (
+    ArgumentError,
+    IrgradError,
+    NoConvergence,
+    OptionError,
+    ShapeError,
+    TraceError,
+)
 from irgrad.scipy.vector import vectorised
 
 START = np.array([1.3, 0.7, 0.8, 1.9])
@@ -451,3 +458,10 @@ def test_options_that_do_not_fit(options, message) -> None:
     with pytest.raises(IrgradError, match=message) as caught:
         irgrad.scipy.minimize(ball, START, **options)
     assert "test_scipy.py:" in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["RK45", "Radau", "BDF", "LSODA"])
+def test_a_start_where_the_slope_is_not_defined_is_refused(method: str) -> None:
+    """SciPy looks for a first step there without end, or fails inside LAPACK."""
+    with pytest.raises(NoConvergence, match="slope at the start, t = 0, is not finite"):
+        irgrad.scipy.solve_ivp(lambda t, y: np.log(y - 2), (0, 1), 1.0, method)
