@@ -99,3 +99,39 @@ def test_arrays_of_another_byte_order_that_the_function_makes(backend: str) -> N
 
     for got, expected in zip(irgrad.compile(f, backend=backend)(3.0), f(3.0), strict=True):
         np.testing.assert_array_equal(got, expected)
+
+
+COUNT, CHOICE = np.array(3), np.array([True])
+
+
+def _doubled_in_python(x: Any) -> Any:
+    for _ in range(COUNT):
+        x = x * 2
+    return x
+
+
+def _chosen_in_python(x: Any) -> Any:
+    if CHOICE:
+        return x * 2
+    return x * 3
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: irgrad.fori_loop(0, COUNT, lambda i, c: c * 2, x),
+        lambda x: irgrad.scan(lambda c, _: (c * 2, None), x, None, length=COUNT)[0],
+        lambda x: irgrad.cond(CHOICE.reshape(()), lambda x: x * 2, lambda x: x * 3, x),
+        lambda x: irgrad.switch(COUNT, [lambda x: x] * 4 + [lambda x: x * 5], x),
+        _doubled_in_python,
+        _chosen_in_python,
+    ],
+)
+def test_a_closed_over_array_that_decides_is_looked_at_in_each_call(
+    f: Callable[..., Any],
+) -> None:
+    compiled = irgrad.compile(f)
+    COUNT[...], CHOICE[...] = 3, True
+    first = compiled(1.0)
+    COUNT[...], CHOICE[...] = 5, False
+    assert compiled(1.0) == f(1.0) != first

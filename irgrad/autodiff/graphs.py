@@ -138,6 +138,8 @@ def partition(graph: Graph, joint: Graph) -> tuple[Graph, Graph]:
     part reads. The linear graph has the residuals as inputs, then the cotangents (tangents); its
     outputs are those that the pullback added. What has a dynamic extent stays inside one of the
     two: the linear part computes it again."""
+    if any(a is not b for a, b in zip(graph.nodes, joint.nodes, strict=False)):
+        raise RuntimeError("the joint graph does not begin with the nodes of the graph")
     arguments = len(graph.inputs) - graph.captured
     cotangents = joint.inputs[arguments : len(joint.inputs) - graph.captured]
     linear = joint.nodes[len(graph.nodes) :]

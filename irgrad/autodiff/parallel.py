@@ -47,13 +47,16 @@ GROWTH = 4
 
 
 def at_once(graph: Graph) -> tuple[Graph, Callable[[Value], Value]]:
-    """`graph` with the loops gone whose steps can be taken at once, and where values have gone."""
+    """`graph` with the loops gone whose steps can be taken at once, and where values have gone; the
+    very graph where there is none: what has been made ready for a sweep stays so.
+    """
     if not has_regions(graph):
         return graph, lambda value: value
-    walk = Exchange(graph)
+    walk, changed = Exchange(graph), False
     for node in graph.nodes:
         op = with_regions(node.op, _inside)
         whole = _whole(op, node) if isinstance(op, Loop) else None
+        changed |= op is not node.op or whole is not None
         if whole is None:
             walk.keep(node, None if op is node.op else op)
             continue
@@ -63,7 +66,7 @@ def at_once(graph: Graph) -> tuple[Graph, Callable[[Value], Value]]:
         for name, value in zip(node.names, outputs, strict=True):
             if name and not value.name and not value.node.is_constant:
                 value.call(name)
-    return walk.result(), walk.moved
+    return (walk.result(), walk.moved) if changed else (graph, lambda value: value)
 
 
 def _inside(region: Graph) -> Graph:
@@ -83,7 +86,7 @@ def _contracted(graph: Graph) -> Graph:
 
 def _whole(op: Loop, node: Node) -> Graph | None:
     """What a loop gives, of the same operands, all steps at once; None where that is not possible,
-    or takes much more memory.
+    takes much more memory, or is a loop again: of an op that has no rule for a batch.
     """
     if op.length is None or op.length < 2 or op.replay:
         return None
@@ -94,7 +97,8 @@ def _whole(op: Loop, node: Node) -> Graph | None:
     if not steps.independent:
         return None
     graph = _Emission(op, steps, node).graph()
-    return graph if _fits(graph) else None
+    is_loop = any(isinstance(inner.op, Structured) for inner in graph.nodes)
+    return None if is_loop or not _fits(graph) else graph
 
 
 class _Emission:

@@ -10,6 +10,7 @@ import numpy as np
 from irgrad.errors import ArgumentError, DTypeError, Location, ShapeError
 from irgrad.frontend.called import check_function, shown_type
 from irgrad.frontend.capture import captured
+from irgrad.frontend.guards import fixed
 from irgrad.frontend.integers import as_int64, is_integer
 from irgrad.frontend.loans import Loans, fresh
 from irgrad.frontend.lower import Argument, classify
@@ -48,7 +49,7 @@ def cond(pred: Any, true_fun: Branch, false_fun: Branch, *operands: Any) -> Any:
         )
     _check_selector("cond", "pred", pred)
     if not isinstance(pred, Traced):
-        return _followed(true_fun if pred else false_fun, operands)
+        return _followed(true_fun if fixed(pred) else false_fun, operands)
     return _chosen("cond", as_condition(pred), (false_fun, true_fun), operands)
 
 
@@ -94,7 +95,7 @@ def switch(index: Any, branches: Sequence[Branch], *operands: Any) -> Any:
             hint="convert with int(...), or .astype(np.int64) where it is traced",
         )
     if not isinstance(index, Traced):
-        return _followed(branches[min(max(int(index), 0), len(branches) - 1)], operands)
+        return _followed(branches[min(max(int(fixed(index)), 0), len(branches) - 1)], operands)
     with index.builder.emitting(call_site().location, None):
         index = as_int64(index)
     return _chosen("switch", index, branches, operands)

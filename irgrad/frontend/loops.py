@@ -14,7 +14,9 @@ import numpy as np
 from irgrad.errors import ArgumentError, DTypeError, IrgradError, OutOfRange, ShapeError
 from irgrad.frontend.called import check_function, shown_type
 from irgrad.frontend.capture import captured
+from irgrad.frontend.guards import fixed
 from irgrad.frontend.integers import as_int64, distance, is_integer
+from irgrad.frontend.known import computed
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.promote import innermost
 from irgrad.frontend.pytree import flatten, unflatten, written_path
@@ -161,7 +163,7 @@ def _length(what: str, xs: Any, rows: list[Any], length: int | None) -> int:
 
 def _checked_length(what: str, length: Any) -> int:
     try:
-        steps = operator.index(length)
+        steps = operator.index(fixed(length))
     except TypeError:
         steps = -1
     if steps < 0:
@@ -262,7 +264,7 @@ def _bounds(lower: Any, upper: Any) -> tuple[Any, Any]:
                 location=call_site().location,
                 hint="convert with int(...), or .astype(np.int64) where it is traced",
             )
-        found.append(bound if isinstance(bound, Traced) else int(bound))
+        found.append(bound if isinstance(bound, Traced) else int(fixed(bound)))
     first, last = found
     if isinstance(first, int) and isinstance(last, int):
         return first, max(0, last - first)
@@ -348,7 +350,7 @@ def _check_ends(cond_fun: Callable[[Any], Any], init: Any, kinds: list[Any]) -> 
 
 
 def _refuse_endless(test: Region, cond_fun: Any) -> None:
-    if test.graph.outputs[0].constant is not None and test.graph.outputs[0].constant:
+    if computed({}, test.graph.outputs[0]):
         raise ArgumentError(
             "while_loop: the condition is True whatever the value is, so the loop never ends",
             location=defined_at(cond_fun),

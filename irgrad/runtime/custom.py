@@ -48,7 +48,7 @@ class Custom:
         single = isinstance(nondiff_argnums, int)
         self.nondiff_argnums = (nondiff_argnums,) if single else tuple(sorted(nondiff_argnums))
         self.name = getattr(function, "__name__", self.kind)
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function, run as it is on arrays, and one node under trace. Its rule knows nothing of

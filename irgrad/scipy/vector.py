@@ -174,7 +174,7 @@ def limits(unknown: Unknown, side: Any, default: float) -> Any:
     """A lower or upper limit of the unknown as a vector: None, a number, or a pytree like it of
     numbers and arrays that broadcast to its leaves.
     """
-    if side is None or (np.ndim(side) == 0 and not isinstance(side, (dict, list, tuple))):
+    if side is None or (not isinstance(side, (dict, list, tuple)) and np.ndim(side) == 0):
         return np.full(unknown.vector.shape, default if side is None else side, float)
     try:
         parts = subtrees(unknown.tree, side)

@@ -6,7 +6,7 @@ with `tenfold`, which has the same value and the derivatives of ten sines by oth
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -302,3 +302,41 @@ def test_linear_rules_of_every_form_are_transposed() -> None:
     assert irgrad.grad(_with_jvp(lambda p, t: (p[0] * p[1], None)))(1.0, 2.0) == 0.0
     zero = _with_jvp(lambda p, t: (p[0] * p[1], np.zeros_like(t[0])))
     assert irgrad.grad(zero)(1.0, 2.0) == 0.0
+
+
+def quartic(x):
+    return x**4
+
+
+TRANSFORMED = {
+    "grad": irgrad.grad(quartic),
+    "grad of grad": irgrad.grad(irgrad.grad(quartic)),
+    "value_and_grad": irgrad.value_and_grad(quartic),
+    "compiled": irgrad.compile(irgrad.grad(quartic)),
+    "vmap": lambda x: irgrad.checkpoint(irgrad.vmap(np.sum))(np.stack([x * np.ones(2)] * 3)),
+    "hvp": lambda x: irgrad.checkpoint(irgrad.hvp(quartic))(x, 1.0),
+    "custom_jvp": by_jvp,
+    "custom_vjp": by_vjp,
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMED)
+def test_a_checkpoint_is_of_what_it_is_given(name: str) -> None:
+    function = TRANSFORMED[name]
+    again = irgrad.checkpoint(function)
+    close(again(2.0), function(2.0))
+    for operator in (lambda h: irgrad.vjp(h, 2.0), lambda h: irgrad.vjp(lambda x: h(x), 2.0)):
+        (value, pull), (other, back) = operator(again), operator(function)
+        close(pull(value), back(other))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_decorator_that_copies_attributes_stays_in_force(kind: str) -> None:
+    inner = KINDS[kind][0]
+
+    @wraps(inner)
+    def twice(x):
+        return 2 * inner(x)
+
+    with irgrad.use_backend("numpy"):
+        close(irgrad.checkpoint(twice)(X), 2 * inner(X))

@@ -407,3 +407,27 @@ def test_a_krylov_method_is_held_to_its_residual() -> None:
     ones = np.ones((2, 2))
     with pytest.raises(NoConvergence, match="minres gave up where the residual is"):
         irgrad.linear_solve(lambda x: ones @ x, np.array([1.0, 2.0]), solver="minres")
+
+
+MAPPED: dict[str, Any] = {
+    "root": lambda a: irgrad.root(lambda y: y * y - a, 1.0),
+    "fixed_point": lambda a: irgrad.fixed_point(lambda y: np.cos(y) * a / 9, 1.0),
+    "minimize_argmin": lambda a: irgrad.minimize_argmin(lambda y: (y - a) ** 2 + y**4, 1.0),
+    "linear_solve": lambda a: irgrad.linear_solve(lambda z: a * z, np.ones(2))[0],
+}
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+@pytest.mark.parametrize("over", [irgrad.vmap, lambda solve: lambda x: irgrad.map(solve, x)])
+@pytest.mark.parametrize("name", MAPPED)
+def test_a_pullback_through_a_mapped_solver(name: str, over: Any, backend: str) -> None:
+    """Its loop is that of the primal pass, once it has been made ready for the reverse one."""
+    mapped = over(MAPPED[name])
+    x = np.array([4.0, 9.0])
+    with irgrad.use_backend(backend):
+        expected = irgrad.jacfwd(mapped)(x)
+        np.testing.assert_allclose(irgrad.vjp(mapped, x)[1](np.ones(2))[0], np.diag(expected))
+        pulled = irgrad.jacrev(lambda x: irgrad.vjp(mapped, x)[1](np.ones(2))[0])(x)
+        np.testing.assert_allclose(
+            pulled, irgrad.jacfwd(irgrad.grad(lambda x: np.sum(mapped(x))))(x), atol=1e-12
+        )

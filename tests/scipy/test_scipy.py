@@ -465,3 +465,13 @@ def test_a_start_where_the_slope_is_not_defined_is_refused(method: str) -> None:
     """SciPy looks for a first step there without end, or fails inside LAPACK."""
     with pytest.raises(NoConvergence, match="slope at the start, t = 0, is not finite"):
         irgrad.scipy.solve_ivp(lambda t, y: np.log(y - 2), (0, 1), 1.0, method)
+
+
+def test_bounds_of_a_tuple_with_arrays_in_it() -> None:
+    def f(p: Any) -> Any:
+        return p[0] + np.sum((p[1] + 3) ** 2)
+
+    bounds = ((-1, 2), (np.array([-1.0, -2.0]), None))
+    x = irgrad.scipy.minimize(f, (0.1, np.zeros(2)), bounds=bounds).x
+    np.testing.assert_allclose(x[0], -1, atol=1e-6)
+    np.testing.assert_allclose(x[1], [-1, -2], atol=1e-6)

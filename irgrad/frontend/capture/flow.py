@@ -30,6 +30,7 @@ from irgrad.frontend.capture.settings import most_nodes, unrolled
 from irgrad.frontend.capture.sizes import NO_SIZE
 from irgrad.frontend.capture.state import UNBOUND, State, Variables, value
 from irgrad.frontend.capture.unrolling import watch
+from irgrad.frontend.guards import fixed
 from irgrad.frontend.integers import interval
 from irgrad.frontend.known import known
 from irgrad.frontend.lost import refuse_lost
@@ -44,7 +45,7 @@ def truth(test: Any) -> bool | None:
     if not isinstance(test, Traced):
         refuse_open(test)
         refuse_lost(test)
-        return bool(test)
+        return bool(fixed(test))
     numbers = known(test)
     return None if numbers is None else bool(numbers)
 

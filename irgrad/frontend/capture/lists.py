@@ -16,6 +16,7 @@ from irgrad.frontend.capture.held import met_first
 from irgrad.frontend.capture.iteration import TracedRange
 from irgrad.frontend.capture.maybe import as_array, is_open
 from irgrad.frontend.capture.rows import Row, whole
+from irgrad.frontend.guards import fixed
 from irgrad.frontend.known import known
 from irgrad.frontend.promote import any_traced, common_dtype
 from irgrad.frontend.tracer import Tracer
@@ -40,7 +41,7 @@ for _function in (builtins.map, builtins.filter, functools.reduce):
 def range_(*bounds: Any) -> Any:
     """`range`, of bounds that are traced too."""
     unknown = any(isinstance(x, Traced) and known(x) is None for x in bounds)
-    return TracedRange(*bounds) if unknown else range(*bounds)
+    return TracedRange(*bounds) if unknown else range(*map(fixed, bounds))
 
 
 # lists of traced values where NumPy wants an array
