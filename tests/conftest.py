@@ -23,7 +23,7 @@ atexit.register(_CACHE.cleanup)
 os.environ["IRGRAD_CACHE_DIR"] = _CACHE.name  # a user's own cache stays out of the tests
 pipeline.VERIFY = True
 recall.ENABLED = False  # tests change what decides the code; those of recalling turn it on
-LARGEST, MOST = (10**9, 10**9) if os.environ.get("IRGRAD_TEST_EVERY_GRAPH") else (300, 8)
+LARGEST, MOST = (10**9, 10**9) if os.environ.get("IRGRAD_TEST_EVERY_GRAPH") else (120, 2)
 """Of how many nodes a graph may be, and how many of a test's, the last, are read back: of all with
 IRGRAD_TEST_EVERY_GRAPH=1, which doubles the time."""
 

@@ -79,8 +79,11 @@ def agree(function: Callable[..., Any], *args: Any, **options: Any) -> None:
 
 
 def arrays(name: str) -> Iterator[np.ndarray[Any, Any]]:
-    for dtype, shape in itertools.product(DTYPES, SHAPES):
-        yield numbers(shape, dtype)
+    """Of each dtype and of each shape some, other ones for other names, and all of float64."""
+    first = sum(map(ord, name))
+    for k, (dtype, shape) in enumerate(itertools.product(DTYPES, SHAPES)):
+        if dtype == "float64" or (first + k + k // len(SHAPES)) % 4 == 0:
+            yield numbers(shape, dtype)
 
 
 @pytest.mark.parametrize("name", REDUCTIONS)
