@@ -11,18 +11,16 @@ import dataclasses
 from typing import Any
 
 from irgrad.ir.builder import rebuilt
-from irgrad.ir.graph import Graph, Node, Value, input_value
+from irgrad.ir.graph import Graph, Node, Value, input_value, with_regions
 from irgrad.ir.op import Op
 from irgrad.ir.types import ArrayType, Shape
 from irgrad.ops.arithmetic import ADD
-from irgrad.ops.cond import Cond
 from irgrad.ops.index import Gather, ScatterAdd, UpdateAt
 from irgrad.ops.linear import BroadcastTo, Reshape
 from irgrad.ops.loop import Loop
 from irgrad.ops.shape import Pad, Slice, Transpose, UpdateSlice
-from irgrad.ops.while_loop import While
 from irgrad_numba.arranged import Arranged
-from irgrad_numba.families import Families, entries, is_thin, regions_of
+from irgrad_numba.families import Families, entries, is_thin
 from irgrad_numba.in_place import CONTROL
 
 SMALLEST = 4096
@@ -69,9 +67,12 @@ class _Walk:
     def result(self) -> Graph:
         for node in self.graph.nodes:
             self._visit(node)
-        outputs = [self.values.get(v, v) for v in self.graph.outputs]
-        named = dict(zip(self.graph.output_names, outputs, strict=True))
+        named = dict(zip(self.graph.output_names, map(self.moved, self.graph.outputs), strict=True))
         return self.graph.replace(nodes=self.nodes, outputs=named)
+
+    def moved(self, value: Value) -> Value:
+        """Where a value has gone."""
+        return self.values.get(value, value)
 
     def emit(self, like: Node, op: Op, *operands: Value) -> Value:
         """The value of a new node beside `like`."""
@@ -81,7 +82,7 @@ class _Walk:
         return Value(node, 0)
 
     def _visit(self, node: Node) -> None:
-        operands = tuple(self.values.get(v, v) for v in node.operands)
+        operands = tuple(map(self.moved, node.operands))
         chosen, op = set[Value](), node.op
         if isinstance(op, Loop):
             pairs = zip(node.operands, operands, strict=True)
@@ -93,7 +94,7 @@ class _Walk:
             )
         if isinstance(op, CONTROL):
             op = _Turn(chosen).op(node) if chosen else op
-            op = _with_regions(op, [columns_first(region) for region in regions_of(op)])
+            op = with_regions(op, columns_first)
         if self._is_written_turned(node, operands):
             return
         self.put(node, op, operands)
@@ -156,16 +157,6 @@ class _Walk:
         return self.turned[value]
 
 
-def _with_regions(op: Any, regions: list[Graph]) -> Op:
-    if all(a is b for a, b in zip(regions, regions_of(op), strict=True)):
-        return op
-    if isinstance(op, Cond):
-        return Cond(tuple(regions))
-    if isinstance(op, While):
-        return dataclasses.replace(op, condition=regions[0], body=regions[1])
-    return dataclasses.replace(op, body=regions[0])
-
-
 def _chosen(node: Node, turned: set[Value]) -> set[Value]:
     """The values to be turned around a loop and in it, where some operands are turned already."""
     op: Any = node.op
@@ -197,7 +188,7 @@ class _Turn:
 
     def op(self, node: Node) -> Op:
         """The op of a node with its regions so."""
-        return _with_regions(node.op, [self.region(region) for region in regions_of(node.op)])
+        return with_regions(node.op, self.region)
 
     def region(self, graph: Graph) -> Graph:
         """A region so: its chosen inputs and outputs are turned ones."""
@@ -207,14 +198,13 @@ class _Turn:
                 walk.values[v] = input_value(v.name or "x", _turned_type(v.type))
         for node in graph.nodes:
             self._visit(node, walk)
-        inputs = [walk.values.get(v, v) for v in graph.inputs]
-        outputs = [walk.values.get(v, v) for v in graph.outputs]
+        outputs = map(walk.moved, graph.outputs)
         named = dict(zip(graph.output_names, outputs, strict=True))
-        return Graph(graph.name, inputs, walk.nodes, named)
+        return Graph(graph.name, list(map(walk.moved, graph.inputs)), walk.nodes, named)
 
     def _visit(self, node: Node, walk: _Walk) -> None:
         op: Any = node.op
-        given = [walk.values.get(v, v) for v in node.operands]
+        given = list(map(walk.moved, node.operands))
         if isinstance(op, CONTROL):
             op = self.op(node)
         elif not any(v in self.chosen for v in (*node.operands, *node.outputs)):

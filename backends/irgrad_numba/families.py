@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from irgrad.ir.graph import Graph, Node, Value
+from irgrad.ir.graph import Graph, Node, Value, regions
 from irgrad.ir.types import Shape
 from irgrad.ops.cond import Cond
 from irgrad.ops.elementwise import Elementwise
@@ -114,15 +114,8 @@ class Families:
             for before, after in zip(op.body.inputs, op.body.outputs[: op.carried], strict=False):
                 self.join(before, after)
             self.reject([*op.body.outputs[op.carried :], *node.outputs[op.carried + 1 :]])
-        for region in regions_of(op):
+        for region in regions(op).values():
             self.read(region)
-
-
-def regions_of(op: Any) -> tuple[Graph, ...]:
-    """The regions of an op, in the order in which `with_regions_of` takes them."""
-    if isinstance(op, Cond):
-        return op.branches
-    return (op.condition, op.body) if isinstance(op, While) else (op.body,)
 
 
 def entries(node: Node) -> Iterator[tuple[Value, Value]]:

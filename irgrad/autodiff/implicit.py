@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from irgrad.autodiff.batch import batch
-from irgrad.autodiff.modes import pulled_back, pushed_forward
+from irgrad.autodiff.modes import at_zero, pulled_back, pushed_forward
 from irgrad.autodiff.partial import dependents
-from irgrad.ir.builder import substitute
 from irgrad.ir.evaluate import evaluate
-from irgrad.ir.graph import Graph, Node, Value, constant_value
+from irgrad.ir.graph import Graph, Value
 from irgrad.ir.op import Array
 from irgrad.ops.implicit import CALCULUS
 from irgrad.passes.pipeline import KEEPING_CALLS, optimise
@@ -77,13 +76,8 @@ class Regions:
 
         def make() -> Graph:
             made = pulled_back(product, product.inputs[:1])
-            x, *parameters, y = made.inputs
-            zeros = constant_value(np.zeros(x.type.shape, x.type.dtype))
-            nodes: list[Node] = []
-            outputs = substitute(made, [zeros, *parameters, y], nodes.append)
-            back = made.replace(
-                nodes=nodes, outputs=dict(zip(made.output_names, outputs, strict=True))
-            )
+            back = at_zero(made, made.inputs[:1])
+            *parameters, y = back.inputs
             return _graph(f"{product.name}_transposed", [y, *parameters], back)
 
         return _kept(product, "transposed", make)

@@ -51,11 +51,17 @@ def _transposed(graph: Graph, along: Sequence[Value]) -> Graph:
     back = pulled_back(graph, along)
     first, count = len(graph.inputs) - graph.captured, len(graph.outputs)
     again = pulled_back(back, back.inputs[first : first + count])
-    zeros = [
-        constant_value(np.zeros(value.type.shape, value.type.dtype)) for value in graph.outputs
-    ]
-    inputs = [*again.inputs[:first], *again.inputs[first + count :]]
-    nodes: list[Node] = []
-    outputs = substitute(again, [*inputs[:first], *zeros, *inputs[first:]], nodes.append)
+    again = at_zero(again, again.inputs[first : first + count])
     names = [f"{name}.dot" for name in graph.output_names]
-    return Graph(graph.name, inputs, nodes, dict(zip(names, outputs, strict=True)), graph.captured)
+    outputs = dict(zip(names, again.outputs, strict=True))
+    return Graph(graph.name, again.inputs, again.nodes, outputs, graph.captured)
+
+
+def at_zero(graph: Graph, gone: Sequence[Value]) -> Graph:
+    """`graph` without some inputs, which are zeros."""
+    given = {v: constant_value(np.zeros(v.type.shape, v.type.dtype)) for v in gone}
+    nodes: list[Node] = []
+    outputs = substitute(graph, [given.get(v, v) for v in graph.inputs], nodes.append)
+    inputs = [v for v in graph.inputs if v not in given]
+    named = dict(zip(graph.output_names, outputs, strict=True))
+    return Graph(graph.name, inputs, nodes, named, graph.captured)

@@ -31,7 +31,7 @@ from irgrad.frontend.region import (
     with_inputs,
 )
 from irgrad.frontend.site import call_site, defined_at
-from irgrad.frontend.stepping import Unfit, at_once, repeated, repeated_while, scanned
+from irgrad.frontend.stepping import Unfit, is_outside, repeated, repeated_while, scanned
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Traced
 from irgrad.ir.graph import Graph, input_value
@@ -79,7 +79,7 @@ def _scanned(
     rows, _ = flatten(xs)
     slices = _slices(what, xs, rows)
     steps = _length(what, xs, rows, length)
-    if steps and at_once(init, xs):
+    if steps and is_outside(init, xs):
         with suppress(Unfit):
             return scanned(f, init, xs, steps, reverse)
     f = captured(f)
@@ -191,7 +191,7 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     [5.0, 25.0]
     """
     check_function("map", "f", f, "f, xs", "x")
-    f = f if at_once(xs) else captured(f)
+    f = f if is_outside(xs) else captured(f)
 
     @functools.wraps(f, updated=())
     def step(carry: Any, x: Any) -> Any:
@@ -225,7 +225,7 @@ def fori_loop(
     name = functools.partial(written_path, tree, root="init_val")
     kinds = leaf_kinds(leaves, lambda k: f"fori_loop: {name(k)}")
     first, count = _bounds(lower, upper)
-    if isinstance(count, int) and count and at_once(init_val, first):
+    if isinstance(count, int) and count and is_outside(init_val, first):
         with suppress(Unfit):
             return repeated(range(first, first + count), body_fun, init_val)
     if isinstance(first, int) and isinstance(count, int):
@@ -311,7 +311,7 @@ def while_loop(
     leaves, tree = flatten(init_val)
     name = functools.partial(written_path, tree, root="init_val")
     kinds = leaf_kinds(leaves, lambda k: f"while_loop: {name(k)}")
-    if at_once(init_val):
+    if is_outside(init_val):
         with suppress(Unfit):
             check_ends = functools.partial(_check_ends, cond_fun, init_val, kinds)
             return repeated_while(cond_fun, body_fun, init_val, check_ends)

@@ -44,6 +44,8 @@ _LIBRARY = (
 )
 LOWERING = str(_HERE / "lower.py")
 """The file whose frame runs the function that is lowered."""
+COMMAND = str(_HERE.parent / "cli" / "main.py")
+"""The file of the command line: what called it is no line of the user's."""
 
 
 def call_site(depth: int = 1, home: str | None = None) -> Site:
@@ -57,7 +59,7 @@ def call_site(depth: int = 1, home: str | None = None) -> Site:
     inside = True
     while frame is not None and is_library(frame.f_code):
         inside &= frame.f_code.co_filename != LOWERING
-        frame = frame.f_back
+        frame = frame.f_back if frame.f_code.co_filename != COMMAND else None
     if frame is None:
         return _NOWHERE
     if inside and home is not None and frame.f_code.co_filename == home:

@@ -22,7 +22,7 @@ class Unfit(Exception):
     """A step gives what does not go with the steps before. Tracing the loop tells where and why."""
 
 
-def at_once(*given: Any) -> bool:
+def is_outside(*given: Any) -> bool:
     """Whether a call with these arguments is outside of any trace."""
     return CURRENT.get() is None and not any(isinstance(x, Traced) for x in leaves_of(given))
 
@@ -172,4 +172,4 @@ def _array(leaf: Any, kind: Any) -> Any:
         ) from None
 
 
-__all__ = ["Unfit", "at_once", "repeated", "repeated_while", "scanned"]
+__all__ = ["Unfit", "is_outside", "repeated", "repeated_while", "scanned"]

@@ -237,7 +237,7 @@ def _is_parametric(op: Any) -> bool:
 
 def _add(name: str, entry: Op | type[Op]) -> None:
     home, module = _place_outside()
-    if name in REGISTRY and _MODULES[name] != module:
+    if name in REGISTRY and (home is None or _MODULES[name] != module):
         raise OptionError(
             f"an op called '{name}' is registered already, by the module {_MODULES[name]}",
             hint="choose another name",

@@ -15,7 +15,7 @@ from irgrad.frontend.pytree import flatten, leaves_of, unflatten
 from irgrad.frontend.site import call_site
 from irgrad.inspect.curve import curve_svg, curve_text
 from irgrad.runtime.compiled import Compiled
-from irgrad.runtime.implicit import unknown_of
+from irgrad.runtime.implicit import arguments, unknown_of
 from irgrad.runtime.transforms import differentiable, value_and_grad
 
 
@@ -116,7 +116,7 @@ def descend(
         else:
             check_takes("descend", name, given, "step")
     function = differentiable("descend", f)
-    args = args if isinstance(args, tuple) else (args,)
+    args = arguments(args)
     if any(map(any_traced, leaves_of((x0, args)))):
         raise _traced()
     check_unknown("descend", function, args)

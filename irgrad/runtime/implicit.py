@@ -232,7 +232,7 @@ def root(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "hybr") -
     >>> float(square_root(9.0).round(12)), float(irgrad.grad(square_root)(9.0).round(12))
     (3.0, 0.166666666667)
     """
-    function, args = differentiable("root", f), _tuple(args)
+    function, args = differentiable("root", f), arguments(args)
     check_unknown("root", function, args)
     unknown = _real("root", unknown_of("root", x0))
     problem = _problem(function, unknown, args, matching("root", function, unknown))
@@ -255,7 +255,7 @@ def fixed_point(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "i
     >>> float(fixed_point(np.cos, 1.0).round(6))
     0.739085
     """
-    function, args = differentiable("fixed_point", f), _tuple(args)
+    function, args = differentiable("fixed_point", f), arguments(args)
     check_unknown("fixed_point", function, args)
     unknown = _real("fixed_point", unknown_of("fixed_point", x0))
     vector_of, followed = matching("fixed_point", function, unknown), captured(function)
@@ -292,7 +292,7 @@ def minimize_argmin(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any 
     >>> nearest(np.array([1.0, 2.0])).round(9).tolist()
     [1.0, 2.0]
     """
-    function, args = differentiable("minimize_argmin", f), _tuple(args)
+    function, args = differentiable("minimize_argmin", f), arguments(args)
     check_unknown("minimize_argmin", function, args)
     unknown = _real("minimize_argmin", unknown_of("minimize_argmin", x0))
 
@@ -351,7 +351,7 @@ def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: str
     >>> linear_solve(lambda x: A @ x, np.array([3.0, 4.0])).round(12).tolist()
     [1.0, 1.0]
     """
-    function, args = differentiable("linear_solve", matvec), _tuple(args)
+    function, args = differentiable("linear_solve", matvec), arguments(args)
     check_unknown("linear_solve", function, args, name="matvec")
     if not isinstance(solver, str) or solver not in LINEAR_SOLVERS:
         raise OptionError(
@@ -378,7 +378,8 @@ def _real(name: str, unknown: Unknown) -> Unknown:
     return unknown
 
 
-def _tuple(args: Any) -> tuple[Any, ...]:
+def arguments(args: Any) -> tuple[Any, ...]:
+    """A solver's `args`: a tuple, or the one argument."""
     return args if isinstance(args, tuple) else (args,)
 
 

@@ -11,8 +11,8 @@ import scipy
 from irgrad.errors import ArgumentError, OptionError, ShapeError
 from irgrad.frontend.pytree import flatten, subtrees, unflatten
 from irgrad.frontend.site import call_site
-from irgrad.runtime.implicit import Unknown
-from irgrad.scipy.vector import arguments, bounds_error, limits, numbers, vectorised
+from irgrad.runtime.implicit import Unknown, arguments
+from irgrad.scipy.vector import bounds_error, limits, numbers, vectorised
 
 ENTRIES = ("type", "fun", "jac", "args")
 

@@ -12,9 +12,9 @@ from irgrad.errors import ArgumentError, OptionError
 from irgrad.frontend.called import check_callable, check_takes
 from irgrad.frontend.keywords import keywords
 from irgrad.frontend.site import call_site
-from irgrad.runtime.implicit import Unknown
+from irgrad.runtime.implicit import Unknown, arguments
 from irgrad.scipy.options import check_jacobian, check_method, check_options, check_tolerance
-from irgrad.scipy.vector import arguments, as_many, in_structure, limits, numbers, vectorised
+from irgrad.scipy.vector import as_many, in_structure, limits, numbers, vectorised
 
 WITH_JACOBIAN = ("hybr", "lm")
 ROOTS = (

@@ -12,9 +12,9 @@ from irgrad.frontend.called import check_callable, check_takes
 from irgrad.frontend.keywords import keywords
 from irgrad.frontend.pytree import unflatten
 from irgrad.frontend.site import call_site
-from irgrad.runtime.implicit import Unknown
+from irgrad.runtime.implicit import Unknown, arguments
 from irgrad.scipy.options import check_jacobian, check_method
-from irgrad.scipy.vector import arguments, as_many, vectorised
+from irgrad.scipy.vector import as_many, vectorised
 
 IMPLICIT = ("Radau", "BDF", "LSODA")
 METHODS = ("RK45", "RK23", "DOP853", *IMPLICIT)

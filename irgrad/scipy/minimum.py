@@ -11,11 +11,11 @@ import scipy
 
 from irgrad.frontend.called import check_callable, check_takes
 from irgrad.frontend.keywords import keywords
-from irgrad.runtime.implicit import Unknown
+from irgrad.runtime.implicit import Unknown, arguments
 from irgrad.scipy.constraints import bounds_of, constraint_of
 from irgrad.scipy.options import check_method, check_options, check_tolerance
 from irgrad.scipy.second_order import second_order
-from irgrad.scipy.vector import arguments, in_structure, numbers, vectorised
+from irgrad.scipy.vector import in_structure, numbers, vectorised
 
 WITHOUT_GRADIENT = ("nelder-mead", "powell", "cobyla", "cobyqa")
 METHODS = (

@@ -165,11 +165,6 @@ def as_many(name: str, unknown: Unknown, result: Any) -> Any:
     return vector
 
 
-def arguments(args: Any) -> tuple[Any, ...]:
-    """SciPy's `args`: a tuple, or the one argument."""
-    return args if isinstance(args, tuple) else (args,)
-
-
 def limits(unknown: Unknown, side: Any, default: float) -> Any:
     """A lower or upper limit of the unknown as a vector: None, a number, or a pytree like it of
     numbers and arrays that broadcast to its leaves.
