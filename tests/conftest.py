@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
-from irgrad_numba import recall
+from irgrad_numba import machine, recall
 
 import irgrad
 from irgrad.errors import VerifyError
@@ -23,9 +23,18 @@ atexit.register(_CACHE.cleanup)
 os.environ["IRGRAD_CACHE_DIR"] = _CACHE.name  # a user's own cache stays out of the tests
 pipeline.VERIFY = True
 recall.ENABLED = False  # tests change what decides the code; those of recalling turn it on
-LARGEST, MOST = (10**9, 10**9) if os.environ.get("IRGRAD_TEST_EVERY_GRAPH") else (120, 2)
-"""Of how many nodes a graph may be, and how many of a test's, the last, are read back: of all with
-IRGRAD_TEST_EVERY_GRAPH=1, which doubles the time."""
+EVERYTHING = bool(os.environ.get("IRGRAD_TEST_EVERYTHING"))
+"""Whether nothing is left out for the time that it takes, which is two to three times as much."""
+LARGEST, MOST = (10**9, 10**9) if EVERYTHING else (120, 2)
+"""Of how many nodes a graph may be, and how many of a test's, the last, are read back."""
+
+
+@pytest.fixture(autouse=True)
+def plain_machine_code(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside the backend's own tests machine code is used once or twice: LLVM need not improve
+    it."""
+    if not EVERYTHING and "numba_backend" not in request.path.parts:
+        monkeypatch.setattr(machine, "LEVELS", (0, 0))
 
 
 _seen: set[str] = set()

@@ -25,12 +25,15 @@ from irgrad_numba.thread_count import thread_count
 _LOCK = threading.Lock()  # LLVM contexts are shared: one compilation at a time
 _COUNT = itertools.count()
 OPTIONS = (
-    "inlined where always, functions at speed 1, code 3 or 1, no vectorisers, no unrolling, packed"
+    "inlined where always, functions at speed 1, no vectorisers, no unrolling, packed"
 )
 """What `optimised` and `target_machine` ask of LLVM: code from other options is other code."""
 LONG = 500_000
-"""Characters of text from which on code is generated at level 1: it takes a fifth less time, and
-the code of long programs runs as fast. Short recurrences lose up to a tenth there."""
+"""Characters of text from which on a program is long."""
+LEVELS = 3, 1
+"""At which code is generated for short programs and for long ones: level 1 takes a fifth less time,
+and the code of long programs runs as fast, while short recurrences lose up to a tenth. Level 0
+leaves out LLVM's passes as well: half the time, for code that is hardly run."""
 PART = 50_000
 """Characters of text that are worth a thread, which takes some 20 ms for them."""
 MOST_PARTS = 8
@@ -86,13 +89,14 @@ _LINKERS = Linkers()
 
 def _level(text: str) -> int:
     """At which code is generated for a program of this length."""
-    return 3 if len(text) < LONG else 1
+    short, long = LEVELS
+    return short if len(text) < LONG else long
 
 
-def optimised(text: str, machine: Any, context: Any = None) -> Any:
+def optimised(text: str, machine: Any, level: int, context: Any = None) -> Any:
     """The module of `text`, verified and optimised: what must be inlined is, and each function is
-    simplified by itself. LLVM's passes over whole modules take as long again, and code runs no
-    faster for them.
+    simplified by itself, but at level 0. LLVM's passes over whole modules take as long again, and
+    code runs no faster for them.
 
     Loops come as explicit vectors, so LLVM's own vectorisers (quadratic in the size of a loop's
     body) stay off."""
@@ -106,6 +110,8 @@ def optimised(text: str, machine: Any, context: Any = None) -> Any:
     inlining = llvm.create_new_module_pass_manager()
     inlining.add_always_inliner_pass()
     inlining.run(module, builder)
+    if level == 0:
+        return module
     passes = builder.getFunctionPassManager()
     for function in module.functions:
         if not function.is_declaration:
@@ -130,7 +136,8 @@ def compiler() -> tuple[str, ...]:
 
 def code_key(module: Module) -> str:
     """The name on disk of the object code of a module."""
-    return disk_cache.key_of(*compiler(), str(module))
+    text = str(module)
+    return disk_cache.key_of(*compiler(), str(_level(text)), text)
 
 
 def object_code(module: Module) -> bytes:
@@ -171,10 +178,13 @@ def _generated(texts: Sequence[str], level: int) -> bytes:
     """The object code of all parts, each generated in a thread."""
     if len(texts) == 1:
         machine = target_machine(level)
-        return _packed([machine.emit_object(optimised(texts[0], machine))])
+        return _packed([machine.emit_object(optimised(texts[0], machine, level))])
     machines = [_target_machine(level) for _ in texts]
     contexts = [llvm.create_context() for _ in texts]
-    modules = list(map(optimised, texts, machines, contexts))
+    modules = [
+        optimised(text, machine, level, context)
+        for text, machine, context in zip(texts, machines, contexts, strict=True)
+    ]
     codes: list[Any] = [None] * len(texts)
 
     def generate(k: int) -> None:
@@ -225,15 +235,17 @@ def _unpacked(code: bytes) -> Iterator[bytes]:
 
 def assembly(text: str) -> str:
     """LLVM text -> the assembly that runs."""
-    machine = target_machine(_level(text))
+    level = _level(text)
+    machine = target_machine(level)
     with _LOCK:
-        return machine.emit_assembly(optimised(text, machine))
+        return machine.emit_assembly(optimised(text, machine, level))
 
 
 def llvm_text(text: str) -> str:
     """LLVM text after optimisation."""
+    level = _level(text)
     with _LOCK:
-        return str(optimised(text, target_machine(_level(text))))
+        return str(optimised(text, target_machine(level), level))
 
 
 class Loaded:

@@ -94,4 +94,4 @@ def test_each_function_is_in_one_part_but_those_that_are_inlined() -> None:
     assert sum("define double @a(" in part for part in parts) == 1, "another part calls it"
     assert all("define internal double @tiny(" in part for part in parts)
     for part in parts:
-        machine.optimised(part, machine.target_machine())
+        machine.optimised(part, machine.target_machine(), 3)
