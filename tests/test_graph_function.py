@@ -17,7 +17,7 @@ graph @f(%x: f64[2], %y.bar: f64[]) -> (total: f64[], scaled: f64[2]) {
 }
 """
 GRAPH = irgrad.parse(TEXT)
-CALLS = [GraphFunction(GRAPH), irgrad.compile(GRAPH)]
+CALLS = [GRAPH, irgrad.compile(GRAPH)]
 KINDS = ["direct", "compiled"]
 
 
@@ -102,9 +102,9 @@ def test_captured_inputs_are_arguments() -> None:
 
 
 def test_inside_a_trace_it_is_inlined() -> None:
-    text = str(irgrad.trace(lambda x: GraphFunction(GRAPH)(x * 2.0, 3)[0], np.ones(2)))
+    text = str(irgrad.trace(lambda x: GRAPH(x * 2.0, 3)[0], np.ones(2)))
     assert "3.0" in text and "captured" not in text
-    gradient = irgrad.grad(lambda x: GraphFunction(GRAPH)([x[0], 1.0], x[1])[0])(np.array([2.0, 5]))
+    gradient = irgrad.grad(lambda x: GRAPH([x[0], 1.0], x[1])[0])(np.array([2.0, 5]))
     assert gradient.tolist() == [5.0, 3.0]
 
 

@@ -17,7 +17,7 @@ from irgrad.inspect.formula import called, local_derivative, sign
 from irgrad.inspect.placement import Box, Edge
 from irgrad.inspect.rows import Piece, in_rows
 from irgrad.inspect.theme import GROUND, INK, PALE, ROOT, themed
-from irgrad.ir.graph import Graph, Value, drawn_by, region_fields, regions
+from irgrad.ir.graph import Graph, Value, region_fields, regions, supply
 from irgrad.ir.printer import node_text, operand_text, parameter_text
 
 _COLOURS = {
@@ -329,6 +329,6 @@ def _style() -> str:
     return f"<style>{''.join(rules)}</style>"
 
 
-drawn_by(to_svg)
+supply(svg=to_svg)
 
 __all__ = ["to_svg"]

@@ -147,16 +147,16 @@ def constant_value(array: Array) -> Value:
     return Value(Node(Constant(array.astype(type.dtype, copy=False)), (), (type,)), 0)
 
 
-_DRAWN_BY: list[Callable[[Graph, str], str]] = []
+_ABOVE: dict[str, Callable[..., Any]] = {}
 _MOST_DRAWN = 1000
 """A notebook shows a larger graph as text only."""
 
 
-def drawn_by(draw: Callable[[Graph, str], str]) -> None:
-    """Let `draw` be what `Graph.svg` calls. The drawing lives in `irgrad.inspect`, on a floor above
-    this one.
+def supply(**functions: Callable[..., Any]) -> None:
+    """Supply what graphs do by code on a floor above this one: `svg` draws a graph, `function` is
+    the function that it stands for.
     """
-    _DRAWN_BY[:] = [draw]
+    _ABOVE.update(functions)
 
 
 class Graph:
@@ -210,6 +210,17 @@ class Graph:
             dict(zip(self.output_names, self.outputs, strict=True)) if outputs is None else outputs,
             self.captured,
         )
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """The outputs for these inputs, captured ones last, by the ops' reference meaning in NumPy;
+        inside a traced function the nodes become part of that. `irgrad.compile(graph)` computes the
+        same in machine code.
+
+        >>> import irgrad
+        >>> irgrad.trace("x * x", 1.5)(3.0)
+        np.float64(9.0)
+        """
+        return _ABOVE["function"](self)(*args, **kwargs)
 
     @property
     def input_types(self) -> tuple[ArrayType, ...]:
@@ -334,7 +345,7 @@ class Graph:
         >>> irgrad.trace("x * x", 1.5).svg(style="blackboard").startswith("<svg")
         True
         """
-        return _DRAWN_BY[0](self, style)
+        return _ABOVE["svg"](self, style)
 
     def _repr_svg_(self) -> str | None:
         """In a notebook that asks for a picture; none of a graph too large to be looked at."""

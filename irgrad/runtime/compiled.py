@@ -22,6 +22,7 @@ from irgrad.ir.graph import Graph
 from irgrad.passes.pipeline import optimise
 from irgrad.runtime import export, native, output
 from irgrad.runtime.backend import Memory, default_backend, get_backend
+from irgrad.runtime.graph_function import graph_function
 from irgrad.runtime.program import Program, Programs, flat_key
 from irgrad.runtime.remember import bound, kept
 from irgrad.runtime.target import has_traced, inline, innermost_function, lower_target
@@ -420,8 +421,6 @@ def as_callable(target: Any) -> Any:
     the same each time.
     """
     if isinstance(target, Graph):
-        from irgrad.runtime.graph_function import graph_function
-
         return graph_function(target)
     if isinstance(target, str):
         from irgrad.frontend.expression import expression

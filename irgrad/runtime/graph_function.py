@@ -1,5 +1,5 @@
-"""A graph as a function: what makes `irgrad.compile(graph)`, `irgrad.grad(graph)` and hand-edited
-text run.
+"""A graph as a function: what makes `graph(x)`, `irgrad.compile(graph)`, `irgrad.grad(graph)` and
+hand-edited text run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from irgrad.frontend.promote import any_traced, convert_to, innermost, stacked
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder
 from irgrad.ir.evaluate import evaluate
-from irgrad.ir.graph import Graph, Value
+from irgrad.ir.graph import Graph, Value, supply
 from irgrad.ir.types import SHORT, ArrayType
 from irgrad.ops.call import inlined
 
@@ -99,6 +99,9 @@ class GraphFunction:
 def graph_function(graph: Graph) -> GraphFunction:
     """The function of `graph`, the same object each time, so that it is compiled once."""
     return vars(graph).setdefault("__function__", GraphFunction(graph))
+
+
+supply(function=graph_function)
 
 
 def fitted(argument: Any, type: ArrayType, what: str, builder: Builder | None) -> Any:
