@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 _PAD, _GAP, _CAPTION = 12.0, 22.0, 18.0
-_HIGHEST = 1.5
+_HIGHEST = 2.2
 """The height of a row, in units of its width, up to which it is one."""
 _ROOM = 0.9
 """The part of the width for what lies between two cuts; boxes that a cut meets need the rest."""

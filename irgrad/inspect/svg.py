@@ -33,10 +33,10 @@ _FONT = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace
 _LONGEST = 34
 _SIZE, _SMALL, _LINE = 12.0, 10.5, 15.0
 _RADIUS = 17.0
-_SMALLEST = 0.62
+_SMALLEST = 0.9
 """A page that is too narrow shrinks a picture down to this; then it scrolls."""
-_WIDEST = 1400.0
-"""The width of a row: what a page of 870 pixels shows without scrolling."""
+_WIDEST = 960.0
+"""The width of a row: what a page of 864 pixels shows without scrolling."""
 
 Line = tuple[str, float, str]
 """A line of text: what it says, its size, its class."""

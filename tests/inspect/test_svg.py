@@ -218,9 +218,9 @@ def test_a_long_picture_has_rows_that_a_page_can_show(style: str) -> None:
     strip = draw(graph, STYLES[style](graph).look)
     root = ET.fromstring(graph.svg(style=style))
     width, height = float(root.get("width", 0)), float(root.get("height", 0))
-    assert strip.width > 6000 and width < 1600
+    assert strip.width > 6000 and width < 1100
     rows = root.findall(".//{*}svg")
-    assert len(rows) == np.ceil(strip.width / 1260)
+    assert len(rows) == np.ceil(strip.width / 864)
     captions = [e.text for e in root.iter() if e.get("class") == "pale row"]
     assert captions[0] == f"1 of {len(rows)}" and len(captions) == len(rows)
     bottom = 0.0
