@@ -1,6 +1,7 @@
 """How `make docs` builds the site: MyST pages whose code cells are run, and the docstrings."""
 
 import importlib.metadata
+import logging
 import os
 import re
 import sys
@@ -10,6 +11,12 @@ import myst_nb.core.render
 from docutils.nodes import SkipNode, Text, literal_block
 from latex2mathml.converter import convert
 
+# Kernels have settings of their own, not those of the user who builds, and no news of sockets.
+_profile = Path(__file__).parent / "_build" / "ipython" / "profile_default"
+_profile.mkdir(parents=True, exist_ok=True)
+(_profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 'ERROR'\n", "utf-8")
+os.environ["IPYTHONDIR"] = str(_profile.parent)
+logging.getLogger("traitlets").setLevel(logging.WARNING)
 # Cells that call the command `irgrad` find that of this environment.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 os.environ["COLUMNS"] = "108"  # as wide as a page
