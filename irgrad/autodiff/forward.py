@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from irgrad.autodiff.outside import held
+from irgrad.autodiff.outside import held, remind
 from irgrad.autodiff.reverse import name_after
 from irgrad.autodiff.structured import RULES
 from irgrad.frontend.tracer import Tracer
@@ -59,6 +59,7 @@ class _Push:
                     self._beside(node, incoming, active)
             except Exception as error:
                 blame(error, node)
+                remind(error, node.op, "the tangent of operand", incoming)
                 raise
         outputs = self.graph.outputs
         return list(map(self._moved, outputs)), [self.tangents.get(value) for value in outputs]

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from irgrad.autodiff.outside import held
+from irgrad.autodiff.outside import held, remind
 from irgrad.autodiff.structured import (
     RULES,
     Pull,
@@ -163,6 +163,7 @@ def pull_back(
                 contributions = pull(primals, outputs, cotangents)
         except Exception as error:
             blame(error, node)
+            remind(error, node.op, "the cotangent of result", cotangents)
             raise
     return [
         (operand, contribution)

@@ -122,11 +122,17 @@ class Flat(Op):
         return False
 
 
+def results(op: Op, operands: Iterable[Any]) -> list[Any]:
+    """The results of `op` as a list, also where it has one."""
+    found = bind(op, *operands)
+    return list(found) if isinstance(found, tuple) else [found]
+
+
 class Pointwise(Op):
     """An op on each element of one operand apart, whatever its shape."""
 
     def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
-        return [bind(self, *operands)]
+        return results(self, operands)
 
 
 def after(axes: Iterable[int]) -> tuple[int, ...]:
@@ -148,4 +154,4 @@ class AlongAxes(Op):
         moved = (
             {"axes": after(self.parameters["axes"])} if axis is None else {"axis": after([axis])[0]}
         )
-        return [bind(self.replaced(**moved), *spread(operands, batched))]
+        return results(self.replaced(**moved), spread(operands, batched))

@@ -11,7 +11,7 @@ import irgrad
 from irgrad.errors import DTypeError, IrgradError, OptionError, ShapeError
 from irgrad.ir.op import Op, register
 from irgrad.ir.types import ArrayType
-from irgrad.ops.base import AlongAxes, bind
+from irgrad.ops.base import AlongAxes, Pointwise, bind
 from irgrad.ops.elementwise import elementwise
 
 X = np.random.default_rng(0).standard_normal((4, 4, 4))
@@ -53,6 +53,23 @@ class Hasty(Op):
 
 def hasty(x: Any) -> Any:
     return bind(Hasty(), x)
+
+
+@register("test_turned")
+class Turned(Pointwise):
+    """x and -x, by rules that take every (co)tangent for a number."""
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        return operands[:1] * 2
+
+    def reference(self, *operands: Any) -> Any:
+        return operands[0] + 0, -operands[0]
+
+    def jvp(self, primals: Any, outputs: Any, tangents: Any) -> Any:
+        return [tangents[0], -tangents[0]]
+
+    def vjp(self, primals: Any, outputs: Any, cotangents: Any, wanted: Any) -> Any:
+        return [-cotangents[1] + cotangents[0]]
 
 
 class _Quarter:
@@ -113,6 +130,18 @@ def test_rules_are_held_to_the_types_of_the_op(call: str, backend: str) -> None:
         f(np.arange(3))
     assert "test_hasty: its" in str(raised.value)
     assert "result_types" in raised.value.hint
+
+
+def test_an_op_with_two_results() -> None:
+    def product(x: Any) -> Any:
+        same, turned = bind(Turned(), x)
+        return np.sum(same * turned)
+
+    irgrad.check_grads(product, (X,))
+    np.testing.assert_array_equal(irgrad.vmap(irgrad.grad(product))(X), -2 * X)
+    with pytest.raises(TypeError, match="NoneType") as raised:
+        irgrad.grad(lambda x: np.sum(bind(Turned(), x)[0]))(X)
+    assert "cotangent of result 1 of test_turned is zero" in raised.value.__notes__[-1]
 
 
 def test_an_elementwise_op_takes_what_a_ufunc_takes() -> None:
