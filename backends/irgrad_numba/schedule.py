@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -191,13 +191,14 @@ class Planner:
         for place, node in enumerate(self.graph.nodes):
             ends = place + (self.sorts[node] == "call")
             for v in node.operands:
-                if any(self.dies[x] < ends for x in self.reads.get(v, ())):
-                    self._keep_before(v, "its array is overwritten")
+                gone = {x for x in self.reads.get(v, ()) if self.dies[x] < ends}
+                if gone:
+                    self._keep_before(v, gone, "its array is overwritten")
             if self.sorts[node] == "update":
                 x, y, *indices = node.operands
                 for v in (y, *indices):
                     if x in self._touched([v]) and not self._same_places(node, v):
-                        self._keep(v, "the write reads other places of its array")
+                        self._keep_before(v, {x}, "the write reads other places of its array")
             if self.sorts[node] in ("view", "point"):
                 value = Value(node, 0)
                 if self.sorts[node] == "view" or value not in self.stored:
@@ -240,9 +241,9 @@ class Planner:
                 return False
         return True
 
-    def _keep_before(self, value: Value, why: str) -> None:
-        """Store a value before what it is computed from is overwritten; where it takes only single
-        numbers from there, these.
+    def _keep_before(self, value: Value, gone: Collection[Value], why: str) -> None:
+        """Store a value before arrays that it is computed from are overwritten; where it takes only
+        single numbers from these, the numbers.
         """
         numbers: dict[Value, None] = {}
         way: set[Value] = set()
@@ -251,10 +252,10 @@ class Planner:
             v = waiting.pop()
             way.add(v)
             for operand in v.node.operands:
-                if operand in self.dies:
+                if operand in gone:
                     self._keep(value, why)
                     return
-                if operand in self.reads and operand not in way:
+                if not self.reads.get(operand, frozenset()).isdisjoint(gone) and operand not in way:
                     if operand.type.size == 1:
                         numbers[operand] = None
                     else:

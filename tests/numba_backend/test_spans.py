@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -143,3 +144,20 @@ def test_no_more_is_kept_than_is_read() -> None:
     assert "sin, kept: a result" in backward and "for i0 in range(0, 9)" not in backward
     np.testing.assert_allclose(run(small), irgrad.compile(irgrad.grad(products), "numpy")(small))
     irgrad.check_grads(products, (small,))
+
+
+def test_of_an_array_that_is_overwritten_numbers_are_kept() -> None:
+    """Not the rows that are made of them, which are written where they go."""
+
+    def products(A: Any) -> Any:
+        B = A.copy()
+        for i in range(len(A)):
+            for j in range(len(A)):
+                B[i, j] += A[i + 1 :, i] @ B[i + 1 :, j]
+        return np.sum(B * B)
+
+    run = irgrad.compile(irgrad.grad(products), "numba", unroll=0)
+    backward = run.kernels(A).rpartition("in reversed(range(9)):")[2]
+    assert "gather, kept: the write reads other places of its array" in backward
+    assert not re.search("(where|add|multiply), kept: (its array|the write)", backward)
+    np.testing.assert_allclose(run(A), irgrad.compile(irgrad.grad(products), "numpy")(A))
