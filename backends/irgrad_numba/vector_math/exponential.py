@@ -76,11 +76,11 @@ def of_sum(n: Value, high: Value, low: Value) -> Value:
     return scaled(1.0 + (high + rest), n)
 
 
-def parts(x: Value) -> tuple[Value, Value]:
-    """(n, w): e^x = 2^n (1 + w) for x that is not large."""
-    k, n = rounded_product(x, INVERSE_LN2[x.type.element][0])
+def parts(x: Value, times: int = 1) -> tuple[Value, Value]:
+    """(n, w): e^(times x) = 2^n (1 + w), for 1 or 2 times an x that is not large."""
+    k, n = rounded_product(x, times * INVERSE_LN2[x.type.element][0])
     high, low = LN2[x.type.element]
-    return n, _grown(fma(-k, low, fma(-k, high, x)))
+    return n, _grown(fma(-k, low, fma(-k, high, x if times == 1 else x + x)))
 
 
 def _grown(r: Value) -> Value:

@@ -56,14 +56,17 @@ def cosh(x: Value) -> Value:
 
 
 def tanh(x: Value) -> Value:
-    """The hyperbolic tangent: a polynomial near 0, elsewhere 1 - 2 / (e^(2 |x|) + 1)."""
-    a = fabs(x)
+    """The hyperbolic tangent: a polynomial near 0, elsewhere 1 - 2 / (e^(2 |x|) + 1) as far as that
+    is not 1. In a recurrence each waits for the one before: bounds are looked at beside the rest.
+    """
+    a, one = fabs(x), ONE[x.type.element]
     z = a * a
     near = fma(a * z, polynomial(z, TANH), a)
-    n, grown = parts(2.0 * at_most(a, ONE[x.type.element]))
+    n, grown = parts(a, 2)
     s = power_of_two(n, x)
-    far = 1.0 - 2.0 / (fma(s, grown, s) + 1.0)
-    return copysign((a < 0.55).where(near, far), x)
+    far = 1.0 - 2.0 / fma(s, grown, s + 1.0)
+    edge = (a >= one).where(1.0, near)
+    return copysign(((a >= 0.55) & (a < one)).where(far, edge), x)
 
 
 def arcsinh(x: Value) -> Value:
