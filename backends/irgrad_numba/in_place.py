@@ -24,6 +24,7 @@ from irgrad.ops.shape import Flip, Slice, Transpose
 from irgrad.ops.stop import StopGradient
 from irgrad.ops.while_loop import While
 from irgrad_numba.updates import COPY, is_update, spread_out
+from irgrad_numba.windows import in_windows
 
 VIEWS = (BroadcastTo, Reshape, Transpose, Slice, Flip, StopGradient, Barrier)
 CONTROL = (Loop, While, Cond)
@@ -101,7 +102,7 @@ def prepared(graph: Graph, owned: Collection[int] = ()) -> Prepared:
     graph = spread_out(graph)
     if not any(bases(node) for node in graph.nodes):
         return Prepared(graph, {})
-    return _with_copies(readers_first(graph), owned)
+    return _with_copies(readers_first(in_windows(graph)), owned)
 
 
 def readers_first(graph: Graph) -> Graph:

@@ -34,7 +34,7 @@ from irgrad_numba.complex_parts import (
 from irgrad_numba.expression import Expr, Pool
 from irgrad_numba.index import ZERO, Index, Range, View, flat, unflatten
 from irgrad_numba.intervals import interval_of
-from irgrad_numba.updates import AddAt, Copy
+from irgrad_numba.updates import ADDING, Copy, UpdateWindow
 
 Place = tuple[Index, ...]
 """An index for each axis of a value."""
@@ -68,22 +68,27 @@ class Sites:
     def error(self, number: int, index: int) -> IrgradError:
         """What an index outside its axis raises."""
         node, axis = list(self.known)[number]
-        op: Any = node.op
-        operand = len(node.operands) - len(op.axes) + op.axes.index(axis)
-        extent = node.operands[0].type.shape[axis]
-        operands = [v.node.operands[0] if isinstance(v.node.op, Copy) else v for v in node.operands]
-        if isinstance(
-            op, AddAt
-        ):  # for the user, the sum of an array and one with elements in places
-            operands, operand = operands[1:], operand - 1
-        error = IndexOutOfBounds.of(index, axis, extent, operand)
-        blame(error, _told(node, operands))
+        told = _told(node)
+        axes: Any = told.op.parameters["axes"]
+        operand = len(told.operands) - len(axes) + axes.index(axis)
+        error = IndexOutOfBounds.of(index, axis, node.operands[0].type.shape[axis], operand)
+        blame(error, told)
         return error
 
 
-def _told(node: Node, operands: Sequence[Value]) -> Node:
-    """A node on other operands, for messages."""
-    return Node(node.op, tuple(operands), node.types, location=node.location, origin=node.origin)
+def _told(node: Node) -> Node:
+    """A node as the user knows it: without copies, a write into a window by the row that it first
+    reads, an addition by what is added to an array.
+    """
+    op = node.op
+    x, *rest = [v.node.operands[0] if isinstance(v.node.op, Copy) else v for v in node.operands]
+    operands, types = (x, *rest), node.types
+    if isinstance(op, ADDING):
+        operands = tuple(rest)
+    elif isinstance(op, UpdateWindow):
+        op, operands = Gather(op.axes), (x, *rest[1:])
+        types = op.result_types(*(v.type for v in operands))
+    return Node(op, operands, types, location=node.location, origin=node.origin)
 
 
 class Lowering:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from irgrad.ir.graph import Node, Value
 from irgrad.ir.types import Shape
 from irgrad.ops.contract import Contract, split_spec
+from irgrad.ops.index import UpdateAt
 from irgrad_numba.complex_parts import Arithmetic, in_memory, is_complex, multiply, part_type
 from irgrad_numba.expression import Add, Expr, Reduce, Statement, Store
 from irgrad_numba.index import ZERO, Index, Range, View, flat, variable
@@ -17,7 +18,7 @@ from irgrad_numba.lower import Lowering, Place, indexed
 from irgrad_numba.schedule import Kernel, Schedule
 from irgrad_numba.sorts import REDUCTIONS, contract_extents, space_of
 from irgrad_numba.spans import Condition
-from irgrad_numba.updates import ADDING, SLICED, is_update
+from irgrad_numba.updates import ADDING, AddAt, is_update
 
 MOST_BOXES = 64
 """Where cutting would give more boxes, what is undecided is decided at run time."""
@@ -140,13 +141,14 @@ def _update(low: Lowering, node: Node, view: View, place: Place) -> Statement:
     """A write into part of what `view` shows."""
     _, y, *indices = node.operands
     op: Any = node.op
-    if isinstance(op, SLICED):
+    at = place
+    if not isinstance(op, (UpdateAt, AddAt)):
         at = tuple(
             i.scaled(step) + start for i, start, step in zip(place, op.start, op.step, strict=True)
         )
-    else:
+    if indices:
         found = [low.at(index, place[: index.type.ndim]) for index in indices]
-        at = indexed(low, node, op.axes, found, place)
+        at = indexed(low, node, op.axes, found, at)
     index, value = flat(at, view.strides, view.offset), low.at(y, place)
     make = Add if isinstance(op, ADDING) else Store
     return make(view.buffer, index, value)

@@ -24,13 +24,9 @@ from typing import Any
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.types import Shape
 from irgrad.ops.accumulate import AddStacks
-from irgrad.ops.cast import Astype
 from irgrad.ops.contract import Contract
-from irgrad.ops.elementwise import Elementwise
-from irgrad.ops.index import Gather, UpdateAt
+from irgrad.ops.index import Gather
 from irgrad.ops.linear import BroadcastTo, Reshape
-from irgrad.ops.select import Where
-from irgrad.ops.shape import Slice, UpdateSlice
 from irgrad_numba.arranged import arranged
 from irgrad_numba.calls import Group
 from irgrad_numba.columns import columns_first
@@ -44,11 +40,11 @@ from irgrad_numba.intervals import intervals
 from irgrad_numba.lapack import Lapack
 from irgrad_numba.layout import Layout
 from irgrad_numba.lower import Sites
+from irgrad_numba.overlaps import reads_in_place
 from irgrad_numba.products import Gemm, gemm_of
 from irgrad_numba.routine import Routine, routine_of
 from irgrad_numba.sorts import (
     MOVES,
-    distinct,
     is_product,
     merges,
     operand_axes,
@@ -59,7 +55,7 @@ from irgrad_numba.sorts import (
 from irgrad_numba.spans import EVERYWHERE, Span, Spans
 from irgrad_numba.stacks import StackSum, sum_of
 from irgrad_numba.tapes import parts_read, rows_of_loops, spans_needed
-from irgrad_numba.updates import AddAt, AddSlice, Copy
+from irgrad_numba.updates import AddAt, AddWindow, Copy
 from irgrad_numba.views import viewed
 
 LARGEST = 100
@@ -197,49 +193,12 @@ class Planner:
             if self.sorts[node] == "update":
                 x, y, *indices = node.operands
                 for v in (y, *indices):
-                    if x in self._touched([v]) and not self._same_places(node, v):
+                    if x in self._touched([v]) and not reads_in_place(node, v, self._touched):
                         self._keep_before(v, {x}, "the write reads other places of its array")
             if self.sorts[node] in ("view", "point"):
                 value = Value(node, 0)
                 if self.sorts[node] == "view" or value not in self.stored:
                     self.reads[value] = self._touched(node.operands)
-
-    def _same_places(self, node: Node, value: Value) -> bool:
-        """Whether `value` reads the array that an update writes to only where that writes, at each
-        step of its loops.
-        """
-        x, y, *indices = node.operands
-        if y.type.size == 1:
-            return True
-        waiting, op = [value], node.op
-        while waiting:
-            v = waiting.pop()
-            if x not in self._touched([v]):
-                continue
-            read: Any = v.node.op
-            window: Any = op if isinstance(op, (UpdateSlice, AddSlice)) else None
-            if v == x or (isinstance(read, Slice) and v.node.operands[0] == x):
-                zeros, ones = (0,) * x.type.ndim, (1,) * x.type.ndim
-                start, step = (zeros, ones) if v == x else (read.start, read.step)
-                if (
-                    window is None
-                    or (window.start, window.step) != (start, step)
-                    or v.type != y.type
-                ):
-                    return False
-            elif isinstance(read, Gather) and v.node.operands[0] == x:
-                same = isinstance(op, (UpdateAt, AddAt)) and op.axes == read.axes
-                if not same or list(v.node.operands[1:]) != indices or not distinct(node):
-                    return False
-            elif isinstance(read, (Elementwise, Where, Astype)):
-                if any(
-                    o.type.shape != v.type.shape for o in v.node.operands if x in self._touched([o])
-                ):
-                    return False
-                waiting += v.node.operands
-            else:
-                return False
-        return True
 
     def _keep_before(self, value: Value, gone: Collection[Value], why: str) -> None:
         """Store a value before arrays that it is computed from are overwritten; where it takes only
@@ -474,9 +433,7 @@ class Planner:
                 calls.append((self.stage[value][0] - 1, node))
             elif folds or value in self.stored:
                 why[value] = self._reason(node)
-                alone = (
-                    node if isinstance(node.op, AddAt) and node.operands[1].type.size > 1 else None
-                )
+                alone = node if self._is_alone(node) else None
                 key = (*self._place(node), alone)
                 kernel = kernels.setdefault(key, Kernel(*key[:3]))
                 kernel.roots.append(node)
@@ -493,6 +450,13 @@ class Planner:
         steps = self._calls([step for _, step in order], views)
         known, sites = self.intervals, self.place.sites
         return Schedule(self.graph, steps, views, buffers, home, why, known, sites)
+
+    def _is_alone(self, node: Node) -> bool:
+        """Whether a node has a kernel of its own: it adds to places one by one, or outside of loops
+        in an order that threads must not change.
+        """
+        several = isinstance(node.op, (AddAt, AddWindow)) and node.operands[1].type.size > 1
+        return several and not (self.place.inside and node.operands[2].type.size == 1)
 
     def _reason(self, node: Node) -> str:
         """Why a node is a statement of a kernel."""

@@ -75,11 +75,45 @@ class AddSlice(Op):
         return result
 
 
+@dataclass(frozen=True, repr=False)
+class UpdateWindow(Op):
+    """`x` after `x[..., i1, ..., ik, start::step, ...] = y`: at numbers on `axes`, on the others in
+    as many places as `y` has.
+    """
+
+    axes: tuple[int, ...]
+    start: tuple[int, ...]
+    step: tuple[int, ...]
+    name = "update_window"
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        return operands[:1]
+
+    def reference(self, *operands: Array) -> Array:
+        x, y, *indices = operands
+        result = x.copy()
+        row = result.transpose(in_front(self.axes, x.ndim))[tuple(indices)]
+        self.write(row[tuple(map(slice, *UpdateSlice(self.start, self.step).window(y.shape)))], y)
+        return result
+
+    def write(self, part: Array, y: Array) -> None:
+        """Write `y` to a part of the array."""
+        part[...] = y
+
+
+@dataclass(frozen=True, repr=False)
+class AddWindow(UpdateWindow):
+    """`x` after `x[..., i1, ..., ik, start::step, ...] += y`, in such places."""
+
+    name = "add_window"
+
+    def write(self, part: Array, y: Array) -> None:
+        part += y
+
+
 COPY = Copy()
-AT = (UpdateAt, AddAt)
-SLICED = (UpdateSlice, AddSlice)
-ADDING = (AddAt, AddSlice)
-WRITES = (*AT, *SLICED)
+ADDING = (AddAt, AddSlice, AddWindow)
+WRITES = (UpdateAt, UpdateSlice, UpdateWindow, *ADDING)
 
 
 def is_update(node: Node) -> bool:
