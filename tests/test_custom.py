@@ -247,6 +247,102 @@ def test_closures() -> None:
     close(irgrad.grad(lambda x: np.sum(inside(x)))(X), scale)
 
 
+class Held:
+    """A module's array, one of an object, and a view: what a rule may read without being given."""
+
+    def __init__(self, w):
+        self.w = w
+        self.view = w[1:][:2]
+
+
+def held_by_jvp(w):
+    held = Held(w)
+    f, inner = irgrad.custom_jvp(np.sin), irgrad.custom_jvp(np.cos)
+    inner.defjvp(lambda p, t: (inner(p[0]), held.w * t[0]))
+    total = lambda x: np.sum(held.view * np.exp(0 * x[1:]))  # noqa: E731 -- a name for a term
+    f.defjvp(lambda p, t: (f(p[0]), inner(p[0]) * w * total(p[0]) * t[0] * np.arange(3.0)))
+    return f
+
+
+def held_by_vjp(w):
+    held = Held(w)
+    f = irgrad.custom_vjp(np.sin)
+    f.defvjp(
+        lambda x: (f(x), (x, held.view)),
+        lambda r, c: (np.cos(r[0]) * w * np.sum(r[1]) * c * np.arange(3.0),),
+    )
+    return f
+
+
+def made_inside(w):
+    """Rules and an array of theirs that are made anew in every trace."""
+
+    def f(x):
+        fresh = np.arange(3.0)
+        g = irgrad.custom_jvp(np.sin)
+        g.defjvp(lambda p, t: (g(p[0]), np.cos(p[0]) * w * (w[1:] @ p[0][1:]) * t[0] * fresh))
+        return g(x)
+
+    return f
+
+
+def in_steps(f):
+    return lambda x: np.sum(irgrad.scan(lambda c, t: (f(c * t), None), x, np.stack([x, x]))[0])
+
+
+READING = {
+    "grad": lambda f: irgrad.grad(lambda x: np.sum(f(x))),
+    "vjp": lambda f: lambda x: irgrad.vjp(f, x)[1](X)[0],
+    "jacobian": irgrad.jacobian,
+    "vmap of grad": lambda f: irgrad.vmap(irgrad.grad(lambda x: np.sum(f(x)))),
+    "hessian": lambda f: irgrad.hessian(lambda x: np.sum(f(x))),
+    "sparse": lambda f: lambda x: irgrad.sparse_jacobian(f)(x).toarray(),
+    "grad in a loop": lambda f: irgrad.grad(in_steps(f)),
+    "grad in a function": lambda f: irgrad.compile(lambda x: irgrad.grad(in_steps(f))(x) * x),
+    "grad of a root": lambda f: irgrad.grad(
+        lambda a: np.sum(irgrad.root(lambda x: x + 0.1 * f(x) - a, a))
+    ),
+    "jvp": lambda f: lambda x: irgrad.jvp(f, (x,), (x,))[1],
+    "linearize": lambda f: lambda x: irgrad.linearize(f, x)[1](x),
+}
+
+
+@pytest.mark.parametrize("make", [held_by_jvp, held_by_vjp, made_inside])
+def test_arrays_that_rules_read_are_inputs_by_reference(make) -> None:
+    """Derivatives made before an in-place change are those made after it."""
+    operators = list(READING)[: len(READING) - 2 * (make is held_by_vjp)]
+    with irgrad.use_backend("numpy"):
+        for name in operators:
+            w = np.array([1.5, -0.5, 2.0])
+            at = XS if "vmap" in name else X
+            before = READING[name](make(w))
+            old = before(at)
+            w *= [2.0, 3.0, -1.0]
+            new = before(at)
+            assert not np.allclose(old, new)
+            close(new, READING[name](make(w.copy()))(at))
+
+
+def test_what_a_rule_reads_is_an_input_and_what_decides_there_is_looked_at() -> None:
+    w, count = np.array([1.5, -0.5, 2.0]), np.array(2)
+    f = irgrad.custom_jvp(np.sin)
+
+    @f.defjvp
+    def rule(primals, tangents):
+        total = 0.0 * tangents[0]
+        for _ in range(count):
+            total = total + w * tangents[0]
+        return f(primals[0]), total
+
+    gradient = irgrad.compile(irgrad.grad(lambda x: np.sum(f(x))))
+    close(gradient(X), 2 * w)
+    count[...] = 3
+    close(gradient(X), 3 * w)
+    graph = gradient.graph(X)
+    assert graph.captured == 1
+    close(irgrad.compile(lambda x: gradient(x) + 0.0)(X), 3 * w)
+
+
 @irgrad.custom_vjp
 def doubled_by_vjp(x, w):
     return 2.0 * x

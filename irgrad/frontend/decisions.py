@@ -43,6 +43,13 @@ def deciding_by(leaves: Sequence[Any]) -> Generator[Decisions]:
         _AT_HAND.reset(token)
 
 
+def decide_anew() -> None:
+    """Forget what was decided: the function is about to be lowered once more."""
+    here = _AT_HAND.get()
+    if here is not None:
+        here.taken.clear()
+
+
 class Asked:
     """The values in one trace whose truth was asked for; `numbers` are those of all values."""
 

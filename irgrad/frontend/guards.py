@@ -54,11 +54,22 @@ def reachable(guards: Sequence[Any]) -> tuple[Guard, ...]:
     return tuple(guard for guard in guards if _is_shared(guard))
 
 
-def _is_shared(guard: Guard) -> bool:
-    """Whether anything but the guard holds on to the array, or to one that it is a view of."""
-    if _holders(guard) > _ALONE:
+def shared_captures() -> list[np.ndarray[Any, Any]]:
+    """The arrays that the function being traced has closed over so far, without those that it made
+    for itself.
+    """
+    here = CURRENT.get()
+    captures = [] if here is None else here.captures.values()
+    return [x[0] for x in captures if isinstance(x[0], np.ndarray) and _is_shared(x)]
+
+
+def _is_shared(holder: tuple[Any, ...]) -> bool:
+    """Whether anything but a tuple holds on to its first item, an array, or to one that this is a
+    view of.
+    """
+    if _holders(holder) > _ALONE:
         return True
-    view = guard.array
+    view = holder[0]
     while isinstance(view.base, np.ndarray):
         if _holders_of_base(view) > _ALONE_BASE:
             return True
@@ -66,8 +77,8 @@ def _is_shared(guard: Guard) -> bool:
     return view.base is not None
 
 
-def _holders(guard: tuple[Any, ...]) -> int:
-    return sys.getrefcount(guard[0])
+def _holders(holder: tuple[Any, ...]) -> int:
+    return sys.getrefcount(holder[0])
 
 
 def _holders_of_base(view: Any) -> int:

@@ -19,8 +19,9 @@ from irgrad.errors import ArgumentError, with_article
 from irgrad.frontend.called import check_callable
 from irgrad.frontend.capture import captured
 from irgrad.frontend.closures import traced_within
+from irgrad.frontend.keywords import keywords
 from irgrad.frontend.loans import Loans, check_unwritten, fresh, writes_to_argument
-from irgrad.frontend.lower import Lowered, is_lowering, lower, signature_of
+from irgrad.frontend.lower import Lowered, classify, is_lowering, lower, signature_of
 from irgrad.frontend.promote import any_traced, innermost
 from irgrad.frontend.pytree import flatten, leaves_of, map_leaves, unflatten
 from irgrad.frontend.site import call_site, defined_at
@@ -29,7 +30,8 @@ from irgrad.ir.graph import Graph, input_value
 from irgrad.ops.base import bind
 from irgrad.ops.call import Call, Rule
 from irgrad.runtime.custom_reverse import VjpRule
-from irgrad.runtime.custom_rules import JvpRule, Site
+from irgrad.runtime.custom_rules import JvpRule, Site, merged
+from irgrad.runtime.rule_arrays import arrays_of_next_call
 from irgrad.runtime.target import build_result, has_traced
 from irgrad.runtime.transforms import differentiable
 
@@ -66,11 +68,10 @@ class Custom:
                 )
         own = [arg for i, arg in enumerate(args) if i not in self.nondiff_argnums]
         names = [name for i, name in enumerate(self._names(len(args))) if i not in dict(fixed)]
-        merged = Site(self.name, None, None, fixed, None).merged  # pyright: ignore[reportArgumentType] -- for its method
         followed = captured(self.function)
 
         def reading(*given: Any) -> Any:
-            result = followed(*merged(given))
+            result = followed(*merged(given, fixed))
             for leaf in leaves_of(given):
                 check_unwritten(f"{self.kind} {self.name}", leaf)
             return result
@@ -80,10 +81,11 @@ class Custom:
         lowered = lower(function, signature)
         if not lowered.graph.outputs or not has_traced([*leaves, *lowered.captured]):
             return self._run(*args)
-        closed = tuple(traced_within(self.rules))
+        closed, arrays = tuple(traced_within(self.rules)), arrays_of_next_call()
         at = defined_at(self.function)
-        rule = self.rule(Site(self.name, at, signature, fixed, lowered, closed))
-        results = emit_call(_with_unused(lowered, closed), leaves, f"{self.kind} {self.name}", rule)
+        rule = self.rule(Site(self.name, at, signature, fixed, lowered, closed, arrays))
+        whole = _with_unused(lowered, [*closed, *arrays.known])
+        results = emit_call(whole, leaves, f"{self.kind} {self.name}", rule)
         return build_result(lowered, results)
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
@@ -145,9 +147,12 @@ def named(function: Any, name: str, parameters: Sequence[str]) -> Callable[..., 
 
 
 def _with_unused(lowered: Lowered, closed: Sequence[Any]) -> Lowered:
-    """`lowered` with traced values among what it closes over, of which it makes no use."""
+    """`lowered` with traced values and arrays among what it closes over, of which it makes no
+    use.
+    """
     graph = lowered.graph
-    inputs = [*graph.inputs, *(input_value(x.version.name or "x", x.version.type) for x in closed)]
+    unused = [input_value(f"closed_over_{k}", classify(x).type) for k, x in enumerate(closed)]
+    inputs = [*graph.inputs, *unused]
     outputs = dict(zip(graph.output_names, graph.outputs, strict=True))
     more = Graph(graph.name, inputs, graph.nodes, outputs)
     return lowered._replace(graph=more, captured=(*lowered.captured, *map(snapshot, closed)))
@@ -305,6 +310,11 @@ class Checkpointed(Custom):
         return build_result(lowered, loans.keep(results))
 
 
+@keywords(
+    policy="all that f computes is computed again: apply it to parts of f",
+    prevent_cse="leave it out: what is computed again is kept apart",
+    static_argnums="ints, strings and None are part of the program by themselves",
+)
 def checkpoint(f: Any) -> Checkpointed:
     """`f`, computed again by reverse mode instead of keeping what it computed on the way.
 

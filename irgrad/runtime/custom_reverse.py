@@ -14,7 +14,7 @@ from irgrad.ir.graph import Graph, input_value
 from irgrad.ir.types import is_inexact
 from irgrad.ops.call import Call, Rule, apply
 from irgrad.ops.linear import zeros_like
-from irgrad.runtime.custom_rules import Array, Site, UserRule, converted
+from irgrad.runtime.custom_rules import Array, Site, UserRule, converted, merged
 from irgrad.runtime.transforms import Slot, described, result_template
 
 
@@ -48,7 +48,7 @@ class VjpRule(UserRule):
         `Array`s and static values.
         """
         site = self.site
-        lowered = self.lowered(self.fwd, "fwd", site.merged(site.arguments()))
+        lowered = self.lowered(self.fwd, "fwd", merged(site.arguments(), site.fixed))
         template = result_template(lowered)
         if not isinstance(template, tuple) or len(template) != 2:
             raise ArgumentError(

@@ -2,8 +2,8 @@
 `custom_jvp`.
 
 A rule is lowered when a derivative is taken, for the types of one call, and its nodes become part
-of the derivative's graph. Arrays that it closes over are constants of that graph; traced values are
-operands of the call, the last ones, since the trace that they are of may be over by then."""
+of the derivative's graph. What it closes over is among the operands of the call, the last ones:
+traced values, since the trace that they are of may be over by then, and after them arrays."""
 
 from __future__ import annotations
 
@@ -26,17 +26,20 @@ from irgrad.errors import (
 )
 from irgrad.frontend.called import check_takes
 from irgrad.frontend.capture import captured
+from irgrad.frontend.capture.handles import builder
 from irgrad.frontend.closures import standing_for
+from irgrad.frontend.guards import shared_captures
 from irgrad.frontend.lower import Argument, Lowered, Signature, lower
 from irgrad.frontend.promote import convert_to
 from irgrad.frontend.pytree import flatten, map_leaves, unflatten, written_path
 from irgrad.frontend.site import defined_at
 from irgrad.frontend.tracer import Tracer, snapshot
 from irgrad.ir.builder import Builder, substitute
-from irgrad.ir.graph import Graph, Node, Value, constant_value
-from irgrad.ir.types import ArrayType, is_inexact
+from irgrad.ir.graph import Graph, Node, Value, constant_value, input_value
+from irgrad.ir.types import ArrayType, is_inexact, type_of
 from irgrad.ops.call import Call, Rule, apply
 from irgrad.ops.linear import zeros_like
+from irgrad.runtime.rule_arrays import RuleArrays
 from irgrad.runtime.target import has_traced
 from irgrad.runtime.transforms import Slot, described, result_template
 
@@ -55,8 +58,8 @@ class Array:
 
 class Site(NamedTuple):
     """One call of a custom function: its name, where it stands, the signature of its arguments that
-    may be differentiated, the others by position, what it became, and the traced values that its
-    rule closes over.
+    may be differentiated, the others by position, what it became, and the traced values and the
+    arrays that its rule closes over.
     """
 
     name: str
@@ -64,28 +67,30 @@ class Site(NamedTuple):
     signature: Signature
     fixed: tuple[tuple[int, Any], ...]
     lowered: Lowered
-    closed: tuple[Tracer, ...] = ()
+    closed: tuple[Tracer, ...]
+    arrays: RuleArrays
 
     @property
     def operands(self) -> int:
         """The number of operands of the call."""
-        return len(self.lowered.graph.inputs) + len(self.closed)
+        return len(self.lowered.graph.inputs) + len(self.closed) + len(self.arrays.known)
 
     def beside(self, operands: Sequence[Any]) -> Sequence[Any]:
         """Those of the operands that stand for what the rule closes over."""
-        return operands[self.operands - len(self.closed) : self.operands]
-
-    def merged(self, args: Sequence[Any]) -> list[Any]:
-        """All arguments by position."""
-        merged = list(args)
-        for position, value in self.fixed:
-            merged.insert(position, value)
-        return merged
+        return operands[len(self.lowered.graph.inputs) : self.operands]
 
     def arguments(self) -> tuple[Any, ...]:
         """The arguments that may be differentiated, as pytrees of `Array`s and static values."""
         leaves = [Array(x) if isinstance(x, Argument) else x.value for x in self.signature.leaves]
         return unflatten(self.signature.tree, leaves)[0]
+
+
+def merged(args: Sequence[Any], fixed: Sequence[tuple[int, Any]]) -> list[Any]:
+    """All arguments by position: those that may be differentiated, and the `fixed` ones."""
+    every = list(args)
+    for position, value in fixed:
+        every.insert(position, value)
+    return every
 
 
 class UserRule(Rule):
@@ -133,12 +138,15 @@ class UserRule(Rule):
         leaves, tree = flatten(tuple(args))
         traced = [leaf.argument for leaf in leaves if isinstance(leaf, Array)]
         followed, closed = captured(function), self.site.closed
+        lasting: set[int] = set()
 
         def run(*given: Any) -> Any:
             remaining = iter(given)
             filled = [next(remaining) if isinstance(x, Array) else x for x in leaves]
             with standing_for(closed, list(remaining)):
-                return map_leaves(snapshot, followed(*unflatten(tree, filled)))
+                result = map_leaves(_held, followed(*unflatten(tree, filled)))
+            lasting.update(map(id, shared_captures()))
+            return result
 
         run.__name__ = f"{self.site.name}_{what}"
         traced += [Argument(x.version.type, x.weak) for x in closed]
@@ -155,9 +163,27 @@ class UserRule(Rule):
             raise (closed_over if "escaped" in error.message else error) from None
         if has_traced(lowered.captured):
             raise closed_over
-        graph = lowered.graph
-        constants = map(constant_value, lowered.captured)
-        return lowered._replace(graph=with_constants(graph, list(constants)), captured=())
+        self.site.arrays.guards.extend(lowered.guards)
+        places = [self.site.arrays.place(x, id(x) in lasting) for x in lowered.captured]
+        graph = self._reading_arrays(lowered.graph, lowered.captured, places)
+        return lowered._replace(graph=graph, captured=())
+
+    def _reading_arrays(
+        self, graph: Graph, captured: Sequence[Any], places: Sequence[int | None]
+    ) -> Graph:
+        """A part of the rule, with an input for each array that the rule is known to read, among
+        which are those of the captured ones that have `places` there. The others are constants.
+        """
+        own = graph.inputs[: len(graph.inputs) - len(captured)]
+        known = [input_value(f"read_{k}", type_of(x)) for k, x in enumerate(self.site.arrays.known)]
+        instead = [
+            constant_value(x) if place is None else known[place]
+            for x, place in zip(captured, places, strict=True)
+        ]
+        nodes: list[Node] = []
+        outputs = substitute(graph, [*own, *instead], nodes.append)
+        named = dict(zip(graph.output_names, outputs, strict=True))
+        return Graph(graph.name, [*own, *known], nodes, named)
 
     def expect(
         self, lowered: Lowered, what: str, template: Any, types: Sequence[Any], tree: Any
@@ -195,6 +221,14 @@ class UserRule(Rule):
         return found
 
 
+def _held(leaf: Any) -> Any:
+    """A leaf of a rule's result as it is now: of an array the value that stands for it."""
+    if isinstance(leaf, np.ndarray):
+        here = builder()
+        return here.wrap(here, here.lift(leaf))
+    return snapshot(leaf)
+
+
 def _is_none(leaf: Any) -> bool:
     return leaf is None or (not isinstance(leaf, Slot) and getattr(leaf, "value", 0) is None)
 
@@ -202,16 +236,6 @@ def _is_none(leaf: Any) -> bool:
 def _drawn(tree: Any) -> str:
     """A structure as Python writes it."""
     return repr(map_leaves(lambda leaf: ..., tree)).replace("Ellipsis", "...")
-
-
-def with_constants(graph: Graph, constants: Sequence[Value]) -> Graph:
-    """`graph` with constants in place of its last inputs."""
-    if not constants:
-        return graph
-    inputs = graph.inputs[: len(graph.inputs) - len(constants)]
-    nodes: list[Node] = []
-    outputs = substitute(graph, [*inputs, *constants], nodes.append)
-    return Graph(graph.name, inputs, nodes, dict(zip(graph.output_names, outputs, strict=True)))
 
 
 def converted(

@@ -35,6 +35,7 @@ from irgrad.runtime.backend import default_backend
 from irgrad.runtime.compiled import Compiled
 from irgrad.runtime.program import Program, Programs
 from irgrad.runtime.remember import kept
+from irgrad.runtime.rule_arrays import with_rule_arrays
 from irgrad.runtime.selection import no_derivative
 from irgrad.runtime.target import (
     Transformation,
@@ -105,7 +106,8 @@ class Split:
         if known is not None and known[0].holds:
             first, second, run_first, run_second = known
         else:
-            first, second = self.lower(signature)
+            (first, second), guards = with_rule_arrays(lambda: self.lower(signature))
+            first = first._replace(guards=(*first.guards, *guards))
             if has_traced(leaves) or has_traced(first.captured):
                 beside = [*leaves, *first.captured]
                 return self._apply(

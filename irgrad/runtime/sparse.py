@@ -31,6 +31,7 @@ from irgrad.passes.pipeline import KEEPING_CALLS, optimise
 from irgrad.runtime.backend import default_backend
 from irgrad.runtime.program import Program, flat_key
 from irgrad.runtime.remember import kept
+from irgrad.runtime.rule_arrays import with_rule_arrays
 from irgrad.runtime.selection import Arguments
 from irgrad.runtime.target import has_traced, lower_target
 from irgrad.runtime.transforms import OF_JAX, Argnums, checked_argnums, differentiable, grad
@@ -199,6 +200,13 @@ class SparseDerivative:
         return prepared, leaves
 
     def _prepare(self, signature: Signature, leaves: Sequence[Any], backend: str) -> Prepared:
+        prepared, guards = with_rule_arrays(lambda: self._made(signature, leaves, backend))
+        sparsity, lowered = prepared.sparsity, prepared.lowered
+        if sparsity.is_dense and min(sparsity.shape) >= 64:
+            warnings.warn(f"{self._name}: {_dense(sparsity)}", DenseWarning, stacklevel=4)
+        return prepared._replace(lowered=lowered._replace(guards=(*lowered.guards, *guards)))
+
+    def _made(self, signature: Signature, leaves: Sequence[Any], backend: str) -> Prepared:
         lowered, wrt = self._lowered(signature)
         graph = lowered.graph
         arrays = {value: _input(lowered, leaves, k) for k, value in enumerate(graph.inputs)}
@@ -206,8 +214,6 @@ class SparseDerivative:
         pattern = _symmetrised(found.pattern) if self.symmetric else found.pattern
         how = compression(pattern, self.mode, self.symmetric)
         sparsity = Sparsity(pattern, how, self.symmetric)
-        if sparsity.is_dense and min(pattern.shape) >= 64:
-            warnings.warn(f"{self._name}: {_dense(sparsity)}", DenseWarning, stacklevel=4)
         entries = lowered._replace(
             graph=compressed(graph, wrt, how),
             captured=(*lowered.captured, how.colouring.colours, how.places),

@@ -12,6 +12,7 @@ from irgrad.frontend.promote import innermost
 from irgrad.frontend.pytree import unflatten
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Traced
+from irgrad.runtime.rule_arrays import with_rule_arrays
 
 
 class Transformation:
@@ -30,9 +31,14 @@ class Transformation:
 
 def lower_target(target: Callable[..., Any], signature: Signature) -> Lowered:
     """Lower a function or a transformation."""
-    return (
-        target.lower(signature) if isinstance(target, Transformation) else lower(target, signature)
+    lowered, guards = with_rule_arrays(
+        lambda: (
+            target.lower(signature)
+            if isinstance(target, Transformation)
+            else lower(target, signature)
+        )
     )
+    return lowered._replace(guards=(*lowered.guards, *guards)) if guards else lowered
 
 
 def innermost_function(target: Any) -> Callable[..., Any]:
