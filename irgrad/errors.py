@@ -9,6 +9,8 @@ from __future__ import annotations
 import linecache
 from typing import NamedTuple
 
+from numpy.linalg import LinAlgError
+
 _NO_SOURCE = """\
   note: this code has no source, so it could not be rewritten: put it into a file or a notebook
         (the prompt of Python 3.13 keeps the source too)"""
@@ -140,6 +142,10 @@ class ExpressionError(IrgradError, ValueError):
 
 class NoConvergence(IrgradError, ArithmeticError):
     """A solver that gave up, or a descent that left the finite numbers: what it says."""
+
+
+class Singular(IrgradError, LinAlgError):
+    """A linear map without an inverse, where one is needed."""
 
 
 class GradientMismatch(IrgradError, AssertionError):

@@ -69,6 +69,23 @@ class Regions:
         tangent = optimise(self.tangent(region, (0,)))
         return tangent.outputs[0] in dependents(tangent, tangent.inputs[:1])
 
+    def stepped(self, region: Graph, slots: tuple[int, ...]) -> list[int]:
+        """Those of the inputs in `slots` that the output depends on without a derivative, as by
+        comparisons.
+        """
+        bars = self.cotangent(region, slots)
+        moved = dependents(bars, bars.inputs[-1:])
+        still = [k for k, bar in zip(slots, bars.outputs, strict=True) if bar not in moved]
+        return [k for k in still if region.outputs[0] in dependents(region, [region.inputs[k]])]
+
+    def vanishes(self, region: Graph, transposed: bool) -> bool:
+        """Whether the derivative to the first input, which is not empty, is zero wherever it is
+        taken.
+        """
+        product = self.linear(region, transposed)
+        empty = not region.inputs[0].type.size
+        return not empty and product.outputs[0] not in dependents(product, product.inputs[:1])
+
     def transposed(self, product: Graph) -> Graph:
         """(y, parameters) -> A^T y, for a product (x, parameters) -> A x. It is the same at any x;
         what still computes with one, such as a loop, gets zeros.

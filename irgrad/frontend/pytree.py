@@ -1,4 +1,4 @@
-"""Pytrees: nested tuples, lists, dicts and registered nodes; None is a leaf.
+"""Pytrees: nested tuples, lists, dicts and registered nodes; None is a leaf, but for solvers.
 
 This is the one place that knows optree.
 """
@@ -30,6 +30,15 @@ def flatten(tree: Any, whole: Callable[[Any], bool] | None = None) -> tuple[list
     [1, None]
     """
     return _tree.tree_flatten(tree, whole, none_is_leaf=True)
+
+
+def flatten_arrays(tree: Any) -> tuple[list[Any], Any]:
+    """The leaves in order, and the structure, in which None is no leaf but part.
+
+    >>> flatten_arrays({"a": (1, None)})[0]
+    [1]
+    """
+    return _tree.tree_flatten(tree, none_is_leaf=False)
 
 
 def written(tree: Any) -> str:

@@ -13,14 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
+from weakref import WeakValueDictionary
 
 import numpy as np
 
-from irgrad.errors import ArgumentError, BackendError, ShapeError
+from irgrad.errors import ArgumentError, BackendError, ShapeError, UnsupportedError
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array, Op, register
 from irgrad.ir.types import ArrayType
 from irgrad.ops.base import bind
+from irgrad.ops.call import BARRIER
 
 
 class Equation(NamedTuple):
@@ -36,6 +38,40 @@ class Equation(NamedTuple):
 Solver = Callable[[Equation, Array], Any]
 SOLVERS: dict[str, Solver] = {}
 """Name -> (equation, start) -> the solution."""
+_UNREGISTERED: WeakValueDictionary[str, Solver] = WeakValueDictionary()
+"""Those that graphs hold by their names' objects, and that are forgotten with the last of these."""
+
+
+class SolverName(str):
+    """The name of a solver that is not registered, and the solver itself."""
+
+    solver: Solver
+
+    def __reduce__(self) -> Any:
+        return str, (str(self),)
+
+
+def solver_of(name: str) -> Solver | None:
+    """The solver with a name, None where there is none."""
+    return SOLVERS.get(name) or _UNREGISTERED.get(name)
+
+
+def name_of(solver: Solver) -> str:
+    """A name for a solver, by which graphs find it for as long as any of them, or of its user's
+    code, has it.
+    """
+    first = f"{getattr(solver, '__module__', '')}.{getattr(solver, '__qualname__', 'solver')}"
+    name, count = first, 1
+    while solver_of(name) not in (None, solver):
+        count += 1
+        name = f"{first}_{count}"
+    try:
+        _UNREGISTERED[name] = solver
+    except TypeError:  # it takes no weak references
+        SOLVERS[name] = solver
+    found = SolverName(name)
+    found.solver = solver
+    return found
 
 
 class Calculus(Protocol):
@@ -55,6 +91,14 @@ class Calculus(Protocol):
 
     def varies(self, region: Graph) -> bool:
         """Whether the derivative to the first input may depend on that input."""
+        ...
+
+    def stepped(self, region: Graph, slots: tuple[int, ...]) -> list[int]:
+        """Those of the inputs in `slots` that the output depends on without a derivative."""
+        ...
+
+    def vanishes(self, region: Graph, transposed: bool) -> bool:
+        """Whether the derivative to the first input is zero wherever it is taken."""
         ...
 
     def transposed(self, product: Graph) -> Graph:
@@ -123,7 +167,7 @@ class _Root(Op):
 
     def reference(self, *operands: Array) -> Array:
         start, *parameters = operands
-        solve = SOLVERS.get(self.solver)
+        solve = solver_of(self.solver)
         if solve is None:
             raise BackendError(
                 f"{self.name}: no solver '{self.solver}' is registered",
@@ -153,9 +197,19 @@ class _Root(Op):
             )
         return found.astype(start.dtype)
 
+    def _check_derivative(self, transposed: bool) -> None:
+        """Refuse a derivative where nothing says how x moves."""
+        if calculus().vanishes(self.residual, transposed):
+            raise UnsupportedError(
+                f"the derivative of {self.name}: the equation is flat in the unknown",
+                hint="np.sign, np.floor and comparisons are, and so is the gradient of np.abs: "
+                "round them off, as np.sqrt(x * x + 1e-6)",
+            )
+
     def jvp(
         self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
     ) -> Sequence[Any]:
+        self._check_derivative(False)
         (x,), parameters = outputs, primals[1:]
         slots = tuple(k for k, tangent in enumerate(tangents) if tangent is not None)
         along = [tangents[k] for k in slots]
@@ -170,15 +224,24 @@ class _Root(Op):
         cotangents: Sequence[Any],
         wanted: Sequence[bool],
     ) -> Sequence[Any]:
+        self._check_derivative(True)
         (x,), parameters = outputs, primals[1:]
         product = calculus().linear(self.residual, True)
         weight = solve_linear(product, -cotangents[0], x, *parameters)
-        return _spread(self.residual, wanted, [x, *parameters, weight])
+        bars = _spread(self.residual, wanted, [x, *parameters, weight])
+        for k in calculus().stepped(self.residual, _slots(wanted)):
+            bars[k] = bind(BARRIER, bars[k], weight)  # zero, where the equation has a solution
+        return bars
+
+
+def _slots(wanted: Sequence[bool]) -> tuple[int, ...]:
+    """The parameters that are wanted."""
+    return tuple(k for k, want in enumerate(wanted) if want and k)
 
 
 def _spread(region: Graph, wanted: Sequence[bool], operands: Sequence[Any]) -> list[Any]:
     """The cotangents of the wanted parameters of a region, None for the rest."""
-    slots = tuple(k for k, want in enumerate(wanted) if want and k)
+    slots = _slots(wanted)
     found = iter(emitted(calculus().cotangent(region, slots), operands) if slots else ())
     return [next(found) if k in slots else None for k in range(len(wanted))]
 
@@ -223,9 +286,10 @@ class SolveLinear(Op):
             raise BackendError(
                 f"solve_linear: no solver '{self.solver}'; there are {', '.join(LINEAR_SOLVERS)}"
             )
-        if np.any(np.abs(calculus().run(self.product, [np.zeros_like(right), *parameters])) > 0):
+        rest = calculus().run(self.product, [np.zeros_like(right), *parameters])
+        if np.any(np.abs(rest) > 0):
             raise ArgumentError(
-                f"solve_linear: {self.product.name} of zeros is not zero, so it is not linear",
+                f"linear_solve: {self.product.name} is not linear: of zeros it gives {rest!r:.60}",
                 hint="what it adds belongs on the right-hand side",
             )
         return np.asarray(solve(self.product, right, parameters), right.dtype)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import scipy
 
-from irgrad.errors import IrgradError, NoConvergence
+from irgrad.errors import IrgradError, NoConvergence, Singular
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ops.implicit import LINEAR_SOLVERS, SOLVERS, Equation, calculus
@@ -20,6 +20,8 @@ ROOTS = ("hybr", "lm", "broyden1", "broyden2", "anderson", "krylov", "df-sane")
 MINIMA = ("BFGS", "L-BFGS-B", "CG", "Newton-CG", "trust-exact", "trust-krylov", "trust-ncg")
 WITH_JACOBIAN = ("hybr", "lm")
 MOST_STEPS = 100_000
+MOST_DENSE = 2000
+"""Unknowns up to which a root's Jacobian is looked at."""
 POLISH = 60
 """The most of Newton's steps on the gradient after a minimiser, whose tolerance is for minima, not
 for derivatives; where the minimum is flat they are needed.
@@ -28,7 +30,7 @@ for derivatives; where the minimum is flat they are needed.
 
 def scipy_root(method: str, equation: Equation, start: Array) -> Array:
     """`scipy.optimize.root`, with the exact Jacobian where the method takes one. The others, which
-    serve where a Jacobian is too large, are held to their residual, beside that of the start.
+    serve where a Jacobian is too large, are held to their residual, beside that of the start, too.
     """
     goal, options = 0.0, {"jac": equation.jacobian, "tol": 1e-13}
     if method not in WITH_JACOBIAN:
@@ -37,7 +39,9 @@ def scipy_root(method: str, equation: Equation, start: Array) -> Array:
         options: dict[str, Any] = {"options": {"fatol": goal}}
     found = _run(f"root: {method}", scipy.optimize.root, equation.residual, start, method, options)
     left = _largest(found.fun)
-    good = settled(equation, found.x, found.fun) if not goal else found.success or left <= 10 * goal
+    good = not goal or found.success or left <= 10 * goal
+    if good and start.size <= MOST_DENSE:
+        good = settled(equation, found.x, found.fun)
     if not good:
         raise NoConvergence(
             f"root: {method} stopped where f is {left:.3g}: {found.message}",
@@ -138,6 +142,7 @@ def scipy_minimum(method: str, equation: Equation, start: Array) -> Array:
             hint="start nearer to the minimum, if there is one, or give another solver",
         )
     _check_minimum(equation, x)
+    _check_smooth(equation, x)
     return x
 
 
@@ -179,9 +184,36 @@ def _check_minimum(equation: Equation, x: Array) -> None:
         )
 
 
+def _check_smooth(equation: Equation, x: Array) -> None:
+    """Raise `NoConvergence` where the gradient jumps at x: what it changes by across x, along a
+    direction that no kink has, is not that of its derivative, and no less from nearer by.
+    """
+    small = float(np.finfo(x.dtype).eps)
+    direction = (1 + np.abs(x)) * np.cos(1.0 + np.arange(x.size))
+    along = equation.jacobian(x) @ direction
+
+    def jump(step: float) -> float:
+        ahead, behind = (equation.residual(x + s * direction) for s in (step, -step))
+        return _largest(ahead - behind - 2 * step * along)
+
+    near, far = jump(small**0.5), jump(1000 * small**0.5)
+    if near > 0.5 * far and near > small ** (1 / 3) * (1 + _largest(along)):
+        raise NoConvergence(
+            f"minimize_argmin: no smooth minimum: the slope jumps by {near:.3g} at the point found",
+            hint="a kink, as of np.abs, has no derivative: round it off, as np.sqrt(x * x + 1e-6)",
+        )
+
+
 def direct(product: Graph, right: Array, parameters: Sequence[Array]) -> Array:
     """The matrix of the map, column by column in one batch, and LAPACK."""
-    return np.linalg.solve(calculus().matrix(product, parameters), right)
+    try:
+        return np.linalg.solve(calculus().matrix(product, parameters), right)
+    except np.linalg.LinAlgError:
+        raise Singular(
+            f"the linear map {product.name} is singular",
+            hint="what an equation defines has a derivative where that of the equation to the "
+            "unknown can be inverted: not at a multiple root, a kink, or a flat minimum",
+        ) from None
 
 
 def iterative(method: str, product: Graph, right: Array, parameters: Sequence[Array]) -> Array:

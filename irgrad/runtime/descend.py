@@ -11,7 +11,7 @@ from irgrad.errors import NoConvergence, OptionError, TraceError
 from irgrad.frontend.called import check_function, check_takes, check_unknown
 from irgrad.frontend.keywords import keywords
 from irgrad.frontend.promote import any_traced
-from irgrad.frontend.pytree import flatten, leaves_of, unflatten
+from irgrad.frontend.pytree import flatten_arrays, leaves_of, unflatten
 from irgrad.frontend.site import call_site
 from irgrad.inspect.curve import curve_svg, curve_text
 from irgrad.runtime.compiled import Compiled
@@ -128,10 +128,10 @@ def descend(
     x = unknown.build(unknown.vector)
     value, gradient = both(x, *args)
     history, slopes = [_finite(value, 0)], []
-    velocity = [np.zeros_like(leaf) for leaf in flatten(gradient)[0]]
+    velocity = [np.zeros_like(leaf) for leaf in flatten_arrays(gradient)[0]]
     converged = False
     for step in _counted(steps, history, progress):
-        leaves, tree = flatten(gradient)
+        leaves, tree = flatten_arrays(gradient)
         slopes.append(float(np.sqrt(sum(float(np.sum(np.abs(leaf) ** 2)) for leaf in leaves))))
         if not all(np.all(np.isfinite(leaf)) for leaf in leaves):
             raise NoConvergence(
@@ -145,7 +145,7 @@ def descend(
             break
         size = _number(f"rate({step})", rate(step)) if callable(rate) else rate
         velocity = [momentum * v - size * np.conj(g) for v, g in zip(velocity, leaves, strict=True)]
-        here, _ = flatten(x)
+        here, _ = flatten_arrays(x)
         moved = [
             np.asarray(a + v, np.asarray(a).dtype)[()] for a, v in zip(here, velocity, strict=True)
         ]

@@ -19,7 +19,7 @@ from irgrad.frontend.entry import about_call
 from irgrad.frontend.keywords import keywords
 from irgrad.frontend.lower import Argument, classify, lower, signature_of
 from irgrad.frontend.promote import any_traced, convert_to, innermost, lift
-from irgrad.frontend.pytree import flatten, unflatten, written_path
+from irgrad.frontend.pytree import flatten, flatten_arrays, unflatten, written_path
 from irgrad.frontend.site import call_site, defined_at
 from irgrad.ir.builder import substitute
 from irgrad.ir.graph import Graph, constant_value
@@ -35,6 +35,8 @@ from irgrad.ops.implicit import (
     SolveMinimum,
     SolveRoot,
     calculus,
+    name_of,
+    solver_of,
 )
 from irgrad.runtime.transforms import differentiable
 
@@ -63,8 +65,10 @@ class Unknown(NamedTuple):
 
 @about_call
 def unknown_of(name: str, tree: Any) -> Unknown:
-    """A pytree of floats as an unknown; ints are taken as floats."""
-    leaves, structure = flatten(tree)
+    """A pytree of floats as an unknown; ints are taken as floats, and None stays None."""
+    if tree is None:
+        raise ArgumentError(f"{name}: the start is None", hint="pass an array or a pytree of them")
+    leaves, structure = flatten_arrays(tree)
     arrays: list[Any] = []
     for leaf in leaves:
         leaf = np.asarray(leaf, float) if isinstance(leaf, int) else leaf
@@ -138,7 +142,8 @@ def matching(name: str, f: Any, unknown: Unknown) -> Callable[[Any], Any]:
     """The result of f, which has the structure and shapes of the unknown, as a vector like it."""
 
     def returns(result: Any) -> Any:
-        leaves, structure = check_arrays(name, f, result), flatten(result)[1]
+        leaves, structure = flatten_arrays(result)
+        check_arrays(name, f, result, takes_none=structure == unknown.tree)
         shapes = [np.shape(leaf) for leaf in leaves]
         wanted = [type.shape for type in unknown.types]
         if structure != unknown.tree or shapes != wanted:
@@ -152,11 +157,13 @@ def matching(name: str, f: Any, unknown: Unknown) -> Callable[[Any], Any]:
     return returns
 
 
-def check_arrays(name: str, f: Any, result: Any) -> list[Any]:
-    """The leaves of what f gave to a solver, `ArgumentError` where one is no array."""
+def check_arrays(name: str, f: Any, result: Any, takes_none: bool = False) -> list[Any]:
+    """The leaves of what f gave to a solver, `ArgumentError` where one is no array, nor None that
+    it takes.
+    """
     leaves, structure = flatten(result)
     for place, leaf in enumerate(leaves):
-        if isinstance(leaf, (str, bytes)) or leaf is None:
+        if isinstance(leaf, (str, bytes)) or (leaf is None and not takes_none):
             where = written_path(structure, place, "the result")
             raise ArgumentError(
                 f"{name}: {where} of {getattr(f, '__name__', 'the function')} is {leaf!r:.40}, no "
@@ -164,7 +171,7 @@ def check_arrays(name: str, f: Any, result: Any) -> list[Any]:
                 location=defined_at(f),
                 hint="is a return missing?" if leaf is None else "",
             )
-    return leaves
+    return [leaf for leaf in leaves if leaf is not None]
 
 
 def _described(shapes: Sequence[tuple[int, ...]]) -> str:
@@ -187,17 +194,11 @@ def register_solver(name: str, solver: Callable[..., Any]) -> str:
 
 
 def _named(what: str, solver: Any, names: Sequence[str]) -> str:
-    """The name of a solver; a callable is registered under its own."""
+    """The name of a solver; a callable gets one."""
     if callable(solver):
         check_function(what, "solver", solver, "f, x0, args, solver", "equation", "start")
-        name = f"{getattr(solver, '__module__', '')}.{getattr(solver, '__qualname__', 'solver')}"
-        count = 1
-        key = name
-        while SOLVERS.get(key, solver) is not solver:
-            count += 1
-            key = f"{name}_{count}"
-        return register_solver(key, solver)
-    if not isinstance(solver, str) or solver not in SOLVERS:
+        return name_of(solver)
+    if not isinstance(solver, str) or solver_of(solver) is None:
         raise OptionError(
             f"{what}: no solver {solver!r:.60}; there are {', '.join(names)}, and your own: a "
             "callable (equation, start) -> solution",
@@ -222,9 +223,10 @@ def root(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "hybr") -
     solver: f_x dx = -f_args dargs, with the matrix f_x solved directly.
 
     Raises a `NoConvergence` (an ArithmeticError) where the solver gives up, or where there is no
-    root at the point that it gives, as Newton's steps from there tell ("hybr", "lm"), or the
-    residual (the methods without a Jacobian); and NumPy's LinAlgError where f_x is singular at the
-    root and a derivative is asked for.
+    root at the point that it gives, as Newton's steps from there tell (and beyond 2000 unknowns,
+    with a method that takes no Jacobian, the residual alone). Where a derivative is asked for and
+    f_x is singular at the root, that is a `Singular` (NumPy's LinAlgError); where f_x is zero
+    wherever it is taken, as of np.sign, an `UnsupportedError`.
 
     >>> import irgrad
     >>> def square_root(a):
@@ -261,7 +263,7 @@ def fixed_point(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any = "i
     vector_of, followed = matching("fixed_point", function, unknown), captured(function)
 
     def change(x: Any, *rest: Any) -> Any:
-        leaves, _ = flatten(x)
+        leaves, _ = flatten_arrays(x)
         return vector_of(followed(x, *rest)) - raveled(leaves, unknown.vector.dtype)
 
     problem = _problem(change, unknown, args, lambda result: result)
@@ -283,8 +285,9 @@ def minimize_argmin(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any 
 
     `solver` is a method of `scipy.optimize.minimize` for smooth functions without bounds, or a
     callable (equation, start) -> solution. The minimum is made precise by Newton's steps; its
-    derivative is that of the root of the gradient. Raises a `NoConvergence` where there is no
-    smooth minimum: f falls for ever, or has a kink, a maximum or a saddle there.
+    derivative is that of the root of the gradient, and fails as that of `root` does. Raises a
+    `NoConvergence` where there is no smooth minimum: f falls for ever, or has a kink, a maximum or
+    a saddle there.
 
     >>> import numpy as np, irgrad
     >>> def nearest(a):
@@ -306,7 +309,9 @@ def minimize_argmin(f: Any, x0: Any, args: tuple[Any, ...] = (), *, solver: Any 
     if types != (ArrayType(dtype, ()),):
         given = ", ".join(map(str, types))
         name = getattr(function, "__name__", "the function")
-        remedy = "sum the result" if len(types) != 1 or types[0].shape else "make it a real number"
+        remedy = "sum the result" if types and types[0].shape else "make it a real number"
+        if len(types) != 1:
+            remedy = "return the value alone"
         raise ShapeError(
             f"minimize_argmin needs a scalar of {dtype}, {name} returns {given}",
             location=location or call_site().location,
@@ -343,8 +348,8 @@ def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: str
     SciPy's and make no matrix.
 
     Raises an `ArgumentError` where the derivative of `matvec` depends on x, or where it adds
-    something to what is linear, and NumPy's LinAlgError ("direct") or a `NoConvergence` where there
-    is no solution.
+    something to what is linear, and a `Singular`, NumPy's LinAlgError ("direct"), or a
+    `NoConvergence` where there is no solution.
 
     >>> import numpy as np
     >>> A = np.array([[2.0, 1.0], [1.0, 3.0]])

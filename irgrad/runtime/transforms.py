@@ -168,7 +168,10 @@ def described(template: Any) -> str:
 
 def _scalar_remedy(template: Any) -> str:
     if not isinstance(template, Static):
-        return "return one scalar, has_aux=True for results beside it, or use jacobian"
+        return (
+            "return one scalar; with has_aux=True, grad and value_and_grad take results beside it, "
+            "and jacobian takes results of any shape"
+        )
     if template.value is None:
         return "is a return missing?"
     if isinstance(template.value, (bool, int)):

@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 
 from irgrad.errors import ArgumentError, OptionError, ShapeError
-from irgrad.frontend.pytree import flatten, subtrees, unflatten
+from irgrad.frontend.pytree import flatten_arrays, subtrees, unflatten
 from irgrad.frontend.site import call_site
 from irgrad.runtime.implicit import Unknown, arguments
 from irgrad.scipy.vector import bounds_error, limits, numbers, vectorised
@@ -156,7 +156,7 @@ def _rows(unknown: Unknown, given: Any, what: str) -> Any:
     size = unknown.vector.size
     if hasattr(given, "tocsr"):
         return given
-    leaves, tree = flatten(given)
+    leaves, tree = flatten_arrays(given)
     try:
         if tree == unknown.tree:
             parts = zip(leaves, unknown.types, strict=True)

@@ -15,13 +15,13 @@ from irgrad.frontend.called import check_unknown
 from irgrad.frontend.capture import captured
 from irgrad.frontend.promote import any_traced
 from irgrad.frontend.pytree import leaves_of, subtrees
-from irgrad.frontend.site import call_site
+from irgrad.frontend.site import call_site, defined_at
 from irgrad.runtime.compiled import Compiled
 from irgrad.runtime.implicit import Unknown, check_arrays, matching, raveled, unknown_of
 from irgrad.runtime.jacobian import hessian, hvp, jacobian
 from irgrad.runtime.remember import kept
 from irgrad.runtime.sparse import SparseDerivative, sparse_hessian, sparse_jacobian
-from irgrad.runtime.transforms import differentiable, value_and_grad
+from irgrad.runtime.transforms import described, differentiable, value_and_grad
 
 DIFFERENTIABLE = {
     "minimize": "irgrad.minimize_argmin(f, x0, args) can be differentiated",
@@ -42,20 +42,33 @@ class Vectorised:
     def __init__(self, f: Callable[..., Any], unknown: Unknown, first: int = 0) -> None:
         followed = captured(f)
 
+        def called(args: tuple[Any, ...]) -> Any:
+            return followed(*args[:first], unknown.build(args[first]), *args[first + 1 :])
+
         def flat(*args: Any) -> Any:
-            x = unknown.build(args[first])
-            result = followed(*args[:first], x, *args[first + 1 :])
+            result = called(args)
             if first and not unknown.tree.is_leaf():
                 return matching("solve_ivp", f, unknown)(result)
-            leaves = check_arrays("irgrad.scipy", f, result)
+            leaves = check_arrays("irgrad.scipy", f, result, takes_none=result is not None)
             scalar = len(leaves) == 1 and np.shape(leaves[0]) == ()
             return leaves[0] if scalar else raveled(leaves, np.float64)
 
-        flat.__name__ = getattr(f, "__name__", "f")
+        def scalar(*args: Any) -> Any:
+            result = called(args)
+            leaves = check_arrays("minimize", f, result)
+            if len(leaves) != 1:
+                raise ArgumentError(
+                    f"minimize needs a scalar, {flat.__name__} returns {described(result)}",
+                    location=defined_at(f),
+                    hint="return the value alone: a second function can compute what is beside it",
+                )
+            return leaves[0]
+
+        flat.__name__ = scalar.__name__ = getattr(f, "__name__", "f")
         self.flat = flat
         self.first = first
         self.value = Compiled(flat)
-        self.value_and_gradient = Compiled(value_and_grad(flat, first))
+        self.value_and_gradient = Compiled(value_and_grad(scalar, first))
         self._product = Compiled(hvp(flat, first))
         self.dense_hessian = Compiled(hessian(flat, first))
 
@@ -106,6 +119,12 @@ def vectorised(
             f"{name} of complex unknowns",
             location=call_site().location,
             hint="split them into real and imaginary",
+        )
+    if not unknown.vector.size:
+        raise ArgumentError(
+            f"{name}: the start has no element",
+            location=call_site().location,
+            hint="there is nothing to solve for: leave the call out",
         )
     unknown = unknown._replace(vector=unknown.vector.astype(np.float64))
     made = kept(function, dict, "scipy")

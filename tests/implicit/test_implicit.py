@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from irgrad.errors import (
     NoConvergence,
     OptionError,
     ShapeError,
+    Singular,
+    UnsupportedError,
 )
-from irgrad.ops.implicit import SOLVERS
+from irgrad.ops.implicit import _UNREGISTERED, SOLVERS
 
 A = np.array([[3.0, 0.5, 0.1], [0.2, 2.0, 0.3], [0.1, 0.4, 4.0]])
 B = np.array([1.0, -0.5, 2.0])
@@ -134,7 +137,7 @@ def test_linear_solve_of_what_is_not_linear(solver: str) -> None:
     for square in (lambda x: x * x, lambda x: np.where(x > 0, x, 2 * x)):
         with pytest.raises(ArgumentError, match="not linear"):
             irgrad.linear_solve(square, B, solver=solver)
-    with pytest.raises(ArgumentError, match="zeros is not zero"):
+    with pytest.raises(ArgumentError, match="lambda is not linear: of zeros"):
         irgrad.linear_solve(lambda x: 2 * x + 1.0, B, solver=solver)
 
 
@@ -365,10 +368,9 @@ def test_where_there_is_no_root_there_is_no_result(name: str) -> None:
         with pytest.raises(NoConvergence, match=f"root: {method} stopped where f is") as caught:
             irgrad.root(UNSOLVABLE[name], np.array([1.0, 2.0]), solver=method)
         assert "test_implicit.py" in str(caught.value)
-    if name in ("no root", "nan"):
-        for method in ("broyden1", "krylov", "df-sane"):
-            with pytest.raises(NoConvergence, match=f"root: {method}"):
-                irgrad.root(UNSOLVABLE[name], np.array([1.0, 2.0]), solver=method)
+    for method in ("broyden1", "krylov", "df-sane"):
+        with pytest.raises(NoConvergence, match=f"root: {method}"):
+            irgrad.root(UNSOLVABLE[name], np.array([1.0, 2.0]), solver=method)
 
 
 UNBOUNDED = {
@@ -431,3 +433,103 @@ def test_a_pullback_through_a_mapped_solver(name: str, over: Any, backend: str) 
         np.testing.assert_allclose(
             pulled, irgrad.jacfwd(irgrad.grad(lambda x: np.sum(mapped(x))))(x), atol=1e-12
         )
+
+
+def least_of(f: Any) -> Any:
+    return lambda a: np.sum(irgrad.minimize_argmin(f, np.array([0.5, -0.5]), a))
+
+
+def root_of(f: Any, x0: float = 0.0) -> Any:
+    return lambda a: irgrad.root(f, x0, a)
+
+
+UNDEFINED: dict[str, tuple[Any, Any, str]] = {
+    "a double root": (root_of(lambda x, a: x * x - a), Singular, "_(jvp|vjp) is singular"),
+    "a kink at a root": (root_of(lambda x, a: np.abs(x - a)), Singular, "is singular"),
+    "a step": (root_of(lambda x, a: np.sign(x - a)), UnsupportedError, "flat in the unknown"),
+    "a valley": (least_of(lambda x, a: (x[0] + x[1] - a) ** 2), Singular, "is singular"),
+    "a kink": (least_of(lambda x, a: np.sum(np.abs(x - a))), UnsupportedError, "flat"),
+    "a kink in a bowl": (
+        least_of(lambda x, a: np.abs(x[0] - a) + np.sum(x**2)),
+        NoConvergence,
+        "minimize_argmin",
+    ),
+    "a kink aside": (
+        least_of(lambda x, a: np.abs(x[0] - a) + x[1] ** 2),
+        NoConvergence,
+        "minimize_argmin",
+    ),
+    "a kink that is met": (
+        lambda a: irgrad.minimize_argmin(lambda x: np.abs(x - a) + (x - a) ** 2, a),
+        NoConvergence,
+        "the slope jumps by 2 at",
+    ),
+    "a singular map": (
+        lambda a: np.sum(irgrad.linear_solve(lambda x: np.ones((2, 2)) @ x, np.stack([a, a]))),
+        Singular,
+        "is singular",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNDEFINED)
+def test_what_has_no_derivative_is_an_error_and_never_zero(name: str) -> None:
+    function, error, message = UNDEFINED[name]
+    with irgrad.use_backend("numpy"):
+        for derivative in (
+            irgrad.grad(function), irgrad.value_and_grad(function),
+            lambda a: irgrad.jvp(function, (a,), (1.0,)),
+            irgrad.jacrev(function), irgrad.compile(irgrad.grad(function)),
+        ):  # fmt: skip
+            with pytest.raises(error, match=message) as caught:
+                derivative(0.0)
+            assert "test_implicit.py" in str(caught.value)
+
+
+def test_none_in_the_unknown_stays_none() -> None:
+    start = {"a": np.ones(2), "none": None, "more": [None, 2.0]}
+
+    def f(p: Any, a: Any) -> Any:
+        return {"a": p["a"] * 2 - a, "none": None, "more": [None, p["more"][1] ** 3 - a]}
+
+    def half(p: Any, a: Any) -> Any:
+        return {"a": (p["a"] + a) / 2, "none": p["none"], "more": [None, a / 2]}
+
+    def squares(p: Any, a: Any) -> Any:
+        return np.sum((p["a"] - a) ** 2) + (p["more"][1] - a) ** 2
+
+    def doubled(p: Any) -> Any:
+        return {"a": 2 * p["a"], "none": None, "more": [None, 2 * p["more"][1]]}
+
+    for solve, a, more in (
+        (lambda a: irgrad.root(f, start, a), 4.0, 8.0 ** (1 / 3)),
+        (lambda a: irgrad.fixed_point(half, start, a), 8.0, 4.0),
+        (lambda a: irgrad.minimize_argmin(squares, start, a), 8.0, 8.0),
+        (lambda a: irgrad.linear_solve(doubled, {**start, "a": np.full(2, a)}), 4.0, 1.0),
+    ):
+        found = solve(8.0)
+        assert found["none"] is None and found["more"][0] is None
+        np.testing.assert_allclose(found["a"], a)
+        np.testing.assert_allclose(found["more"][1], more)
+    slope = irgrad.grad(lambda a: np.sum(irgrad.root(f, start, a)["a"]))(8.0)
+    np.testing.assert_allclose(slope, 1.0)
+    with pytest.raises(ArgumentError, match="the start is None"):
+        irgrad.root(lambda x: x, None)
+    with pytest.raises(ArgumentError, match=r"result\['a'\] of .* is None"):
+        irgrad.root(lambda p: {"a": None, "b": p["b"]}, {"a": 1.0, "b": 1.0})
+
+
+def test_a_solver_is_forgotten_with_the_last_graph_that_has_it() -> None:
+    def use() -> Any:
+        return lambda a: irgrad.root(
+            lambda x: x - a, 0 * a, solver=lambda equation, x: x - equation.residual(x)
+        )
+
+    before = len(_UNREGISTERED)
+    kept = irgrad.compile(use())
+    assert kept(2.0) == 2.0
+    for _ in range(3):
+        assert use()(3.0) == 3.0
+    gc.collect()
+    assert len(_UNREGISTERED) == before + 1
+    assert kept(2.0) == 2.0

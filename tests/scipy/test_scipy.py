@@ -475,3 +475,40 @@ def test_bounds_of_a_tuple_with_arrays_in_it() -> None:
     x = irgrad.scipy.minimize(f, (0.1, np.zeros(2)), bounds=bounds).x
     np.testing.assert_allclose(x[0], -1, atol=1e-6)
     np.testing.assert_allclose(x[1], [-1, -2], atol=1e-6)
+
+
+def test_none_in_the_start_stays_none() -> None:
+    s = irgrad.scipy
+    start, goal = {"a": np.zeros(2), "none": None, "b": (None, 0.5)}, np.array([1.0, 2.0])
+
+    def residuals(p: Any) -> Any:
+        return {"a": p["a"] - goal, "none": p["none"], "b": (None, p["b"][1] - 1.0)}
+
+    def last(y: Any) -> Any:
+        return {"a": y["a"][:, -1], "none": y["none"], "b": (y["b"][0], y["b"][1][-1])}
+
+    def squares(p: Any) -> Any:
+        return np.sum((p["a"] - goal) ** 2) + (p["b"][1] - 1.0) ** 2
+
+    bounds = {"a": (0.0, 1.5), "none": None, "b": (None, (0.0, 2.0))}
+    low, high = ({**start, "a": x, "b": (None, x)} for x in (-1.0, 1.5))
+    box = {"type": "ineq", "fun": lambda p: {"none": None, "a": 1.5 - p["a"]}}
+    for result in (
+        s.root(residuals, start),
+        s.least_squares(residuals, start, bounds=(low, high)),
+        s.minimize(squares, start, bounds=bounds),
+        s.minimize(squares, start, constraints=box),
+        irgrad.descend(squares, start, rate=0.3),
+        s.solve_ivp(lambda t, p: residuals(p), (0, -20), start),
+    ):
+        x = result.x if hasattr(result, "x") else last(result.y)
+        assert x["none"] is None and x["b"][0] is None
+        np.testing.assert_allclose(np.minimum(x["a"], 1.5), [1.0, 1.5], atol=1e-3)
+        np.testing.assert_allclose(x["b"][1], 1.0, atol=1e-3)
+    with pytest.raises(ArgumentError, match=r"minimize needs a scalar, .* returns a tuple of 2"):
+        s.minimize(lambda p: (squares(p), p["a"]), start)
+    for solve in (s.minimize, s.root, s.least_squares):
+        with pytest.raises(ArgumentError, match="the start has no element"):
+            solve(lambda p: np.sum(p["a"]), {"a": np.zeros(0), "none": None})
+        with pytest.raises(ArgumentError, match="the start is None"):
+            solve(lambda p: p, None)
