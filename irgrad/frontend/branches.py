@@ -12,6 +12,8 @@ from irgrad.frontend.called import check_function, shown_type
 from irgrad.frontend.capture import captured
 from irgrad.frontend.guards import fixed
 from irgrad.frontend.integers import as_int64, is_integer
+from irgrad.frontend.keywords import keywords
+from irgrad.frontend.known import known
 from irgrad.frontend.loans import Loans, fresh
 from irgrad.frontend.lower import Argument, classify
 from irgrad.frontend.pytree import flatten, map_leaves, unflatten, written_path
@@ -32,12 +34,20 @@ from irgrad.ops.cond import Cond
 Branch = Callable[..., Any]
 
 
+_OF_JAX = {
+    "operand": "operands come last, by position",
+    "operands": "operands come last, by position",
+    "linear": "leave it out: in what a branch is linear is seen from its graph",
+}
+
+
+@keywords(**_OF_JAX)
 def cond(pred: Any, true_fun: Branch, false_fun: Branch, *operands: Any) -> Any:
     """`true_fun(*operands)` where `pred` holds, else `false_fun(*operands)`; only one of them runs.
 
-    `pred` is a scalar; a number means true where it is not 0. Where it is not traced the choice is
-    made at once. Else both functions must return the same structure of the same types, integers
-    and Python numbers taking the type of the other branch; `DTypeError`, `ShapeError` or
+    `pred` is a scalar; a number means true where it is not 0. Where it depends on no argument the
+    choice is made at once. Else both functions must return the same structure of the same types,
+    integers and Python numbers taking the type of the other branch; `DTypeError`, `ShapeError` or
     `ArgumentError` otherwise.
 
     >>> float(cond(True, lambda x: x + 1.0, lambda x: -x, 2.0))
@@ -48,9 +58,10 @@ def cond(pred: Any, true_fun: Branch, false_fun: Branch, *operands: Any) -> Any:
             "cond", name, branch, "pred, true_fun, false_fun, *operands", *_numbered(operands)
         )
     _check_selector("cond", "pred", pred)
-    if not isinstance(pred, Traced):
-        return _followed(true_fun if fixed(pred) else false_fun, operands)
-    return _chosen("cond", as_condition(pred), (false_fun, true_fun), operands)
+    certain = _certain(pred)
+    if certain is None:
+        return _chosen("cond", as_condition(pred), (false_fun, true_fun), operands)
+    return _followed(true_fun if certain[()] else false_fun, operands)
 
 
 def as_condition(pred: Any) -> Any:
@@ -61,6 +72,7 @@ def as_condition(pred: Any) -> Any:
         return pred != 0
 
 
+@keywords(**_OF_JAX)
 def switch(index: Any, branches: Sequence[Branch], *operands: Any) -> Any:
     """`branches[index](*operands)`, the index clamped to 0 ... len(branches) - 1; only that branch
     runs.
@@ -94,11 +106,17 @@ def switch(index: Any, branches: Sequence[Branch], *operands: Any) -> Any:
             location=call_site().location,
             hint="convert with int(...), or .astype(np.int64) where it is traced",
         )
-    if not isinstance(index, Traced):
-        return _followed(branches[min(max(int(fixed(index)), 0), len(branches) - 1)], operands)
+    certain = _certain(index)
+    if certain is not None:
+        return _followed(branches[min(max(int(certain), 0), len(branches) - 1)], operands)
     with index.builder.emitting(call_site().location, None):
         index = as_int64(index)
     return _chosen("switch", index, branches, operands)
+
+
+def _certain(selector: Any) -> Any:
+    """The number that a selector is, as an array; None where it depends on arguments."""
+    return known(selector) if isinstance(selector, Traced) else np.asarray(fixed(selector))
 
 
 def _followed(branch: Branch, operands: tuple[Any, ...]) -> Any:

@@ -30,8 +30,8 @@ def keywords(**remedies: str) -> Callable[[F], F]:
 
     def decorate(function: F) -> F:
         parameters = inspect.signature(function).parameters.values()
-        own = {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
-        open_ended = len(own) < len(parameters)
+        own = {p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
 
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -48,9 +48,10 @@ def keywords(**remedies: str) -> Callable[[F], F]:
 def _unknown(function: Any, name: str, remedies: dict[str, str]) -> ArgumentError:
     parameters = inspect.signature(function).parameters.values()
     listed = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY or p.default is not p.empty]
+    every = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
     near = difflib.get_close_matches(name, listed, 1)
     return ArgumentError(
-        f"{function.__name__} has no keyword '{name}'; it has {', '.join(listed)}",
+        f"{function.__name__} has no keyword '{name}'; it has {', '.join(listed or every)}",
         location=call_site().location,
         hint=remedies.get(name, f"did you mean '{near[0]}'?" if near else ""),
     )

@@ -16,6 +16,7 @@ from irgrad.frontend.called import check_function, shown_type
 from irgrad.frontend.capture import captured
 from irgrad.frontend.guards import fixed
 from irgrad.frontend.integers import as_int64, distance, is_integer
+from irgrad.frontend.keywords import keywords
 from irgrad.frontend.known import computed
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.promote import innermost
@@ -40,6 +41,7 @@ from irgrad.ops.loop import Loop
 from irgrad.ops.while_loop import While
 
 
+@keywords()
 def scan(
     f: Callable[..., Any],
     init: Any,
@@ -183,6 +185,7 @@ def _slices(what: str, xs: Any, rows: list[Any]) -> list[Any]:
     ]
 
 
+@keywords(batch_size="irgrad.vmap(f)(xs) takes all at once, map one after the other")
 def map(f: Callable[[Any], Any], xs: Any) -> Any:
     """f(x) for each x along the first axis of `xs`, stacked.
 
@@ -201,6 +204,7 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     return _scanned("map", step, None, xs, None, False)[1]
 
 
+@keywords()
 def fori_loop(
     lower: Any,
     upper: Any,
@@ -292,6 +296,7 @@ def _checked_first(first: int, count: int) -> int:
 FURTHEST = 2**63 - 1
 
 
+@keywords(maxiter="count the steps in the value, and let cond_fun read them")
 def while_loop(
     cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any
 ) -> Any:

@@ -50,7 +50,11 @@ class Region(NamedTuple):
         return len(self.graph.inputs) - len(self.captured)
 
 
-def array_leaf(leaf: Any) -> Any:
+_CLOSE = "close over it: let the function read it"
+_RETURN = "return arrays, numbers and None: what is the same whatever runs is known outside"
+
+
+def array_leaf(leaf: Any, remedy: str = _CLOSE) -> Any:
     """A leaf of what goes into a region as it stands in a signature: numbers of all kinds are
     arrays here; None stays None.
     """
@@ -65,16 +69,18 @@ def array_leaf(leaf: Any) -> Any:
         return found
     raise ArgumentError(
         f"{with_article(type(leaf).__name__)} is not an array",
-        hint="close over it: let the function read it",
+        hint=remedy,
     )
 
 
-def leaf_kinds(leaves: Sequence[Any], place: Callable[[int], str]) -> list[Any]:
+def leaf_kinds(
+    leaves: Sequence[Any], place: Callable[[int], str], remedy: str = _CLOSE
+) -> list[Any]:
     """`array_leaf` of each, with errors that say where it stands."""
     kinds: list[Any] = []
     for position, leaf in enumerate(leaves):
         try:
-            kinds.append(array_leaf(leaf))
+            kinds.append(array_leaf(leaf, remedy))
         except IrgradError as error:
             error.message = f"{place(position)}: {error.message}"
             raise error.at(call_site().location) from None
@@ -105,7 +111,7 @@ def trace_region(
         leaves, structure = flatten(function(*given))
         for position, leaf in enumerate(leaves):
             place = functools.partial(written_path, structure, position, "the result")
-            (found,) = leaf_kinds([leaf], lambda _, place=place: place())
+            (found,) = leaf_kinds([leaf], lambda _, place=place: place(), _RETURN)
             results.append(found if isinstance(found, Argument) else None)
             lines.append(leaf.value.node.location if isinstance(leaf, Traced) else None)
             want = wanted[position] if position < len(wanted) else None

@@ -2,19 +2,27 @@
 
 Captured arrays are inputs, never constants, so they are never folded. A result is folded only where
 it is small, or no larger than its operands; a broadcast constant stays a broadcast, which costs
-nothing and shows its scalar to the rules."""
+nothing and shows its scalar to the rules, and so do positions; a sum or an extreme of them is
+folded."""
 
 from __future__ import annotations
+
+from typing import cast
 
 import numpy as np
 
 from irgrad.ir.builder import rebuilt
 from irgrad.ir.graph import Graph, Node, Value, constant_value
 from irgrad.ir.op import Array
+from irgrad.ops.create import Iota
 from irgrad.ops.linear import BroadcastTo
 from irgrad.ops.region import Structured
 
 SMALL = 64
+"""A result of no more elements may be larger than the constants that it comes from."""
+REDUCTIONS = ("sum", "prod", "max", "min", "argmax", "argmin", "any", "all")
+MOST = 4096
+"""So many elements at most of a spread constant are reduced now."""
 
 
 def fold(graph: Graph) -> Graph:
@@ -42,18 +50,32 @@ def fold(graph: Graph) -> Graph:
 
 def folded(node: Node, operands: tuple[Value, ...]) -> Array | None:
     """The constant that a node computes, or None where it is not one (or not worth holding)."""
-    arrays = [array for operand in operands if (array := operand.constant) is not None]
-    if not arrays or len(node.types) != 1 or len(arrays) < len(operands):
+    if not operands or len(node.types) != 1:
         return None
     if isinstance(node.op, Structured) or node.types[0].is_dynamic:
         return None  # a loop may take any time
-    size, largest = node.types[0].size, max(array.size for array in arrays)
+    size, largest = node.types[0].size, max(operand.type.size for operand in operands)
     if size > largest and (size > SMALL or isinstance(node.op, BroadcastTo)):
+        return None
+    arrays = [_numbers(operand, node.op.name in REDUCTIONS) for operand in operands]
+    if any(array is None for array in arrays):
         return None
     try:
         with np.errstate(all="ignore"):
-            result = node.op.reference(*arrays)
+            result = node.op.reference(*cast("list[Array]", arrays))
     except (ArithmeticError, ValueError, IndexError):
         return None  # the same error is due when the graph runs
     array = np.asarray(result, node.types[0].dtype)
     return array if array.shape == node.types[0].shape else None
+
+
+def _numbers(value: Value, reduced: bool) -> Array | None:
+    """The numbers of a constant; where they are to be `reduced`, also of one that is spread."""
+    if value.constant is not None or not reduced or value.type.size > MOST:
+        return value.constant
+    node = value.node
+    if not isinstance(node.op, (BroadcastTo, Iota)):
+        return None
+    arrays = [operand.constant for operand in node.operands]
+    known = [array for array in arrays if array is not None]
+    return np.asarray(node.op.reference(*known)) if len(known) == len(arrays) else None

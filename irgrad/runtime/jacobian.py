@@ -290,7 +290,10 @@ def jacobian(
     [[3.0, 0.0, 1.0], [0.0, 3.0, 2.0]]
     """
     if mode is not None and (not isinstance(mode, str) or mode not in MODES):
-        raise OptionError(f"jacobian: mode must be one of {MODES} or None, got {mode!r}")
+        raise OptionError(
+            f"jacobian: mode must be one of {MODES} or None, got {mode!r:.60}",
+            location=call_site().location,
+        )
     function = differentiable("jacobian", f)
     return Jacobian(function, checked_argnums("jacobian", argnums), mode, has_aux, holomorphic)
 

@@ -18,12 +18,12 @@ import scipy.sparse as sp
 
 from irgrad.autodiff.compressed import MODES, Compression, compressed, compression
 from irgrad.autodiff.sparsity import dependence
-from irgrad.errors import ArgumentError, DTypeError, TraceError
+from irgrad.errors import ArgumentError, DTypeError, OptionError, TraceError
 from irgrad.frontend.entry import about_call
 from irgrad.frontend.keywords import keywords
 from irgrad.frontend.lower import Lowered, Signature, signature_of
 from irgrad.frontend.pytree import LEAF
-from irgrad.frontend.site import defined_at
+from irgrad.frontend.site import call_site, defined_at
 from irgrad.inspect.pattern import pattern_svg, pattern_text
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.op import Array
@@ -292,7 +292,7 @@ def _symmetrised(pattern: Any) -> Any:
 def _dense(sparsity: Sparsity) -> str:
     return (
         f"the pattern {sparsity!r} is nearly dense; it is computed as a dense matrix would be. "
-        "irgrad.vmap of a jvp or vjp gives that without indices"
+        f"irgrad.{'hessian' if sparsity.symmetric else 'jacobian'} gives that without indices"
     )
 
 
@@ -330,9 +330,10 @@ def sparse_jacobian(f: Any, argnums: Argnums = 0, *, mode: str | None = None) ->
     | @@|
     +---+
     """
-    if mode is not None and mode not in MODES:
-        raise ArgumentError(
-            f"sparse_jacobian: mode must be 'forward', 'reverse' or None, got {mode!r}"
+    if mode is not None and (not isinstance(mode, str) or mode not in MODES):
+        raise OptionError(
+            f"sparse_jacobian: mode must be one of {MODES} or None, got {mode!r:.60}",
+            location=call_site().location,
         )
     function, chosen = _target("sparse_jacobian", f, argnums)
     return SparseDerivative(function, chosen, mode, False)

@@ -9,6 +9,7 @@ import numpy as np
 
 from irgrad.autodiff.batch import batch
 from irgrad.errors import ArgumentError, ShapeError
+from irgrad.frontend.keywords import keywords
 from irgrad.frontend.lower import Argument, Lowered, Signature, Static, argument_place
 from irgrad.frontend.pytree import flatten, leaves_of, prefix_leaves, written_path
 from irgrad.frontend.site import call_site, defined_at
@@ -222,6 +223,10 @@ def moved(
     return Graph(graph.name, builder.inputs, builder.nodes, outputs, graph.captured)
 
 
+@keywords(
+    axis_name="reduce over the examples outside of the function: np.sum(vmap(f)(xs), 0)",
+    spmd_axis_name="leave it out: there is one device",
+)
 def vmap(f: Any, in_axes: Any = 0, out_axes: Any = 0, *, axis_size: int | None = None) -> Vmap:
     """The function of many examples: `f`, written for one, mapped over an axis of its arguments.
 

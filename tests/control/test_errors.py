@@ -59,6 +59,13 @@ def test_carried_values_that_are_no_arrays() -> None:
     assert "close over it" in message
     message = refused(lambda x: irgrad.scan(lambda c, t: (object(), t), 0.0, x), ONES)
     assert "the result[0]: an object is not an array" in message
+    for result in (
+        lambda x: irgrad.scan(lambda c, t: (c, "y"), 0.0, x),
+        lambda x: irgrad.cond(x[0] > 0, lambda: (x, "yes"), lambda: (x, "no")),
+    ):
+        message = refused(result, ONES)
+        assert "the result[1]: a str is not an array" in message
+        assert "hint: return arrays" in message and "close over" not in message
     message = refused(lambda x: irgrad.fori_loop(0, 2, lambda i, c: None, x), ONES)
     assert "is f64[3] before the step and None after" in message
 
@@ -272,3 +279,23 @@ def test_values_that_leave_their_loop() -> None:
         return irgrad.fori_loop(0, 3, step, x) + kept[0]
 
     assert "used after the function that was traced had returned" in refused(run, ONES)
+
+
+HABITS = {
+    "batch_size": lambda **kwargs: irgrad.map(np.sin, ONES, **kwargs),
+    "_split_transpose": lambda **kwargs: irgrad.scan(lambda c, t: (c, t), 0.0, ONES, **kwargs),
+    "operand": lambda **kwargs: irgrad.cond(True, np.sin, np.cos, **kwargs),
+    "operands": lambda **kwargs: irgrad.switch(0, [np.sin, np.cos], **kwargs),
+    "linear": lambda **kwargs: irgrad.cond(True, np.sin, np.cos, 1.0, **kwargs),
+    "maxiter": lambda **kwargs: irgrad.while_loop(np.any, np.sin, 0.0, **kwargs),
+    "policy": lambda **kwargs: irgrad.checkpoint(np.sin, **kwargs),
+    "axis_name": lambda **kwargs: irgrad.vmap(np.sin, **kwargs),
+}
+
+
+@pytest.mark.parametrize("name", HABITS)
+def test_keywords_of_jax_that_have_no_place(name) -> None:
+    with pytest.raises(ArgumentError, match=f"has no keyword '{name}'; it has ") as caught:
+        HABITS[name](**{name: 1.0})
+    assert "test_errors.py" in str(caught.value)
+    assert caught.value.hint or name.startswith("_")

@@ -120,6 +120,27 @@ def test_a_condition_that_is_known_folds() -> None:
         assert names(optimise(irgrad.parse(known))) == [expected]
 
 
+def test_a_condition_that_is_computed_from_constants_folds() -> None:
+    """While the function is lowered, and in the passes, where it comes from text."""
+
+    def run(x):
+        up, down = (lambda x: x * 2.0), (lambda x: x * 3.0)
+        total = irgrad.cond(np.zeros(3).sum() > 0, up, down, x)
+        total = total + irgrad.cond(np.arange(5).max() == 4, up, down, x)
+        total = total + irgrad.switch(np.argmax(np.ones((2, 9)).sum(0)), [up, down], x)
+        return total + irgrad.switch(np.full((2, 2), 1).prod(), [up, down], x)
+
+    graph = irgrad.trace(run, X)
+    assert names(graph).count("cond") == 0
+    np.testing.assert_allclose(irgrad.compile(run)(X), (3 + 2 + 2 + 3) * X)
+    choice = irgrad.trace(lambda p, x: irgrad.cond(np.sum(p) > 1.0, np.sin, np.cos, x), X, X)
+    for number, kept in ((0.25, "cos"), (0.5, "sin")):
+        text = str(choice).replace("(%p: f64[3], ", "(").replace("= sum(%p)", "= sum(%many)")
+        head, line, rest = text.partition("\n")
+        many = f"  %many: f64[3] = broadcast_to({number}) {{shape=(3,)}}\n"
+        assert names(optimise(irgrad.parse(head + line + many + rest))) == [kept]
+
+
 def test_branches_lose_what_nobody_reads() -> None:
     def run(p, x, w):
         first = lambda x, w, u: (np.sin(x), np.exp(w), u)  # noqa: E731

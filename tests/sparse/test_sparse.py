@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 
 import irgrad
-from irgrad.errors import ArgumentError, DTypeError, ShapeError, TraceError
+from irgrad.errors import ArgumentError, DTypeError, OptionError, ShapeError, TraceError
 from irgrad.runtime.sparse import DenseWarning
 
 X = np.random.default_rng(0).standard_normal(12)
@@ -149,7 +149,7 @@ def test_brusselator() -> None:
 
 
 def test_errors() -> None:
-    with pytest.raises(ArgumentError, match="mode"):
+    with pytest.raises(OptionError, match="mode"):
         irgrad.sparse_jacobian(chain, mode="sideways")
     with pytest.raises(TraceError, match="sparse matrix of traced values"):
         irgrad.compile(lambda x: irgrad.sparse_jacobian(chain)(x))(X)
