@@ -124,12 +124,12 @@ def roots_of(handle: Any) -> list[Any]:
     return [each for one in inner for each in roots_of(one)]
 
 
-def handles_of(handle: Any) -> list[Any]:
-    """The handles that one may turn out to be."""
-    if not isinstance(handle.window, OneOf) or not handle.window.arms:
+def handles_of(handle: Any, known: Any = None) -> list[Any]:
+    """The handles that one may turn out to be; `known` stands for all that it may be itself."""
+    if handle is known or not isinstance(handle.window, OneOf) or not handle.window.arms:
         return [handle]
     inner = [handle.window.base, *(each for _, each in handle.window.arms)]
-    return [each for one in inner for each in handles_of(one)]
+    return [each for one in inner for each in handles_of(one, known)]
 
 
 def become(handle: Any, show: Callable[[Any], Any]) -> bool:
@@ -160,7 +160,7 @@ def owner_of(handle: Any) -> Builder:
 
 
 def refreshed(handle: Any) -> Value:
-    """The value of a view of the root's current version."""
+    """The value of a view of the root's current version, where all that it is made of is known."""
     if isinstance(handle.window, OneOf):
         handle.window.refresh(handle)
         return handle.version
@@ -174,8 +174,9 @@ def refreshed(handle: Any) -> Value:
         handle = handle.window.parent
     for each in reversed(stale):
         view = each.window
-        each.owner = view.parent.builder
-        operands = [each.owner.lift(x) for x in (view.parent, *view.places)]
+        found = (view.parent, *view.places)
+        each.owner = max((x.builder for x in found), key=lambda builder: builder.level)
+        operands = [each.owner.lift(x) for x in found]
         each.version = Value(each.owner.emit(view.op, operands), 0)
         view.seen = current
     return (stale[0] if stale else handle).version

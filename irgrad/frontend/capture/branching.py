@@ -14,6 +14,7 @@ from irgrad.frontend.capture.extents import alike, limited
 from irgrad.frontend.capture.handles import repeated
 from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.maybe import Maybe, uncertain
+from irgrad.frontend.capture.moving import Shown, moved
 from irgrad.frontend.capture.naming import called
 from irgrad.frontend.capture.parts import (
     Alias,
@@ -299,6 +300,9 @@ class _Merge:
 
     def _merged(self, key: Key, shape: Shape, k: int, column: list[Any]) -> Callable[[Any], Any]:
         """A leaf that differs between the branches."""
+        views = self._moved(column)
+        if views is not None:
+            return self._placed(views)
         there = [leaf for leaf in column if leaf is not UNBOUND]
         ends = [
             leaf.now if isinstance(leaf, Alias) else arm.at_end(leaf)
@@ -325,6 +329,21 @@ class _Merge:
             return one_of(base, arms, names or ("" if certain else self._name(key, shape, k)))
 
         return make
+
+    def _moved(self, column: list[Any]) -> list[Shown] | None:
+        """The leaves as one view that the branches have at other places; None for others."""
+        named = [array_of(leaf, arm) for leaf, arm in zip(column, self.arms, strict=True)]
+        views = None if any(each is None for each in named) else moved(*named)
+        return views if views is not None and self._is_outer(views[0].root) else None
+
+    def _placed(self, views: list[Shown]) -> Callable[[Any], Any]:
+        """A view at the places that it has in the branch that is taken."""
+        first = views[0]
+        puts = [
+            self._output(list(column), kinds_of(column), "place", None)
+            for column in zip(*(view.places for view in views), strict=True)
+        ]
+        return lambda given: Shown(first.root, first.windows, [p(given) for p in puts]).handle()
 
     def _together(self, column: list[Any]) -> str:
         """What else names an array that a branch made and this variable names, with its name."""

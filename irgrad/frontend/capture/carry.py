@@ -18,6 +18,7 @@ from irgrad.frontend.capture.handles import repeated
 from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.jumps import is_skip
 from irgrad.frontend.capture.maybe import last_items
+from irgrad.frontend.capture.moving import Shown, moved
 from irgrad.frontend.capture.naming import called
 from irgrad.frontend.capture.parts import (
     Alias,
@@ -173,6 +174,8 @@ class Carry:
         value after the loop.
         """
         state, known = self.state, self.changing.get(key)
+        moving = self._moving(key, end)
+        first, end = moving or (None, end)
         is_own = key in self.own or (
             key[0] == "variable" and is_skip(state.variables.names[key[1]])
         )
@@ -181,7 +184,7 @@ class Carry:
         leaves, shape = taken_apart(end, state.is_whole)
         if known is not None:
             firsts, own = [slot.first for slot in known.slots], known.shape
-        elif self._first(key) is UNBOUND:
+        elif not moving and _is_unbound(self._first(key)):
             if any(isinstance(leaf, Alias) for leaf in leaves):  # of each step alone: row = A[i]
                 return None
             kinds = kinds_of(leaves)
@@ -189,7 +192,8 @@ class Carry:
                 return None
             firsts, own = [_blank(leaf) for leaf in leaves], shape
         else:
-            firsts, own = taken_apart(widened(self._first(key), end), state.is_whole)
+            first = first or widened(self._first(key), end)
+            firsts, own = taken_apart(first, state.is_whole)
         if own != shape:
             self._refuse_shape(key, own, shape, leaves)
         slots: list[Slot] = []
@@ -197,6 +201,16 @@ class Carry:
             before = known.slots[k].kind if known else None
             slots.append(Slot(first, self._kind(key, shape, k, first, before, leaf)))
         return Changing(shape, slots)
+
+    def _moving(self, key: Key, end: Any) -> list[Shown] | None:
+        """A variable that names a view as one that moves, before the loop and after a step."""
+        if key[0] != "variable" or not isinstance(end, Alias):
+            return None
+        first = self.state.get(key)
+        if first is UNBOUND:  # row = A[i], read after the loop
+            views = moved(end.handle)
+            return views and [views[0].at_first(), *views]
+        return None if first is end.handle else moved(first, end.handle)
 
     def _kind(
         self, key: Key, shape: Shape, k: int, first: Any, before: Argument | None, leaf: Any
@@ -237,7 +251,7 @@ class Carry:
         """Whether a variable still names what it named before a step, or an array of that step."""
         return all(
             each is first or root_of(each).owner.level >= self.level
-            for each in handles_of(leaf.handle)
+            for each in handles_of(leaf.handle, first)
         )
 
     def _refuse_shape(self, key: Key, before: Shape, after: Shape, leaves: list[Any]) -> None:
@@ -306,6 +320,7 @@ class Carry:
                 continue
             made = put_together(one.shape, iter(leaves))
             limited(made)
+            made = made.handle() if isinstance(made, Shown) else made
             if key == REACHED:
                 if inner is None:
                     reach(made)
@@ -373,7 +388,9 @@ class Carry:
                 tail = _tail(inner, end, self.growing[key[1]].seen)
                 leaves = taken_apart(tail, self.state.is_whole)[0]
             elif key in inner.changes:
-                leaves = taken_apart(inner.changes[key], self.state.is_whole)[0]
+                end = inner.changes[key]
+                moving = self._moving(key, end)
+                leaves = taken_apart(moving[1] if moving else end, self.state.is_whole)[0]
             else:
                 leaves = [None] * len(one.slots)
             ends += [leaf for leaf, slot in zip(leaves, one.slots, strict=True) if slot.kind]
@@ -406,6 +423,11 @@ def _tail(inner: Inner, items: Any, seen: int) -> Any:
 
 def _no(item: Any) -> bool:
     return False
+
+
+def _is_unbound(first: Any) -> bool:
+    """Whether a variable, of an inner function too, has no value."""
+    return first is UNBOUND or (type(first) is list and len(first) == 1 and first[0] is UNBOUND)
 
 
 def line_of(leaf: Any) -> Location | None:

@@ -68,6 +68,11 @@ class Combined:
     def __iter__(self) -> Iterator[Any]:
         return iter(self.function(*self.args, **self.kwargs))
 
+    @property
+    def start(self) -> Any:
+        """The first number of an `enumerate`."""
+        return self.kwargs.get("start", self.args[1] if len(self.args) > 1 else 0)
+
 
 def combining(function: Any) -> Any:
     """What to call in the head of a `for` in place of a function; None for most."""
@@ -110,11 +115,18 @@ def _of_range(items: Any) -> Callable[[Any], Any]:
         if not isinstance(by, Traced):
             return by
         number = Tracer(by.builder, by.value, weak=True)
-        (low, below), (first, high) = interval(start), interval(items.stop)
-        limit(number, *((low, high - 1) if step > 0 else (first + 1, below)))
+        limit(number, *_ends(items))
         return number
 
     return at
+
+
+def _ends(items: Any) -> tuple[int, int]:
+    """The least and greatest number that a range may have."""
+    if isinstance(items, range) and items:
+        return min(items[0], items[-1]), max(items[0], items[-1])
+    (low, below), (first, high) = interval(items.start), interval(items.stop)
+    return (low, high - 1) if items.step > 0 else (first + 1, below)
 
 
 def _rows(array: Any) -> Positions | None:
@@ -199,7 +211,7 @@ def _combined(items: Combined) -> Positions | None:
         return None
     if items.function is builtins.reversed:
         return Positions(inner.count, lambda i: inner.at(inner.count - 1 - i))
-    start = items.kwargs.get("start", items.args[1] if len(items.args) > 1 else 0)
+    start = items.start
     return Positions(inner.count, lambda i: (i if _is_zero(start) else i + start, inner.at(i)))
 
 
