@@ -245,6 +245,24 @@ WORKS = {
             row = A[i, 1:]
             row += 0.1
         return A, row""",
+    "a view bound first in a loop, and read after it": """
+        A, i = x * np.arange(80.0).reshape(20, 4), 0
+        while i < 18 and A[i, 0] < 5:
+            i += 1
+            row = A[i]
+            row[0] = x + i
+        for column in A.T:
+            column[0] += row[1]
+        return row, column, A""",
+    "a generator in the head of a for": """
+        def sums(v):
+            s = 0.0
+            for i in range(20):
+                s += v * i
+                yield i, s
+        for i, s in sums(x):
+            x = 0.9 * x + 0.01 * s
+        return x, i, s""",
     "max, min and abs": """
         top = -10.0
         for i in range(20):

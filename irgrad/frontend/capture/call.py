@@ -27,6 +27,7 @@ from irgrad.frontend.capture.flow import (
 )
 from irgrad.frontend.capture.fresh import owned
 from irgrad.frontend.capture.function import captured
+from irgrad.frontend.capture.generators import producing
 from irgrad.frontend.capture.held import method_of
 from irgrad.frontend.capture.iteration import combining
 from irgrad.frontend.capture.lists import JOINING, stacking
@@ -88,7 +89,9 @@ def call(function: Any) -> Any:
 
 def over(function: Any) -> Any:
     """What to call in the head of a `for`."""
-    found = None if CURRENT.get() is None else combining(function)
+    if CURRENT.get() is None:
+        return function
+    found = combining(function) or producing(function)
     return call(function) if found is None else found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from irgrad.errors import IrgradError, TraceError
 from irgrad.frontend.capture.branching import branch
 from irgrad.frontend.capture.exchange import Exchanged
+from irgrad.frontend.capture.generators import is_handed
 from irgrad.frontend.capture.inner import Inner
 from irgrad.frontend.capture.iteration import Positions, positions, rest
 from irgrad.frontend.capture.looping import (
@@ -245,6 +246,8 @@ def for_(
     element); else step by step. Where the variables are not yet what a step makes of them, the
     first steps stand before the loop.
     """
+    if is_handed(items, bind, body, stop):
+        return
     variables = Variables(get, set, seen, names)
     if not is_open(items):
         refuse_lost(items)

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from irgrad.frontend.capture.module import rewritten
 from irgrad.frontend.capture.rewrite import HELPER
 from irgrad.frontend.capture.settings import is_enabled
-from irgrad.frontend.capture.source import source_of
+from irgrad.frontend.capture.source import Source, source_of
 from irgrad.frontend.site import is_library
 from irgrad.ir.builder import CURRENT
 
@@ -88,16 +88,33 @@ def _code_of(function: FunctionType) -> CodeType | None:
     key = function.__code__, function.__code__.co_filename
     with _lock:
         if key not in _codes:
-            _codes[key] = _compiled(function)
+            _codes[key] = _compiled(source_of(function), key[0], key[0].co_freevars)
         return _codes[key]
 
 
-def _compiled(function: FunctionType) -> CodeType | None:
-    source = source_of(function)
+def handing(
+    function: FunctionType, change: Callable[[Any], Any], names: dict[str, Any]
+) -> Callable[..., Any] | None:
+    """The function rewritten from another definition, with free variables of other `names` in it;
+    None where there is none.
+    """
+    code = function.__code__
+    free = (*(name for name in code.co_freevars if name != HELPER), *names)
+    key = code, f"{code.co_filename}{change.__name__}"
+    with _lock:
+        if key not in _codes:
+            source = source_of(function)
+            definition = None if source is None else change(source.definition)
+            made = source and definition and source._replace(definition=definition)
+            _codes[key] = _compiled(made, code, free)
+        found = _codes[key]
+    return None if found is None else _with_code(function, found, names)
+
+
+def _compiled(source: Source | None, code: CodeType, free: tuple[str, ...]) -> CodeType | None:
     if source is None:
         return None
-    code = function.__code__
-    module = rewritten(source, code.co_freevars)
+    module = rewritten(source, free)
     flags = code.co_flags & _FUTURE
     try:
         compiled = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
@@ -107,7 +124,7 @@ def _compiled(function: FunctionType) -> CodeType | None:
         _rewritten.add(inner)
     holder = next(c for c in compiled.co_consts if isinstance(c, CodeType))
     inner = next(c for c in holder.co_consts if isinstance(c, CodeType))
-    return inner if set(inner.co_freevars) <= {HELPER, *code.co_freevars} else None
+    return inner if set(inner.co_freevars) <= {HELPER, *free} else None
 
 
 _FUTURE = 0x1000000  # from __future__ import annotations
@@ -120,11 +137,14 @@ def _nested(code: CodeType) -> Iterator[CodeType]:
             yield from _nested(constant)
 
 
-def _with_code(function: FunctionType, code: CodeType) -> FunctionType:
+def _with_code(
+    function: FunctionType, code: CodeType, names: dict[str, Any] | None = None
+) -> FunctionType:
     from irgrad.frontend.capture import call
 
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     cells[HELPER] = CellType(call)
+    cells.update({name: CellType(held) for name, held in (names or {}).items()})
     made = FunctionType(
         code,
         function.__globals__,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import random
+from types import GeneratorType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -15,7 +16,7 @@ from irgrad.errors import TraceError
 from irgrad.frontend.site import call_site
 from irgrad.ir.builder import CURRENT
 
-_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
+_SOURCES = (np.random.Generator, np.random.RandomState, random.Random, GeneratorType)
 
 
 def refused_in_loops(function: Any) -> Any:

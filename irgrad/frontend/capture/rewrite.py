@@ -142,10 +142,12 @@ class Expressions(ast.NodeTransformer):
 
     def head(self, node: Any) -> ast.expr:
         """What a `for` runs over: `enumerate`, `zip` and `reversed` are kept apart from what they
-        are of.
+        are of, and generators from their items.
         """
-        combining = ("enumerate", "zip", "reversed")
-        if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in combining:
+        if not isinstance(node, ast.Call):
+            return self.visit(node)
+        node.heads = True  # pyright: ignore[reportAttributeAccessIssue]
+        if getattr(node.func, "id", "") not in ("enumerate", "zip", "reversed"):
             return self.visit(node)
         node.args = list(map(self.head, node.args))
         node.keywords = list(map(self.visit, node.keywords))
@@ -159,7 +161,7 @@ class Expressions(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in ("super", "locals", "vars", "dir"):
             return node
-        node.func = self._helped("call", node.func)
+        node.func = self._helped("over" if hasattr(node, "heads") else "call", node.func)
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
