@@ -268,12 +268,17 @@ def test_a_loop_of_unknown_length_needs_its_steps() -> None:
             irgrad.cost(until, x, steps=steps)
     with pytest.raises(ArgumentError, match="'steps' is the name"):
         irgrad.cost(until, x, steps=3, sizes={"steps": 8})
-    with pytest.raises(ArgumentError, match="sizes: expected a dict"):
-        irgrad.cost(until, x, steps=3, sizes=["n"])
+    for sizes in (["n"], {8: 8}, {"n": [8]}, {"n": 8.0}, {"a b": 8}):
+        with pytest.raises(ArgumentError, match="sizes: expected a dict from names to ints"):
+            irgrad.cost(until, x, steps=3, sizes=sizes)
 
 
 def test_refusals() -> None:
     x = irgrad.spec("f64[4]")
+    formula = irgrad.cost("sum(x)", x, sizes={"d": np.int64(4)}).function.operations_formula
+    assert formula is not None and formula(d=9) == 8
+    with pytest.raises(ArgumentError, match=r"takes d=\.\.\., got {'n': 9}"):
+        formula(n=9)
     with pytest.raises(ShapeError, match="needs a scalar"):
         irgrad.cost("2 * x", x)
     with pytest.raises(ArgumentError, match="no argument has the extent d=5"):
@@ -295,7 +300,7 @@ def test_a_region_without_a_rule_is_refused() -> None:
         operations(Holder(Graph("b", [], [], {})), (), ())
 
 
-def test_the_command(capsys, monkeypatch) -> None:
+def test_the_command(capsys, monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     argv = ["cost", "sum((W @ x)**2)", "--at", "W=ones((16, 16))", "--at", "x=ones(16)"]
     assert main([*argv, "--size", "d=16"]) == 0
@@ -303,6 +308,16 @@ def test_the_command(capsys, monkeypatch) -> None:
     assert "2 d² + d − 1" in out and "gradient by differences" in out
     assert main([*argv, "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["function"]["operations"] == 527
+    (tmp_path / "model.py").write_text(
+        "def f(x, n, *, scale, shift=0.0):\n"
+        "    for _ in range(n):\n        x = scale * x + shift\n    return x.sum()\n"
+    )
+    argv = ["cost", f"{tmp_path}/model.py:f", "--at", "x=[1, 2]", "--at", "n=30", "--size", "n=30"]
+    assert main([*argv, "--at", "scale=2", "--backend", "numpy"]) == 0
+    assert "4 n + 1" in capsys.readouterr().out
+    assert main(argv) == main([*argv, "--at", "scale=2", "--backend", "none"]) == 1
+    err = capsys.readouterr().err
+    assert "needs a value for scale" in err and "no backend called 'none'" in err
     types = ["cost", "sum(x)", "--args", "f64[5]", "--wrt", "x"]
     assert main(types) == 0
     assert main([*types, "--size", "d"]) == 1

@@ -63,6 +63,14 @@ def test_values_without_influence_have_none() -> None:
     assert found["y"].effect == 0.0
 
 
+def test_an_argument_that_is_the_result_is_listed_and_what_is_no_number_comes_last() -> None:
+    assert float(irgrad.sensitivity("x", 2.0, differences=True)["x"].derivative) == 1.0
+    found = irgrad.sensitivity(lambda x, y: np.sqrt(x) + y * y * y, 0.0, 2.0)
+    *known, last = found
+    assert known[0].name == "y" and np.isnan(last.effect)
+    assert repr(found) == str(found)
+
+
 def test_refusals() -> None:
     with pytest.raises(ShapeError, match="needs a scalar"):
         irgrad.sensitivity("2 * x", np.ones(3))
@@ -85,6 +93,12 @@ def test_the_command(capsys, monkeypatch, tmp_path) -> None:
     assert main(["sensitivity", f"{tmp_path}/model.py:f", "--at", "a=1", "--at", "b=2"]) == 0
     assert "model.py:2" in capsys.readouterr().out
     assert main(["sensitivity", "a[1:]", "--at", "a=[1, 2]"]) == 1
+    capsys.readouterr()
+    last = ["sensitivity", "sum(a[k:])", "--at", "a=[1, 2]", "--at", "k=1", "--integer"]
+    assert main([*last, "k"]) == 0
+    assert "sum(a[k:]) = 2.0" in capsys.readouterr().out
+    assert main([*last, "j"]) == 1
+    assert "--integer j: it has no value" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("by", [np.ones(3), "a", 1j])

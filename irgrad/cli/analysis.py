@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -17,6 +18,7 @@ from irgrad.cli.argument_types import types
 from irgrad.cli.users_code import users_code
 from irgrad.errors import ArgumentError, BackendError
 from irgrad.inspect.cost import Count
+from irgrad.runtime.backend import get_backend
 from irgrad.runtime.cost import WAYS
 
 _COST = """
@@ -39,6 +41,7 @@ _SENSITIVITY_EXAMPLES = """
 examples:
   irgrad sensitivity "exp(a) * sin(b)" --at a=1 --at b=0.5
   irgrad sensitivity model.py:loss --at W=@w.npy --at 'x=[1, 2, 3]' --differences
+  irgrad sensitivity "sum(x[k:]**2)" --at 'x=[1, 2, 3]' --at k=1 --integer k
 """
 _TARGET = "a formula such as 'x**2 + sin(y)', module:function or file.py:function"
 
@@ -47,6 +50,7 @@ def add_commands(
     commands: Any,
     command: Callable[..., Any],
     add_values: Callable[[Any], None],
+    add_backend: Callable[[Any], None],
     add_wrt: Callable[[Any, str], None],
 ) -> None:
     """Put both commands into the grammar of the command line."""
@@ -54,6 +58,7 @@ def add_commands(
     cost.epilog = _COST_EXAMPLES
     cost.add_argument("target", metavar="EXPR", help=_TARGET)
     add_values(cost)
+    add_backend(cost)
     cost.add_argument("--args", default="", metavar="TYPES", help="types instead of values (--at)")
     cost.add_argument(
         "--size", action="append", default=[], metavar="NAME=N", help="name the extent N"
@@ -70,17 +75,33 @@ def add_commands(
     sensitivity.add_argument("target", metavar="EXPR", help=_TARGET)
     add_values(sensitivity)
     sensitivity.add_argument(
+        "--integer",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an argument whose integers are no floats: an index, a number of steps",
+    )
+    sensitivity.add_argument(
         "--differences", action="store_true", help="nudge each value and run the rest again, too"
     )
 
 
-def _given(arguments: argparse.Namespace, function: Any, names: list[str]) -> list[Any]:
-    """The values of --at, integers as floats where a derivative may be wanted."""
-    given = inputs.values(arguments.at)
-    return [
-        inputs.numeric(value, floats=True)
-        for value in inputs.in_order(names, given, arguments.target)
-    ]
+def _given(
+    arguments: argparse.Namespace, function: Any, as_float: Callable[[str], bool]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments that --at gives; integers as floats for those that `as_float` names."""
+    given = {
+        name: inputs.numeric(value, floats=as_float(name))
+        for name, value in inputs.values(arguments.at).items()
+    }
+    return inputs.bound(function, given, arguments.target)
+
+
+def _differentiated(function: Any, wrt: Any) -> set[str]:
+    """The names of the arguments to differentiate to; a position that none has stays."""
+    names = list(inspect.signature(function).parameters)
+    listed = wrt if isinstance(wrt, tuple) else (wrt,)
+    return {names[n] if n in range(-len(names), len(names)) else n for n in listed}
 
 
 def _sizes(given: list[str]) -> dict[str, int]:
@@ -94,23 +115,25 @@ def _sizes(given: list[str]) -> dict[str, int]:
 
 
 def _cost(arguments: argparse.Namespace) -> int:
-    function, names = inputs.formula_or_function(arguments.target)
+    function = inputs.formula_or_function(arguments.target)
     if arguments.args and arguments.at:
         arguments.usage("give the arguments by --at or their types by --args, and not both")
-    args, kwargs = types(arguments.args)
-    if not arguments.args:
-        args = _given(arguments, function, names)
+    wrt = inputs.argnums(arguments.wrt)
+    if arguments.args:
+        args, kwargs = types(arguments.args)
+    else:
+        args, kwargs = _given(arguments, function, _differentiated(function, wrt).__contains__)
     sizes = _sizes(arguments.size)
     with users_code(arguments.target):
         found = irgrad.cost(
             function,
             *args,
-            argnums=inputs.argnums(arguments.wrt),
+            argnums=wrt,
             sizes=sizes,
             steps=arguments.steps,
             **kwargs,
         )
-        peak = _peak(function, arguments, args, kwargs)
+        peak = _peak(function, wrt, arguments.backend, args, kwargs)
     if arguments.format == "json":
         plain = {way: _plain(count) for way, count in found._asdict().items()}
         for way, number in peak.items():
@@ -135,14 +158,16 @@ def _cost(arguments: argparse.Namespace) -> int:
 
 
 def _peak(
-    function: Any, arguments: argparse.Namespace, args: list[Any], kwargs: dict[str, Any]
+    function: Any, wrt: Any, backend: str | None, args: Sequence[Any], kwargs: dict[str, Any]
 ) -> dict[str, int]:
-    """What the default backend says a call takes, where it knows."""
-    gradient = irgrad.value_and_grad(function, inputs.argnums(arguments.wrt))
+    """What a backend says a call takes, where it knows."""
+    if backend is not None:
+        get_backend(backend)  # for its error
+    gradient = irgrad.value_and_grad(function, wrt)
     found: dict[str, int] = {}
     for way, target in (("function", function), ("reverse", gradient)):
         with contextlib.suppress(BackendError):
-            found[way] = irgrad.compile(target).memory(*args, **kwargs).peak
+            found[way] = irgrad.compile(target, backend).memory(*args, **kwargs).peak
     return found
 
 
@@ -159,10 +184,14 @@ def _plain(count: Count) -> dict[str, Any]:
 
 
 def _sensitivity(arguments: argparse.Namespace) -> int:
-    function, names = inputs.formula_or_function(arguments.target)
-    args = _given(arguments, function, names)
+    function = inputs.formula_or_function(arguments.target)
+    integers = arguments.integer
+    for name in integers:
+        if name not in inputs.values(arguments.at):
+            raise ArgumentError(f"--integer {name}: it has no value", hint=f"--at {name}=...")
+    args, kwargs = _given(arguments, function, lambda name: name not in integers)
     with users_code(arguments.target):
-        found = irgrad.sensitivity(function, *args, differences=arguments.differences)
+        found = irgrad.sensitivity(function, *args, differences=arguments.differences, **kwargs)
     if arguments.format == "json":
         values = [{**row._asdict(), "location": row.line} for row in found]
         show.show_json({"output": found.output, "values": values})

@@ -21,7 +21,6 @@ import numpy as np
 from irgrad.cli.users_code import users_code
 from irgrad.errors import ArgumentError, IrgradError, with_article
 from irgrad.frontend.expression import expression
-from irgrad.frontend.lower import positional_names
 from irgrad.runtime.compiled import as_callable
 
 
@@ -95,22 +94,46 @@ def numeric(value: Any, *, floats: bool) -> Any:
     return np.asarray(value, np.float64) if is_integer else value
 
 
-def in_order(names: Sequence[str], given: dict[str, Any], what: str) -> list[Any]:
-    """The values for `names`; an `ArgumentError` where one is missing or another is given."""
+def bound(
+    function: Callable[..., Any], given: dict[str, Any], what: str
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call of `function`, by position and by keyword, from values by name; an
+    `ArgumentError` where one without a default is missing or another is given.
+
+    >>> bound(lambda x, n=2, *, y: x, {"y": 3.0, "x": 1.0}, "f")
+    ((1.0,), {'y': 3.0})
+    """
+    signature = inspect.signature(function)
+    parameters = {
+        name: _by_name(each)
+        for name, each in signature.parameters.items()
+        if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+    }
     for name in given:
-        if name not in names:
-            close = difflib.get_close_matches(name, names, n=1)
+        if name not in parameters:
+            close = difflib.get_close_matches(name, parameters, n=1)
             raise ArgumentError(
-                f"{what} has no argument '{name}'; it has {', '.join(names) or 'none'}",
+                f"{what} has no argument '{name}'; it has {', '.join(parameters) or 'none'}",
                 hint=f"did you mean '{close[0]}'?" if close else "",
             )
-    missing = [name for name in names if name not in given]
+    missing = [
+        name
+        for name, each in parameters.items()
+        if each.default is each.empty and name not in given
+    ]
     if missing:
         raise ArgumentError(
             f"{what} needs a value for {', '.join(missing)}",
             hint=" ".join(f"--at {name}=..." for name in missing),
         )
-    return [given[name] for name in names]
+    found = inspect.Signature(list(parameters.values())).bind(**given)
+    return found.args, found.kwargs
+
+
+def _by_name(parameter: inspect.Parameter) -> inspect.Parameter:
+    """The parameter as one that can be given by its name."""
+    positional = parameter.kind == parameter.POSITIONAL_ONLY
+    return parameter.replace(kind=parameter.POSITIONAL_OR_KEYWORD) if positional else parameter
 
 
 def target(text: str) -> Callable[..., Any]:
@@ -140,13 +163,9 @@ def target(text: str) -> Callable[..., Any]:
 _FUNCTION = re.compile(r"[\w./\\-]+:[A-Za-z_][\w.]*")
 
 
-def formula_or_function(text: str) -> tuple[Any, list[str]]:
-    """What `EXPR` or `module:function` stands for, and the names of its arguments."""
-    if not _FUNCTION.fullmatch(text):
-        formula = expression(text)
-        return formula, list(formula.names)
-    function = target(text)
-    return function, positional_names(function, len(inspect.signature(function).parameters))
+def formula_or_function(text: str) -> Any:
+    """What `EXPR` or `module:function` stands for."""
+    return target(text) if _FUNCTION.fullmatch(text) else expression(text)
 
 
 def _from_file(path: Path) -> Any:

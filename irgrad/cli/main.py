@@ -145,6 +145,7 @@ def parser() -> argparse.ArgumentParser:
     grad_.epilog = _GRAD_EXAMPLES
     grad_.add_argument("expression", metavar="EXPR", help="a formula, such as 'x**2 + sin(y)'")
     _add_values(grad_)
+    _add_backend(grad_)
     _add_wrt(grad_, "arguments to differentiate to: x, or x,y (may be repeated; default: all)")
     grad_.add_argument("--dump", action="store_true", help="show the optimised graph too")
     grad_.add_argument("--check", action="store_true", help="compare with central differences")
@@ -165,8 +166,9 @@ def parser() -> argparse.ArgumentParser:
     run.epilog = _RUN_EXAMPLES
     run.add_argument("file", metavar="FILE", help="a graph's text, or - for standard input")
     _add_values(run)
+    _add_backend(run)
 
-    analysis.add_commands(commands, _command, _add_values, _add_wrt)
+    analysis.add_commands(commands, _command, _add_values, _add_backend, _add_wrt)
     _command(commands, "demo", _demo, "a loss, its graph before and after, its gradients, a check")
     _command(commands, "backends", _backends, "the installed backends")
     cache = _command(commands, "cache", _cache, "compiled code kept on disk", _CACHE)
@@ -193,8 +195,11 @@ def _add_values(command: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="an argument's value: x=3.0, 'v=[1, 2]', W=@file.npy (may be repeated)",
     )
-    command.add_argument("--backend", metavar="NAME", help="default: the first of irgrad backends")
     command.add_argument("--format", choices=("table", "json"), default="table")
+
+
+def _add_backend(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--backend", metavar="NAME", help="default: the first of irgrad backends")
 
 
 def _add_wrt(command: argparse.ArgumentParser, help: str) -> None:
@@ -219,7 +224,7 @@ def _grad(arguments: argparse.Namespace) -> int:
     wrt = _wrt(arguments.wrt, formula.names)
     at = {name: inputs.numeric(value, floats=name in wrt) for name, value in given.items()}
     formula.check_called(at)
-    args = inputs.in_order(formula.names, at, "the expression")
+    args, _ = inputs.bound(formula, at, "the expression")
     target = irgrad.compile(irgrad.value_and_grad(formula, tuple(wrt)), arguments.backend)
     with _working("compiling and running"):
         start = time.perf_counter()
@@ -262,7 +267,7 @@ def _show_gradients(
         show.show_text(out, graph)
 
 
-def _errors(formula: Any, args: list[Any], wrt: list[str], gradients: Any) -> dict[str, float]:
+def _errors(formula: Any, args: Sequence[Any], wrt: list[str], gradients: Any) -> dict[str, float]:
     """The relative error of each gradient against central differences."""
     return {
         name: gradient_error(formula, args, formula.names.index(name), gradient)
@@ -333,7 +338,7 @@ def _run(arguments: argparse.Namespace) -> int:
     graph = irgrad.from_json(text) if text.lstrip().startswith("{") else irgrad.parse(text)
     function = graph_function(graph)
     given = inputs.values(arguments.at)
-    args = inputs.in_order(function.names, given, f"@{graph.name}")
+    args, _ = inputs.bound(function, given, f"@{graph.name}")
     floats = [type.dtype.kind in "fc" for type in graph.input_types]
     args = [inputs.numeric(x, floats=float_) for x, float_ in zip(args, floats, strict=True)]
     with _working("compiling and running"):

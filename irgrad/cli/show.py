@@ -144,7 +144,7 @@ def show_json(data: Mapping[str, Any]) -> None:
 
 def table(title: str, *columns: str) -> Table:
     """An empty table in the one style that all of them have."""
-    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    made = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for column in columns:
         made.add_column(column, overflow="fold")
     return made

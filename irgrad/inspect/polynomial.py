@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from math import prod
 
+from irgrad.errors import ArgumentError
+
 Powers = tuple[int, ...]
 HIGHEST = 7
 """The highest power of one size that is looked for."""
@@ -33,6 +35,9 @@ class Polynomial:
 
     def __call__(self, **sizes: int) -> int | Fraction:
         """The value at some sizes."""
+        if set(sizes) != set(self.names):
+            wanted = ", ".join(f"{name}=..." for name in self.names)
+            raise ArgumentError(f"{self} takes {wanted or 'no sizes'}, got {sizes}")
         total = sum(
             factor
             * prod(sizes[name] ** power for name, power in zip(self.names, powers, strict=True))

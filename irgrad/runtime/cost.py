@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
-from typing import Any, NamedTuple
+from operator import index
+from typing import Any, NamedTuple, SupportsIndex
 
 from irgrad.autodiff.graphs import pushforward
 from irgrad.autodiff.partial import dependent_nodes
@@ -83,7 +85,7 @@ def cost(
     f: Any,
     *args: Any,
     argnums: Argnums = 0,
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, SupportsIndex] | None = None,
     steps: int | None = None,
     **kwargs: Any,
 ) -> Cost:
@@ -96,7 +98,8 @@ def cost(
     the arguments, and every Python int 16 among them, is called d, and the counts come as
     polynomials in the sizes too. They are found by counting at other sizes nearby and verified at
     some further away; where the counts are no polynomial (sorting), or differ in kind (an extent of
-    1 broadcasts, a short loop is unrolled), formulas are None.
+    1 broadcasts, a short loop is unrolled, another order of products is the cheapest), formulas are
+    None.
 
     A loop counts its body as often as it runs. Where only the run decides how often (`while`, a
     `range` of an argument that is an array), `steps` says for how many steps of each such loop to
@@ -145,40 +148,53 @@ def cost(
         formulas = fit(lambda at: numbers(tuple(at.values())), given)
     except IrgradError as error:
         error.message = f"sizes {given}: at other sizes the function fails: {error.message}"
-        error.hint = "pass every array that has these sizes as an argument"
+        error.hint = (
+            "every such extent is called so: give sizes that no other extent has, and all arrays "
+            "that have them as arguments of a function (the shapes of a Graph do not change)"
+        )
         raise
     pairs = zip(formulas[::2], formulas[1::2], strict=True)
     return Cost(*(Count(*c[:2], *pair) for c, pair in zip(found, pairs, strict=True)))
 
 
 def _checked(
-    sizes: Mapping[str, int] | None, signature: Signature, steps: int | None
+    sizes: Mapping[str, SupportsIndex] | None, signature: Signature, steps: int | None
 ) -> dict[str, int]:
     """The sizes that counts are functions of: those with a name, and the steps of loops."""
-    given = {} if sizes is None else sizes
-    if not isinstance(given, Mapping):
-        raise ArgumentError(f"sizes: expected a dict, got {sizes!r}", hint='say sizes={"n": 16}')
-    if len(set(given.values())) != len(given):
-        raise ArgumentError(
-            f"sizes {dict(given)}: two names for one extent", hint="give arguments of other sizes"
-        )
+    given = _named({} if sizes is None else sizes)
     extents = {
         n for leaf in signature.leaves if isinstance(leaf, Argument) for n in leaf.type.shape
     }
-    numbers = {leaf.value for leaf in signature.leaves if _is_count(leaf)}
+    extents |= {leaf.value for leaf in signature.leaves if _is_count(leaf)}
     for name, extent in given.items():
-        if not isinstance(extent, int) or extent not in extents | numbers:
+        if extent not in extents:
             raise ArgumentError(
-                f"sizes: no argument has the extent {name}={extent!r}",
-                hint=f"the extents are {', '.join(map(str, sorted(extents | numbers))) or 'none'}",
+                f"sizes: no argument has the extent {name}={extent}",
+                hint=f"the extents are {', '.join(map(str, sorted(extents))) or 'none'}",
             )
     if steps is None:
-        return dict(given)
+        return given
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
         raise ArgumentError(f"steps: expected a number of steps, got {steps!r}")
     if STEPS in given:
         raise ArgumentError("sizes: 'steps' is the name of the number of steps of loops")
     return {**given, STEPS: steps}
+
+
+def _named(sizes: Any) -> dict[str, int]:
+    """Sizes as Python ints, by names that formulas can have."""
+    given: dict[str, int] = {}
+    with suppress(TypeError, AttributeError):
+        given = {name: index(extent) for name, extent in sizes.items() if name.isidentifier()}
+    if sizes != given:
+        raise ArgumentError(
+            f"sizes: expected a dict from names to ints, got {sizes!r}", hint='say sizes={"n": 16}'
+        )
+    if len(set(given.values())) != len(given):
+        raise ArgumentError(
+            f"sizes {given}: two names for one extent", hint="give arguments of other sizes"
+        )
+    return given
 
 
 def _is_count(leaf: Any) -> bool:

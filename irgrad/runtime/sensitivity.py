@@ -59,7 +59,9 @@ class Sensitivity:
     def __init__(self, run: Run, influences: list[Influence]) -> None:
         self._run = run
         self.output = run.output[()]
-        self.influences = sorted(influences, key=lambda row: -row.effect)
+        self.influences = sorted(
+            influences, key=lambda row: -row.effect if row.effect >= 0 else 1.0
+        )
 
     def __iter__(self) -> Iterator[Influence]:
         return iter(self.influences)
@@ -110,7 +112,7 @@ class Sensitivity:
         base = ("value", "type", "line", "derivative", "effect")
         return (*base, "measured") if measured else base
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         table = [self.titles(), *self.rows()]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         return "\n".join(
@@ -150,7 +152,7 @@ def sensitivity(f: Any, *args: Any, differences: bool = False, **kwargs: Any) ->
     run = Run(graph, arrays)
     output = graph.outputs[0]
     every = [*graph.inputs, *(value for node in graph.nodes for value in node.outputs)]
-    wrt = [value for value in every if value != output and is_inexact(value.type.dtype)]
+    wrt = [v for v in every if is_inexact(v.type.dtype) and (v != output or v.node.is_input)]
     extended = gradient(graph, 0, wrt)
     names = dict(zip(extended.output_names, extended.outputs, strict=True))
     adjoints = dict(list(names.items())[len(graph.outputs) :])
