@@ -151,7 +151,8 @@ class _Spreading:
         if not isinstance(node.op, Elementwise) or node.op.name != "add" or _is_left(node):
             return None
         for part, other in (node.operands[::-1], node.operands):
-            if part.type == other.type == node.types[0]:
+            one = other.type.size == 1 and other.type.dtype == part.type.dtype
+            if part.type == node.types[0] and (one or other.type == part.type):
                 (source, *_), op = part.node.operands or (part,), part.node.op
                 if isinstance(op, ScatterAdd):
                     return part
@@ -175,8 +176,10 @@ class _Spreading:
         part = self.parts.get(node)
         if part is not None:
             first, second = node.operands
-            base = first if part == second else second
-            self._add(node, part.node, *self._moved([base]))
+            (base,) = self._moved([first if part == second else second])
+            if base.type != part.type:
+                base = self._emit(node, BroadcastTo(part.type.shape), base)
+            self._add(node, part.node, base)
         elif isinstance(node.op, ScatterAdd) and not _is_left(node):
             zero = constant_value(np.zeros((), node.types[0].dtype))
             self._add(node, node, self._emit(node, BroadcastTo(node.types[0].shape), zero))

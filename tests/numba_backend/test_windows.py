@@ -57,3 +57,16 @@ def test_a_row_of_another_makes_no_copy() -> None:
     assert text.count("update_window, in place") == 3
     assert "gather, kept" not in text and "update_slice" not in text
     assert text.count("kept: the write reads other places of its array") == 1  # q[j, 2:]
+
+
+def test_a_number_and_places_are_one_array() -> None:
+    """The number everywhere, then what is added in places: no array of zeros in between."""
+
+    def traced(A: Any) -> Any:
+        return np.sum(A) * 2.0 + np.sum(np.tanh(A[np.arange(40), np.arange(40)]))
+
+    gradient = irgrad.compile(irgrad.grad(traced), "numba")
+    wanted = np.full(A.shape, 2.0)
+    wanted[np.arange(40), np.arange(40)] += 1.0 - np.tanh(np.diag(A)) ** 2
+    np.testing.assert_allclose(gradient(A), wanted, rtol=1e-14)
+    assert gradient.kernels(A).count("loops over 40 x 48") == 1
