@@ -201,7 +201,7 @@ def _collapsed(piece: Piece) -> Piece:
         if e.kind == "load":
             indices.append(e.data[1])
         elif e.kind in ("index", "inside"):
-            return piece
+            indices.append(e.data if e.kind == "index" else e.data[0])
     inner = len(ranges) - 1
     for k in range(len(ranges) - 2, -1, -1):
         (low, high), (low_in, high_in) = ranges[k], ranges[inner]
