@@ -245,6 +245,31 @@ WORKS = {
             row = A[i, 1:]
             row += 0.1
         return A, row""",
+    "a string, None and del that depend on the step": """
+        mode, last, y = "up", None, 0.0
+        for i in range(40):
+            if i == 20:
+                mode = "down"
+            y += np.sin(x * i) if mode == "up" else -x
+            if i % 3 == 2:
+                last = y
+            if last is not None:
+                y += 0.1 * last
+            if i == 39:
+                del mode
+        return y, last""",
+    "raise and except that depend on the step": """
+        y = 0.0
+        for i in range(40):
+            try:
+                if i % 7 == 3:
+                    raise ValueError("seven")
+                y += np.sin(x * i)
+            except ValueError:
+                y *= 0.9
+            finally:
+                y += 0.1
+        return y""",
     "a view bound first in a loop, and read after it": """
         A, i = x * np.arange(80.0).reshape(20, 4), 0
         while i < 18 and A[i, 0] < 5:
@@ -307,6 +332,32 @@ REFUSED = {
         return y""",
         TypeError,
         "'y' differs between the branches: None and f64",
+        "only numbers and arrays",
+    ),
+    "a string that a step changes": (
+        """
+        mode, y = "up", 0.0
+        for i in range(40):
+            if mode == "up":
+                y += x
+                if y > 3:
+                    mode = "down"
+        return y""",
+        TypeError,
+        "'mode' differs between the branches: 'up' and 'down'",
+        "only numbers and arrays",
+    ),
+    "None that a step replaces under a condition": (
+        """
+        last, y = None, 0.0
+        for i in range(40):
+            if np.sin(i * x) > 0.5:
+                if last is not None:
+                    y += last
+                last = x * i
+        return y""",
+        TypeError,
+        "'last' differs between the branches: None and f64",
         "only numbers and arrays",
     ),
     "a dict that grows under a condition": (

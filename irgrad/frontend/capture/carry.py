@@ -110,6 +110,7 @@ class Carry:
                 key, end = ("tail", key[1]), _tail(inner, end, seen)
             made = self._changing(key, end)
             if made is None:
+                grown |= key not in self.lost
                 self.lost.add(key)
             elif made != self.changing.get(key):
                 self.changing[key], grown = made, True
@@ -304,9 +305,8 @@ class Carry:
             else:
                 kept = [EARLIER] if inner else filled(before, growing, own, steps)
             changes["contents", number] = kept
-        changes.update((key, UNBOUND) for key in self.own)
-        if inner is None:
-            changes.update((key, UNBOUND) for key in self.lost if key[0] == "variable")
+        lost = (key for key in self.lost if key[0] == "variable")
+        changes.update((key, UNBOUND) for key in (*self.own, *lost))
         for key, one in self.changing.items():
             leaves = [next(given) if slot.kind else slot.first for slot in one.slots]
             if key[0] == "array":

@@ -12,6 +12,7 @@ from irgrad.frontend.capture.flow import NEEDS_NUMBERS, for_, if_
 from irgrad.frontend.capture.inner import Inner
 from irgrad.frontend.capture.iteration import positions
 from irgrad.frontend.capture.parts import taken_apart
+from irgrad.frontend.capture.raising import forget
 from irgrad.frontend.capture.settings import most_nodes, unrolled
 from irgrad.frontend.capture.state import State, Variables
 from irgrad.frontend.known import known
@@ -89,7 +90,8 @@ def _size(item: Any, variables: Variables, body: _Body) -> int:
 
     try:
         inner.run(run)
-    except NEEDS_NUMBERS:
+    except NEEDS_NUMBERS as error:
+        forget(error)
         return 0
     inner.builder.closed = True
     leaves = inner.result or ()

@@ -27,6 +27,7 @@ from irgrad.frontend.capture.looping import (
 )
 from irgrad.frontend.capture.maybe import is_open, length, refuse_open
 from irgrad.frontend.capture.parts import taken_apart
+from irgrad.frontend.capture.raising import forget
 from irgrad.frontend.capture.settings import most_nodes, unrolled
 from irgrad.frontend.capture.sizes import NO_SIZE
 from irgrad.frontend.capture.state import UNBOUND, State, Variables, value
@@ -188,6 +189,7 @@ def while_(
                 refused = _not_a_while(variables, holds, body)
                 if refused is None:
                     return
+                forget(refused)
             steps = -sys.maxsize
         body()
         watch(refused)
@@ -216,7 +218,8 @@ def _is_traced(variables: Variables, body: Body, stop: Body | None) -> bool:
     inner = Inner(State(variables), lends=True, repeats=True)
     try:
         inner.run(lambda: (body(), stop and stop()))
-    except NEEDS_NUMBERS:
+    except NEEDS_NUMBERS as error:
+        forget(error)
         return False  # which comes again, from the step itself
     found = [inner.result[1]] if stop else list(inner.changes.values())
     leaves = [leaf for item in found for leaf in taken_apart(item, lambda _: False)[0]]
@@ -225,9 +228,10 @@ def _is_traced(variables: Variables, body: Body, stop: Body | None) -> bool:
     return traced
 
 
-NEEDS_NUMBERS = (IrgradError, TypeError, ValueError, IndexError, KeyError)
+NEEDS_NUMBERS = (IrgradError, TypeError, ValueError, IndexError, KeyError, NameError)
 """What a body raises that needs the number of a traced index: our refusals, and those of Python and
-NumPy where such an index is a slice's bound, a dict's key, a list's element.
+NumPy where such an index is a slice's bound, a dict's key, a list's element, or decides whether a
+variable has a value.
 """
 
 
@@ -260,6 +264,7 @@ def for_(
         refused = _not_a_loop(variables, found, bind, body, stop)
         if refused is None:
             return
+        forget(refused)
         for skipped in range(1, min(_WARM_UP + 1, found.count)):
             bind(next(islice(items, skipped - 1, None)))
             body()
@@ -269,6 +274,7 @@ def for_(
                 refused = _not_a_loop(variables, rest(found, skipped), bind, body, stop)
                 if refused is None:
                     return
+                forget(refused)
     for item in islice(items, skipped, None):
         left = stop is not None and stop()
         certain = truth(left)
@@ -309,7 +315,8 @@ def _size(variables: Variables, step: Callable[[Any], None]) -> int:
     """The nodes of a step; 0 for one that needs the number of its index."""
     try:
         inner = looked_at(State(variables), step)
-    except NEEDS_NUMBERS:
+    except NEEDS_NUMBERS as error:
+        forget(error)
         return 0
     inner.builder.closed = True
     return node_count(inner.builder.nodes)
@@ -362,7 +369,7 @@ def _not_but_the_last(
             if another.key in own:
                 return another
             own.add(another.key)
-        except (*NEEDS_NUMBERS, NameError) as error:
+        except NEEDS_NUMBERS as error:
             return error
         else:
             at(items.count - 1)

@@ -69,7 +69,7 @@ def fail(make: Callable[[], Any]) -> None:
             location=location,
             hint="use an if in place of the try, or return a flag",
         )
-        here.notes["refused"] = error
+        here.notes.setdefault("refused", error)
         raise error
     operands: list[Any] = []
     token = FORMATTED.set(operands)
@@ -84,6 +84,13 @@ def fail(make: Callable[[], Any]) -> None:
         reached = here.bind(Fail(name_of(type(error)), arguments), operands)
     here.reached = reached if here.reached is True else np.logical_and(here.reached, reached)
     raise Raised
+
+
+def forget(error: Exception | None) -> None:
+    """What a trace refused that has been given up for another way is refused no more."""
+    here = CURRENT.get()
+    if here is not None and error is not None and here.notes.get("refused") is error:
+        del here.notes["refused"]
 
 
 def _written(argument: Any, operands: list[Any]) -> str:
