@@ -23,7 +23,7 @@ from irgrad_numba.calls import Group
 from irgrad_numba.complex_parts import PARTS
 from irgrad_numba.index import View
 from irgrad_numba.lapack import Lapack, Matrix, Writer
-from irgrad_numba.llvm import Module, Type, fabs
+from irgrad_numba.llvm import Code, Module, Type, fabs
 from irgrad_numba.llvm import Value as Number
 from irgrad_numba.strips import loop
 
@@ -89,33 +89,60 @@ def _lu(w: Writer, given: Sequence[Matrix]) -> None:
         w.put(pivots, at, w.get(pivots, at) - 1)
 
 
-def _logarithm(w: Writer, m: Matrix) -> tuple[Number, Number]:
-    """The sign and the logarithm of the size of the determinant of a matrix, which is lost."""
-    code, n, type = w.code, m.rows, Type(w.type)
+def _logarithm(w: Writer, m: Matrix) -> tuple[list[Number], Number]:
+    """The sign (of a complex matrix by its parts) and the logarithm of the size of the determinant
+    of a matrix, which is lost.
+    """
+    code, n, type = w.code, m.rows, Type(PARTS.get(w.type, w.type))
     pivots = w.numbers(n, "i32")
     right = w.lapack("getrf", n, n, m, n, pivots) == 0
-    sign, total = code.alloca(type), code.alloca(type)
-    code.put(sign, code.constant(type, 1.0))
-    code.put(total, code.constant(type, 0.0))
+    sign, total = [code.alloca(type) for _ in m.parts], code.alloca(type)
+    for place, start in zip((*sign, total), (1.0, *[0.0] * len(sign)), strict=True):
+        code.put(place, code.constant(type, start))
     with loop(code, 0, n, 1) as i:
-        x = w.get(m, w.at(m, i, i))
+        unit, size = _polar(code, [w.get(part, w.at(part, i, i)) for part in m.parts])
         moved = w.get(pivots, pivots.start + i).cast("i64") != i + 1
-        held = code.get(sign, type)
-        code.put(sign, ((x < 0) ^ moved).where(-held, held))
-        code.put(total, code.get(total, type) + vector_math.call("log", fabs(x)))
-    return right.where(code.get(sign, type), 0.0), right.where(code.get(total, type), -float("inf"))
+        turned = _times([code.get(place, type) for place in sign], unit)
+        for place, x in zip(sign, turned, strict=True):
+            code.put(place, moved.where(-x, x))
+        code.put(total, code.get(total, type) + vector_math.call("log", size))
+    found = [right.where(code.get(place, type), 0.0) for place in sign]
+    return found, right.where(code.get(total, type), -float("inf"))
+
+
+def _polar(code: Code, x: list[Number]) -> tuple[list[Number], Number]:
+    """x / |x| and |x| of a number given by its parts."""
+    if len(x) == 1:
+        one = code.constant(x[0].type, 1.0)
+        return [(x[0] < 0).where(-one, one)], fabs(x[0])
+    size = vector_math.call("hypot", *x)
+    return [part / size for part in x], size
+
+
+def _times(x: list[Number], y: list[Number]) -> list[Number]:
+    """The product of two numbers given by their parts."""
+    if len(x) == 1:
+        return [x[0] * y[0]]
+    return [x[0] * y[0] - x[1] * y[1], x[0] * y[1] + x[1] * y[0]]
+
+
+def _put(w: Writer, place: Matrix, number: list[Number]) -> None:
+    for part, value in zip(place.parts, number, strict=True):
+        w.put(part, part.start, value)
 
 
 def _det(w: Writer, given: Sequence[Matrix]) -> None:
     a, result = given
     sign, total = _logarithm(w, w.copied(a))
-    w.put(result, result.start, sign * vector_math.call("exp", total))
+    size = vector_math.call("exp", total)
+    _put(w, result, [part * size for part in sign])
 
 
 def _slogdet(w: Writer, given: Sequence[Matrix]) -> None:
     a, sign, logarithm = given
-    for place, value in zip((sign, logarithm), _logarithm(w, w.copied(a)), strict=True):
-        w.put(place, place.start, value)
+    unit, total = _logarithm(w, w.copied(a))
+    _put(w, sign, unit)
+    _put(w, logarithm, [total])
 
 
 def _eigh(w: Writer, given: Sequence[Matrix]) -> None:
@@ -167,20 +194,37 @@ def _svd(w: Writer, given: Sequence[Matrix]) -> None:
 
 
 def _scale(w: Writer, u: Matrix, by: Matrix) -> None:
-    """Multiply each column by a number."""
+    """Multiply each column by a real number."""
+    for part in u.parts:
+        with loop(w.code, 0, u.columns, 1) as j, loop(w.code, 0, u.rows, 1) as i:
+            place = w.at(part, i, j)
+            w.put(part, place, w.get(part, place) * w.get(by, by.start + j))
+
+
+def _turn(w: Writer, u: Matrix, by: list[Number]) -> None:
+    """Multiply all elements by a number given by its parts."""
     with loop(w.code, 0, u.columns, 1) as j, loop(w.code, 0, u.rows, 1) as i:
-        place = w.at(u, i, j)
-        w.put(u, place, w.get(u, place) * w.get(by, by.start + j))
+        places = [w.at(part, i, j) for part in u.parts]
+        x = [w.get(part, at) for part, at in zip(u.parts, places, strict=True)]
+        for part, at, value in zip(u.parts, places, _times(x, by), strict=True):
+            w.put(part, at, value)
+
+
+def _conjugate(w: Writer, x: Matrix) -> None:
+    for part in x.parts[1:]:
+        with loop(w.code, 0, x.rows, 1) as i, loop(w.code, 0, x.columns, 1) as j:
+            at = w.at(part, i, j)
+            w.put(part, at, -w.get(part, at))
 
 
 def _pinv(w: Writer, given: Sequence[Matrix]) -> None:
     """V S^+ U^H, of which S^+ has the reciprocals of the singular values that are not taken as
-    zero.
+    zero; it is conj(U S^+ V^H)^T.
     """
     a, x = given
     op: Any = w.node.op
     m, n, k = a.rows, a.columns, min(a.rows, a.columns)
-    s = w.numbers(k)
+    s = w.numbers(k, PARTS.get(w.type, w.type))
     u, vh = _singular(w, a, s)
     least = w.get(s, s.start) * float(op.rcond)
     with loop(w.code, 0, k, 1) as i:
@@ -188,25 +232,30 @@ def _pinv(w: Writer, given: Sequence[Matrix]) -> None:
         w.put(s, s.start + i, (value > least).where(1.0 / value, 0.0))
     _scale(w, u, s)
     w.blas("gemm", "N", "N", m, n, k, 1.0, u, m, vh, k, 0.0, x, m)  # by rows, X^T by columns
+    _conjugate(w, x)
 
 
 def _cofactor(w: Writer, given: Sequence[Matrix]) -> None:
-    """det(U) det(V^H) U P V^H, where P has the products of all singular values but one."""
+    """det(U) det(V^H) conj(U P V^H), where P has the products of all singular values but one."""
     a, c = given
-    code, n, type, s = w.code, a.rows, Type(w.type), w.numbers(a.rows)
+    code, n, type = w.code, a.rows, Type(PARTS.get(w.type, w.type))
+    s = w.numbers(n, PARTS.get(w.type, w.type))
     u, vh = _singular(w, a, s)
     (first, _), (second, _) = _logarithm(w, w.copied(u)), _logarithm(w, w.copied(vh))
-    products, held = w.numbers(n), code.alloca(type)
+    products, held = w.numbers(n, s.type), code.alloca(type)
+    one = code.constant(type, 1.0)
     for back in (False, True):
-        code.put(held, code.constant(type, 1.0) if back else first * second)
+        code.put(held, one)
         with loop(code, 0, n, 1) as i:
             k = (n - 1) - i if back else i
             so_far = code.get(held, type)
-            other = w.get(products, products.start + k) if back else code.constant(type, 1.0)
+            other = w.get(products, products.start + k) if back else one
             w.put(products, products.start + k, so_far * other)
             code.put(held, so_far * w.get(s, s.start + k))
     _scale(w, u, products)
-    w.blas("gemm", "T", "T", n, n, n, 1.0, vh, n, u, n, 0.0, c, n)  # by rows, C^T by columns
+    real, *imaginary = _times(first, second)
+    _turn(w, u, [real, *(-part for part in imaginary)])
+    w.blas("gemm", "C", "C", n, n, n, 1.0, vh, n, u, n, 0.0, c, n)  # by rows, C^T by columns
 
 
 class Rule(NamedTuple):
@@ -234,26 +283,20 @@ RULES: dict[type, Rule] = {
 }
 
 
-REAL = (Cofactor, Det, Pinv, Slogdet)
-"""Those that are written for real matrices alone."""
-
-
 def lapack_of(node: Node, views: Mapping[Value, View]) -> Lapack | None:
     """The step of a node that LAPACK computes: on matrices that have elements."""
     types = [v.type for v in (*node.operands, *node.outputs)]
     if type(node.op) not in RULES or not all(t.size for t in types):
-        return None
-    if types[0].dtype.kind == "c" and isinstance(node.op, REAL):
         return None
     operands = tuple(views[v] for v in node.operands)
     results = tuple(views[v] for v in node.outputs)
     return Lapack(node, operands, results, Group([node], node.outputs, views))
 
 
-def emit_lapack(module: Module, step: Lapack) -> tuple[str, list[ArrayType]]:
+def emit_lapack(module: Module, step: Lapack, chunks: int) -> tuple[str, list[ArrayType]]:
     """Define the function of a step, of pointers to its buffers, to memory of some types that it
-    needs besides, and of the state -> its name, and these types.
+    needs besides, of the state, and, in chunks, of the number of one -> its name, and these types.
     """
-    writer, rule = Writer(module, step), RULES[type(step.node.op)]
+    writer, rule = Writer(module, step, chunks), RULES[type(step.node.op)]
     name = writer.define(rule.compute, rule.axes)
     return name, writer.temporaries

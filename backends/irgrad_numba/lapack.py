@@ -7,6 +7,7 @@ NumPy's error."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -18,14 +19,24 @@ from irgrad_numba.complex_parts import PARTS
 from irgrad_numba.index import View
 from irgrad_numba.llvm import Code, Module, Type
 from irgrad_numba.llvm import Value as Number
-from irgrad_numba.strips import loop
-from irgrad_numba.walk import Strided, walk, widest
+from irgrad_numba.strips import element, loop
+from irgrad_numba.thread_count import thread_count
+from irgrad_numba.walk import Strided, merged, walk, walk_axes, widest
 
 LETTERS = {"f32": "s", "f64": "d", "c64": "c", "c128": "z"}
 """With which the names of LAPACK's routines for a type begin."""
 FEWEST_ROWS, ENOUGH_ROWS = 64, 500
 """Of a matrix, for BLAS to take threads of its own, and for these to save time: a Cholesky factor
 of order 200 takes 0.37 ms with two and 0.14 ms with one."""
+
+
+CALL, MULTIPLICATION = 500.0, 0.5
+"""Nanoseconds that a call takes, and what each of the order's cube adds, at least."""
+LEAST_WORK = 40_000
+"""Nanoseconds that are worth several threads."""
+MOST_CHUNKS = 16
+LINE = 64
+"""What two threads write is so many elements apart."""
 
 
 class Lapack(NamedTuple):
@@ -49,10 +60,31 @@ class Lapack(NamedTuple):
         return SHORT[self.node.operands[0].type.dtype]
 
     @property
+    def order(self) -> int:
+        """The larger extent of a matrix."""
+        return max(self.node.operands[0].type.shape[-2:])
+
+    @property
+    def chunks(self) -> int:
+        """How many parts of a stack threads share; 0 where they share nothing. Threads of BLAS's
+        own must be told to stay out of large matrices.
+        """
+        count = math.prod(self.node.operands[0].type.shape[:-2])
+        one = CALL + self.order**3 * MULTIPLICATION
+        told = not self.is_large or bool(blas_threads.functions())
+        if not told or count < 2 or count * one < LEAST_WORK:
+            return 0
+        return min(count, max(2, thread_count()) if self.is_large else MOST_CHUNKS)
+
+    @property
     def alone(self) -> bool:
         """Whether BLAS's own threads, which would be asked, cost more than they save."""
-        order = max(self.node.operands[0].type.shape[-2:])
-        return FEWEST_ROWS <= order < ENOUGH_ROWS and bool(blas_threads.functions())
+        return self.is_large and self.order < ENOUGH_ROWS and bool(blas_threads.functions())
+
+    @property
+    def is_large(self) -> bool:
+        """Whether BLAS may take threads of its own."""
+        return self.order >= FEWEST_ROWS
 
     @property
     def work(self) -> int:
@@ -98,12 +130,16 @@ class Matrix(NamedTuple):
 
 class Writer:
     """A function of pointers to the buffers of the operands, of the results and of `temporaries`
-    (made here), and of the state, which computes a node; it says whether LAPACK failed.
+    (made here), and of the state, which computes a node; it says whether LAPACK failed. In `chunks`
+    it is of the number of a chunk besides, and says so in the last of the temporaries, which has a
+    byte for each chunk.
     """
 
-    def __init__(self, module: Module, step: Lapack) -> None:
+    def __init__(self, module: Module, step: Lapack, chunks: int = 0) -> None:
         self.module = module
         self.code = Code(module)
+        self.chunks = chunks
+        self.chunk = Number(self.code, Type("i64"), "%chunk")
         self.type = step.type
         self.node = step.node
         values = (*step.node.operands, *step.node.outputs)
@@ -132,22 +168,48 @@ class Writer:
             places = zip(self.arrays, at, axes, strict=True)
             compute(self, [_matrix(array, start, n) for array, start, n in places])
 
-        walk(code, batch, strides, starts, 1, one)
-        code.emit("ret i1 false")
-        if any("label %failed" in line for line in code.lines):
-            code.label("failed")
-            code.emit("ret i1 true")
+        around = merged(batch, strides)
+        if self.chunks:
+            extent, by = longest = max(around)
+            around.remove(longest)
+            low, high = ((self.chunk + k) * extent for k in (0, 1))
+            ends = [end.integer_division(self.chunks) for end in (low, high)]
+            with loop(code, ends[0], ends[1], 1) as i:
+                at = [a + i * s for a, s in zip(starts, by, strict=True)]
+                walk_axes(code, around, at, 1, one)
+        else:
+            walk_axes(code, around, starts, 1, one)
+        self._end()
         count = len(self.arrays) + len(self.temporaries)
         parameters = ", ".join(f"ptr %b{k}" for k in range(count))
-        lines = [f"({parameters}, ptr %state) nounwind noinline {{", "entry:"]
+        chunk = ", i64 %chunk" if self.chunks else ""
+        lines = [f"({parameters}, ptr %state{chunk}) nounwind noinline {{", "entry:"]
         lines += [*code.allocas, *code.lines, "}"]
-        return self.module.shared(self.node.op.name, "\n".join(lines), "i1")
+        type = "void" if self.chunks else "i1"
+        return self.module.shared(self.node.op.name, "\n".join(lines), type)
+
+    def _end(self) -> None:
+        """Say whether LAPACK failed."""
+        code, flags = self.code, len(self.arrays) + len(self.temporaries)
+        if self.chunks:
+            self.temporaries.append(ArrayType(DTYPES["u8"], (self.chunks,)))
+        for label, failed in (("", 0), ("failed", 1)):
+            if label and not any(f"label %{label}" in line for line in code.lines):
+                continue
+            if label:
+                code.label(label)
+            if self.chunks:
+                flag = element(code, flags, "u8", self.chunk)
+                code.emit(f"store i8 {failed}, ptr {flag}")
+            code.emit("ret void" if self.chunks else f"ret i1 {failed}")
 
     def numbers(self, count: int, type: str = "") -> Matrix:
         """New memory for so many numbers, one after the other."""
-        self.temporaries.append(ArrayType(DTYPES[type or self.type], (max(1, count),)))
+        dtype, chunks = DTYPES[type or self.type], max(1, self.chunks)
+        each = -(-max(1, count) // LINE) * LINE if self.chunks else max(1, count)
+        self.temporaries.append(ArrayType(dtype, (each * chunks,)))
         buffer = len(self.arrays) + len(self.temporaries) - 1
-        start = self.code.constant(Type("i64"), 0)
+        start = self.chunk * each if self.chunks else self.code.constant(Type("i64"), 0)
         return Matrix(buffer, type or self.type, count, 1, start, 1, count)
 
     def by_columns(self, rows: int, columns: int) -> Matrix:
@@ -267,3 +329,18 @@ def _matrix(array: Strided, start: Number, axes: int) -> Matrix:
     if axes < 2:
         by_column = rows
     return Matrix(array.buffer, array.type, rows, columns, start, by_row, by_column)
+
+
+def emit_failure(module: Module, chunks: int) -> str:
+    """Define a function of a pointer to a byte for each chunk -> its name; it says whether one is
+    set.
+    """
+    bits = f"i{8 * chunks}"
+    lines = [
+        "(ptr %flags) nounwind noinline {",
+        f"  %all = load {bits}, ptr %flags, align 1",
+        f"  %some = icmp ne {bits} %all, 0",
+        "  ret i1 %some",
+        "}",
+    ]
+    return module.shared("failure", "\n".join(lines), "i1")

@@ -55,8 +55,8 @@ class Listing:
             if isinstance(step, Kernel):
                 yield [*self._head(number, step), *cuts.get(number, []), *self._loops(step)]
             elif isinstance(step, Gemm):
-                share = None if self.inside else share_of(step)
-                parts = [f"#    in {share.chunks} parts for the threads"] if share else []
+                share = share_of(step)
+                parts = self._parts(share.chunks if share else 0)
                 yield [f"# {number}: matrix product, by BLAS", *parts, self._product(step)]
             elif isinstance(step, StackSum):
                 x, y, z = (self.buffers[b] for b in step.buffers)
@@ -66,12 +66,17 @@ class Listing:
             elif isinstance(step, Check):
                 yield [f"# {number}: indices that are looked at", self._check(step)]
             elif isinstance(step, Lapack):
-                yield [f"# {number}: by LAPACK", self._call(step.node)]
+                parts = self._parts(step.chunks)
+                yield [f"# {number}: by LAPACK", *parts, self._call(step.node)]
             elif isinstance(step, Routine):
                 yield [f"# {number}: loops of its own", self._call(step.node)]
             else:
                 head = f"# {number}: in Python, no kernel for it"
                 yield [head, *map(self._call, step.nodes)]
+
+    def _parts(self, count: int) -> list[str]:
+        """What is said of the parts of a step that threads share."""
+        return [f"#    in {count} parts for the threads"] if count and not self.inside else []
 
     def _kind(self, step: Control) -> str:
         """What a loop or branch does, and where it writes."""

@@ -28,7 +28,7 @@ from irgrad_numba.factorisations import emit_lapack
 from irgrad_numba.gateway import ENTRY, emit_entry
 from irgrad_numba.indices import Check
 from irgrad_numba.kernel import KernelCalls, NativeCall, Sweep
-from irgrad_numba.lapack import Lapack
+from irgrad_numba.lapack import Lapack, emit_failure
 from irgrad_numba.layout import Layout, fitted, in_bytes, in_c_order, layout, layout_of
 from irgrad_numba.listing import Listing
 from irgrad_numba.llvm import Module
@@ -339,11 +339,14 @@ class Emitted:
             else:
                 for step in steps:
                     assert not isinstance(step, Kernel)
-                    yield self._other(step, calls, times)
+                    if isinstance(step, Lapack):
+                        yield from self._lapack(step, calls, times)
+                    else:
+                        yield self._other(step, calls, times)
 
     def _other(
         self,
-        step: Gemm | Group | Check | Routine | Lapack | Control | StackSum,
+        step: Gemm | Group | Check | Routine | Control | StackSum,
         calls: KernelCalls,
         times: int,
     ) -> Step:
@@ -357,8 +360,6 @@ class Emitted:
             return self._call_back(step)
         if isinstance(step, Check):
             return self._check(step)
-        if isinstance(step, Lapack):
-            return self._lapack(step, calls, times)
         if isinstance(step, Routine):
             self.work += times * step.work
             buffers = [*step.buffers, *map(calls.allot, step.temporaries)]
@@ -382,12 +383,18 @@ class Emitted:
                     self.constants["constant", number, k] = value.constant
         return NativeControl(step, parts, calls.allot)
 
-    def _lapack(self, step: Lapack, calls: KernelCalls, times: int) -> Checked:
+    def _lapack(self, step: Lapack, calls: KernelCalls, times: int) -> Iterator[Step]:
         self.work += times * step.work
-        name, temporaries = emit_lapack(self.module, step)
+        chunks = 0 if calls.inside else step.chunks
+        name, temporaries = emit_lapack(self.module, step, chunks)
         given = [*step.buffers, *map(calls.allot, temporaries)]
         otherwise = self._call_back(step.otherwise)
-        return Checked(name, given, otherwise, RAISED, stateful=True, alone=step.alone)
+        if not chunks:
+            yield Checked(name, given, otherwise, RAISED, stateful=True, alone=step.alone)
+            return
+        call = NativeCall(name, [Operand(b, 0, "u8") for b in given], True)
+        yield Sweep(chunks, [call], step.is_large)
+        yield Checked(emit_failure(self.module, chunks), given[-1:], otherwise, RAISED)
 
     def _call_back(self, group: Group | Fault) -> Callbacks:
         self.groups.append(group)

@@ -82,7 +82,18 @@ def walk(
     """`body(positions, lanes)` at every point of `shape` in C order: a position in each array, and
     vectors of at most `width` lanes where all arrays lie side by side.
     """
-    axes = merged(shape, strides)
+    if 0 not in shape:
+        walk_axes(code, merged(shape, strides), starts, width, body)
+
+
+def walk_axes(
+    code: Code,
+    axes: Sequence[tuple[int, tuple[int, ...]]],
+    starts: Sequence[Value],
+    width: int,
+    body: Callable[[list[Value], int], None],
+) -> None:
+    """`walk` along axes (extent, stride in each array)."""
 
     def level(k: int, at: list[Value]) -> None:
         if k == len(axes):
@@ -96,8 +107,7 @@ def walk(
         with loop(code, 0, extent, 1) as i:
             level(k + 1, [a + i * s if s else a for a, s in zip(at, by, strict=True)])
 
-    if 0 not in shape:
-        level(0, list(starts))
+    level(0, list(starts))
 
 
 def emit_copy(module: Module, value: Named, view: View) -> str:

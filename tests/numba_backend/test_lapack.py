@@ -77,12 +77,55 @@ def test_complex_matrices(dtype: str) -> None:
         u, sigma, vh = np.linalg.svd(a[..., :3], full_matrices=False)
         again = (v * w[..., None, :]) @ np.conj(v.swapaxes(-1, -2))
         solved = np.linalg.solve(a, b), np.linalg.inv(a), np.linalg.solve(a.swapaxes(-1, -2), b)
-        return *solved, w, again, q, r, factor, sigma, (u * sigma[..., None, :]) @ vh
+        rank = a * (np.arange(4) > 0)
+        dets = np.linalg.det(a), *np.linalg.slogdet(-a), np.linalg.det(rank)
+        inverses = np.linalg.pinv(a[..., :2]), np.linalg.pinv(rank), np.linalg.pinv(a[..., 1:, :])
+        found = *solved, *dets, *inverses, w, again, q, r, factor, sigma
+        return *found, (u * sigma[..., None, :]) @ vh
 
     compiled = irgrad.compile(f, backend="numba")
     for x, y in [(a, b), (a[..., ::-1, :], np.asfortranarray(b))]:
         assert "in Python" not in compiled.kernels(x, y)
         close(compiled(x, y), f(x, y), 1e-11 if dtype == "c16" else 2e-3)
+
+
+def test_derivatives_of_complex_determinants() -> None:
+    a = (A[0] + 1j * A[1]) * np.array([1, 1, 1, 0])  # singular
+
+    def f(a: Any) -> Any:
+        b = np.linalg.det(a)
+        return np.sum(np.abs(b - 1.0) ** 2) + np.sum(np.abs(np.linalg.pinv(a[..., :3])) ** 2)
+
+    for x in (a, A[0] + 1j * A[1]):
+        compiled = irgrad.compile(irgrad.grad(f), backend="numba")
+        assert "in Python" not in compiled.kernels(x)
+        expected = irgrad.compile(irgrad.grad(f), backend="numpy")(x)
+        np.testing.assert_allclose(compiled(x), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_stacks_that_threads_share() -> None:
+    a = RNG.normal(size=(40, 50, 3, 3)) + 3 * np.eye(3)
+    spd = a @ a.swapaxes(-1, -2)
+
+    def f(a: Any, s: Any) -> Any:
+        return (
+            np.linalg.solve(a, a[..., 0:1]),
+            np.linalg.inv(a),
+            np.linalg.det(a),
+            *np.linalg.eigh(s),
+        )
+
+    compiled = irgrad.compile(f, backend="numba")
+    assert "in 16 parts for the threads" in compiled.kernels(a, spd)
+    *found, w, v = compiled(a, spd)
+    close([*found, w, (v * w[..., None, :]) @ v.swapaxes(-1, -2)], [*f(a, spd)[:4], spd], 1e-10)
+    spd[11, 13] = -np.eye(3)
+    factor = irgrad.compile(np.linalg.cholesky, backend="numba")
+    assert "parts for the threads" in factor.kernels(spd)
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+        factor(spd)
+    spd[11, 13] = np.eye(3)
+    np.testing.assert_allclose(factor(spd), np.linalg.cholesky(spd), rtol=1e-12)
 
 
 def test_pseudoinverses_and_pivots() -> None:
