@@ -6,10 +6,14 @@ import os
 import re
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import myst_nb.core.render
 from docutils.nodes import SkipNode, Text, literal_block
 from latex2mathml.converter import convert
+
+MATHML = "http://www.w3.org/1998/Math/MathML"
+ElementTree.register_namespace("", MATHML)
 
 # Kernels have settings of their own, not those of the user who builds, and no news of sockets.
 _profile = Path(__file__).parent / "_build" / "ipython" / "profile_default"
@@ -19,7 +23,7 @@ os.environ["IPYTHONDIR"] = str(_profile.parent)
 logging.getLogger("traitlets").setLevel(logging.WARNING)
 # Cells that call the command `irgrad` find that of this environment.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-os.environ["COLUMNS"] = "108"  # as wide as a page
+os.environ["COLUMNS"] = "106"  # as wide as a page
 # Plain text: a colour's code that comes in two pieces is no code, and stops the build.
 os.environ["TTY_COMPATIBLE"] = "0"
 
@@ -90,21 +94,38 @@ def _as_restructured_text(app, what, name, obj, options, lines):
             lines[i] = "".join(parts)
 
 
-def _without_last_lines(app, doctree):
-    """Examples for doctest end with an empty line; readers need none."""
+def _as_typed(app, doctree):
+    """Blocks as readers type them: without the empty line that ends an example for doctest, and
+    without the line of a notebook that says that a cell is for a shell.
+    """
     for block in doctree.findall(literal_block):
         text = block.astext().rstrip()
+        if text.startswith("%%bash\n"):
+            text, block["language"] = text.removeprefix("%%bash\n"), "bash"
         block[:] = [Text(text)]
         block.rawsource = text
 
 
+def _mathml(node, display):
+    """A formula as MathML. A prime, which fonts of text have raised already, is no exponent there,
+    where it would be too small to see.
+    """
+    formula = ElementTree.fromstring(convert(node.astext(), display=display))
+    for power in formula.iter(f"{{{MATHML}}}msup"):
+        exponent = power[1]
+        if exponent.text == "\N{PRIME}":
+            power.tag, exponent.tag = f"{{{MATHML}}}mrow", f"{{{MATHML}}}mo"
+            exponent.attrib.update(lspace="0", rspace="0")
+    return ElementTree.tostring(formula, "unicode")
+
+
 def _inline(translator, node):
-    translator.body.append(convert(node.astext()))
+    translator.body.append(_mathml(node, "inline"))
     raise SkipNode
 
 
 def _block(translator, node):
-    translator.body.append(f'<div class="math">{convert(node.astext(), display="block")}</div>')
+    translator.body.append(f'<div class="math">{_mathml(node, "block")}</div>')
     raise SkipNode
 
 
@@ -112,4 +133,4 @@ def setup(app):
     """Mathematics as MathML, which browsers set themselves: no script, no network."""
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
     app.connect("autodoc-process-docstring", _as_restructured_text)
-    app.connect("doctree-read", _without_last_lines)
+    app.connect("doctree-read", _as_typed)
