@@ -27,9 +27,9 @@ def main() -> None:
     print(step.dump(*weights, x, y), "\n")
     for iteration in range(50):
         value, gradients = step(*weights, x, y)
-        weights = [w - 0.1 * g for w, g in zip(weights, gradients, strict=True)]
-        if iteration % 10 == 0:
-            print(f"step {iteration:2d}   loss {value:.6f}   {'#' * int(20 * min(value, 3.0))}")
+        weights = [w - 0.01 * g for w, g in zip(weights, gradients, strict=True)]
+        if iteration % 5 == 0:
+            print(f"step {iteration:2d}   loss {value:.6f}   {'#' * int(80 * value)}")
     print(f"step 50   loss {loss(*weights, x, y):.6f}")
 
 
