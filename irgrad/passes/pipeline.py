@@ -62,7 +62,7 @@ PIPELINE: tuple[str, ...] = (
     "inline",  # the other passes, and backends, know no calls
     "dce",  # what the user computed and did not return needs no further work
     "prune",  # nor do what loops keep for adjoints that nobody wants, and what they never change
-    "fold",  # derivative rules leave arithmetic on constants (p - 1, 1 * c)
+    "fold",  # derivative rules leave arithmetic on constants (1 * c)
     "decide",  # selectors and trip counts that are constants now
     "join",  # loops as operations on whole arrays, which the other passes see through
     "simplify",  # unit factors, broadcasts and reshapes of the reverse pass
