@@ -10,7 +10,7 @@ import pytest
 
 import irgrad
 from irgrad.cli import main
-from irgrad.errors import ArgumentError, ShapeError, UnsupportedError
+from irgrad.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from irgrad.inspect.cost import Count, count, operations
 from irgrad.inspect.polynomial import fit
 from irgrad.ir.graph import Graph, regions
@@ -283,6 +283,10 @@ def test_refusals() -> None:
         irgrad.cost("2 * x", x)
     with pytest.raises(ArgumentError, match="no argument has the extent d=5"):
         irgrad.cost("sum(x)", x, sizes={"d": 5})
+    with pytest.raises(ArgumentError, match=r"^cost: argnums=3"):
+        irgrad.cost("sum(x)", x, argnums=3)
+    with pytest.raises(DTypeError, match=r"^cost with respect to n"):
+        irgrad.cost("sum(x) * n", x, 2, argnums="n")
     with pytest.raises(ArgumentError, match="two names"):
         irgrad.cost("sum(x)", x, sizes={"d": 4, "n": 4})
     data = np.ones(4)

@@ -221,11 +221,13 @@ def _counts(
     function: Callable[..., Any], signature: Signature, argnums: Argnums, steps: int | None
 ) -> tuple[Count, Count, Count, Count]:
     gradient = value_and_grad(function, argnums)
-    reverse = count(optimise(gradient.lower(signature).graph), steps)
-    lowered = lower_target(function, signature)
     arguments = Arguments(signature, function, "cost")
     listed = gradient.argnums if isinstance(gradient.argnums, tuple) else (gradient.argnums,)
+    for argnum in listed:
+        arguments.check(argnum, holomorphic=False)
+    lowered = lower_target(function, signature)
     wrt = [value for argnum in listed for value in arguments.select(argnum, lowered).values]
+    reverse = count(optimise(gradient.lower(signature).graph), steps)
     primal = count(optimise(lowered.graph), steps)
     directions = sum(map(_directions, wrt))
     differences = primal.times(2 * directions) + Count(4 * directions, 0)
