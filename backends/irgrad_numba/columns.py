@@ -45,6 +45,11 @@ def _turned_type(type: ArrayType) -> ArrayType:
     return ArrayType(type.dtype, _front(type.shape))
 
 
+def _turned_axes(axes: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    """The numbers of axes, when the last one is in front."""
+    return tuple((axis + 1) % ndim for axis in axes)
+
+
 def _forth(ndim: int) -> Transpose:
     return Transpose((ndim - 1, *range(ndim - 1)))
 
@@ -210,9 +215,9 @@ class _Turn:
         elif not any(v in self.chosen for v in (*node.operands, *node.outputs)):
             pass
         elif isinstance(op, (Gather, UpdateAt)):
-            op = dataclasses.replace(op, axes=(0,))
+            op = dataclasses.replace(op, axes=_turned_axes(op.axes, node.operands[0].type.ndim))
         elif isinstance(op, ScatterAdd):
-            op = ScatterAdd((0,), _front(op.shape))
+            op = ScatterAdd(_turned_axes(op.axes, len(op.shape)), _front(op.shape))
         elif isinstance(op, BroadcastTo):
             op = BroadcastTo(_front(op.shape))
         elif isinstance(op, Slice):

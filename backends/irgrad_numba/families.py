@@ -20,6 +20,9 @@ from irgrad.ops.shape import Pad, Slice, UpdateSlice
 from irgrad.ops.while_loop import While
 from irgrad_numba.in_place import CONTROL
 
+INNER = 2
+"""How many uses one in an inner loop counts as, at least."""
+
 
 class Families:
     """The values of a loop and of what is in it, by what is made of what, and how they are used."""
@@ -28,6 +31,8 @@ class Families:
         self.above: dict[Value, Value] = {}
         self.unfit: set[Value] = set()
         self.columns: dict[Value, int] = {}
+        self.times = 1
+        """What a use counts: more in a loop inside of the loop."""
 
     def head(self, value: Value) -> Value:
         """What stands for the family of a value."""
@@ -46,10 +51,12 @@ class Families:
         if a in self.unfit or arrays or one.type.shape != other.type.shape:
             self.unfit.add(b)
 
-    def use(self, value: Value) -> None:
-        """A column of a value is read or written."""
+    def use(self, value: Value, axes: Sequence[int] = ()) -> None:
+        """A column of a value is read or written, or a part of one, which numbers pick on several
+        `axes`: that alone is no reason to turn it, nor to leave it.
+        """
         head = self.head(value)
-        self.columns[head] = self.columns.get(head, 0) + 1
+        self.columns[head] = self.columns.get(head, 0) + self.times * (len(axes) < 2)
 
     def reject(self, values: Sequence[Value]) -> None:
         """Values are used in another way."""
@@ -71,13 +78,15 @@ class Families:
         if isinstance(op, CONTROL):
             for outer, inner in entries(node):
                 self.join(inner, outer)
+            times, self.times = self.times, self.times * (1 if isinstance(op, Cond) else INNER)
             self.enter(node)
-        elif isinstance(op, Gather) and _is_column(op.axes, node.operands):
-            self.use(node.operands[0])
-        elif isinstance(op, UpdateAt) and _is_column(op.axes, node.operands):
-            self._made(node)
-        elif isinstance(op, ScatterAdd) and op.axes == (len(op.shape) - 1,) and _at_one(node, 1):
-            self.use(Value(node, 0))
+            self.times = times
+        elif isinstance(op, Gather) and is_in_column(op.axes, node.operands[0], node, 1):
+            self.use(node.operands[0], op.axes)
+        elif isinstance(op, UpdateAt) and is_in_column(op.axes, node.operands[0], node, 2):
+            self._made(node, op.axes)
+        elif isinstance(op, ScatterAdd) and is_in_column(op.axes, Value(node, 0), node, 1):
+            self.use(Value(node, 0), op.axes)
         elif isinstance(op, Slice) and is_thin(node.operands[0].type.shape, node.types[0].shape):
             self.use(node.operands[0])
         elif isinstance(op, UpdateSlice) and is_thin(*(v.type.shape for v in node.operands)):
@@ -93,9 +102,9 @@ class Families:
         elif not (isinstance(op, BroadcastTo) and node.operands[0].type.size == 1):
             self.reject([*node.operands, *node.outputs])
 
-    def _made(self, node: Node) -> None:
+    def _made(self, node: Node, axes: Sequence[int] = ()) -> None:
         self.join(node.operands[0], Value(node, 0))
-        self.use(node.operands[0])
+        self.use(node.operands[0], axes)
 
     def enter(self, node: Node) -> None:
         """Take in the regions of a node."""
@@ -144,13 +153,12 @@ def exits(node: Node) -> Iterator[tuple[Value, Value]]:
         yield from zip(node.outputs, op.body.outputs[: op.carried], strict=False)
 
 
-def _is_column(axes: tuple[int, ...], operands: Sequence[Value]) -> bool:
-    ndim = operands[0].type.ndim
-    return ndim > 1 and axes == (ndim - 1,) and not operands[-1].type.shape
-
-
-def _at_one(node: Node, first: int) -> bool:
-    return not any(v.type.shape for v in node.operands[first:])
+def is_in_column(axes: Sequence[int], array: Value, node: Node, first: int) -> bool:
+    """Whether a node picks a column of an array or a part of one, by numbers on `axes`, which are
+    its operands from the `first` on.
+    """
+    ndim = array.type.ndim
+    return ndim > 1 and ndim - 1 in axes and not any(v.type.shape for v in node.operands[first:])
 
 
 def is_thin(shape: Shape, part: Shape) -> bool:
