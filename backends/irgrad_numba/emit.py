@@ -118,7 +118,8 @@ class Loops:
             [8, *(BITS[e.type] for e in innermost), *(BITS[s.value.type] for s in piece.statements)]
         )
         called = any(e.kind == "apply" and e.data in vector_math.MATH for e in innermost)
-        self.width = VECTOR_BYTES * 8 // widest * (4 if called or len(innermost) < LIGHT else 1)
+        together = called or (len(innermost) < LIGHT and not any(map(self._picks, innermost)))
+        self.width = VECTOR_BYTES * 8 // widest * (4 if together else 1)
         self.limits: dict[int, list[Limit]] = {}
         for limit in piece.limits:
             self.limits.setdefault(limit.variable, []).append(limit)
@@ -157,6 +158,10 @@ class Loops:
     def run(self) -> None:
         """Emit everything."""
         self._level(0)
+
+    def _picks(self, e: Expr) -> bool:
+        """Whether an expression takes elements from all over an array, lane by lane."""
+        return e.kind == "place" or (e.kind == "load" and not self._uniform(e.data[1]))
 
     def _uniform(self, index: Index) -> bool:
         """Whether the dynamic terms of an index are the same in all lanes of a vector."""

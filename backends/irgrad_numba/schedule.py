@@ -452,11 +452,13 @@ class Planner:
         return Schedule(self.graph, steps, views, buffers, home, why, known, sites)
 
     def _is_alone(self, node: Node) -> bool:
-        """Whether a node has a kernel of its own: it adds to places one by one, or outside of loops
-        in an order that threads must not change.
+        """Whether a node has a kernel of its own: it adds to places one by one, where others would
+        go by the vector or by the thread. A part of a row is too short for it to matter.
         """
-        several = isinstance(node.op, (AddAt, AddWindow)) and node.operands[1].type.size > 1
-        return several and not (self.place.inside and node.operands[2].type.size == 1)
+        if not isinstance(node.op, (AddAt, AddWindow)) or node.operands[1].type.size == 1:
+            return False
+        short = node.operands[2].type.size == 1 or bool(self.spans.of(node))
+        return not (self.place.inside and short)
 
     def _reason(self, node: Node) -> str:
         """Why a node is a statement of a kernel."""
