@@ -22,9 +22,12 @@ from irgrad.ir.graph import Node, Value, constant_value, input_value
 from irgrad.ir.types import I64, Shape
 from irgrad.ops.arithmetic import ADD, MULTIPLY, SUBTRACT
 from irgrad.ops.cast import Astype
+from irgrad.ops.create import Iota
 from irgrad.ops.index import Gather, UpdateAt
 from irgrad.ops.loop import Loop
 from irgrad.ops.select import WHERE
+
+COMPARISONS = ("less", "less_equal", "greater", "greater_equal")
 
 
 class Place(NamedTuple):
@@ -133,6 +136,17 @@ class Steps:
             return None
         a, b = map(self._slope, operands)
         return None if a is None or b is None else a + b if op is ADD else a - b
+
+    def spans_unknown(self) -> bool:
+        """Whether a step looks at a part of an array whose ends do not move on by a constant: all
+        steps at once would each go through the whole array.
+        """
+        return any(
+            isinstance(place.node.op, Iota) and end in self.varying and self._slope(end) is None
+            for node in self.nodes
+            if node.op.name in COMPARISONS
+            for place, end in (node.operands, node.operands[::-1])
+        )
 
     def _replace(self) -> None:
         """Read and write the places as values of their own."""

@@ -94,7 +94,7 @@ def _whole(op: Loop, node: Node) -> Graph | None:
         return None
     op = dataclasses.replace(op, body=tidy(op.body))
     steps = Steps(op)
-    if not steps.independent:
+    if not steps.independent or steps.spans_unknown():
         return None
     graph = _Emission(op, steps, node).graph()
     is_loop = any(isinstance(inner.op, Structured) for inner in graph.nodes)

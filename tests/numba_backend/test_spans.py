@@ -125,6 +125,22 @@ def test_equal_indices_in_a_slice_add_up() -> None:
     np.testing.assert_array_equal(d_values, columns)
     text = run.kernels(values, np.arange(4.0), columns, starts)
     assert "    for i0 in range(0, 20)" not in text  # of the loops inside the loop over rows
+    assert text.count("    for i0 in range(max(0, ") == 1
+
+
+def test_ends_that_only_the_run_knows_keep_their_loop() -> None:
+    """All steps at once would each go through the whole array."""
+
+    def means(x: Any) -> Any:
+        y = np.zeros(len(x))
+        for i in range(len(x)):
+            y[i] = np.mean(x[max(0, i - 2) : min(i + 3, len(x))])
+        return y
+
+    x = np.random.default_rng(2).standard_normal(70)
+    run = irgrad.compile(means, "numba")
+    np.testing.assert_allclose(run(x), means(x), rtol=1e-12)
+    assert "70 x 70" not in run.kernels(x)
 
 
 def test_no_more_is_kept_than_is_read() -> None:
