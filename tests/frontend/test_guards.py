@@ -72,7 +72,29 @@ CASES = {
     "multiply.at": (lambda x, i: _at(np.multiply, x, i, 3.0), a(1, 0), a(2, 2)),
     "of a copy": (lambda x, i: np.tile(x, i.copy()), a(2, 1), a(1, 2)),
     "if of a copy": (lambda x, i: x if i.copy()[0] > 1 else -x, a(2, 1), a(1, 2)),
+    "if i > 1": (lambda x, i: x if i > 1 else -x, np.array(1), np.array(2)),
+    "if not i[0]": (lambda x, i: x if not i[0] else -x, a(2, 1), a(0, 1)),
+    "if of a remainder": (
+        lambda x, i: x if i[0] % 2 == 0 and 0 < i[1] < 3 else -x,
+        a(2, 1),
+        a(1, 2),
+    ),
+    "if of a sum": (lambda x, i: x if i.sum() > 3 else -x, a(2, 1), a(1, 3)),
+    "if np.any": (lambda x, i: x if np.any(i > 2) else -x, a(2, 1), a(1, 3)),
+    "while": (lambda x, i: _halved(x, i), np.array(2), np.array(3)),
+    "cond": (lambda x, i: irgrad.cond(i[0] > 1, np.sin, np.cos, x), a(2, 1), a(1, 3)),
+    "switch": (lambda x, i: irgrad.switch(i[1], [np.sin, np.cos], x), a(2, 1), a(1, 0)),
+    "range": (lambda x, i: sum(x * k for k in range(i[1] + 1)), a(2, 1), a(1, 3)),
+    "fori_loop": (lambda x, i: irgrad.fori_loop(0, i[0], lambda k, c: c + x, x), a(2, 1), a(1, 3)),
 }
+
+
+def _halved(x, i):
+    k = 0
+    while k < i:
+        x = x / 2
+        k = k + 1
+    return x
 
 
 def _at(ufunc, x, i, v):
@@ -125,6 +147,20 @@ def test_arrays_of_the_function_s_own_guard_nothing() -> None:
         assert [float(part) for part in compiled(X.ravel(), (5, 3, 4))] == [15, 21, 42]
         (program,) = compiled._programs.by_signature.values()
         assert program.lowered.guards == ()
+
+
+def test_arrays_whose_shape_alone_is_asked_guard_nothing() -> None:
+    w = np.ones(12)
+
+    def f(x):
+        if len(w) > 2 and w.shape[0] > 3 and w.ndim == 1 and w is not None and np.size(w) > 1:
+            x = x * w
+        return x if isinstance(w, np.ndarray) else -x
+
+    compiled = irgrad.compile(f)
+    assert compiled(X.ravel()).tolist() == X.ravel().tolist()
+    (program,) = compiled._programs.by_signature.values()
+    assert program.lowered.guards == ()
 
 
 def test_which_arrays_others_can_change() -> None:

@@ -39,6 +39,7 @@ from irgrad.frontend.capture.places import place, source
 from irgrad.frontend.capture.raising import certain, fail, trying
 from irgrad.frontend.capture.scalars import scalar_type
 from irgrad.frontend.capture.vectorized import vectorized
+from irgrad.frontend.guards import fixed
 from irgrad.frontend.registry import FUNCTIONS
 from irgrad.frontend.scipy_api import scipy_door
 from irgrad.ir.builder import CURRENT
@@ -123,6 +124,7 @@ __all__ = [
     "each_named",
     "either",
     "fail",
+    "fixed",
     "for_",
     "if_",
     "listed",

@@ -158,6 +158,8 @@ class Expressions(ast.NodeTransformer):
         """`g(x)`; `super()` stays, since it reads its caller's frame."""
         if isinstance(node.func, ast.Name) and node.func.id in _CONSUMING:
             node.args = list(map(_consumed, node.args))
+        for argument in node.args[: _DECIDING.get(name_of(node.func), 0)]:
+            decide(argument)
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in ("super", "locals", "vars", "dir"):
             return node
@@ -167,8 +169,7 @@ class Expressions(ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         """`np.r_[...]` and the like, which look like arrays and are functions; `L[j]`."""
         self.generic_visit(node)
-        value = node.value
-        name = value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
+        value, name = node.value, name_of(node.value)
         if name in ("r_", "c_", "mgrid", "ogrid") and isinstance(node.ctx, ast.Load):
             node.value = self._helped("call", value)
         elif not self.in_class and _may_be_open(node.slice):
@@ -186,13 +187,13 @@ class Expressions(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         """Private names in a class body are spelt out, as the compiler would."""
         node.id = self._private(node.id)
-        return node
+        return self._helped("fixed", node) if hasattr(node, "decides") else node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """As names."""
         self.generic_visit(node)
         node.attr = self._private(node.attr)
-        return node
+        return self._helped("fixed", node) if hasattr(node, "decides") else node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         """Annotations are left as they are."""
@@ -218,6 +219,15 @@ _CONSUMING = ("sum", "max", "min", "list", "tuple", "sorted")
 """Functions that take all that a generator gives."""
 
 
+_DECIDING = {"cond": 1, "switch": 1, "fori_loop": 2, "range": 3}
+"""The functions, and how many of their arguments, that choose what is computed."""
+
+
+def name_of(function: ast.expr) -> str:
+    """The name of what is called, without what it is an attribute of."""
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
 def _consumed(node: ast.expr) -> ast.expr:
     if not isinstance(node, ast.GeneratorExp):
         return node
@@ -231,11 +241,47 @@ def can_wait(operand: ast.expr) -> bool:
 
 
 def ask(test: Any) -> None:
-    """Note of an expression that only its truth counts: `a and b` need not be one of the two."""
+    """Note of an expression that only its truth counts: `a and b` need not be one of the two, and
+    arrays of numbers that it compares decide.
+    """
     if isinstance(test, ast.BoolOp):
         test.asked = True  # pyright: ignore[reportAttributeAccessIssue]
         for operand in test.values:
             ask(operand)
+    else:
+        decide(test)
+
+
+def decide(node: Any) -> None:
+    """Note of the arrays that an expression computes with that their numbers decide what is
+    computed.
+    """
+    for operand in _operands(node):
+        if isinstance(operand, (ast.Name, ast.Attribute)):
+            operand.decides = True  # pyright: ignore[reportAttributeAccessIssue]
+        decide(operand)
+
+
+def _operands(node: Any) -> list[ast.expr]:
+    """What an expression computes with; of a call not what it is given by name, of which it may ask
+    no more than the shape.
+    """
+    if isinstance(node, ast.Compare):
+        whole = any(isinstance(op, (ast.Is, ast.IsNot, ast.In, ast.NotIn)) for op in node.ops)
+        return [] if whole else [node.left, *node.comparators]
+    if isinstance(node, ast.BinOp):
+        return [node.left, node.right]
+    if isinstance(node, ast.UnaryOp):
+        return [node.operand]
+    if isinstance(node, ast.Subscript):
+        return [node.value]
+    if isinstance(node, ast.Call):
+        method = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        return [
+            *method,
+            *(arg for arg in node.args if not isinstance(arg, (ast.Name, ast.Attribute))),
+        ]
+    return []
 
 
 def begun(made: Any, where: Any) -> Any:
