@@ -17,8 +17,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from irgrad.autodiff.calls import Checkpoint
+from irgrad.autodiff.modes import pushed_forward
 from irgrad.autodiff.patterns import Rows, numbered, picked, sent, tidy, union
-from irgrad.ir.graph import Graph, Node, Value
+from irgrad.ir.graph import Graph, Node, Value, input_value
 from irgrad.ir.op import Array, Op
 from irgrad.ir.types import Shape, is_inexact
 from irgrad.ops.call import Call
@@ -108,7 +109,8 @@ def dependence(graph: Graph, wrt: Sequence[Value], arrays: Mapping[Value, Array]
 
 class Walk:
     """Patterns of the values that depend on the inputs, numbers of those that follow from known
-    ones. `visits` is how many more nodes of regions are looked at step by step.
+    ones. `visits` is how many more nodes of regions are looked at step by step, `tangents` what the
+    rules of calls give.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class Walk:
         self.numbers: dict[Value, Array] = {}
         self.sources: dict[Value, frozenset[Value]] = {}
         self.decided_by: set[Value] = set()
+        self.tangents: dict[tuple[Node, tuple[int, ...]], Graph] = {}
         self.visits = visits
         start = 0
         for value in wrt:
@@ -148,6 +151,7 @@ class Walk:
         """What is known of the outputs of a region, given that of its inputs."""
         inner = Walk((), {}, self.visits)
         inner.columns, inner.decided_by = self.columns, self.decided_by
+        inner.tangents = self.tangents
         for value, known in zip(region.inputs, given, strict=True):
             inner.learn(value, known)
         for node in region.nodes:
@@ -180,13 +184,9 @@ class Walk:
         if all(pattern is None for pattern in context.patterns):
             self._evaluate(node)
             return
-        if isinstance(node.op, Call) and isinstance(node.op.rule, Checkpoint | None):
-            found = self.follow(node.op.body, list(map(self.known, node.operands)))
-            for value, known in zip(node.outputs, found, strict=True):
-                self.learn(value, known)
-            return
-        if type(node.op) in REGIONS:
-            outputs = REGIONS[type(node.op)](self, node)
+        if isinstance(node.op, Call) or type(node.op) in REGIONS:
+            inside = _through_call if isinstance(node.op, Call) else REGIONS[type(node.op)]
+            outputs = inside(self, node)
             for value, known in zip(node.outputs, outputs, strict=True):
                 self.learn(value, known)
             return
@@ -221,6 +221,33 @@ class Walk:
         for value, array in zip(node.outputs, results, strict=True):
             self.numbers[value] = array
             self.sources[value] = sources
+
+
+def _through_call(walk: Walk, node: Node) -> Sequence[Known]:
+    """The outputs of a call depend on what its body says; where it has a rule of the user's, on
+    what their tangents by that rule depend on.
+    """
+    op: Any = node.op
+    given = list(map(walk.known, node.operands))
+    if isinstance(op.rule, Checkpoint | None):
+        return walk.follow(op.body, given)
+    along = tuple(k for k, known in enumerate(given) if known.pattern is not None)
+    if (node, along) not in walk.tangents:
+        walk.tangents[node, along] = _tangents(node, along)
+    primals = [known._replace(pattern=None) for known in given]
+    found = walk.follow(walk.tangents[node, along], [*primals, *(given[k] for k in along)])
+    return [
+        known if is_inexact(type.dtype) else UNKNOWN
+        for known, type in zip(found, node.types, strict=True)
+    ]
+
+
+def _tangents(node: Node, along: Sequence[int]) -> Graph:
+    """From the operands of a node, and the tangents of some of them, to those of its outputs."""
+    inputs = [input_value(f"x{k}", value.type) for k, value in enumerate(node.operands)]
+    alone = Node(node.op, tuple(inputs), node.types)
+    outputs = {f"out_{k}": value for k, value in enumerate(alone.outputs)}
+    return pushed_forward(Graph("alone", inputs, [alone], outputs), [inputs[k] for k in along])
 
 
 def _rule_of(kind: type) -> Rule | None:

@@ -178,3 +178,31 @@ def test_rules_of_calls_are_kept_and_checkpoints_seen_through() -> None:
     jacobian = irgrad.sparse_jacobian(lambda x: inside(x) + x[::-1])
     assert jacobian.sparsity(X).nnz == 24
     np.testing.assert_allclose(jacobian(X).toarray(), dense(lambda x: np.sin(x) * x + x[::-1], X))
+
+
+def reversed_by_vjp(x: Any) -> Any:
+    f = irgrad.custom_vjp(lambda x: np.sin(x))
+    f.defvjp(lambda x: (np.sin(x), x), lambda x, bar: (np.cos(x) * bar + np.roll(bar, 1),))
+    return f(x)
+
+
+def shifted_by_jvp(x: Any) -> Any:
+    f = irgrad.custom_jvp(lambda x, k: (np.sin(x) * k, k))
+    f.defjvp(lambda p, t: (f(*p), (np.cos(p[0]) * t[0] + np.roll(t[0], -1), np.zeros((), int))))
+    return f(x, np.array(2))[0]
+
+
+@pytest.mark.parametrize("f", [reversed_by_vjp, shifted_by_jvp])
+def test_the_pattern_of_a_rule_is_that_of_its_tangents(f: Any) -> None:
+    """Also of one in a loop, and of one that was batched."""
+    many = irgrad.vmap(lambda t: f(np.stack([t, t * t, t])))
+    steps = lambda x: irgrad.map(lambda t: f(np.stack([t, t]))[0], x)  # noqa: E731 -- short
+    for function, count in ((f, 24), (lambda x: many(x).ravel(), 36), (steps, 12)):
+        jacobian = irgrad.sparse_jacobian(function)
+        assert jacobian.sparsity(X).nnz == count
+        expected = np.reshape(irgrad.jacobian(function)(X), (-1, 12))
+        np.testing.assert_allclose(jacobian(X).toarray(), expected)
+    hessian = irgrad.sparse_hessian(lambda x: np.sum(f(x)))
+    np.testing.assert_allclose(
+        hessian(X).toarray(), irgrad.hessian(lambda x: np.sum(f(x)))(X), atol=1e-15
+    )
