@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import ArgumentError, DTypeError, IrgradError, OutOfRange, ShapeError
+from irgrad.frontend.branches import cond
 from irgrad.frontend.called import check_function, shown_type
 from irgrad.frontend.capture import captured
 from irgrad.frontend.guards import fixed
@@ -37,6 +38,7 @@ from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Traced
 from irgrad.ir.graph import Graph, input_value
 from irgrad.ir.types import BOOL, I64, ArrayType
+from irgrad.ops.fail import Fail, name_of
 from irgrad.ops.loop import Loop
 from irgrad.ops.while_loop import While
 
@@ -276,8 +278,28 @@ def _bounds(lower: Any, upper: Any) -> tuple[Any, Any]:
         _checked_first(first, 1)
     builder = innermost(found)
     with builder.emitting(call_site().location, None):
-        first, last = (as_int64(bound) for bound in found)
+        if _may_be_beyond(first) and _may_be_beyond(last):
+            first = _checked_index(first, last)
+        first, last = as_int64(first), as_int64(last)
         return first, distance(last, first)
+
+
+def _may_be_beyond(bound: Any) -> bool:
+    """Whether a bound may lie beyond int64."""
+    return bound.value.type.dtype == np.uint64 if isinstance(bound, Traced) else bound > FURTHEST
+
+
+def _checked_index(lower: Any, upper: Any) -> Any:
+    """The traced first index; where there are steps from one beyond int64, an OverflowError of the
+    program.
+    """
+
+    def beyond(x: Any) -> Any:
+        told = Fail(name_of(OverflowError), ("'fori_loop: lower is {0}, beyond int64",))
+        return np.where(x.builder.bind(told, [x]), x, np.uint64(0))
+
+    here = np.logical_and(lower > np.uint64(FURTHEST), lower < upper)
+    return cond(here, beyond, lambda x: x, lower)
 
 
 def _checked_first(first: int, count: int) -> int:

@@ -110,6 +110,10 @@ def test_bounds_at_the_ends_of_their_dtypes(dtype) -> None:
         if low <= top:
             assert irgrad.compile(lambda high, low=low: counted(low, high))(bounds[1]) == expected
         assert irgrad.compile(lambda low, high=high: counted(low, high))(bounds[0]) == expected
+    if most > top:
+        for bounds in ((most - 2, most), (top + 1, top + 3)):
+            with pytest.raises(OverflowError, match=f"lower is {bounds[0]}, beyond int64"):
+                irgrad.compile(counted)(*map(dtype, bounds))
     pick = irgrad.compile(lambda k: irgrad.switch(k, [lambda: 0, lambda: 1, lambda: 2]))
     assert [pick(dtype(k)) for k in (least, 1, most // 2 + 2, most)] == [0, 1, 2, 2]
 
