@@ -141,8 +141,9 @@ def scipy_minimum(method: str, equation: Equation, start: Array) -> Array:
             f"{what} stopped where the largest slope is {steepest:.3g}: {found.message}",
             hint="start nearer to the minimum, if there is one, or give another solver",
         )
-    _check_minimum(equation, x)
-    _check_smooth(equation, x)
+    hessian = equation.jacobian(x)
+    _check_minimum(equation, x, hessian)
+    _check_smooth(equation, x, hessian)
     return x
 
 
@@ -167,12 +168,12 @@ def polished(equation: Equation, x: Array) -> tuple[Array, Array]:
     return x, gradient
 
 
-def _check_minimum(equation: Equation, x: Array) -> None:
+def _check_minimum(equation: Equation, x: Array, hessian: Array) -> None:
     """Raise `NoConvergence` where the gradient is zero, but the value falls on both sides (a
     maximum, a saddle) or, where the curvature is zero too, on one.
     """
     objective: Any = equation.objective
-    curvatures, directions = np.linalg.eigh(equation.jacobian(x))
+    curvatures, directions = np.linalg.eigh(hessian)
     least, most = curvatures[0], max(1.0, curvatures[-1])
     aside = 1e-2 * (1 + np.abs(x)) * directions[:, 0]
     value = objective(x)
@@ -184,13 +185,13 @@ def _check_minimum(equation: Equation, x: Array) -> None:
         )
 
 
-def _check_smooth(equation: Equation, x: Array) -> None:
+def _check_smooth(equation: Equation, x: Array, hessian: Array) -> None:
     """Raise `NoConvergence` where the gradient jumps at x: what it changes by across x, along a
     direction that no kink has, is not that of its derivative, and no less from nearer by.
     """
     small = float(np.finfo(x.dtype).eps)
     direction = (1 + np.abs(x)) * np.cos(1.0 + np.arange(x.size))
-    along = equation.jacobian(x) @ direction
+    along = hessian @ direction
 
     def jump(step: float) -> float:
         ahead, behind = (equation.residual(x + s * direction) for s in (step, -step))
