@@ -259,24 +259,25 @@ def _cofactor(w: Writer, given: Sequence[Matrix]) -> None:
 
 
 class Rule(NamedTuple):
-    """How an op is computed, and the axes for each example of those of its operands and results
-    that are no matrices.
+    """How an op is computed, the axes for each example of those of its operands and results that
+    are no matrices, and about how much longer than solving a system it takes.
     """
 
     compute: Callable[[Writer, Sequence[Matrix]], None]
     axes: Mapping[int, int] = MappingProxyType({})
+    weight: int = 1
 
 
 RULES: dict[type, Rule] = {
     Cholesky: Rule(_cholesky),
-    Cofactor: Rule(_cofactor),
+    Cofactor: Rule(_cofactor, weight=30),
     Det: Rule(_det, {1: 0}),
-    Eigh: Rule(_eigh, {1: 1}),
-    Inv: Rule(_inv),
+    Eigh: Rule(_eigh, {1: 1}, 20),
+    Inv: Rule(_inv, weight=2),
     LU: Rule(_lu, {2: 1}),
-    Pinv: Rule(_pinv),
-    QR: Rule(_qr),
-    SVD: Rule(_svd, {2: 1}),
+    Pinv: Rule(_pinv, weight=30),
+    QR: Rule(_qr, weight=4),
+    SVD: Rule(_svd, {2: 1}, 30),
     Slogdet: Rule(_slogdet, {1: 0, 2: 0}),
     Solve: Rule(_solve),
     SolveTriangular: Rule(_solve_triangular),
@@ -290,7 +291,8 @@ def lapack_of(node: Node, views: Mapping[Value, View]) -> Lapack | None:
         return None
     operands = tuple(views[v] for v in node.operands)
     results = tuple(views[v] for v in node.outputs)
-    return Lapack(node, operands, results, Group([node], node.outputs, views))
+    otherwise = Group([node], node.outputs, views)
+    return Lapack(node, operands, results, otherwise, RULES[type(node.op)].weight)
 
 
 def emit_lapack(module: Module, step: Lapack, chunks: int) -> tuple[str, list[ArrayType]]:

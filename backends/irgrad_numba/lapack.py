@@ -30,8 +30,8 @@ FEWEST_ROWS, ENOUGH_ROWS = 64, 500
 of order 200 takes 0.37 ms with two and 0.14 ms with one."""
 
 
-CALL, MULTIPLICATION = 500.0, 0.5
-"""Nanoseconds that a call takes, and what each of the order's cube adds, at least."""
+CALL, MULTIPLICATION = 80.0, 0.25
+"""Nanoseconds that solving a system takes, and what each of the order's cube adds."""
 LEAST_WORK = 40_000
 """Nanoseconds that are worth several threads."""
 MOST_CHUNKS = 16
@@ -48,6 +48,8 @@ class Lapack(NamedTuple):
     operands: tuple[View, ...]
     results: tuple[View, ...]
     otherwise: Group
+    weight: int = 1
+    """How much longer than solving a system it takes."""
 
     @property
     def buffers(self) -> list[int]:
@@ -70,7 +72,7 @@ class Lapack(NamedTuple):
         own must be told to stay out of large matrices.
         """
         count = math.prod(self.node.operands[0].type.shape[:-2])
-        one = CALL + self.order**3 * MULTIPLICATION
+        one = self.weight * (CALL + self.order**3 * MULTIPLICATION)
         told = not self.is_large or bool(blas_threads.functions())
         if not told or count < 2 or count * one < LEAST_WORK:
             return 0
