@@ -117,7 +117,7 @@ class KernelCalls:
     def _whole(self, kernel: Kernel, parts: list[Piece]) -> NativeCall | None:
         """The call of a kernel that is not cut; None where it has nothing to do."""
         if not parts:
-            starts = self._nothing(kernel)
+            starts = nothing(self.schedule, kernel)
             return self._fill(starts) if starts else None
         several = _folds(parts) if len(parts) > 1 else set[int]()
         return self._call(parts, self._starts(parts[0], several), several)
@@ -205,18 +205,19 @@ class KernelCalls:
                 result.append(Start(s.buffer, identity, math.prod(type.shape)))
         return result
 
-    def _nothing(self, kernel: Kernel) -> list[Start]:
-        """The folds of a space without points are their identities."""
-        starts: list[Start] = []
-        for node in kernel.roots:
-            if is_update(node):
-                continue
-            value, op = Value(node, 0), REDUCTIONS.get(type(node.op), "add")
-            made = in_parts(value.type)
-            identity = IDENTITY[op](SHORT[made.dtype])
-            number = identity + 0 if op == "add" else identity  # an empty sum is 0.0, not -0.0
-            starts.append(Start(self.schedule.views[value].buffer, number, made.size))
-        return starts
+
+def nothing(schedule: Schedule, kernel: Kernel) -> list[Start]:
+    """The folds of a space without points are their identities."""
+    starts: list[Start] = []
+    for node in kernel.roots:
+        if is_update(node):
+            continue
+        value, op = Value(node, 0), REDUCTIONS.get(type(node.op), "add")
+        made = in_parts(value.type)
+        identity = IDENTITY[op](SHORT[made.dtype])
+        number = identity + 0 if op == "add" else identity  # an empty sum is 0.0, not -0.0
+        starts.append(Start(schedule.views[value].buffer, number, made.size))
+    return starts
 
 
 def apart(kernel: Kernel) -> int:

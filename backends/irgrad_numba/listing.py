@@ -157,8 +157,9 @@ class Listing:
             for e in piece.expressions:
                 if e.level == level:
                     names[e] = self._expression(e, names)
-                    if e.kind in ("apply", "cast", "load") and e.args:
+                    if e.kind in ("apply", "cast", "load", "place") and e.args:
                         name = f"v{len(names)}"
+                        yield from self._before(e, names, margin)
                         yield f"{margin}{name} = {names[e]}"
                         names[e] = name
             if level < depth:
@@ -167,17 +168,25 @@ class Listing:
         for statement in piece.statements:
             yield "    " * depth + self._statement(statement, names)
 
+    def _before(self, e: Expr, names: dict[Expr, str], margin: str) -> Iterator[str]:
+        """Lines that an expression needs before it is computed."""
+        yield from ()
+
+    def _element(self, buffer: int, index: Index, names: dict[Expr, str]) -> str:
+        """An element of a buffer."""
+        return f"{self.buffers[buffer]}[{written_index(index, names)}]"
+
     def _expression(self, e: Expr, names: dict[Expr, str]) -> str:
         args = [names[x] for x in e.args]
         if e.kind == "number":
             return str(float.fromhex(e.data) if isinstance(e.data, str) else e.data)
         if e.kind == "load":
-            return f"{self.buffers[e.data[0]]}[{_index(e.data[1], names)}]"
+            return self._element(e.data[0], e.data[1], names)
         if e.kind == "index":
-            return f"({_index(e.data, names)})"
+            return f"({written_index(e.data, names)})"
         if e.kind == "inside":
             index, low, high = e.data
-            return f"({low} <= {_index(index, names)} < {high})"
+            return f"({low} <= {written_index(index, names)} < {high})"
         if e.kind == "place":
             return f"place({args[0]}, {e.data[0]})"
         if e.kind == "cast":
@@ -187,7 +196,7 @@ class Listing:
         return f"{e.data}({', '.join(args)})"
 
     def _statement(self, statement: Statement, names: dict[Expr, str]) -> str:
-        target = f"{self.buffers[statement.buffer]}[{_index(statement.index, names)}]"
+        target = self._element(statement.buffer, statement.index, names)
         value = names[statement.value]
         if isinstance(statement, Add):
             return f"{target} += {value}"
@@ -229,7 +238,8 @@ def _range(piece: Piece, level: int, names: dict[Expr, str]) -> tuple[str, str]:
     )
 
 
-def _index(index: Index, names: dict[Expr, str]) -> str:
+def written_index(index: Index, names: dict[Expr, str]) -> str:
+    """A position, of loop variables and of the names of expressions."""
     terms = [(f"i{v}", by) for v, by in index.terms]
     terms += [(names[e], by) for e, by in index.dynamic]
     signs = {1: "", -1: "-"}

@@ -3,26 +3,27 @@ irgrad. Buffers are flat arrays, named as the values in them."""
 
 from __future__ import annotations
 
+import keyword
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from irgrad.ir.graph import Value
-from irgrad.ir.types import DTYPES
+from irgrad.ir.types import DTYPES, SHORT
 from irgrad.runtime.backend import WrittenStep
 from irgrad_numba.calls import Group
 from irgrad_numba.complex_parts import is_complex
-from irgrad_numba.control import Control
+from irgrad_numba.emit import Start
 from irgrad_numba.expression import Expr, Reduce, Statement
 from irgrad_numba.fold import IDENTITY
 from irgrad_numba.indices import Check
+from irgrad_numba.kernel import nothing
 from irgrad_numba.listing import INFIX, Listing
 from irgrad_numba.pieces import Piece, pieces
 from irgrad_numba.products import Gemm
 from irgrad_numba.schedule import Kernel, Schedule
 from irgrad_numba.stacks import StackSum
-from irgrad_numba.updates import is_update
 
 FUNCTIONS = {
     "where": "({1} if {0} else {2})", "square": "{0} * {0}", "negative": "-{0}",
@@ -49,7 +50,7 @@ NATURAL = ("f64", "i64", "bool")
 ATOM = re.compile(r"[\w.]*(\[[^]]*\]|\([^)]*\))?")
 
 
-class _UnwrittenError(Exception):
+class UnwrittenError(Exception):
     """An op that Numba's compiler does not know."""
 
 
@@ -59,7 +60,8 @@ class LoopSource(Listing):
     def __init__(self, schedule: Schedule) -> None:
         super().__init__(schedule)
         own = re.compile(r"[iv]\d+|np|math|numba")
-        self.buffers = [f"{b}_" if own.fullmatch(b) else b for b in self.buffers]
+        taken = [bool(own.fullmatch(b)) or keyword.iskeyword(b) for b in self.buffers]
+        self.buffers = [f"{b}_" if t else b for b, t in zip(self.buffers, taken, strict=True)]
 
     def written(self) -> Iterator[WrittenStep]:
         """Each step: its function's parameters and body, or the nodes that it computes."""
@@ -76,38 +78,52 @@ class LoopSource(Listing):
                 yield WrittenStep(list(nodes), [], [], [])
 
     def _kernel(self, kernel: Kernel) -> WrittenStep:
+        nodes = WrittenStep(kernel.roots, [], [], [])
+        if 0 in kernel.space:
+            return nodes
+        try:
+            body = list(self.loops(kernel))
+        except UnwrittenError:
+            return nodes
         roots = [Value(node, 0) for node in kernel.roots]
         written = [self.schedule.views[v].buffer for v in roots]
-        parts = pieces(self.schedule, kernel)
-        used = dict.fromkeys(
-            e.data[0] for part in parts for e in part.expressions if e.kind == "load"
-        )
-        reads = [b for b in used if b not in written]
+        reads = [b for b in loaded(pieces(self.schedule, kernel)) if b not in written]
         owners = self.schedule.buffers
-        if not parts or any(is_complex(owners[b].type) for b in (*reads, *written)):
-            return WrittenStep(kernel.roots, [], [], [])
-        try:
-            lines = [line for part in parts for line in self._piece(part)]
-        except _UnwrittenError:
-            return WrittenStep(kernel.roots, [], [], [])
-        body = [*(self._start(s) for s in _folds(parts[0])), *lines]
-        names = [self.buffers[b] for b in (*reads, *written)]
-        head = f"({', '.join(names)}):"
-        return WrittenStep([], [owners[b] for b in reads], roots, [head, *body])
+        head = f"({', '.join(self.buffers[b] for b in (*reads, *written))}):"
+        return WrittenStep(
+            [], [owners[b] for b in reads], roots, [head, *body], [(v, v) for v in roots]
+        )
 
-    def _start(self, fold: Reduce) -> str:
-        type = fold.value.type
-        identity = IDENTITY[fold.op](type)
-        return f"{self.buffers[fold.buffer]}[:] = {_number(type, identity)}"
+    def loops(self, kernel: Kernel) -> Iterator[str]:
+        """The lines of a kernel."""
+        parts, owners = pieces(self.schedule, kernel), self.schedule.buffers
+        written = {s.buffer for part in parts for s in part.statements}
+        if any(is_complex(owners[b].type) for b in (*loaded(parts), *written)):
+            raise UnwrittenError
+        for start in _starts(parts[0]) if parts else nothing(self.schedule, kernel):
+            type = SHORT[owners[start.buffer].type.dtype]
+            yield f"{self.whole(start.buffer)} = {_number(type, start.number)}"
+        for part in parts:
+            yield from self._piece(part)
+
+    def whole(self, buffer: int) -> str:
+        """All elements of a buffer."""
+        return f"{self.buffers[buffer]}[:]"
+
+    def _before(self, e: Expr, names: dict[Expr, str], margin: str) -> Iterator[str]:
+        if e.kind == "place":
+            (x,), (extent, _) = [names[x] for x in e.args], e.data
+            yield f"{margin}if not -{extent} <= {x} < {extent}:"
+            yield f"{margin}    raise IndexError('{outside(extent)}')"
 
     def _expression(self, e: Expr, names: dict[Expr, str]) -> str:
         args = [names[x] if ATOM.fullmatch(names[x]) else f"({names[x]})" for x in e.args]
         if e.kind == "number":
             return _number(e.type, float.fromhex(e.data) if isinstance(e.data, str) else e.data)
         if e.kind == "cast":
-            return f"({args[0]} != 0)" if e.type == "bool" else f"np.{_name(e.type)}({args[0]})"
+            return f"({args[0]} != 0)" if e.type == "bool" else f"{dtype_text(e.type)}({args[0]})"
         if e.kind == "place":
-            raise _UnwrittenError
+            return f"{args[0]} + {e.data[0]} if {args[0]} < 0 else {args[0]}"
         if e.kind != "apply":
             return super()._expression(e, names)
         if e.data in INFIX:
@@ -117,31 +133,38 @@ class LoopSource(Listing):
         elif e.data in NUMPY:
             text = f"np.{e.data}({', '.join(args)})"
         else:
-            raise _UnwrittenError
-        return text if e.type in NATURAL else f"np.{_name(e.type)}({text})"
+            raise UnwrittenError
+        return text if e.type in NATURAL else f"{dtype_text(e.type)}({text})"
 
     def _statement(self, statement: Statement, names: dict[Expr, str]) -> str:
         text = super()._statement(statement, names)
         return re.sub(r"= (maximum|minimum)\(", r"= np.\1(", text)
 
 
-def is_written_in_place(schedule: Schedule) -> bool:
-    """Whether steps write into arrays that are there, or are loops: then buffers are not values,
-    and the source of a step is that of its ops.
-    """
-    return any(
-        isinstance(step, (Control, StackSum))
-        or (isinstance(step, Kernel) and any(map(is_update, step.roots)))
-        for step in schedule.steps
-    )
+def loaded(parts: Sequence[Piece]) -> list[int]:
+    """The buffers that pieces read."""
+    loads = (e for part in parts for e in part.expressions if e.kind == "load")
+    return list(dict.fromkeys(e.data[0] for e in loads))
 
 
-def _folds(piece: Piece) -> list[Reduce]:
-    return [s for s in piece.statements if isinstance(s, Reduce)]
+def outside(extent: int) -> str:
+    """What an index outside its axis is told."""
+    return f"an index is out of bounds for an axis of size {extent}"
 
 
-def _name(type: str) -> str:
-    return "bool_" if type == "bool" else DTYPES[type].name
+def _starts(part: Piece) -> list[Start]:
+    """The identities of folds; what nothing is added to is 0.0, not -0.0."""
+    folds = [s for s in part.statements if isinstance(s, Reduce)]
+    numbers = [IDENTITY[s.op](s.value.type) for s in folds]
+    return [
+        Start(s.buffer, n + 0 if part.limits and s.op == "add" else n, 0)
+        for s, n in zip(folds, numbers, strict=True)
+    ]
+
+
+def dtype_text(type: str) -> str:
+    """A dtype as an expression."""
+    return f"np.{'bool_' if type == 'bool' else DTYPES[type].name}"
 
 
 def _number(type: str, number: float) -> str:
@@ -151,4 +174,4 @@ def _number(type: str, number: float) -> str:
         text = str(number)
     if type == "f64" and "." not in text and "e" not in text and "n" not in text:
         text += ".0"
-    return text if type in NATURAL else f"np.{_name(type)}({text})"
+    return text if type in NATURAL else f"{dtype_text(type)}({text})"

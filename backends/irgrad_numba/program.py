@@ -26,13 +26,14 @@ from irgrad_numba.complex_parts import PARTS
 from irgrad_numba.control import Control, Surroundings
 from irgrad_numba.factorisations import emit_lapack
 from irgrad_numba.gateway import ENTRY, emit_entry
+from irgrad_numba.in_place_source import InPlaceSource, is_written_in_place
 from irgrad_numba.indices import Check
 from irgrad_numba.kernel import KernelCalls, NativeCall, Sweep
 from irgrad_numba.lapack import Lapack, emit_failure
 from irgrad_numba.layout import Layout, fitted, in_bytes, in_c_order, layout, layout_of
 from irgrad_numba.listing import Listing
 from irgrad_numba.llvm import Module
-from irgrad_numba.loop_source import LoopSource, is_written_in_place
+from irgrad_numba.loop_source import LoopSource, UnwrittenError
 from irgrad_numba.loops import NativeControl, Part, trips
 from irgrad_numba.lower import Sites
 from irgrad_numba.memory import arrange
@@ -153,13 +154,16 @@ class Program:
 
     def written(self) -> WrittenProgram:
         """The steps as loops for Numba's own compiler, for modules that need no irgrad; all ops as
-        one step where they write into arrays or have loops.
+        one step where some write into arrays, or have loops, that are not written so.
         """
         schedule = plan_region(Surroundings(self.graph, sites=Sites(), inside=False))
-        if is_written_in_place(schedule):
+        if not is_written_in_place(schedule):
+            return WrittenProgram(schedule.graph, list(LoopSource(schedule).written()))
+        try:
+            return WrittenProgram(schedule.graph, list(InPlaceSource(schedule).written()))
+        except UnwrittenError:
             steps = [WrittenStep(list(self.graph.nodes), [], [], [])]
             return WrittenProgram(self.graph, steps)
-        return WrittenProgram(schedule.graph, list(LoopSource(schedule).written()))
 
     def llvm(self) -> str:
         """The program as LLVM's code, optimised."""

@@ -105,14 +105,18 @@ class RecallingBackend(Protocol):
 
 class WrittenStep(NamedTuple):
     """A step of a program as source: loops over flat arrays that read `reads` and fill `writes`,
-    `lines` being the parameters and the body of a function; or, where nothing is filled, `nodes` to
-    be computed in NumPy; or, without both, index arrays that must lie inside the extent in `lines`.
+    `lines` being the parameters and the body of a function; or `nodes` to be computed in NumPy; or,
+    without both, index arrays that must lie inside the extent in `lines`.
     """
 
     nodes: list[Node]
     reads: list[Value]
     writes: list[Value]
     lines: list[str]
+    made: Sequence[tuple[Value, Value]] = ()
+    """What the loops compute: each value, and the one in whose array it lies."""
+    arrays: Sequence[Value] = ()
+    """The results of nodes that later loops may write to."""
 
 
 class WrittenProgram(NamedTuple):
@@ -122,6 +126,23 @@ class WrittenProgram(NamedTuple):
 
     graph: Graph
     steps: list[WrittenStep]
+
+
+OUTPUTS = "irgrad_outputs"
+
+
+class Spelling(NamedTuple):
+    """How a function for Numba's nopython mode takes its arguments apart, as Python."""
+
+    parameters: list[str]
+    checks: list[tuple[str, str]]
+    """Conditions under which arguments are not those of the program, and what to say then."""
+    inputs: list[str]
+    """An expression for each input but captured ones."""
+    result: str
+    """The expression of the result, of the tuple of all outputs, `OUTPUTS`."""
+    scope: dict[str, Any]
+    """What else these expressions name."""
 
 
 @runtime_checkable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from irgrad.frontend.lower import Static
 from irgrad.frontend.pytree import unflatten
 from irgrad.inspect.numpy_code import Function, Module, input_line, result_text, static_text
 from irgrad.inspect.numpy_forms import Text, dtype_name
+from irgrad.ir.graph import Value
 from irgrad.runtime.backend import WrittenProgram, WrittenStep, get_backend
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def written(program: Program, name: str, style: str) -> str:
     body = function.write() if steps is None else _with_loops(steps, function)
     outputs = iter(result_text(function, v) for v in graph.outputs)
     leaves = [next(outputs) if s is None else static_text(s.value) for s in lowered.statics]
-    result = _tree_text(module, unflatten(lowered.result_tree, map(_Text, leaves)))
+    tree = unflatten(lowered.result_tree, map(LeafText, leaves))
+    result = tree_text(tree, module.record, "export")
     types = ", ".join(f"{x}: {v.type}" for x, v in zip(inputs, graph.inputs[:given], strict=False))
     lines = [f'"""For {types or "no arrays"}."""', *unpacked, *lines, *body, f"return {result}"]
     definition = f'@np.errstate(all="ignore")\ndef {own}({", ".join(parameters)}):\n'
@@ -72,13 +74,18 @@ def _in_loops(program: Program) -> WrittenProgram:
 
 def _with_loops(steps: Sequence[WrittenStep], function: Function) -> list[str]:
     """The lines of a function that calls loops, and their functions."""
+    arrays: dict[Value, str] = {}
     for step in steps:
         function.need([*step.reads, *(v for node in step.nodes for v in node.operands)])
-        reads = [function.written(v) for v in step.reads]
-        if step.writes:
-            _loops(function, step, reads)
+        reads = [Text(arrays[v]) if v in arrays else function.written(v) for v in step.reads]
+        if step.made:
+            _loops(function, step, reads, arrays)
         elif step.nodes:
             function.need([v for node in step.nodes for v in node.outputs])
+            for value in step.arrays:
+                own = arrays[value] = function.names[value]
+                function.lines.append(f"{own} = np.array({function.text[value]}, order='C')")
+                function.text[value] = Text(own)
         else:
             (index,), (extent,) = reads, step.lines
             function.lines += [
@@ -89,47 +96,55 @@ def _with_loops(steps: Sequence[WrittenStep], function: Function) -> list[str]:
     return function.lines
 
 
-def _loops(function: Function, step: WrittenStep, reads: Sequence[Text]) -> None:
+def _loops(
+    function: Function, step: WrittenStep, reads: Sequence[str], arrays: dict[Value, str]
+) -> None:
     """Memory for results, and the call of the loops that fill it."""
-    module, names = function.module, [function.names[v] for v in step.writes]
+    module = function.module
     name = module.name("loops")
-    for own, value in zip(names, step.writes, strict=True):
+    for value in step.writes:
+        own = arrays[value] = function.names[value]
         shape = value.type.shape or (1,)
         function.lines.append(f"{own} = np.empty({shape}, {dtype_name(value.type.dtype)})")
-    arguments = [f"np.reshape({text}, -1)" for text in [*reads, *names]]
-    function.lines.append(f"{name}({', '.join(arguments)})")
-    for own, value in zip(names, step.writes, strict=True):
-        if not value.type.shape:
-            function.lines.append(f"{own} = {own}[0]")
-        function.text[value] = Text(own)
+    given = [*reads, *(arrays[value] for value in step.writes)]
+    function.lines.append(f"{name}({', '.join(f'np.reshape({x}, -1)' for x in given)})")
+    for value, owner in step.made:
+        own, shape = arrays[owner], value.type.shape
+        there = f"{own}[0]" if not owner.type.shape else own
+        if shape != owner.type.shape:
+            there = f"np.reshape({there}, {shape})"
+        function.text[value] = Text(there)
     head, *body = step.lines
     lines = ['@numba.njit(error_model="numpy")', f"def {name}{head}"]
     module.functions.append("\n".join([*lines, *(f"    {line}" for line in body)]))
 
 
-class _Text(str):
+class LeafText(str):
     """A leaf as it is written."""
 
     __slots__ = ()
 
 
-def _tree_text(module: Module, tree: Any) -> str:
-    """A pytree of leaves as an expression."""
-    if isinstance(tree, _Text):
+def tree_text(tree: Any, record: Callable[[Any], str], form: str) -> str:
+    """A pytree of leaves as an expression; `record` names types of named tuples, `form` is what
+    errors say it is written for.
+    """
+    if isinstance(tree, LeafText):
         return tree
     if type(tree) is dict:
         mapping: dict[Any, Any] = tree
-        items = [f"{static_text(k)}: {_tree_text(module, v)}" for k, v in mapping.items()]
+        items = [f"{static_text(k)}: {tree_text(v, record, form)}" for k, v in mapping.items()]
         return f"{{{', '.join(items)}}}"
-    parts = [_tree_text(module, part) for part in tree] if isinstance(tree, (tuple, list)) else []
+    sequence = isinstance(tree, (tuple, list))
+    parts = [tree_text(part, record, form) for part in tree] if sequence else []
     if type(tree) is list:
         return f"[{', '.join(parts)}]"
     if type(tree) is tuple:
         return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
     kind: Any = type(tree)
     if isinstance(tree, tuple) and hasattr(kind, "_fields"):
-        return f"{module.record(kind)}({', '.join(parts)})"
-    raise OptionError(f"export: {with_article(kind.__name__)} in the result {WRITABLE}")
+        return f"{record(kind)}({', '.join(parts)})"
+    raise OptionError(f"{form}: {with_article(kind.__name__)} in the result {WRITABLE}")
 
 
 def _parameters(program: Program, inputs: Sequence[str]) -> tuple[list[str], list[str]]:

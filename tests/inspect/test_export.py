@@ -102,6 +102,80 @@ def mixture(x: Any, i: Any, k: Any) -> Any:
     return np.prod(z[::-1] * 0.5), np.sum(k // 3 * k, axis=1), (k % 7 << 1).astype("f4") / 3, y > 0
 
 
+def recurrence(x: Any, W: Any) -> Any:
+    def step(h: Any, v: Any) -> Any:
+        h = np.tanh(W @ h + v)
+        return h, np.sum(h)
+
+    h, sums = irgrad.scan(step, x[0], x)
+    return np.sum(h) + np.sum(sums**2)
+
+
+def growth(x: Any, n: Any) -> Any:
+    def body(c: Any) -> Any:
+        return irgrad.cond(c[0] < n, lambda y: y * 1.5, lambda y: y + 2.0 + np.sin(y), c)
+
+    y = irgrad.while_loop(lambda c: np.sum(c) < 50.0, body, x)
+    return np.sum(irgrad.fori_loop(0, 20, lambda i, c: np.sin(c) + i * n, y) ** 2)
+
+
+def relaxation(A: Any, i: Any) -> Any:
+    A = A.copy()
+    for _ in range(3):
+        for k in range(1, 19):
+            A[k, 1:-1] = (A[k - 1, 1:-1] + A[k + 1, 1:-1] + A[k, :-2] + A[k, 2:]) * 0.25
+    for k in range(20):
+        A[i[k], 3] += A[k, i[k]] * A[3, k]
+    b = np.linalg.solve(A + 9.0 * np.eye(20), A[0])
+    for k in range(1, 20):
+        b[k] = b[k - 1] * 0.9 + b[k]
+    return np.sum(b * A[:, 3])
+
+
+LOOPS: dict[Any, tuple[Any, ...]] = {
+    recurrence: (np.linspace(-1, 1, 75).reshape(25, 3), np.linspace(0, 1, 9).reshape(3, 3)),
+    growth: (np.array([0.5, 0.7]), np.array(2.0)),
+    relaxation: (np.sin(np.arange(400.0)).reshape(20, 20), np.arange(20) * 7 % 20 - 10),
+}
+
+
+@pytest.mark.parametrize("f", LOOPS, ids=lambda f: f.__name__)
+def test_loops_and_writes_are_loops_for_numba(f: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here they run as Python, and below, as Numba compiles them."""
+    monkeypatch.setattr(numba, "njit", lambda **_: lambda function: function)
+    compiled = irgrad.compile(irgrad.value_and_grad(f), backend="numba")
+    text = compiled.export(None, *LOOPS[f], style="numba")
+    body = text.partition(f"\ndef {f.__name__}(")[2]
+    assert "loops" in body
+    assert "for " not in body
+    exported = loaded(text, f.__name__)
+    with np.errstate(all="ignore"):
+        same(exported(*LOOPS[f]), compiled(*LOOPS[f]), rtol=1e-10)
+    if f is relaxation:
+        with pytest.raises(IndexError, match="an index is out of bounds for an axis of size 20"):
+            exported(LOOPS[f][0], LOOPS[f][1] + 20)
+
+
+def settled(x: Any) -> Any:
+    y = np.zeros(20)
+    for k in range(1, 20):
+        y[k] = y[k - 1] * x if y[k - 1] > 0.5 else x + y[k - 1]
+    while y[19] > 1.0:
+        y *= 0.5
+    return y[19]
+
+
+def test_loops_run_in_a_process_without_irgrad(tmp_path: Path) -> None:
+    compiled, path = irgrad.compile(irgrad.grad(settled), backend="numba"), tmp_path / "settled.py"
+    compiled.export(path, 1.1, style="numba")
+    code = (
+        "import sys; sys.modules['irgrad'] = None\n"
+        f"import runpy; print(runpy.run_path({str(path)!r})['settled'](1.1))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    np.testing.assert_allclose(float(found.stdout), compiled(1.1), rtol=1e-10)
+
+
 def test_loops_that_numba_compiles() -> None:
     x, i = np.random.default_rng(0).normal(size=12), np.array([0, -1, 5])
     for dtype in ("i4", "u1"):
