@@ -11,74 +11,90 @@ import numpy as np
 
 from irgrad.errors import BackendError, OptionError
 from irgrad.ir.types import F64, ArrayType, Shape
-from irgrad.runtime.backend import Template
+from irgrad.runtime.backend import OUTPUTS, Spelling
 from irgrad_numba.native import State
 from irgrad_numba.raw import FILTER, LINE, OUTSIDE, SCALAR, VECTOR
 
 
 def njit(
-    address: int, state: State, names: Sequence[str], types: Sequence[ArrayType],
-    outputs: Sequence[ArrayType], result: Template,
+    address: int, state: State, spelling: Spelling, types: Sequence[ArrayType],
+    outputs: Sequence[ArrayType],
 ) -> Any:  # fmt: skip
-    """A Numba function of arrays (in any order, read-only too) and numbers, which it takes as
-    NumPy scalars of their dtypes, for nopython mode.
+    """A Numba function for nopython mode, of arrays (in any order, read-only too), of numbers, and
+    of what holds them. Numba compiles one function of all inputs here, and for each way to give
+    them another around it, which is small.
     """
     try:
         import numba
     except ImportError:
         raise BackendError("njit needs Numba", hint="pip install numba") from None
+    from irgrad_numba.given import given, numba_type
+
     make = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_ssize_t, ctypes.c_ssize_t)
     scope: dict[str, Any] = {
         "irgrad_np": np,
+        "irgrad_given": given,
         "irgrad_run": make(address),
         "irgrad_state": state.ctypes.data,
+        **spelling.scope,
     }
-    exec(_source(names, types, outputs, result), scope)
-    signature = tuple(map(_numba_type, types))
-    function: Any = numba.njit([signature])(scope["call"])
+    exec(_inner_source(spelling.inputs, types, outputs), scope)
+    scope["irgrad_inner"] = numba.njit([tuple(map(numba_type, types))])(scope["irgrad_inner"])
+    exec(_source(spelling, types), scope)
+    function: Any = numba.njit(scope["call"])
     function.irgrad_state = state  # the code lives as long as the function
     return function
 
 
-def _numba_type(type: ArrayType) -> Any:
-    from numba import from_dtype, types
+def _source(spelling: Spelling, types: Sequence[ArrayType]) -> str:
+    """The function of the user's arguments; names that begin with `irgrad_` are its own."""
+    lines = [f"def call({', '.join(spelling.parameters)}):"]
+    for condition, message in spelling.checks:
+        lines += [f"    if {condition}:", f"        raise ValueError({message!r})"]
+    given = [
+        f"irgrad_given({text}, {text!r}, {str(type)!r})"
+        for text, type in zip(spelling.inputs, types, strict=True)
+    ]
+    lines.append(f"    {OUTPUTS} = irgrad_inner({', '.join(given)})")
+    lines.append(f"    return {spelling.result}")
+    return "\n".join(lines)
 
-    dtype = from_dtype(type.dtype)
-    return types.Array(dtype, type.ndim, "A", readonly=True) if type.ndim else dtype
 
-
-def _source(
-    names: Sequence[str], types: Sequence[ArrayType], outputs: Sequence[ArrayType], result: Template
+def _inner_source(
+    texts: Sequence[str], types: Sequence[ArrayType], outputs: Sequence[ArrayType]
 ) -> str:
-    """The function, which gives each array and number an address; `names` are identifiers, and
-    those that begin with `irgrad_` its own.
+    """The function of all inputs, written `texts` by the user, to a tuple of all outputs; it gives
+    each array and number an address.
     """
-    places = [f"irgrad_x{k}" for k in range(len(types))]
-    results = [f"irgrad_y{k}" for k in range(len(outputs))]
-    kept = [*places, *results]
-    lines = [f"def call({', '.join(names)}):"]
-    for place, name, type in zip(places, names, types, strict=True):
+    names = [f"x{k}" for k in range(len(types))]
+    results = [f"y{k}" for k in range(len(outputs))]
+    kept = [*names, *results]
+    lines = [f"def irgrad_inner({', '.join(names)}):"]
+    for name, text, type in zip(names, texts, types, strict=True):
         if type.ndim:
+            message = f"{text}: expected an array of shape {type.shape}"
             lines += [
                 f"    if {name}.shape != {type.shape}:",
-                f"        raise ValueError('{name}: expected an array of shape {type.shape}')",
-                f"    {place} = irgrad_np.ascontiguousarray({name})",
+                f"        raise ValueError({message!r})",
+                f"    {name} = irgrad_np.ascontiguousarray({name})",
             ]
         else:
-            lines += [f"    {place} = {_empty((1,), type)}", f"    {place}[0] = {name}"]
-    for place, type in zip(results, outputs, strict=True):
-        lines.append(f"    {place} = {_empty(type.shape or (1,), type)}")
-    lines.append(f"    irgrad_given = irgrad_np.empty({len(kept)}, irgrad_np.intp)")
-    lines += [f"    irgrad_given[{k}] = {name}.ctypes.data" for k, name in enumerate(kept)]
+            lines += [f"    number = {name}", f"    {name} = {_empty((1,), type)}"]
+            lines.append(f"    {name}[0] = number")
+    for name, type in zip(results, outputs, strict=True):
+        lines.append(f"    {name} = {_empty(type.shape or (1,), type)}")
+    lines.append(f"    given = irgrad_np.empty({len(kept)}, irgrad_np.intp)")
+    lines += [f"    given[{k}] = {name}.ctypes.data" for k, name in enumerate(kept)]
+    found = [y if type.ndim else f"{y}[0]" for y, type in zip(results, outputs, strict=True)]
     lines += [
-        "    irgrad_status = irgrad_run(irgrad_state, irgrad_given.ctypes.data)",
+        "    status = irgrad_run(irgrad_state, given.ctypes.data)",
         # read again, so that Numba keeps the arrays until the call is over
-        f"    irgrad_alive = {' + '.join(f'{name}.size' for name in [*kept, 'irgrad_given'])}",
-        f"    if irgrad_status == {OUTSIDE}:",
+        f"    alive = {' + '.join(f'{name}.size' for name in [*kept, 'given'])}",
+        f"    if status == {OUTSIDE}:",
         "        raise IndexError('irgrad: an index is out of bounds')",
-        "    if irgrad_status != 0 or irgrad_alive < 0:",
+        "    if status != 0 or alive < 0:",
         "        raise RuntimeError('irgrad: the program failed; call it from Python to see why')",
-        f"    return {_written(result, outputs)}",
+        f"    return ({''.join(f'{y}, ' for y in found)})",
     ]
     return "\n".join(lines)
 
@@ -86,12 +102,6 @@ def _source(
 def _empty(shape: Shape, type: ArrayType) -> str:
     name = "bool_" if type.dtype.kind == "b" else type.dtype.name
     return f"irgrad_np.empty({shape}, irgrad_np.{name})"
-
-
-def _written(result: Template, outputs: Sequence[ArrayType]) -> str:
-    if isinstance(result, int):
-        return f"irgrad_y{result}" if outputs[result].ndim else f"irgrad_y{result}[0]"
-    return "(" + "".join(f"{_written(part, outputs)}, " for part in result) + ")"
 
 
 CALLERS = ("integrate", "generic_filter", "generic_filter1d")

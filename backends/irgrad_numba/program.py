@@ -16,7 +16,7 @@ from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ops.contract import Contract
-from irgrad.runtime.backend import Argument, Template, WrittenProgram, WrittenStep
+from irgrad.runtime.backend import Argument, Spelling, Template, WrittenProgram, WrittenStep
 from irgrad_numba import machine, nopython, recall
 from irgrad_numba.blas import emit_gemm, share_of
 from irgrad_numba.body import Callbacks, Checked, Step, write_body
@@ -114,13 +114,13 @@ class Program:
         """Bytes of memory for intermediate values, which those that never live together share."""
         return Emitted(self.schedule).memory.scratch_bytes
 
-    def njit(self, names: Sequence[str], result: Template, captured: Sequence[Array]) -> Any:
-        """A function for `numba.njit` code, of the arguments and with the result of `direct`."""
+    def njit(self, spelling: Spelling, captured: Sequence[Array]) -> Any:
+        """A function for `numba.njit` code."""
         emitted = self._raw(captured)
         state = emitted.link(RAW, captured)
         given = self.graph.input_types[: len(self.graph.inputs) - len(captured)]
         address, outputs = state.loaded.address[RAW], self.graph.output_types
-        return nopython.njit(address, state, names, given, outputs, result)
+        return nopython.njit(address, state, spelling, given, outputs)
 
     def low_level_callable(self, captured: Sequence[Array], caller: str) -> Any:
         """`scipy.LowLevelCallable` for a function of float64 numbers."""

@@ -305,10 +305,13 @@ class Compiled:
 
     def njit(self, *args: Any) -> Any:
         """A function that `numba.njit` code can call in nopython mode, for positional arguments of
-        the types of `args` (arrays or `irgrad.spec`): it takes arrays and numbers, and returns
-        arrays, numbers or tuples of them. It releases no lock, and is safe in threads.
+        the types of `args` (arrays or `irgrad.spec`): it takes arrays, numbers, bools, strings and
+        None, and tuples, named tuples, lists and dicts of these, as Numba has them; it returns
+        arrays, numbers, and tuples, named tuples and lists. It releases no lock, and is safe in
+        threads.
 
-        An array of another shape is a ValueError, an index outside its axis an IndexError.
+        An array of another type is a TypingError of Numba's, one of another shape a ValueError, an
+        index outside its axis an IndexError.
 
         >>> import numba
         >>> square = compile("x * x", backend="numba").njit(1.0)

@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from irgrad.errors import ArgumentError, BackendError
-from irgrad.frontend.identifiers import identifiers
 from irgrad.frontend.pytree import flatten, unflatten
-from irgrad.runtime.backend import MeasuredExecutable, Memory, Template, default_backend
+from irgrad.runtime.backend import MeasuredExecutable, Memory, default_backend
 from irgrad.runtime.direct import is_template
+from irgrad.runtime.nopython import spelled
 
 if TYPE_CHECKING:
     from irgrad.runtime.program import Program
@@ -31,21 +31,22 @@ def memory(program: Program, backend: str | None) -> Memory:
 
 def njit(program: Program, backend: str | None) -> Any:
     """A function for Numba's nopython mode."""
-    template = _flat_result(program, "njit", backend)
-    names = identifiers(program.graph.input_names[: len(program.dtypes)])
-    executable: Any = program.executable
-    return executable.njit(names, template, program.lowered.captured)
+    executable = _having(program, "njit", backend)
+    return executable.njit(spelled(program.lowered), program.lowered.captured)
 
 
 def low_level_callable(program: Program, backend: str | None, caller: str) -> Any:
     """A `scipy.LowLevelCallable`."""
-    _flat_result(program, "low_level_callable", backend)
-    executable: Any = program.executable
+    form = "low_level_callable"
+    _check_flat(program, form)
+    executable = _having(program, form, backend)
     return executable.low_level_callable(program.lowered.captured, caller)
 
 
-def _flat_result(program: Program, form: str, backend: str | None) -> Template:
-    """The result of a program whose arguments are traced leaves alone, made of tuples alone."""
+def _check_flat(program: Program, form: str) -> None:
+    """Refuse a program of other arguments than traced leaves, or of other results than outputs and
+    tuples of them.
+    """
     lowered = program.lowered
     leaves = lowered.signature.leaves
     flat = lowered.signature.tree == flatten((tuple(range(len(leaves))), {}))[1]
@@ -54,9 +55,13 @@ def _flat_result(program: Program, form: str, backend: str | None) -> Template:
     template = unflatten(lowered.result_tree, range(len(lowered.statics)))
     if any(lowered.statics) or not is_template(template):
         raise ArgumentError(f"{form} returns arrays, numbers and tuples of them alone")
+
+
+def _having(program: Program, form: str, backend: str | None) -> Any:
+    """What the backend makes of a program, where it has that form."""
     if not hasattr(program.executable, form):
         raise BackendError(
             f"the backend '{backend or default_backend()}' has no {form}",
             hint="compile with backend='numba'",
         )
-    return template
+    return program.executable
