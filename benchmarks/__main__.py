@@ -1,6 +1,6 @@
 """irgrad beside its peers and beside the limits of the machine.
 
-    python -m benchmarks                      everything that is installed, about ten minutes
+    python -m benchmarks                      everything that is installed, ten to thirty minutes
     python -m benchmarks --quick              fewer rows and rounds, no second processes
     python -m benchmarks --only mixture sines --systems irgrad-numba jax
     python -m benchmarks --loops              the loop programs, beside JAX, Numba and NumPy

@@ -24,9 +24,7 @@ from irgrad_numba.thread_count import thread_count
 
 _LOCK = threading.Lock()  # LLVM contexts are shared: one compilation at a time
 _COUNT = itertools.count()
-OPTIONS = (
-    "inlined where always, functions at speed 1, no vectorisers, no unrolling, packed"
-)
+OPTIONS = "inlined where always, functions at speed 1, no vectorisers, no unrolling, packed"
 """What `optimised` and `target_machine` ask of LLVM: code from other options is other code."""
 LONG = 500_000
 """Characters of text from which on a program is long."""
