@@ -164,6 +164,9 @@ def test_the_picture_is_xml_with_a_mark_for_each_ratio(results: Results) -> None
     root = xml.etree.ElementTree.fromstring(picture(results))
     titles = [node.text for node in root.iter("{http://www.w3.org/2000/svg}title")]
     assert "jax: 5x" in titles and "limit: 0.5x" in titles
+    for text in root.iter("{http://www.w3.org/2000/svg}text"):
+        if text.get("text-anchor") == "end":
+            assert float(text.get("x", 0)) > 6 * len(text.text or "")
 
 
 def test_numbers_have_three_digits() -> None:
