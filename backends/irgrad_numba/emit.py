@@ -160,8 +160,11 @@ class Loops:
         self._level(0)
 
     def _picks(self, e: Expr) -> bool:
-        """Whether an expression takes elements from all over an array, lane by lane."""
-        return e.kind == "place" or (e.kind == "load" and not self._uniform(e.data[1]))
+        """Whether an expression takes elements of an array lane by lane."""
+        if e.kind != "load":
+            return e.kind == "place"
+        index: Index = e.data[1]
+        return not self._uniform(index) or abs(index.coefficient(self.depth - 1)) > 1
 
     def _uniform(self, index: Index) -> bool:
         """Whether the dynamic terms of an index are the same in all lanes of a vector."""
