@@ -210,6 +210,7 @@ def test_nondiff_arguments_pytrees_and_keywords() -> None:
     power.defjvp(lambda n, p, t: (power(p[0], n), n * p[0] ** (n - 1) * t[0]))
     assert irgrad.grad(power)(2.0, 3) == 12
     assert irgrad.grad(irgrad.grad(power))(2.0, 3) == 12
+    close(irgrad.grad(lambda x: np.sum(power(x, np.arange(3.0))))(X), X * [0, 0, 2] + [0, 1, 0])
 
 
 def test_methods_and_integers() -> None:

@@ -20,6 +20,7 @@ from irgrad.frontend.called import check_callable
 from irgrad.frontend.capture import captured
 from irgrad.frontend.closures import traced_within
 from irgrad.frontend.keywords import keywords
+from irgrad.frontend.known import settled
 from irgrad.frontend.loans import Loans, check_unwritten, fresh, writes_to_argument
 from irgrad.frontend.lower import Lowered, classify, is_lowering, lower, signature_of
 from irgrad.frontend.promote import any_traced, innermost
@@ -59,7 +60,7 @@ class Custom:
         if not is_lowering() and not any(map(any_traced, leaves_of((args, kwargs)))):
             return self._run(*args, **kwargs)
         args = self._by_position(args, kwargs)
-        fixed = tuple((i, args[i]) for i in self.nondiff_argnums)
+        fixed = tuple((i, map_leaves(settled, args[i])) for i in self.nondiff_argnums)
         for position, value in fixed:
             if any(map(any_traced, leaves_of(value))):
                 raise ArgumentError(
