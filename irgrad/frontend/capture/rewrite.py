@@ -164,7 +164,7 @@ class Expressions(ast.NodeTransformer):
         if isinstance(node.func, ast.Name) and node.func.id in ("super", "locals", "vars", "dir"):
             return node
         node.func = self._helped("over" if hasattr(node, "heads") else "call", node.func)
-        return node
+        return self._deciding(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         """`np.r_[...]` and the like, which look like arrays and are functions; `L[j]`."""
@@ -175,7 +175,11 @@ class Expressions(ast.NodeTransformer):
         elif not self.in_class and _may_be_open(node.slice):
             reads = isinstance(node.ctx, ast.Load)
             node.value = self._helped("source" if reads else "place", value)
-        return node
+        return self._deciding(node)
+
+    def _deciding(self, node: Any) -> Any:
+        """An expression whose numbers may decide what is computed."""
+        return self._helped("fixed", node) if hasattr(node, "decides") else node
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
         """`(y := x)`."""
@@ -187,13 +191,13 @@ class Expressions(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         """Private names in a class body are spelt out, as the compiler would."""
         node.id = self._private(node.id)
-        return self._helped("fixed", node) if hasattr(node, "decides") else node
+        return self._deciding(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """As names."""
         self.generic_visit(node)
         node.attr = self._private(node.attr)
-        return self._helped("fixed", node) if hasattr(node, "decides") else node
+        return self._deciding(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         """Annotations are left as they are."""
@@ -257,7 +261,7 @@ def decide(node: Any) -> None:
     computed.
     """
     for operand in _operands(node):
-        if isinstance(operand, (ast.Name, ast.Attribute)):
+        if isinstance(operand, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
             operand.decides = True  # pyright: ignore[reportAttributeAccessIssue]
         decide(operand)
 
@@ -273,7 +277,7 @@ def _operands(node: Any) -> list[ast.expr]:
         return [node.left, node.right]
     if isinstance(node, ast.UnaryOp):
         return [node.operand]
-    if isinstance(node, ast.Subscript):
+    if isinstance(node, (ast.Subscript, ast.NamedExpr)):
         return [node.value]
     if isinstance(node, ast.Call):
         method = [node.func.value] if isinstance(node.func, ast.Attribute) else []
