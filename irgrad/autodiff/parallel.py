@@ -86,7 +86,7 @@ def _contracted(graph: Graph) -> Graph:
 
 def _whole(op: Loop, node: Node) -> Graph | None:
     """What a loop gives, of the same operands, all steps at once; None where that is not possible,
-    takes much more memory, or is a loop again: of an op that has no rule for a batch.
+    takes much more memory or work, or is a loop again: of an op that has no rule for a batch.
     """
     if op.length is None or op.length < 2 or op.replay:
         return None
