@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -220,10 +221,54 @@ def objects_in_while(x: Any) -> Any:
     return cell.x, cell.steps, history["last"]
 
 
+KEPT: dict[str, Any] = {"last": 0.0}
+COUNTS: list[Any] = []
+RECENT: list[Any] = [0.0]
+SUM: Any = 0.0
+
+
+def keep(v: Any, recent: list[Any] = RECENT) -> Any:
+    global SUM
+    SUM = 0.9 * SUM + v
+    KEPT["last"] = 0.5 * KEPT["last"] + v
+    COUNTS.append(v * v)
+    recent[0] = recent[0] * 0.5 + SUM
+    attributes.most = np.maximum(attributes.most, v)
+    return recent[0]
+
+
+attributes: Any = keep
+
+
+class Slotted:
+    __slots__ = ("__own", "a")
+
+    def __init__(self) -> None:
+        self.a, self.__own = 0.0, 1.0
+
+    def step(self, v: Any) -> Any:
+        self.a, self.__own = self.a * 0.5 + v, self.__own * (1 + 0.01 * v)
+        return self.__own
+
+
+def kept_elsewhere(x: Any) -> Any:
+    global SUM
+    SUM, KEPT["last"], total = 0.0, 0.0, 0.0
+    attributes.most = -1.0
+    RECENT[0] = 0.0
+    COUNTS.clear()
+    names, slots = SimpleNamespace(a=x, n=0), Slotted()
+    for i in range(40):
+        total += keep(np.sin(x * i))
+        names.a, names.n = 0.9 * names.a + total * 0.1, names.n + 1
+        total += 0.1 * slots.step(names.a)
+    return total, SUM, KEPT["last"], sum(COUNTS), attributes.most, names.a, names.n, slots.a
+
+
 FUNCTIONS = (
     rows, traced_rows, zipped, backwards, broken_rows, list_of_tuples, appended, appended_vectors,
     reads_last, several, nested_lists, fixed_list, dictionary, object_state, dataclass_state,
-    object_in_branch, objects_in_while, annotated, windows,
+    object_in_branch, objects_in_while, annotated, windows, kept_elsewhere,
 )  # fmt: skip
 SECOND = (appended, fixed_list, object_state)
 

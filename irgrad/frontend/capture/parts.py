@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,7 +105,7 @@ def put_together(shape: Shape, leaves: Iterator[Any]) -> Any:
             items.append(next(leaves))
             continue
         kind, own = inner
-        made = object.__new__(kind)
+        made = SimpleNamespace() if kind is SimpleNamespace else object.__new__(kind)
         made.__dict__.update(put_together(own, leaves))
         items.append(made)
     return unflatten(shape.tree, items)

@@ -6,13 +6,20 @@ becomes."""
 
 from __future__ import annotations
 
-import dis
 from collections import deque
 from collections.abc import Callable, Sequence, Set
-from functools import cache
-from types import CellType, CodeType, FunctionType, MethodType
+from types import FunctionType, MethodType, SimpleNamespace
 from typing import Any, NamedTuple
 
+from irgrad.frontend.capture.cells import (
+    CELLS,
+    GlobalCell,
+    assigned,
+    assigned_globals,
+    read_globals,
+    slots_of,
+)
+from irgrad.frontend.capture.function import is_users
 from irgrad.frontend.capture.jumps import is_flag
 from irgrad.frontend.capture.places import rows_of, stacked
 from irgrad.ir.builder import Traced
@@ -137,10 +144,10 @@ def contents(values: Sequence[Any], known: Set[int]) -> Held:
     """The containers reachable from values, what they hold now, and what they are called; variables
     that inner functions assign to are containers, but for those that are `known`.
     """
-    held: dict[int, tuple[Any, Any, str]] = {}
+    held: dict[Any, tuple[Any, Any, str]] = {}
     seen: set[int] = set()
     work = list(values)
-    while work and len(held) < 10_000:
+    while work and len(held) + len(seen) < 10_000:
         item = work.pop()
         if id(item) in seen or id(item) in held:
             continue
@@ -153,24 +160,48 @@ def contents(values: Sequence[Any], known: Set[int]) -> Held:
         elif isinstance(item, tuple):
             work += item
         elif isinstance(item, FunctionType):
-            assigned = _assigned(item.__code__)
+            here = assigned(item.__code__)
             for name, cell in zip(item.__code__.co_freevars, item.__closure__ or (), strict=True):
                 inner = held_by(cell)
-                if name in assigned and id(cell) not in known:
+                if name in here and id(cell) not in known:
                     held[id(cell)] = cell, inner, f"variable '{name}' of an inner function"
                 work += inner
+            work += _of_function(item, held)
         elif isinstance(item, MethodType):
             work.append(item.__self__)
         elif is_object(item) and id(item.__dict__) not in held:
             own = item.__dict__
             held[id(own)] = own, dict(own), f"{type(item).__name__} object"
             work += own.values()
+        elif _is_users(type(item)) and not isinstance(item, type):
+            seen.add(id(item))
+            for slot in slots_of(item):
+                inner = held_by(slot)
+                held[id(slot)] = slot, inner, f"{type(item).__name__} object"
+                work += inner
     return list(held.values())
+
+
+def _of_function(function: FunctionType, held: dict[Any, tuple[Any, Any, str]]) -> list[Any]:
+    """What a function of the user's reaches that is no variable of one around it: its defaults and
+    attributes, and variables of its module.
+    """
+    names, own = function.__globals__, function.__dict__
+    if not is_users(function.__code__):
+        return []
+    if own:
+        held[id(own)] = own, dict(own), "function"
+    for name in assigned_globals(function.__code__):
+        cell = GlobalCell(names, name)
+        held.setdefault((id(names), name), (cell, held_by(cell), f"global variable '{name}'"))
+    found = [names.get(name) for name in read_globals(function.__code__)]
+    given = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    return [*own.values(), *given, *found]
 
 
 def held_by(container: Any) -> Any:
     """What a container holds now."""
-    if not isinstance(container, CellType):
+    if not isinstance(container, CELLS):
         return container.copy()
     try:
         return [container.cell_contents]
@@ -178,33 +209,30 @@ def held_by(container: Any) -> Any:
         return [UNBOUND]
 
 
-@cache
-def _assigned(code: CodeType) -> frozenset[str]:
-    """The variables of functions around it that code assigns to."""
-    own = {i.argval for i in dis.get_instructions(code) if i.opname in _ASSIGNS}
-    inner = [_assigned(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
-    return frozenset(own.union(*inner)).intersection(code.co_freevars)
-
-
-_ASSIGNS = ("STORE_DEREF", "DELETE_DEREF")
-
-
 def is_object(item: Any) -> bool:
     """Whether an item is an instance of a class of the user's, with attributes."""
     kind: Any = type(item)
-    plain = kind.__module__ not in ("builtins", "types") and not kind.__module__.startswith(
-        ("numpy", "scipy", "irgrad")
-    )
     return (
-        plain
+        (_is_users(kind) or kind is SimpleNamespace)
         and not isinstance(item, (type, Traced))
         and isinstance(getattr(item, "__dict__", None), dict)
     )
 
 
+def _is_users(kind: type) -> bool:
+    """Whether a class was made by a class statement outside of the libraries that irgrad knows."""
+    return bool(kind.__flags__ & _HEAP) and not kind.__module__.startswith(
+        ("numpy", "scipy", "irgrad")
+    )
+
+
+_HEAP = 1 << 9
+"""CPython's flag of types that a program has made."""
+
+
 def holds(now: Any, then: Any) -> bool:
     """Whether a container holds what it held."""
-    if isinstance(now, CellType):
+    if isinstance(now, CELLS):
         return held_by(now)[0] is then[0]
     if len(now) != len(then):
         return False
@@ -221,11 +249,13 @@ def _is(one: Any, other: Any) -> bool:
 
 def fill(now: Any, then: Any) -> None:
     """Give a container what it held."""
-    if isinstance(now, CellType):
-        if then[0] is not UNBOUND:
-            now.cell_contents = then[0]
-        elif held_by(now)[0] is not UNBOUND:
+    if holds(now, then):
+        return
+    if isinstance(now, CELLS):
+        if then[0] is UNBOUND:
             del now.cell_contents
-    elif not holds(now, then):
-        now.clear()
-        now.extend(then) if isinstance(now, (list, deque)) else now.update(then)
+        else:
+            now.cell_contents = then[0]
+        return
+    now.clear()
+    now.extend(then) if isinstance(now, (list, deque)) else now.update(then)
