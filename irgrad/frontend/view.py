@@ -14,6 +14,7 @@ one that it is."""
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import ref
@@ -71,7 +72,22 @@ class OneOf:
         return [self.base.value, *(each.value for _, each in self.arms)]
 
     def refresh(self, handle: Any) -> None:
-        """Choose again where one of them was written to: outside of branches that only read it."""
+        """Choose again where one of them was written to: outside of branches that only read it. Of
+        those that are one of several themselves, each is looked at once.
+        """
+        seen = getattr(_LOOKED_AT, "seen", None)
+        if seen is not None:
+            if id(self) not in seen:
+                self._choose(handle)
+                seen.add(id(self))
+            return
+        _LOOKED_AT.seen = set()
+        try:
+            self._choose(handle)
+        finally:
+            _LOOKED_AT.seen = None
+
+    def _choose(self, handle: Any) -> None:
         current = self._current()
         if not handle.owner.closed and all(value in self.seen for value in current):
             return
@@ -93,6 +109,10 @@ class OneOf:
         for condition, each in self.arms:
             write(each, where(condition, new, each))
         handle.owner, handle.version, self.seen = new.builder, new.value, self._current()
+
+
+_LOOKED_AT = threading.local()
+"""What has been refreshed on the way to the value of one handle."""
 
 
 def _reference(handle: Any) -> Callable[[], Any]:
@@ -117,19 +137,35 @@ def root_of(handle: Any) -> Any:
 
 def roots_of(handle: Any) -> list[Any]:
     """The arrays whose memory a handle may show."""
-    root = root_of(handle)
-    if root.window is None:
-        return [root]
-    inner = [root.window.base, *(each for _, each in root.window.arms)]
-    return [each for one in inner for each in roots_of(one)]
+    return _each(handle, root_of, lambda root: root.window is not None)
 
 
 def handles_of(handle: Any, known: Any = None) -> list[Any]:
     """The handles that one may turn out to be; `known` stands for all that it may be itself."""
-    if handle is known or not isinstance(handle.window, OneOf) or not handle.window.arms:
-        return [handle]
-    inner = [handle.window.base, *(each for _, each in handle.window.arms)]
-    return [each for one in inner for each in handles_of(one, known)]
+
+    def is_several(one: Any) -> bool:
+        return one is not known and isinstance(one.window, OneOf) and bool(one.window.arms)
+
+    return _each(handle, lambda one: one, is_several)
+
+
+def _each(handle: Any, end: Callable[[Any], Any], is_several: Callable[[Any], bool]) -> list[Any]:
+    """What is reached from a handle by the arrays that it may be, where these are not several
+    themselves; each once.
+    """
+    found: list[Any] = []
+    seen: set[int] = set()
+    work = [handle]
+    while work:
+        one = end(work.pop())
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if is_several(one):
+            work += [one.window.base, *(each for _, each in one.window.arms)][::-1]
+        else:
+            found.append(one)
+    return found
 
 
 def become(handle: Any, show: Callable[[Any], Any]) -> bool:

@@ -84,9 +84,19 @@ def accepted_steps(x: Any) -> Any:
     return state, start
 
 
+def place_known_to_a_branch(x: Any) -> Any:
+    table, row = x * WEIGHTS, np.zeros(3)
+    if x > 0.2:
+        k = 2 if table[1, 1] > x else 3
+        row = table[k, 1:] if table[0, 0] > 9 else table[k + 1, :3]
+    table *= 2
+    row[1:] += x
+    return table, row
+
+
 FUNCTIONS = (
     row_before_it, columns_and_parts, chosen_row, chosen_array, best_row,
-    accepted_steps,
+    accepted_steps, place_known_to_a_branch,
 )  # fmt: skip
 
 
@@ -102,4 +112,19 @@ def test_in_machine_code() -> None:
 
     compiled = irgrad.compile(every, backend="numba")
     for one, other in zip(compiled(0.6), every(0.6), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_names_that_may_be_exchanged_many_times() -> None:
+    def exchanged(x: Any) -> Any:
+        one, other = np.array([x, 0.5]), np.array([0.1, x])
+        for k in range(16):
+            if np.sin(k * x) > one[0]:
+                one, other = other, one
+            x = 0.9 * x + 0.1 * other[k % 2]
+        return one, other, x
+
+    made = irgrad.trace(exchanged, 0.6)
+    assert node_count(made.nodes) < 2_000
+    for one, other in zip(irgrad.compile(made)(0.6), exchanged(0.6), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)

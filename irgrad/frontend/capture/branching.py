@@ -14,7 +14,7 @@ from irgrad.frontend.capture.extents import alike, limited
 from irgrad.frontend.capture.handles import repeated
 from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.maybe import Maybe, uncertain
-from irgrad.frontend.capture.moving import Shown, moved
+from irgrad.frontend.capture.moving import Shown, moved, shown
 from irgrad.frontend.capture.naming import called
 from irgrad.frontend.capture.parts import (
     Alias,
@@ -318,14 +318,14 @@ class _Merge:
             for root in own_roots(leaf, arm):
                 self.naming.setdefault(id(root), []).append(self._name(key, shape, k))
         shared, certain = shared_by(column, self.arms)
-        tests = [(self._test(held), each) for each, held in shared]
+        tests = [(self._test(held), self._from_outside(each)) for each, held in shared]
 
         def make(given: Any) -> Any:
             names = self._together(column)
             base = put(given)
             if not (tests or names) and certain:
                 return base
-            arms = [(test(given), each) for test, each in tests]
+            arms = [(test(given), show(given)) for test, show in tests]
             return one_of(base, arms, names or ("" if certain else self._name(key, shape, k)))
 
         return make
@@ -344,6 +344,26 @@ class _Merge:
             for column in zip(*(view.places for view in views), strict=True)
         ]
         return lambda given: Shown(first.root, first.windows, [p(given) for p in puts]).handle()
+
+    def _from_outside(self, handle: Any) -> Callable[[Any], Any]:
+        """A handle on an array from outside, where its places are known to a branch alone at those
+        that the branch gives.
+        """
+        view = shown(handle)
+        if view is None or all(map(self._is_outer, view.places)):
+            return lambda given: handle
+        puts = [self._place(place) for place in view.places]
+        return lambda given: Shown(view.root, view.windows, [p(given) for p in puts]).handle()
+
+    def _place(self, place: Any) -> Any:
+        """A place that one of the branches knows, as an output."""
+        (kind,) = kinds_of([place])
+        own = [place if self._is_known(place, arm) else UNBOUND for arm in self.arms]
+        return self._output(own, [kind] * len(own), "place", None)
+
+    def _is_known(self, place: Any, arm: Inner) -> bool:
+        builder = getattr(place, "builder", None)
+        return builder is None or builder is arm.builder or self._is_outer(place)
 
     def _together(self, column: list[Any]) -> str:
         """What else names an array that a branch made and this variable names, with its name."""

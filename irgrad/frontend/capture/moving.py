@@ -47,8 +47,8 @@ def moved(*handles: Any) -> list[Shown] | None:
     """Several views as one that moves; None where they are not of one array, through the same
     windows.
     """
-    found = [_shown(handle) for handle in handles]
-    views = [one for one in found if one is not None]
+    found = [shown(handle) for handle in handles]
+    views = [one for one in found if one is not None and all(map(_is_number, one.places))]
     if len(views) < len(found):
         return None
     first, *others = views
@@ -56,7 +56,7 @@ def moved(*handles: Any) -> list[Shown] | None:
     return views if same else None
 
 
-def _shown(handle: Any) -> Shown | None:
+def shown(handle: Any) -> Shown | None:
     """A handle as a view at places; None where it is not a view of one array at any."""
     views: list[View] = []
     while isinstance(handle, Tracer) and isinstance(handle.window, View):
@@ -75,7 +75,7 @@ def _shown(handle: Any) -> Shown | None:
         else:
             windows.append(view.op)
             places += [x.builder.wrap(x.builder, x.value) for x in view.places]
-    return Shown(handle, windows, places) if places and all(map(_is_number, places)) else None
+    return Shown(handle, windows, places) if places else None
 
 
 def _is_number(place: Any) -> bool:
@@ -102,4 +102,4 @@ def _at_places(cut: Slice, view: View) -> tuple[list[Op], list[Any]] | None:
     return windows, [np.int64(cut.start[axis]) for axis in axes]
 
 
-__all__ = ["Shown", "moved"]
+__all__ = ["Shown", "moved", "shown"]

@@ -27,7 +27,8 @@ class Row(Tracer):
     def __init__(self, stack: Any, place: int, shown: Sequence[tuple[Any, Value]] = ()) -> None:
         self.owner = stack.owner
         self.window = None
-        self.weak = False
+        self.weak = self.in_place = False
+        self.born = stack.born
         self.stack: Any = stack
         self.place = place
         self.made: Value | None = None
