@@ -33,6 +33,8 @@ LIGHT = 12
 is called: its long chain of operations leaves the processor idle for one vector."""
 TOGETHER = 4
 """Rows that are added to sums in memory at a time."""
+LONG = 32
+"""Of a loop of at least so many vectors, what is left over is over soon."""
 INLINED = 400
 """Instructions of a kernel that becomes part of the loop around it."""
 
@@ -55,13 +57,16 @@ def emit_kernel(
     accumulated: set[int],
     chunks: int = 0,
     inline: bool = False,
+    brief: bool = False,
 ) -> str:
     """Define a function of a pointer for each buffer, numbered from 0, of element types `types` ->
     its name: the same for the same code. Folds go on from what `accumulated` buffers hold. With
     `chunks` the function also takes the number of one, below that, which is the outermost variable
-    of all pieces. With `inline`, short code becomes part of what calls it.
+    of all pieces. With `inline`, short code becomes part of what calls it. What is `brief` is over
+    soon: its library functions are those that are there already, of more lanes than it needs.
     """
     code = Code(module)
+    code.brief = brief
     chunk = Value(code, Type("i64"), "%chunk") if chunks else None
     for start in starts:
         _fill(code, start, types[start.buffer], chunk, max(1, chunks))
@@ -311,7 +316,7 @@ class Loops:
         return {w for w in (self.width if high - low >= self.width else 0, rest) if w}
 
     def _innermost(self, low: int, high: int) -> None:
-        block = BLOCK * self.width
+        block, length = BLOCK * self.width, high - low
         careful = [fold for fold in self.folds.values() if fold.careful]
         if careful and high - low > 2 * block:
             whole = (high - low) // block * block
@@ -321,9 +326,11 @@ class Loops:
                 for fold in careful:
                     fold.gather()
             low += whole
-        body = len(self.by_level.get(self.depth, []))
+        body, brief = len(self.by_level.get(self.depth, [])), self.code.brief
         for at, width in strips(self.code, low, high, self.width, body):
+            self.code.brief = brief or (width < self.width and length >= LONG * self.width)
             self._body(at, width)
+        self.code.brief = brief
         for fold in careful:
             fold.gather()
 

@@ -140,7 +140,7 @@ class KernelCalls:
             own = [s for s in self._starts(made.chunks[0], inner) if s.buffer in made.folds]
             chunks.append(self._call(made.chunks, own, inner, cut.extent))
             if made.rest:
-                after.append(self._call(made.rest, [], several | set(partial)))
+                after.append(self._call(made.rest, [], several | set(partial), brief=True))
         fills = [self._fill(before)] if before else []
         return [*fills, Sweep(cuts[0].extent, chunks), *after]
 
@@ -159,6 +159,7 @@ class KernelCalls:
         starts: Sequence[Start],
         accumulated: set[int],
         chunks: int = 0,
+        brief: bool = False,
     ) -> NativeCall:
         """Define the function of pieces; folds go on from what `accumulated` buffers hold."""
         written = {s.buffer for part in parts for s in part.statements}
@@ -173,6 +174,7 @@ class KernelCalls:
             {number[b] for b in accumulated if b in number},
             chunks,
             self.inside,
+            brief,
         )
         return NativeCall(name, operands, False, checks(parts))
 

@@ -118,6 +118,8 @@ class Code:
         self.lines: list[str] = []
         self.allocas: list[str] = []
         self.flags = "contract "
+        self.brief = False
+        """Whether it is over soon, and may take a little longer."""
         self.block = "entry"
         self._count = 0
 

@@ -186,3 +186,15 @@ def test_a_child_after_a_fork_has_threads_of_its_own() -> None:
         os._exit(0 if all(f(x)[0] == value for _ in range(20)) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert f(x)[0] == value
+
+
+def test_what_is_left_over_calls_the_function_of_the_loop() -> None:
+    """To compile another, of fewer lanes, takes as long again."""
+    f = irgrad.compile(lambda x: np.sum(np.exp(x)), backend="numba")
+    for count in (2008, 100_016):  # whole, and in chunks
+        x = np.linspace(-1.0, 1.0, count)
+        np.testing.assert_allclose(f(x), np.sum(np.exp(x)), rtol=1e-14)
+        text = f.llvm(x)
+        assert text.count("define internal <32 x double> @math.exp.") == 1
+        assert text.count("@math.exp.v32f64(") > 2
+        assert text.count("define internal <") == 1

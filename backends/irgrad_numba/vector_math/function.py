@@ -15,6 +15,7 @@ ATTRIBUTES = "nounwind willreturn memory(none)"
 """Two calls with the same arguments are one, and a call without a use is none: what libm writes to
 errno is of no interest."""
 ONCE, MORE = "alwaysinline", "noinline"
+MOST_LANES = 64
 
 
 def call(name: str, rule: Rule, *args: Value) -> Value:
@@ -23,18 +24,32 @@ def call(name: str, rule: Rule, *args: Value) -> Value:
     Its number of lanes is a power of two: what is left over of a loop calls the function of the
     loop, and LLVM is slow to compile others. A function that is called once is inlined. Others must
     not be, or the time to compile would grow with every copy."""
-    code, width = args[0].code, args[0].type.width
-    whole = 1 << (width - 1).bit_length()
-    if whole != width:
-        return call(name, rule, *[x.padded(whole) for x in args]).part(0, width)
-    type = args[0].type
-    symbol = f"math.{name}.{type.mangled}"
-    functions = code.module.functions
+    code, type = args[0].code, args[0].type
+    lanes = _lanes(name, code, type)
+    if lanes != type.width:
+        return call(name, rule, *[x.padded(lanes) for x in args]).part(0, type.width)
+    symbol, functions = _symbol(name, type), code.module.functions
     if symbol not in functions:
         functions[symbol] = _definition(code, symbol, rule, args)
     elif MORE not in functions[symbol]:
         functions[symbol] = functions[symbol].replace(ONCE, MORE, 1)
     return code.call(type, symbol, *args)
+
+
+def _symbol(name: str, type: Type) -> str:
+    return f"math.{name}.{type.mangled}"
+
+
+def _lanes(name: str, code: Code, type: Type) -> int:
+    """The lanes of the function that is called for a type; in code that is over soon those of a
+    wider one that is there, as it takes long to compile another.
+    """
+    least = 1 << (type.width - 1).bit_length()
+    if not code.brief or least == 1:
+        return least
+    wider = [least << k for k in range(MOST_LANES.bit_length()) if least << k <= MOST_LANES]
+    there = (n for n in wider if _symbol(name, Type(type.element, n)) in code.module.functions)
+    return next(there, least)
 
 
 def _definition(caller: Code, symbol: str, rule: Rule, args: tuple[Value, ...]) -> str:
