@@ -1,5 +1,5 @@
 """Where an element stands: the first extreme one along an axis, the place of one among sorted
-ones, and the order of rows after exchanges."""
+ones, the true places of a mask, and the order of rows after exchanges."""
 
 from __future__ import annotations
 
@@ -133,6 +133,30 @@ def searchsorted(code: Code, node: Node, operands: Sequence[Strided], result: St
 
     starts = [edges.start(code), x.start(code), result.start(code)]
     walk(code, x.shape, [strides, x.strides, result.strides], starts, 1, find)
+
+
+def nonzero(code: Code, node: Node, operands: Sequence[Strided], result: Strided) -> Value:
+    """The true places of a mask, as far as there is room for them; whether there are others than
+    there is room for.
+    """
+    (mask,), (room,), number = operands, result.shape, Type("i64")
+    found, place, last = (code.alloca(number) for _ in range(3))
+    for counter in (found, place, last):
+        code.put(counter, code.constant(number, 0))
+
+    def look(at: list[Value], _: int) -> None:
+        is_true = mask.get(code, at[0])
+        count, here = code.get(found, number), code.get(place, number)
+        if room:  # the next true place overwrites this one, if it is none
+            result.put(code, (count < room).where(count, room - 1), here)
+        code.put(last, is_true.where(here, code.get(last, number)))
+        code.put(found, count + is_true.cast("i64"))
+        code.put(place, here + 1)
+
+    walk(code, mask.shape, [mask.strides], [mask.start(code)], 1, look)
+    if room:
+        result.put(code, code.constant(number, room - 1), code.get(last, number))
+    return code.get(found, number) != room
 
 
 def permutation(code: Code, node: Node, operands: Sequence[Strided], result: Strided) -> None:

@@ -367,8 +367,10 @@ class Emitted:
         if isinstance(step, Routine):
             self.work += times * step.work
             buffers = [*step.buffers, *map(calls.allot, step.temporaries)]
-            operands = [Operand(b, 0, "u8") for b in buffers]
-            return NativeCall(emit_routine(self.module, step), operands, False)
+            name = emit_routine(self.module, step)
+            if step.otherwise is not None:
+                return Checked(name, buffers, self._call_back(step.otherwise), RAISED)
+            return NativeCall(name, [Operand(b, 0, "u8") for b in buffers], False)
         self.work += times * math.prod(step.batch) * step.rows * step.inner * step.columns
         operands = [Operand(b, 0, PARTS.get(step.type, step.type)) for b in step.buffers]
         call = NativeCall(emit_gemm(self.module, step, not calls.inside), operands, True)

@@ -8,28 +8,32 @@ from typing import NamedTuple
 
 from irgrad.ir.graph import Node, Value
 from irgrad.ir.types import SHORT, ArrayType
-from irgrad.ops.index import ScatterAdd, UpdateAt
+from irgrad.ops.index import Nonzero, ScatterAdd, UpdateAt
 from irgrad.ops.linalg.lu import LU, Permutation
 from irgrad.ops.reduction import Argmax, Argmin
 from irgrad.ops.scan import Cummax, Cummin, Cumprod, Cumsum, Recurrence
 from irgrad.ops.sorting import Argsort, Searchsorted, Sort
+from irgrad_numba.calls import Group
 from irgrad_numba.index import View
 from irgrad_numba.sorting import temporaries
 
 ROUTINES = (
     ScatterAdd, UpdateAt, Cumsum, Cumprod, Cummax, Cummin, Recurrence, Argmax, Argmin,
-    Searchsorted, Sort, Argsort, Permutation,
+    Searchsorted, Sort, Argsort, Permutation, Nonzero,
 )  # fmt: skip
 COMPLEX = (ScatterAdd, UpdateAt, Cumsum)
 """Those that treat a complex number as two reals."""
 
 
 class Routine(NamedTuple):
-    """A node with the places of its operands and of its result."""
+    """A node with the places of its operands and of its result, and what Python does where the
+    loops say that it must.
+    """
 
     node: Node
     operands: tuple[View, ...]
     result: View
+    otherwise: Group | None = None
 
     @property
     def buffers(self) -> list[int]:
@@ -62,4 +66,6 @@ def routine_of(node: Node, views: Mapping[Value, View]) -> Routine | None:
     """The routine of a node, if it has one."""
     if not has_routine(node):
         return None
-    return Routine(node, tuple(views[v] for v in node.operands), views[Value(node, 0)])
+    may_fail = isinstance(node.op, Nonzero)  # of a mask that has other places by now
+    otherwise = Group([node], node.outputs, views) if may_fail else None
+    return Routine(node, tuple(views[v] for v in node.operands), views[Value(node, 0)], otherwise)

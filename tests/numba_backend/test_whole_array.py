@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import irgrad
+from irgrad.errors import ShapeError
 
 Array = np.ndarray[Any, Any]
 NUMBERS = ["bool", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"]
@@ -207,3 +208,19 @@ def test_products_in_any_order_of_axes_are_blas(spec: str, dtype: str) -> None:
     assert "in Python" not in irgrad.compile(
         irgrad.grad(lambda x, y: np.sum(np.tanh(f(x, y))), (0, 1)), backend="numba"
     ).kernels(x, y)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_the_true_places_of_a_mask(share: float) -> None:
+    mask = np.random.default_rng(0).random((4, 7)) < share
+    for m in (mask, mask.T[::-1], mask[:0]):
+        agree(
+            lambda x, m=m: (x[m], np.stack(np.nonzero(m))),
+            np.arange(float(m.size)).reshape(m.shape),
+        )
+    compiled = irgrad.compile(lambda x: x[mask], backend="numba")
+    compiled(np.ones((4, 7)))
+    before = mask[2, 3]
+    mask[2, 3] = not before  # the program was compiled for another number of places
+    with pytest.raises(ShapeError, match="true places, the program was compiled for"):
+        compiled(np.ones((4, 7)))
