@@ -9,8 +9,8 @@ library functions), that are never computed twice."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
 
+from irgrad.autodiff.minimum_cut import Edge, far_side
 from irgrad.ir.builder import substitute
 from irgrad.ir.graph import Graph, Node, Value, input_value
 from irgrad.ops.cast import Astype, Conjugate, Imag, Real
@@ -35,10 +35,9 @@ _CHEAP = frozenset({
     "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor",
     "invert", "floor_divide", "remainder", "fmod",
 })  # fmt: skip
-Edge = tuple[Any, Any, int | None]
-"""From a place to another, and the bytes that cutting it takes, where it can be cut."""
 LARGEST = 3000
-"""Bodies with more nodes than this keep all that is needed: the cut would take seconds."""
+"""Bodies with more nodes than this keep all that is needed: the time that a cut takes
+grows faster than they do."""
 
 
 def is_cheap(node: Node) -> bool:
@@ -101,17 +100,9 @@ def _network(
 
 
 def _cut(edges: Sequence[Edge]) -> set[Value]:
-    import networkx as nx
-
-    network: nx.DiGraph[Any] = nx.DiGraph()
-    for start, end, size in edges:
-        network.add_edge(start, end, **({} if size is None else {"capacity": size}))
-    _, (near, far) = nx.minimum_cut(network, "needed", "absent")
-    return {
-        key[0]
-        for key in near
-        if isinstance(key, tuple) and key[1] == "out" and (key[0], "in") in far
-    }
+    far = far_side(edges, "needed", "absent")
+    ends = (end for start, end, _ in edges if isinstance(start, tuple) and start not in far)
+    return {end[0] for end in ends if isinstance(end, tuple) and end[1] == "in" and end in far}
 
 
 def _closure(
