@@ -72,6 +72,6 @@ def program_of(words: Vocabulary, lines: Sequence[str]) -> Any:
     text = f"{words.prelude}{body}\n"
     name = f"<program {abs(hash(text))}>"
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-    scope: dict[str, Any] = {"np": np}
+    scope: dict[str, Any] = {"np": np, "__name__": "program"}
     exec(compile(text, name, "exec"), scope)
     return scope["program"]

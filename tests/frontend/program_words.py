@@ -40,6 +40,8 @@ def program(x, a):
     y, n, i, b, c, k, v, e = 0.75, 1, 0, a[:2], 0.5 * a, a > 0.2, 0.4, np.ones(4)
     z, f, w, l, t = 0.5 + 0.25j, a.astype(np.float32), a * (1 + 0.5j), np.array([3, 1, 2, 0]), False
     A = np.outer(a[:3], a) + np.eye(3, 4)
+    T, F = np.cos(np.outer(a, a[:3])).reshape(2, 2, 3) + x, A.astype(np.float32)
+    R = [[x, y], [0.3, x]]
     L, M, P = [x, 0.2, y], [0.5], [a.copy(), 0.3 * a]
     d, o = {"s": 0.1, "v": a * 0.25}, Holder(a)
 
@@ -71,9 +73,26 @@ def program(x, a):
         finally:
             L[0] = 0.5 * v
 
+    def j(rows, v):
+        for k, row in enumerate(rows):
+            if row[0] > v:
+                return row[1], k
+            if row[1] < v - 1:
+                break
+        else:
+            return v, 0
+        return 0.5 * v, n
+
+    def halves(v):
+        for j in range(20):
+            v = 0.7 * v
+            yield j, v + y
+            if j > n + 2:
+                return
+
     def finish():
         parts = [x, y, n, a, c, b, k, v, e, z.real, z.imag, f, w.real, w.imag, l, t, i, A,
-                 *P, *d.values(), o.u, o.w]
+                 *P, *d.values(), o.u, o.w, T, F, *map(np.array, R)]
         lists = sum(M) + sum(0.1 * j * v for j, v in enumerate(L))
         return lists + sum(np.sum(p * np.cos(j + np.arange(np.size(p)).reshape(np.shape(p))))
                            for j, p in enumerate(parts))
@@ -118,20 +137,40 @@ def program(x, a):
          "np.fill_diagonal(A, x)", "np.copyto(a, c, where=k)", "np.put(a, [1, 3], y)",
          "a[::-2] = x", "A[::-1, 1::2] *= 0.5", "np.swapaxes(A, 0, 1)[1] += x",
          "c = np.where(a > y, a, c)", "a.flat[1:] = x", "A[:, ::-2][1:] += y"],
+        ["T[0] *= 0.5", "T[:, 1:, ::2] += y", "T[..., 0] = T[..., 1]", "T[0, 1] = x",
+         "T[n % 2, :, n % 3] += 0.1 * y", "x = 0.1 * np.sum(T[:, 0])", "T = T.transpose(1, 0, 2)",
+         "T[T > 1] = x", "T[:, [0, 1], [1, 2]] = y", "T.reshape(4, 3)[1:3] += x", "T[1] = T[0]",
+         "T[None, :, -1][0] += y", "np.moveaxis(T, 2, 0)[0] -= x", "T[:, n % 2, 1:] = y",
+         "y = T[n % 2, 0, n % 3]", "T = np.where(T > y, T, 0.5 * T)", "x, n = j(T[0], y)"],
+        ["F += A", "F[1] = a", "A[:] = F", "A = A + F", "F *= np.float32(0.5)",
+         "y = float(F[1, 2])", "F[n % 3, 1:] = x", "F = F[::-1]",
+         "np.add(F, A, out=A)", "l += F[0] > 0.5", "F.T[1] = y",
+         "np.multiply(F, 2, out=F)", "F[F > 1] -= 1", "n += int(F[0, 0])",
+         "y, n = j(F, 0.5 * x)"],
+        ["R[0][1] = x", "R[n % 2][0] += y", "R[1] = [y, x]", "x = 0.3 * R[-1][0]",
+         "u = R[0]; u[1] = y", "R[0], R[1] = R[1], R[0]", "R = [list(u) for u in R]",
+         "y = 0.2 * sum(map(sum, R))",
+         "x = 0.1 * sum(u[0] for u in R)", "R[0] = R[1]", "x, n = j(R, y)",
+         "R[1] = [2 * v for v in R[0]]"],
         ["a = a if n % 2 else c", "y = min(x, y)", "a[0 if x > y else 1] = 0.3",
          "(a if x > y else c)[0] = y", "n += 1 if x > y else 2", "e = A[0] if x > y else A[1]"],
     ],
     in_loops=["x += 0.1 * v", "a[i % 4] += 0.1 * v", "x = 0.5 * x + i * 0.01", "e *= 0.5",
               "L.append(v)", "A[i % 3] += 0.1 * a", "A[i % 3, i % 4] = y", "a[:i % 4] += 0.1",
               "x += 0.1 * np.sum(a[i % 3:])", "L[i % len(L)] += 0.1", "x += 0.1 * L[i % len(L)]",
-              "n = i", "P.append(a * 0.5)", "a, c = c, a * 0.9", "L.append(x); L.pop(0)"],
+              "n = i", "P.append(a * 0.5)", "a, c = c, a * 0.9",
+              "T[i % 2, i % 2] += 0.1 * x", "T[i % 2] *= 0.9", "F[i % 3] = 0.5 * a",
+              "R[i % 2][1] = x", "e = A[i % 3]", "e = A[i % 3]; e += 0.1", "c = A[i % 3]",
+              "L.append(x); L.pop(0)"],
     tests=[*NAMES.tests, "np.any(a > 0.7)", "x > 0 and y > 0", "n % 2 == 0", "len(L) > 2", "t",
-           "k[0]", "d['s'] > 0", "f[0] > 0", "z.real > y", "l[1] > 2", "L[-1] > 0", "o.u > x"],
+           "k[0]", "d['s'] > 0", "f[0] > 0", "z.real > y", "l[1] > 2", "L[-1] > 0", "o.u > x",
+           "T[0, 0, 0] > y", "F[0, 0] > 0.5", "R[0][0] > y"],
     heads=[*NAMES.heads, "i in range(n % 4)", "i in range(1, 40, 3)", "i in reversed(range(20))",
            "v in a", "i, v in enumerate(a)", "v, u in zip(a, c)", "v in reversed(a)", "e in A",
            "i, e in enumerate(A)", "v in list(L)", "v in [x, y]", "v, y in ((x, y), (y, x))",
            "v in (0.1, 0.2, 0.3) * 10", "v in np.linspace(0, 1, 30)", "v in np.tile(a, 6)",
-           "i, (v, u) in enumerate(zip(a[1:], a))", "i in range(3 if x > y else 4)"],
+           "i, (v, u) in enumerate(zip(a[1:], a))", "i in range(3 if x > y else 4)",
+           "i, v in halves(x)", "v, u in R", "i, (v, u) in enumerate(T[:, 0, :2])"],
     whiles=[*NAMES.whiles, "x < 3 and m < 20", "m < n % 5", "m < 25", "t and m < 6"],
     around=[("if len(a) == 4:", ""), ("try:", "finally:\n    x = x * 0.5 + y"),
             ("with np.errstate(all='ignore'):", "")],

@@ -149,6 +149,15 @@ def earlier_items_of_a_while(x: Any) -> Any:
     return sum(out)
 
 
+def first_of_a_list_that_may_grow(x: Any) -> Any:
+    out, count = [np.ones(2) * x, np.zeros(2)], 0
+    while x < 3 and count < 20:
+        x, count = x + out[0][0] * 0.1, count + 1
+        if np.sin(x * count) > 0:
+            out.append(out[0] * 0.5)
+    return x
+
+
 @pytest.mark.parametrize(
     ("function", "match"),
     [
@@ -157,6 +166,7 @@ def earlier_items_of_a_while(x: Any) -> Any:
         (written, "an item of a list that grew"),
         (unlike_items, "the list differs between the branches"),
         (earlier_items_of_a_while, "a list grows in a loop whose number of steps"),
+        (first_of_a_list_that_may_grow, "one of its earlier items"),
     ],
 )
 def test_refusals(function: Any, match: str) -> None:

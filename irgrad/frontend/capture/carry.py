@@ -17,7 +17,7 @@ from irgrad.frontend.capture.growth import EARLIER, Growing, Grows, filled, grow
 from irgrad.frontend.capture.handles import repeated
 from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.jumps import is_skip
-from irgrad.frontend.capture.maybe import last_items
+from irgrad.frontend.capture.maybe import Maybe, certain, is_open, last_items
 from irgrad.frontend.capture.moving import Shown, moved
 from irgrad.frontend.capture.naming import called
 from irgrad.frontend.capture.parts import (
@@ -417,6 +417,8 @@ class Carry:
 
 def _tail(inner: Inner, items: Any, seen: int) -> Any:
     """The last items of a list at the end of a step."""
+    if is_open(items):  # of which one is chosen by its numbers
+        items = [Maybe(now(certain(x)), x.present) if type(x) is Maybe else now(x) for x in items]
     with inner.open():
         return last_items(items, seen)
 
