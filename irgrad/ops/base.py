@@ -6,8 +6,8 @@
   op itself on the tangents.
 - `Bilinear`: linear in each of two operands apart, given by its transpose in each.
 - `Flat`: no derivative (comparisons, floor, argmax, ...): piecewise constant, or not of a float.
-- `Pointwise`: acts on each element of its one operand apart; a batch is no different.
-- `AlongAxes`: names axes of its operand; in a batch they stand one place further back.
+- `Pointwise`: acts on each element of its operands apart; a batch is no different.
+- `AlongAxes`: names axes of its operands; in a batch they stand one place further back.
 
 Complex numbers follow JAX: the pairing of a cotangent and a tangent is Re(sum y_bar * y_dot),
 without conjugation, so that a holomorphic function's rule is the same as its real one."""
@@ -129,10 +129,15 @@ def results(op: Op, operands: Iterable[Any]) -> list[Any]:
 
 
 class Pointwise(Op):
-    """An op on each element of one operand apart, whatever its shape."""
+    """An op on each element apart, of operands of one shape, whatever that is. Where operands
+    differ in shape, their elements need not belong together: a batch is then done one by one.
+    """
 
-    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
-        return results(self, operands)
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any] | None:
+        from irgrad.ops.batching import example_shapes, spread
+
+        alike = len(set(example_shapes(operands, batched))) == 1
+        return results(self, spread(operands, batched)) if alike else None
 
 
 def after(axes: Iterable[int]) -> tuple[int, ...]:
@@ -143,13 +148,15 @@ def after(axes: Iterable[int]) -> tuple[int, ...]:
 
 
 class AlongAxes(Op):
-    """An op whose parameter `axis` or `axes` names axes that all its operands have, which are of
-    one rank.
+    """An op whose parameter `axis` or `axes` names axes of all its operands, which are of one rank.
+    Where operands differ in rank, a batch is done one by one.
     """
 
-    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
-        from irgrad.ops.batching import spread
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any] | None:
+        from irgrad.ops.batching import example_shapes, spread
 
+        if len(set(map(len, example_shapes(operands, batched)))) > 1:
+            return None
         axis = self.parameters.get("axis")
         moved = (
             {"axes": after(self.parameters["axes"])} if axis is None else {"axis": after([axis])[0]}

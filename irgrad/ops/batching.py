@@ -26,11 +26,16 @@ def spread(operands: Sequence[Any], batched: Sequence[bool]) -> list[Any]:
     ]
 
 
+def example_shapes(operands: Sequence[Any], batched: Sequence[bool]) -> list[tuple[int, ...]]:
+    """The shapes of the operands of one example."""
+    return [x.shape[is_batched:] for x, is_batched in zip(operands, batched, strict=True)]
+
+
 def aligned(operands: Sequence[Any], batched: Sequence[bool]) -> list[Any]:
     """The operands such that NumPy's broadcasting, which aligns last axes, keeps the batch axis
     apart: batched ones of lower rank get axes of 1 behind it.
     """
-    ranks = [x.ndim - is_batched for x, is_batched in zip(operands, batched, strict=True)]
+    ranks = list(map(len, example_shapes(operands, batched)))
     return [
         reshape(x, (x.shape[0], *(1,) * (max(ranks) - rank), *x.shape[1:])) if is_batched else x
         for x, rank, is_batched in zip(operands, ranks, batched, strict=True)

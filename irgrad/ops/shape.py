@@ -235,7 +235,7 @@ class Concatenate(AlongAxes, Linear):
     def reference(self, *operands: Array) -> Array:
         return np.concatenate(operands, self.axis)
 
-    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
+    def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any] | None:
         return super().batch(spread(operands, batched), (True,) * len(operands))
 
     def transpose(self, operand: int, cotangent: Any, primals: Sequence[Any]) -> Any:

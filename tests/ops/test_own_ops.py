@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from irgrad.errors import DTypeError, IrgradError, OptionError, ShapeError
 from irgrad.ir.op import Op, register
 from irgrad.ir.types import ArrayType
 from irgrad.ops.base import AlongAxes, Pointwise, bind
+from irgrad.ops.batching import spread
 from irgrad.ops.elementwise import elementwise
 
 X = np.random.default_rng(0).standard_normal((4, 4, 4))
@@ -72,6 +74,25 @@ class Turned(Pointwise):
         return [-cotangents[1] + cotangents[0]]
 
 
+@register("test_scaled_cosine")
+class ScaledCosine(Pointwise):
+    """x cos(t) + b, of which t and b broadcast to the shape of x."""
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        return operands[:1]
+
+    def reference(self, *operands: Any) -> Any:
+        x, t, b = operands
+        return x * np.cos(t) + b
+
+    def vjp(self, primals: Any, outputs: Any, cotangents: Any, wanted: Any) -> Any:
+        (x, t, _), (bar,) = primals, cotangents
+        each = (bar * np.cos(t), -bar * x * np.sin(t), bar)
+        return [
+            np.sum(e, tuple(range(x.ndim - y.ndim))) for e, y in zip(each, primals, strict=True)
+        ]
+
+
 class _Quarter:
     nin, nout, __name__ = 1, 1, "quarter"
 
@@ -99,6 +120,47 @@ def test_a_batch_of_an_op_along_an_axis(axis: int, in_axes: Any) -> None:
     op = WeightedMean(axis)
     batch = irgrad.vmap(lambda x, y: bind(op, x, y), in_axes=in_axes)(*operands)
     np.testing.assert_allclose(batch, [op.reference(*each) for each in examples], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("op", "shapes"),
+    [
+        *((WeightedMean(axis), ((3, 3), (3,))) for axis in (0, -1)),
+        (ScaledCosine(), ((3,), (3,), (3,))),
+        (ScaledCosine(), ((3,), (), (3,))),
+        (ScaledCosine(), ((3, 3), (3,), ())),
+        (ScaledCosine(), ((), (), ())),
+    ],
+    ids=str,
+)
+def test_a_batch_of_operands_of_several_ranks_some_of_them_batched(op: Op, shapes: Any) -> None:
+    def f(*operands: Any) -> Any:
+        return bind(op, *operands)
+
+    rng = np.random.default_rng(0)
+    for in_axes in itertools.product((0, None), repeat=len(shapes)):
+        if 0 not in in_axes:
+            continue
+        batched = [axis == 0 for axis in in_axes]
+        operands = [
+            rng.uniform(1, 2, (3, *shape) if each else shape)
+            for shape, each in zip(shapes, batched, strict=True)
+        ]
+        batch = irgrad.vmap(f, in_axes)
+        examples = list(zip(*spread(operands, batched), strict=True))
+        with irgrad.use_backend("numpy"):
+            np.testing.assert_allclose(batch(*operands), [f(*each) for each in examples])
+
+
+def test_the_gradient_of_a_batch_asks_the_rule_for_examples() -> None:
+    def loss(x: Any, t: Any) -> Any:
+        return np.sum(irgrad.vmap(lambda x, t: bind(ScaledCosine(), x, t, 1.0))(x, t))
+
+    x, t = X[0, :3], X[1, 0, :3]
+    with irgrad.use_backend("numpy"):
+        slopes = irgrad.grad(loss, (0, 1))(x, t)
+    np.testing.assert_allclose(slopes[0], np.broadcast_to(np.cos(t)[:, None], x.shape))
+    np.testing.assert_allclose(slopes[1], -np.sum(x, axis=1) * np.sin(t))
 
 
 CALLS: dict[str, tuple[Any, type[IrgradError], str]] = {
