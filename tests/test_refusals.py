@@ -114,6 +114,19 @@ def test_names_of_ops_that_the_text_cannot_hold(name: str) -> None:
         elementwise(name, np.frompyfunc(abs, 1, 1), None)
 
 
+@pytest.mark.parametrize(
+    ("ufunc", "partials", "message"),
+    [
+        (np.multiply, 1, "takes 2 operands, got 1 partial derivatives"),
+        (np.modf, 1, "gives 2 results, an elementwise op has one.*Pointwise"),
+        (np.divmod, 2, "gives 2 results"),
+    ],
+)
+def test_ufuncs_that_are_no_elementwise_op(ufunc: Any, partials: int, message: str) -> None:
+    with pytest.raises(ValueError, match=f"test_refused {message}"):
+        elementwise("test_refused", ufunc, *(None,) * partials)
+
+
 COPIES: dict[str, Callable[[Any], Any]] = {
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,

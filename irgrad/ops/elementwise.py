@@ -46,6 +46,11 @@ class Elementwise(Op):
             raise ValueError(
                 f"{name} takes {ufunc.nin} operands, got {len(partials)} partial derivatives"
             )
+        if ufunc.nout != 1:
+            raise ValueError(
+                f"{name} gives {ufunc.nout} results, an elementwise op has one: write a class, "
+                "of irgrad.ops.base.Pointwise, for a function that has several"
+            )
         self.name = name  # pyright: ignore[reportAttributeAccessIssue] -- a constant of the single instance
         self.ufunc = ufunc
         self.partials = partials
@@ -110,7 +115,8 @@ class Elementwise(Op):
 
 def elementwise(name: str, ufunc: np.ufunc, *partials: Partial) -> Elementwise:
     """Define and register an elementwise op; from then on `ufunc` on traced values means this
-    op. Each partial derivative is a function of all operands and the result, in NumPy.
+    op. Each partial derivative is a function of all operands and the result, in NumPy. A
+    `ValueError` for a ufunc of several results, or of another number of operands.
 
     >>> from scipy import special
     >>> import irgrad
