@@ -153,7 +153,9 @@ def _cost(arguments: argparse.Namespace) -> int:
     if known:
         show.console().print(f"Bytes of a call, beside its arguments: {known}.", style="dim")
     if (sizes or arguments.steps) and len(titles) == 3:
-        show.console().print("The counts are no polynomials in these sizes.", style="dim")
+        show.console().print(
+            "The counts are no polynomials near these sizes; try others.", style="dim"
+        )
     return 0
 
 

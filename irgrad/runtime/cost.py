@@ -96,10 +96,11 @@ def cost(
     Counts are exact, of the optimised graphs; only the types of `args` matter, so that
     `irgrad.spec("f64[16,16]")` may stand for an array. With `sizes={"d": 16}`, every extent 16 of
     the arguments, and every Python int 16 among them, is called d, and the counts come as
-    polynomials in the sizes too. They are found by counting at other sizes nearby and verified at
-    some further away; where the counts are no polynomial (sorting), or differ in kind (an extent of
-    1 broadcasts, a short loop is unrolled, another order of products is the cheapest), formulas are
-    None.
+    polynomials in the sizes too. They are found by counting at other sizes nearby and verified
+    further away, to about twice the size. Where the counts are no polynomial (sorting), or differ
+    in kind between these sizes (an extent of 1 broadcasts, a short loop is unrolled, another order
+    of products is the cheapest, a factor 2 / d merges with another where it is a power of two),
+    formulas are None; they may be found from other sizes.
 
     A loop counts its body as often as it runs. Where only the run decides how often (`while`, a
     `range` of an argument that is an array), `steps` says for how many steps of each such loop to
