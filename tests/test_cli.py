@@ -93,7 +93,9 @@ def test_large_arrays_are_summarised(capsys) -> None:
             ["grad", "x * 2", "--at", "x=1", "--wrt", "z"],
             "--wrt z: the expression",
         ),
+        (["grad", "x * 2", "--wrt", "x"], "--wrt x: it has no value"),
         (["grad", "1 + 2"], "no argument to differentiate to"),
+        (["grad", "nowhere.py:f", "--at", "x=1"], "there is no file nowhere.py"),
         (["grad", "x", "--at", "x=1", "--backend", "nmpy"], "no backend called 'nmpy'"),
         (["dump", "nowhere.py:f"], "there is no file nowhere.py"),
         (["dump", "no_such_module:f"], "there is no module 'no_such_module'"),
@@ -155,6 +157,15 @@ def model(tmp_path, monkeypatch):
             h = np.tanh(W @ x)
             return np.sum(h**n)
 
+        def total(W, *, x, n):
+            return loss(W, x, n)
+
+        def square(x=3.0):
+            return x * x
+
+        def fails(x):
+            return x * (1 / 0)
+
         gradient = irgrad.grad(loss, "x")
         formula = "x**2"
         """)
@@ -207,6 +218,22 @@ def test_exceptions_where_no_line_is_the_user_s(capsys) -> None:
     err = run(capsys, "dump", "numpy:hypot", "--args", "f64[2]", status=1)
     assert "hypot takes (x1, x2, /), and got 1 argument: missing a required argument:" in err
     assert "  at " not in err
+
+
+def test_grad_of_a_function(capsys, model) -> None:
+    given = ("--at", "W=ones((2, 2))", "--at", "x=[0.1, 0.2]", "--backend", "numpy")
+    out = run(capsys, "grad", "model_for_cli.py:loss", *given, "--check")
+    assert out.count("agrees with central differences") == 2
+    out = run(
+        capsys, "grad", "model_for_cli:total", *given, "--at", "n=3", "--wrt", "W", "--check",
+        "--format", "json",
+    )  # fmt: skip
+    data = json.loads(out)
+    assert list(data["gradients"]) == ["W"] and data["relative_errors"]["W"] < 1e-6
+    np.testing.assert_allclose(data["value"], 2 * np.tanh(0.3) ** 3)
+    assert "no argument has a value" in run(capsys, "grad", "model_for_cli:square", status=1)
+    err = run(capsys, "grad", "model_for_cli:fails", "--at", "x=1", status=1)
+    assert "raised ZeroDivisionError" in err
 
 
 def test_dump_of_gradients_and_stages(capsys, model) -> None:

@@ -43,7 +43,7 @@ examples:
   irgrad sensitivity model.py:loss --at W=@w.npy --at 'x=[1, 2, 3]' --differences
   irgrad sensitivity "sum(x[k:]**2)" --at 'x=[1, 2, 3]' --at k=1 --integer k
 """
-_TARGET = "a formula such as 'x**2 + sin(y)', module:function or file.py:function"
+TARGET = "a formula such as 'x**2 + sin(y)', module:function or file.py:function"
 
 
 def add_commands(
@@ -56,7 +56,7 @@ def add_commands(
     """Put both commands into the grammar of the command line."""
     cost = command(commands, "cost", _cost, "operations and bytes of a gradient", _COST)
     cost.epilog = _COST_EXAMPLES
-    cost.add_argument("target", metavar="EXPR", help=_TARGET)
+    cost.add_argument("target", metavar="EXPR", help=TARGET)
     add_values(cost)
     add_backend(cost)
     cost.add_argument("--args", default="", metavar="TYPES", help="types instead of values (--at)")
@@ -72,7 +72,7 @@ def add_commands(
         commands, "sensitivity", _sensitivity, "what each value means for the output", _SENSITIVITY
     )
     sensitivity.epilog = _SENSITIVITY_EXAMPLES
-    sensitivity.add_argument("target", metavar="EXPR", help=_TARGET)
+    sensitivity.add_argument("target", metavar="EXPR", help=TARGET)
     add_values(sensitivity)
     sensitivity.add_argument(
         "--integer",
@@ -205,4 +205,4 @@ def _sensitivity(arguments: argparse.Namespace) -> int:
     return 0
 
 
-__all__ = ["add_commands"]
+__all__ = ["TARGET", "add_commands"]

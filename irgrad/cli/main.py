@@ -12,7 +12,7 @@ import inspect
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from irgrad.cli import analysis, inputs, show
 from irgrad.cli.argument_types import types
 from irgrad.cli.users_code import users_code
 from irgrad.errors import ArgumentError, BackendError, IrgradError
-from irgrad.frontend.expression import expression
+from irgrad.frontend.expression import Expression, expression
 from irgrad.inspect.differences import gradient_error
 from irgrad.inspect.dot import to_dot
 from irgrad.inspect.svg import to_svg
@@ -58,18 +58,20 @@ environment variables, IRGRAD_CACHE=0 turns it off, IRGRAD_CACHE_DIR moves it, a
 IRGRAD_CACHE_BYTES limits it.
 """
 _GRAD = """
-The value and the gradients of an expression.
+The value and the gradients of an expression or a function.
 
-An expression is Python's arithmetic with NumPy's and scipy.special's functions. Its free names are
-its arguments; each gets a value from --at: a number, a list, a constant expression such as
-linspace(0, 1, 5), or @file.npy. Gradients are taken with respect to all of them, or to those of
---wrt; integers given for these are taken as floats.
+An expression is Python's arithmetic with NumPy's and scipy.special's functions; its free names are
+its arguments. A function of yours is module:name (looked up from the current folder) or
+path/file.py:name. Each argument gets a value from --at: a number, a list, a constant expression
+such as linspace(0, 1, 5), or @file.npy. Gradients are taken with respect to all of these, or to
+those of --wrt; integers given for these are taken as floats.
 """
 _GRAD_EXAMPLES = """
 examples:
   irgrad grad "x**2 + sin(y)" --at x=3.0 --at y=0.5
   irgrad grad "logsumexp(A @ x)" --at 'A=eye(3)' --at 'x=[1, 2, 3]' --wrt x --check
   irgrad grad "sum(W**2)" --at W=@weights.npy --format json
+  irgrad grad model.py:loss --at W=@weights.npy --at 'x=[1, 2, 3]' --wrt W
 """
 _DUMP = """
 The graph of a function or an expression, as text that `irgrad run` reads back, as JSON, as a
@@ -141,12 +143,16 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"irgrad {irgrad.__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
-    grad_ = _command(commands, "grad", _grad, "value and gradients of an expression", _GRAD)
+    grad_ = _command(
+        commands, "grad", _grad, "value and gradients of an expression or a function", _GRAD
+    )
     grad_.epilog = _GRAD_EXAMPLES
-    grad_.add_argument("expression", metavar="EXPR", help="a formula, such as 'x**2 + sin(y)'")
+    grad_.add_argument("target", metavar="EXPR", help=analysis.TARGET)
     _add_values(grad_)
     _add_backend(grad_)
-    _add_wrt(grad_, "arguments to differentiate to: x, or x,y (may be repeated; default: all)")
+    _add_wrt(
+        grad_, "arguments to differentiate to: x, or x,y (may be repeated; default: all given)"
+    )
     grad_.add_argument("--dump", action="store_true", help="show the optimised graph too")
     grad_.add_argument("--check", action="store_true", help="compare with central differences")
 
@@ -219,19 +225,24 @@ def _working(what: str) -> AbstractContextManager[Any]:
 
 
 def _grad(arguments: argparse.Namespace) -> int:
-    formula = expression(arguments.expression)
+    function = inputs.formula_or_function(arguments.target)
+    is_formula = isinstance(function, Expression)
+    what = "the expression" if is_formula else arguments.target
     given = inputs.values(arguments.at)
-    wrt = _wrt(arguments.wrt, formula.names)
+    wrt = _wrt(arguments.wrt, list(inspect.signature(function).parameters), given, what)
     at = {name: inputs.numeric(value, floats=name in wrt) for name, value in given.items()}
-    formula.check_called(at)
-    args, _ = inputs.bound(formula, at, "the expression")
-    target = irgrad.compile(irgrad.value_and_grad(formula, tuple(wrt)), arguments.backend)
-    with _working("compiling and running"):
+    if is_formula:
+        function.check_called(at)
+    args, kwargs = inputs.bound(function, at, what)
+    if not wrt:
+        raise ArgumentError(f"{what}: no argument has a value", hint="--at NAME=VALUE")
+    target = irgrad.compile(irgrad.value_and_grad(function, tuple(wrt)), arguments.backend)
+    with _working("compiling and running"), users_code(what):
         start = time.perf_counter()
-        value, gradients = target(*args)
+        value, gradients = target(*args, **kwargs)
         seconds = time.perf_counter() - start
-        errors = _errors(formula, args, wrt, gradients) if arguments.check else {}
-    graph = str(target.graph(*args)) if arguments.dump else None
+        errors = _errors(function, at, wrt, gradients) if arguments.check else {}
+    graph = str(target.graph(*args, **kwargs)) if arguments.dump else None
     if arguments.format == "json":
         report: dict[str, Any] = {
             "value": value,
@@ -241,36 +252,45 @@ def _grad(arguments: argparse.Namespace) -> int:
         report |= {"relative_errors": errors} if arguments.check else {}
         show.show_json(report | ({"graph": graph} if graph else {}))
     else:
-        _show_gradients(formula, at, wrt, value, gradients, graph)
+        _show_gradients(arguments.target, at, wrt, value, gradients, graph)
         _show_errors(errors)
     return int(any(not error <= TOLERANCE for error in errors.values()))
 
 
-def _wrt(given: list[str], names: Sequence[str]) -> list[str]:
-    """The arguments to differentiate to: all, where none is given."""
+def _wrt(given: list[str], names: Sequence[str], at: Collection[str], what: str) -> list[str]:
+    """The arguments to differentiate to: all that have a value, where none is given."""
     if not names:
-        raise ArgumentError("the expression has no argument to differentiate to")
+        raise ArgumentError(f"{what} has no argument to differentiate to")
     for name in given:
         if name not in names:
-            raise ArgumentError(f"--wrt {name}: the expression's arguments are {', '.join(names)}")
-    return given or list(names)
+            raise ArgumentError(f"--wrt {name}: {what} has the arguments {', '.join(names)}")
+        if name not in at:
+            raise ArgumentError(f"--wrt {name}: it has no value", hint=f"--at {name}=...")
+    return given or [name for name in names if name in at]
 
 
 def _show_gradients(
-    formula: Any, at: Any, wrt: Any, value: Any, gradients: Any, graph: Any
+    title: str, at: Any, wrt: Any, value: Any, gradients: Any, graph: str | None
 ) -> None:
     out = show.console()
-    out.print(Text(formula.text, style="bold"))
+    out.print(Text(title, style="bold"))
     out.print(Text(f"= {show.short(value)}"))
     out.print(show.gradients_table("", wrt, at, gradients))
     if graph:
         show.show_text(out, graph)
 
 
-def _errors(formula: Any, args: Sequence[Any], wrt: list[str], gradients: Any) -> dict[str, float]:
+def _errors(
+    function: Callable[..., Any], at: dict[str, Any], wrt: list[str], gradients: Any
+) -> dict[str, float]:
     """The relative error of each gradient against central differences."""
+
+    def along(name: str, x: Any) -> Any:
+        args, kwargs = inputs.bound(function, {**at, name: x}, "the function")
+        return function(*args, **kwargs)
+
     return {
-        name: gradient_error(formula, args, formula.names.index(name), gradient)
+        name: gradient_error(partial(along, name), [at[name]], 0, gradient)
         for name, gradient in zip(wrt, gradients, strict=True)
     }
 
