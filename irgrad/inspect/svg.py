@@ -218,12 +218,14 @@ class _Blackboard(_Full):
                 text += f" = {_cropped(operand_text(box.value, self.names))}"
             yield text, _SIZE, "name"
             return
-        name = called(self.names[box.value])
-        shape = "×".join(map(str, box.value.type.shape))
+        names = [self.names[value] for value in box.node.outputs]
+        name = ", ".join(map(called, names))
+        shapes = ["×".join(map(str, value.type.shape)) for value in box.node.outputs]
+        shape = ", ".join(shapes) if any(shapes) else ""
         if box.kind == "node":
             yield _cropped(sign(box.node), 16), _SIZE, "name"
-            yield shape, _SMALL, "pale"
-            yield name, _SIZE, "pale" if self.names[box.value].isdigit() else "name"
+            yield _cropped(shape), _SMALL, "pale"
+            yield _cropped(name), _SIZE, "pale" if all(map(str.isdigit, names)) else "name"
         else:
             yield name, _SIZE, "name"
             yield shape, _SMALL, "pale"
@@ -241,7 +243,7 @@ class _Blackboard(_Full):
         )
 
     def label(self, edge: Edge) -> str:
-        """The local derivative on an edge."""
+        """The local derivative on an edge, after the name of a value that is one of several."""
         if edge.target.kind == "output" or edge.source.chain != edge.target.chain:
             return ""
         key = edge.target, edge.slot
@@ -249,7 +251,8 @@ class _Blackboard(_Full):
             text = local_derivative(edge.target.node, edge.slot, self.names)
             short = len(text) <= 24
             self.derivatives[key] = text if short else f"∂{edge.target.node.op.name}"
-        return self.derivatives[key]
+        text, several = self.derivatives[key], len(edge.source.node.outputs) > 1
+        return f"{called(self.names[edge.value])}: {text}" if text and several else text
 
 
 _STYLES: Mapping[str, Callable[[Graph], _Full]] = {"full": _Full, "blackboard": _Blackboard}

@@ -12,7 +12,7 @@ import pytest
 import irgrad
 from irgrad.errors import OptionError
 from irgrad.inspect.drawing import draw
-from irgrad.inspect.formula import infix, local_derivative, sign
+from irgrad.inspect.formula import called, infix, local_derivative, sign
 from irgrad.inspect.placement import Placement
 from irgrad.inspect.svg import _Blackboard, _Full, to_svg
 from irgrad.ir.graph import Graph, Node, Value, input_value
@@ -40,6 +40,11 @@ def rosen(x):
     return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
 
+def factors(a):
+    q, r = np.linalg.qr(a)
+    return np.sum(q) + np.sum(r**2)
+
+
 def specs(text: str) -> list:
     return [irgrad.spec(part) for part in text.split()]
 
@@ -56,6 +61,7 @@ GRAPHS = {
     "captured": irgrad.trace(lambda x: np.sum(np.ones(3) * x) * 2.0, np.ones(3)),
     "constant": irgrad.parse("graph @c() -> (out: f64[]) { return out=1.5 }"),
     "identity": irgrad.trace(lambda x: x, 1.0),
+    "results": irgrad.trace(factors, np.ones((3, 2))),
 }  # fmt: skip
 
 
@@ -81,6 +87,17 @@ def test_everything_is_drawn_and_no_text_overlaps(name: str, style: str) -> None
         assert not overlap(a, b)
     for left, top, right, bottom in frames:
         assert left >= 0 and top >= 0 and right <= drawing.width and bottom <= drawing.height
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("style", STYLES)
+def test_every_value_is_named(name: str, style: str) -> None:
+    graph = GRAPHS[name]
+    texts = [e.text or "" for e in ET.fromstring(to_svg(graph, style)).iterfind(".//{*}text")]
+    words = {word.strip("%,:") for text in texts for word in text.split()}
+    for value in (*graph.inputs, *(v for node in graph for v in node.outputs)):
+        shown = graph.names[value]
+        assert (called(shown) if style == "blackboard" else shown) in words
 
 
 @pytest.mark.parametrize("name", GRAPHS)
