@@ -135,3 +135,37 @@ def test_a_closed_over_array_that_decides_is_looked_at_in_each_call(
     first = compiled(1.0)
     COUNT[...], CHOICE[...] = 5, False
     assert compiled(1.0) == f(1.0) != first
+
+
+NUMBERS: dict[str, Callable[[Any], Any]] = {
+    "root": lambda a: irgrad.root(lambda x: x * x - a, 1.0),
+    "root, dict": lambda a: irgrad.root(lambda x: {"a": x["a"] ** 2 - a, "b": x["b"]}, _START)["a"],
+    "args": lambda a: irgrad.root(lambda x, w: x * x - a * w, np.float64(1.0), (1.0,)),
+    "fixed_point": lambda a: irgrad.fixed_point(lambda x: (x + a / x) / 2, 1),
+    "minimize_argmin": lambda a: irgrad.minimize_argmin(lambda x: (x * x - a) ** 2, 1.0),
+    "linear_solve": lambda a: irgrad.linear_solve(lambda x: x / np.sqrt(a), 1.0),
+    "jvp": lambda a: irgrad.jvp(lambda x: a**0.5 * x, (0.0,), (1.0,))[1],
+    "vjp": lambda a: irgrad.vjp(lambda x: a**0.5 * x, 0.0)[1](1.0)[0],
+    "linearize": lambda a: irgrad.linearize(lambda x: a**0.5 * x, 0.0)[1](1.0),
+    "vmap": lambda a: irgrad.vmap(lambda x, y: x * y, (None, 0))(1.0, a**0.5 * np.ones(1))[0],
+}
+"""The square root of a, with numbers in the code; `_START` has an int and a NumPy number."""
+_START = {"a": 1, "b": np.float32(0.0)}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_are_constants_and_no_inputs(name: str) -> None:
+    graph = irgrad.trace(NUMBERS[name], 9.0)
+    assert graph.input_names == ("a",)
+    assert irgrad.parse(str(graph))(9.0) == pytest.approx(3.0)
+
+
+def test_solvers_see_closed_over_arrays_that_have_changed() -> None:
+    right = {"floats": np.array([1.0, 2.0]), "ints": np.array([3, 4])}
+    solve = irgrad.compile(
+        lambda a: irgrad.linear_solve(lambda x: {key: a * x[key] for key in x}, right)
+    )
+    for _ in range(2):
+        found = solve(2.0)
+        assert all((found[key] == right[key] / 2).all() for key in right)
+        right["floats"][0], right["ints"][1] = 8.0, 9

@@ -155,11 +155,14 @@ def lift_arrays(*operands: Any) -> list[Any]:
 
 
 def convert_to(operand: Any, dtype: DType) -> Any:
-    """`operand` as an array or traced value of exactly `dtype`; complex to float is refused."""
+    """`operand` as an array, a number of NumPy's or a traced value of exactly `dtype`; complex to
+    float is refused.
+    """
     if isinstance(operand, Traced):
         return operand if operand.value.type.dtype == dtype else bind(Astype(dtype), operand)
     check_plain(type(operand))
     array = np.asarray(operand)
     if array.dtype.kind == "c" and dtype.kind != "c":
         raise DTypeError(f"a complex value where {dtype} is expected", hint="use .real")
-    return array.astype(dtype, copy=False)
+    array = array.astype(dtype, copy=False)
+    return array if isinstance(operand, np.ndarray) else array[()]

@@ -45,10 +45,11 @@ assert _calculus.CALCULUS, "the rules of these ops are entered"
 
 
 class Unknown(NamedTuple):
-    """The structure of the unknown, and its leaves as one vector."""
+    """The structure of the unknown, its leaves as they were given, and as one vector."""
 
     tree: Any
     types: tuple[ArrayType, ...]
+    leaves: tuple[Any, ...]
     vector: Any
 
     def build(self, vector: Any) -> Any:
@@ -68,10 +69,10 @@ def unknown_of(name: str, tree: Any) -> Unknown:
     """A pytree of floats as an unknown; ints are taken as floats, and None stays None."""
     if tree is None:
         raise ArgumentError(f"{name}: the start is None", hint="pass an array or a pytree of them")
-    leaves, structure = flatten_arrays(tree)
+    given, structure = flatten_arrays(tree)
+    leaves: list[Any] = [float(leaf) if isinstance(leaf, int) else leaf for leaf in given]
     arrays: list[Any] = []
     for leaf in leaves:
-        leaf = np.asarray(leaf, float) if isinstance(leaf, int) else leaf
         kind = classify(leaf)
         if not isinstance(kind, Argument):
             raise ArgumentError(
@@ -81,7 +82,7 @@ def unknown_of(name: str, tree: Any) -> Unknown:
         arrays.append(array.astype(float) if array.dtype.kind in "biu" else array)
     types = tuple(ArrayType(np.dtype(x.dtype), x.shape) for x in arrays)
     dtype = np.result_type(*(type.dtype for type in types)) if types else np.dtype(float)
-    return Unknown(structure, types, raveled(arrays, dtype))
+    return Unknown(structure, types, tuple(leaves), raveled(arrays, dtype))
 
 
 def raveled(leaves: Sequence[Any], dtype: Any) -> Any:
@@ -102,7 +103,11 @@ class _Problem(NamedTuple):
 def _problem(
     f: Callable[..., Any], unknown: Unknown, args: tuple[Any, ...], returns: Callable[[Any], Any]
 ) -> _Problem:
-    """`f` traced on the vector, its result brought into form by `returns`."""
+    """`f` traced on the vector, its result brought into form by `returns`.
+
+    Where an operand is traced, the vector is made in the graph: numbers in it are constants, arrays
+    are those that the user has, which may change from call to call.
+    """
 
     followed = captured(f)
 
@@ -123,6 +128,9 @@ def _problem(
     types = graph.input_types
     if any_traced(operands):
         builder = innermost(operands)
+        if unknown.leaves and not any_traced(unknown.vector):
+            start = [lift(builder, leaf) for leaf in unknown.leaves]
+            operands[0] = raveled(start, unknown.vector.dtype)
         operands = [lift(builder, x, type.dtype) for x, type in zip(operands, types, strict=True)]
     else:
         operands = [np.asarray(x, type.dtype) for x, type in zip(operands, types, strict=True)]
