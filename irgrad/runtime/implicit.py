@@ -19,7 +19,7 @@ from irgrad.frontend.entry import about_call
 from irgrad.frontend.keywords import keywords
 from irgrad.frontend.lower import Argument, classify, lower, signature_of
 from irgrad.frontend.promote import any_traced, convert_to, innermost, lift
-from irgrad.frontend.pytree import flatten, flatten_arrays, unflatten, written_path
+from irgrad.frontend.pytree import difference, flatten, flatten_arrays, unflatten, written_path
 from irgrad.frontend.site import call_site, defined_at
 from irgrad.ir.builder import substitute
 from irgrad.ir.graph import Graph, constant_value
@@ -152,12 +152,20 @@ def matching(name: str, f: Any, unknown: Unknown) -> Callable[[Any], Any]:
     def returns(result: Any) -> Any:
         leaves, structure = flatten_arrays(result)
         check_arrays(name, f, result, takes_none=structure == unknown.tree)
+        gives = f"{name}: {getattr(f, '__name__', 'the function')} gives"
+        if structure != unknown.tree:
+            where = difference(structure, unknown.tree, "the result")
+            raise ArgumentError(
+                f"{gives} another structure than the unknown's: {where}",
+                location=defined_at(f),
+                hint="return a number for each unknown, in the unknown's structure",
+            )
         shapes = [np.shape(leaf) for leaf in leaves]
         wanted = [type.shape for type in unknown.types]
-        if structure != unknown.tree or shapes != wanted:
+        if shapes != wanted:
             raise ShapeError(
-                f"{name}: {getattr(f, '__name__', 'the function')} gives {_described(shapes)}, "
-                f"expected the structure and shapes of the unknown, {_described(wanted)}",
+                f"{gives} {_described(shapes)}, expected the shapes of the unknown, "
+                f"{_described(wanted)}",
                 location=defined_at(f),
             )
         return raveled(leaves, unknown.vector.dtype)

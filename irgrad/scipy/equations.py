@@ -41,7 +41,8 @@ def root(
 ) -> Any:
     """`scipy.optimize.root` of f(x, *args) from `x0`, a pytree of floats or a list of numbers, with
     the exact Jacobian where the method takes one ("hybr", "lm"). f returns as many numbers as there
-    are unknowns; `callback(x, residual)` is called at each step of the others.
+    are unknowns, in any structure: equations have an order and names of their own.
+    `callback(x, residual)` is called at each step of the others.
 
     The result is SciPy's, with `x` in the structure of `x0`. For a root that is itself to be
     differentiated see `irgrad.root`.

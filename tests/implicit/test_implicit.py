@@ -275,7 +275,9 @@ def test_errors() -> None:
         irgrad.root(lambda x: x * x + 1.0, 0.5)
     with pytest.raises(NoConvergence, match="last step"):
         irgrad.fixed_point(lambda x: 2 * x + 1.0, 1.0)
-    with pytest.raises(ShapeError, match="expected the structure and shapes"):
+    with pytest.raises(
+        ShapeError, match=r"gives \(2,\), expected .* unknown, \(3,\)"
+    ):
         irgrad.root(lambda x: x[:2], B)
     with pytest.raises(ShapeError, match="scalar"):
         irgrad.minimize_argmin(lambda x: x, B)
@@ -317,6 +319,11 @@ def test_a_custom_derivative_inside_an_equation() -> None:
         (lambda: irgrad.root(lambda x: None, 1.0), "the result of <lambda> is None, no"),
         (lambda: irgrad.root(lambda x: {"a": "b"}, {"a": 1.0}), r"t\['a'\] of <lambda> is 'b'"),
         (lambda: irgrad.root(lambda x: x - 1, B, solver=lambda e, x: "no"), "gave .no., expect"),
+        (lambda: irgrad.root(lambda x: {"b": x["a"]}, {"a": 1.0}),
+            "the result is a dict of 'b', expected a dict of 'a'"),
+        (lambda: irgrad.fixed_point(lambda x: (x,), 1.0), "a tuple of 1, expected a single value"),
+        (lambda: irgrad.linear_solve(lambda x: {"a": [x["a"]]}, {"a": 1.0}),
+            r"the result\['a'\] is a list of 1, expected a single value"),
     ],
 )  # fmt: skip
 def test_functions_that_do_not_fit(call: Any, message: str) -> None:
