@@ -159,10 +159,10 @@ class BackendError(IrgradError, ValueError):
 def with_article(noun: str) -> str:
     """A noun with its article, as the name of a type is spoken.
 
-    >>> with_article("int"), with_article("str")
-    ('an int', 'a str')
+    >>> with_article("int"), with_article("ufunc")
+    ('an int', 'a ufunc')
     """
-    return f"{'an' if noun.startswith((*'aeiouAEIO', 'nd')) else 'a'} {noun}"
+    return f"{'an' if noun.startswith((*'aeioAEIO', 'nd')) else 'a'} {noun}"
 
 
 def place_text(location: Location) -> str:

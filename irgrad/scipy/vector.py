@@ -62,6 +62,12 @@ class Vectorised:
                     location=defined_at(f),
                     hint="return the value alone: a second function can compute what is beside it",
                 )
+            if shape := np.shape(leaves[0]):
+                raise ShapeError(
+                    f"minimize needs a scalar, {flat.__name__} returns an array of shape {shape}",
+                    location=defined_at(f),
+                    hint="sum the result, or use irgrad.scipy.least_squares for residuals",
+                )
             return leaves[0]
 
         flat.__name__ = scalar.__name__ = getattr(f, "__name__", "f")

@@ -507,6 +507,8 @@ def test_none_in_the_start_stays_none() -> None:
         np.testing.assert_allclose(x["b"][1], 1.0, atol=1e-3)
     with pytest.raises(ArgumentError, match=r"minimize needs a scalar, .* returns a tuple of 2"):
         s.minimize(lambda p: (squares(p), p["a"]), start)
+    with pytest.raises(ShapeError, match=r"minimize needs a scalar, .* array of shape \(2,\)"):
+        s.minimize(lambda p: p["a"], start)
     for solve in (s.minimize, s.root, s.least_squares):
         with pytest.raises(ArgumentError, match="the start has no element"):
             solve(lambda p: np.sum(p["a"]), {"a": np.zeros(0), "none": None})
