@@ -19,6 +19,8 @@ MARGIN = 16.0
 _ROUNDS = 4
 
 Place = tuple[float, float]
+Stop = tuple[float, float, float]
+"""A place on a path, and the middle of its layer."""
 Frame = tuple[float, float, float, float]
 Segment = tuple[Place, Place, Place, Place]
 """A cubic Bézier curve: start, two control points, end."""
@@ -38,10 +40,13 @@ class Look:
 
 @dataclass
 class Route:
-    """One edge as a path; `crosses` says that it leads from one band to another."""
+    """One edge as a path; `homes` are the middles of the layers to which the ends of its segments
+    belong, `crosses` says that it leads from one band to another.
+    """
 
     edge: Edge
     segments: list[Segment]
+    homes: list[float]
     crosses: bool = False
 
 
@@ -156,21 +161,23 @@ class _Layout:
         """The edges inside the band."""
         ports = _ports(self.edges, self.paths)
         for edge in self.edges:
-            yield Route(edge, self._route(edge, ports[edge]))
+            yield self._route(edge, ports[edge])
 
-    def _route(self, edge: Edge, offset: float) -> list[Segment]:
+    def _route(self, edge: Edge, offset: float) -> Route:
         sense = -1.0 if self.backwards else 1.0
         start = (edge.source.x + sense * _half(edge.source, 0.0), edge.source.y)
         end = (edge.target.x - sense * _half(edge.target, offset), edge.target.y + offset)
-        stops = [start]
+        stops: list[Stop] = [(*start, edge.source.x)]
         for point in self.paths[edge]:
             middle, half = self.middles[point.layer], self.widths[point.layer] / 2
-            stops += [(middle - sense * half, point.y), (middle + sense * half, point.y)]
-        stops = _bends([*stops, end])
-        return [_curve(a, b) for a, b in itertools.pairwise(stops)]
+            ends = (middle - sense * half, middle + sense * half)
+            stops += [(x, point.y, middle) for x in ends]
+        stops = _bends([*stops, (*end, edge.target.x)])
+        segments = [curve(a[:2], b[:2]) for a, b in itertools.pairwise(stops)]
+        return Route(edge, segments, [middle for _, _, middle in stops])
 
 
-def _bends(stops: Sequence[Place]) -> list[Place]:
+def _bends(stops: Sequence[Stop]) -> list[Stop]:
     """The stops of a path without those in the middle of a level stretch."""
     kept = [stops[0]]
     for before, stop, after in zip(stops, stops[1:], stops[2:], strict=False):
@@ -242,7 +249,8 @@ def _between(placement: Placement) -> Iterator[Route]:
     ends = _ends(placement.boxes)
     for edge in placement.edges:
         if edge.source.chain != edge.target.chain:
-            yield Route(edge, [_across(edge, ends)], crosses=True)
+            homes = [edge.source.x, edge.target.x]
+            yield Route(edge, [_across(edge, ends)], homes, crosses=True)
 
 
 def _ends(boxes: Sequence[Box]) -> dict[int, set[Box]]:
@@ -275,7 +283,8 @@ def _across(edge: Edge, ends: dict[int, set[Box]]) -> Segment:
     return start, first, (end[0] + side * 40.0, end[1] - down * bend / 2), end
 
 
-def _curve(a: Place, b: Place) -> Segment:
+def curve(a: Place, b: Place) -> Segment:
+    """From `a` to `b`, level at both."""
     bend = (b[0] - a[0]) / 2
     return a, (a[0] + bend, a[1]), (b[0] - bend, b[1]), b
 
@@ -288,8 +297,8 @@ def _label(drawing: Drawing, look: Look) -> None:
     touching: dict[Box, list[Place]] = {}
     for route in drawing.routes:
         if not route.crosses:
-            touching.setdefault(route.edge.source, []).extend(_trace(route.segments[0]))
-            touching.setdefault(route.edge.target, []).extend(_trace(route.segments[-1]))
+            touching.setdefault(route.edge.source, []).extend(trace(route.segments[0]))
+            touching.setdefault(route.edge.target, []).extend(trace(route.segments[-1]))
     for route in drawing.routes:
         text = look.label(route.edge)
         if not text or route.crosses:
@@ -297,15 +306,15 @@ def _label(drawing: Drawing, look: Look) -> None:
         width, height = text_width(text, look.label_size) + 2, look.label_size + 1
         reach = _around(route.segments[-1], width + 20.0, 3 * height)
         near = touching[route.edge.source] + touching[route.edge.target]
-        place = _free(
-            route, width, height, [frame for frame in taken if _overlap(frame, reach)], near
-        )
+        covered = [frame for frame in taken if _overlap(frame, reach)]
+        place = free(route.segments[-1], width, height, covered, near)
         taken.append(_frame(*place, width, height))
         drawing.labels.append((text, place, route))
 
 
-def _trace(segment: Segment) -> list[Place]:
-    return [_bezier(segment, i / 16) for i in range(17)]
+def trace(segment: Segment) -> list[Place]:
+    """Places all along a segment."""
+    return [bezier(segment, i / 16) for i in range(17)]
 
 
 def _around(segment: Segment, aside: float, above: float) -> Frame:
@@ -314,15 +323,15 @@ def _around(segment: Segment, aside: float, above: float) -> Frame:
     return min(xs) - aside, min(ys) - above, max(xs) + aside, max(ys) + above
 
 
-def _free(
-    route: Route, width: float, height: float, taken: list[Frame], near: list[Place]
+def free(
+    segment: Segment, width: float, height: float, taken: list[Frame], near: list[Place]
 ) -> Place:
-    """The best place along the last segment, beside the line: one that covers nothing, else the one
-    that covers the least.
+    """The best place for a label along a segment, beside the line: one that covers nothing, else
+    the one that covers the least.
     """
     best, least = (0.0, 0.0), float("inf")
     for share in (0.5, 0.6, 0.4, 0.7, 0.3, 0.8, 0.2):
-        x, y = _bezier(route.segments[-1], share)
+        x, y = bezier(segment, share)
         for away in (1, 2, 3):
             for side in (-1, 1):
                 for aside in (0.0, side * away * 6.0, -side * away * 6.0):
@@ -341,7 +350,8 @@ def _inside(point: Place, frame: Frame) -> bool:
     return frame[0] < point[0] < frame[2] and frame[1] < point[1] < frame[3]
 
 
-def _bezier(segment: Segment, t: float) -> Place:
+def bezier(segment: Segment, t: float) -> Place:
+    """The place at parameter t, from 0 at the start of a segment to 1 at its end."""
     weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
     x, y = (sum(w * p[axis] for w, p in zip(weights, segment, strict=True)) for axis in (0, 1))
     return x, y
@@ -355,4 +365,4 @@ def _overlap(a: Frame, b: Frame) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-__all__ = ["Drawing", "Look", "Route", "draw", "text_width"]
+__all__ = ["Drawing", "Look", "Route", "bezier", "curve", "draw", "free", "text_width", "trace"]

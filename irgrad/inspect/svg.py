@@ -1,21 +1,25 @@
 """A graph as a picture, with no system package: `graph.svg(style=...)`.
 
 Sources stand at the left, sinks at the right, adjoint nodes below their primal nodes; `placement`
-says how. A picture that would be very wide goes on in further rows. `"blackboard"` draws signs in
-circles with the local derivative on each edge, `"full"` boxes with the name, the type and the call
-of each node. Colours follow the page's or the system's dark mode.
+says how. A picture that would be very wide goes on in further rows, whose lines `cutting` joins by
+name. `"blackboard"` draws signs in circles with the local derivative on each edge, `"full"` boxes
+with the name, the type and the call of each node. Colours follow the page's or the system's dark
+mode.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 
 from irgrad.errors import OptionError
-from irgrad.inspect.drawing import Look, Place, Route, Segment, draw, text_width
+from irgrad.inspect.cutting import Connector, Cutting, arrives_cut
+from irgrad.inspect.drawing import Frame, Look, Place, Route, Segment, draw, free, text_width, trace
 from irgrad.inspect.formula import called, local_derivative, sign
 from irgrad.inspect.placement import Box, Edge
-from irgrad.inspect.rows import Piece, in_rows
+from irgrad.inspect.rows import Piece, Rows
 from irgrad.inspect.theme import GROUND, INK, PALE, ROOT, themed
 from irgrad.ir.graph import Graph, Value, region_fields, regions, supply
 from irgrad.ir.printer import node_text, operand_text, parameter_text
@@ -52,7 +56,7 @@ def to_svg(graph: Graph, style: str = "full") -> str:
     if style not in _STYLES:
         raise OptionError(f"no style '{style}'; there are {', '.join(_STYLES)}")
     panels = [(f"@{graph.name}", graph), *_regions(graph)]
-    drawn = [in_rows(*_STYLES[style](panel).picture(), _WIDEST) for _, panel in panels]
+    drawn = [_STYLES[style](panel).picture() for _, panel in panels]
     titled = [text_width(title, 16.0) + 32 for title, _ in panels if len(panels) > 1]
     width = max(titled + [width for _, width, _ in drawn])
     parts: list[str] = []
@@ -86,7 +90,7 @@ class _Full:
         self.graph = graph
         self.names = graph.names
         self.lines: dict[Box, list[Line]] = {}
-        self.drawn: set[Segment] = set()
+        self.drawn: set[tuple[int, Segment]] = set()
         self.look = Look(self.measure, layer_gap=24.0, row_gap=16.0, band_gap=44.0)
 
     def measure(self, box: Box) -> None:
@@ -116,50 +120,99 @@ class _Full:
                 text = ", ".join(f"{key}={parameter_text(value)}" for key, value in shown.items())
                 yield _cropped(text), _SMALL, "pale"
 
-    def picture(self) -> tuple[list[Piece], float, float]:
-        """The drawing's elements, and its size."""
+    def picture(self) -> tuple[str, float, float]:
+        """The SVG text of the drawing, and its size."""
         drawing = draw(self.graph, self.look)
-        pieces: list[Piece] = []
-        far: dict[Box, list[Route]] = {}
-        for route in drawing.routes:
-            if route.crosses and abs(route.edge.source.x - route.edge.target.x) > _WIDEST:
-                far.setdefault(route.edge.target, []).append(route)
-            else:
-                pieces += self.edge(route)
-        pieces += map(self.from_afar, far.values())
-        pieces += [
-            Piece(*_frame(box.x, box.y, box.width, box.height), self.box(box), box.x)
+        rows = Rows(drawing.width, drawing.height, _WIDEST)
+        inside, across, far = _sorted(drawing.routes, rows)
+        held = [piece for route in across for piece in self.line(route, rows)]
+        held += [self.from_afar(routes, rows) for routes in far]
+        held += [
+            Piece(*_frame(box.x, box.y, box.width, box.height), self.box(box), rows.row(box.x))
             for box in drawing.placement.boxes
         ]
+        cut = [arrives_cut(route, rows) for _, _, route in drawing.labels]
+        moved = list(itertools.compress(drawing.labels, cut))
+        kept = [each for each, moves in zip(drawing.labels, cut, strict=True) if not moves]
+        held += [self.label_at(*each, rows) for each in kept]
+        rooms = [
+            Piece(*self.room(text, route), "", rows.row(route.edge.target.x))
+            for text, _, route in moved
+        ]
+        cutting = Cutting(inside, rows, rows.sides([*held, *rooms]))
+        lines = [piece for route in inside for piece in self.line(route, rows, cutting)]
+        held += map(self.connector, cutting.connectors())
+        for text, _, route in moved:
+            row, segment = list(cutting.lines(route))[-1]
+            taken = [piece.frame for piece in held if piece.row == row]
+            size = self.look.label_size
+            place = free(segment, text_width(text, size) + 2, size + 1, taken, [])
+            held.append(self.label_at(text, place, route, rows))
+        return rows.sheet([*lines, *held])
+
+    def label_at(self, text: str, place: Place, route: Route, rows: Rows) -> Piece:
+        """The label of a line, in the row of the line's reader."""
         size = self.look.label_size
-        for text, (x, y), route in drawing.labels:
-            frame = _frame(x, y, text_width(text, size), size)
-            pieces.append(Piece(*frame, _label(text, x, y, size), route.edge.target.x))
-        return pieces, drawing.width, drawing.height
+        frame = _frame(*place, text_width(text, size), size)
+        return Piece(*frame, _label(text, *place, size), rows.row(route.edge.target.x))
 
-    def edge(self, route: Route) -> Iterator[Piece]:
-        """A path from producer to reader, with an arrow head; what edges share is drawn once."""
-        kind = "edge across" if route.crosses else "edge"
-        for segment in route.segments:
-            if segment not in self.drawn:
-                self.drawn.add(segment)
-                a, b, c, d = segment
-                path = f'<path class="{kind}" d="M{_at(a)}C{_at(b)} {_at(c)} {_at(d)}"/>'
-                yield Piece(*_hull(segment), path)
+    def room(self, text: str, route: Route) -> Frame:
+        """Where a line that comes from another row arrives: a frame as wide as its label."""
         _, _, before, tip = route.segments[-1]
-        yield Piece(*_frame(*tip, 12.0, 12.0), _head(before, tip), route.edge.target.x)
+        width = text_width(text, self.look.label_size) + 24
+        return _hull([tip, (tip[0] - math.copysign(width, tip[0] - before[0]), tip[1])])
 
-    def from_afar(self, routes: Sequence[Route]) -> Piece:
-        """Where values of another band arrive that stand a page away: their names, and an arrow."""
+    def line(self, route: Route, rows: Rows, cutting: Cutting | None = None) -> Iterator[Piece]:
+        """The path of an edge, with an arrow head; what edges share is drawn once."""
+        row = rows.row(route.edge.target.x)
+        kind = "edge across" if route.crosses else "edge"
+        pieces = (
+            [(row, each) for each in route.segments] if cutting is None else cutting.lines(route)
+        )
+        for piece in pieces:
+            row, (a, b, c, d) = piece
+            if piece not in self.drawn:
+                self.drawn.add(piece)
+                path = f'<path class="{kind}" d="M{_at(a)}C{_at(b)} {_at(c)} {_at(d)}"/>'
+                yield Piece(*_hull(trace(piece[1])), path, row)
+        _, _, before, tip = route.segments[-1]
+        yield Piece(*_frame(*tip, 12.0, 12.0), _head(before, tip), row)
+
+    def from_afar(self, routes: Sequence[Route], rows: Rows) -> Piece:
+        """Where values of another band arrive that stand a page away, or in another row: a
+        connector with their names, and an arrow.
+        """
         (_, _, before, tip), target = routes[0].segments[-1], routes[0].edge.target
         dx, dy = before[0] - tip[0], before[1] - tip[1]
         length = (dx * dx + dy * dy) ** 0.5 or 1.0
-        x, y = tip[0] + 18 * dx / length, tip[1] + 18 * dy / length
-        names = ", ".join(dict.fromkeys(self.names[route.edge.value] for route in routes))
+        x, y = tip[0] + 20 * dx / length, tip[1] + 20 * dy / length
+        names = ", ".join(dict.fromkeys(self.called(route.edge.value) for route in routes))
         line = f'<path class="edge across" d="M{x:.1f} {y:.1f}L{_at(tip)}"/>'
-        label = _label(names, x, y - 6, self.look.label_size)
-        frame = _frame(x, y - 6, text_width(names, self.look.label_size), 14.0)
-        return Piece(*frame, line + _head(before, tip) + label, target.x)
+        if abs(tip[1] - target.y) < target.height / 2 - 1:  # at a side: not in front of the box
+            x += math.copysign(_tag_width(names, self.look.label_size) / 2, dx)
+        frame, tag = self.tag(names, x, y)
+        return Piece(*frame, line + _head(before, tip) + tag, rows.row(target.x))
+
+    def connector(self, connector: Connector) -> Piece:
+        """The name of a value at the side of a row, where its line ends or begins."""
+        name = self.called(connector.value)
+        x = connector.x + connector.side * _tag_width(name, self.look.label_size) / 2
+        frame, tag = self.tag(name, x, connector.y)
+        return Piece(*frame, tag, connector.row)
+
+    def tag(self, text: str, x: float, y: float) -> tuple[Frame, str]:
+        """A connector with its middle at (x, y): its frame, and its picture."""
+        size = self.look.label_size
+        frame = _frame(x, y, _tag_width(text, size), size + 4)
+        return frame, (
+            f'<g class="connector"><rect x="{frame[0]:.1f}" y="{frame[1]:.1f}" '
+            f'width="{frame[2] - frame[0]:.1f}" height="{size + 4:g}" rx="3"/>'
+            f"{_text((text, size, 'name'), x, y)}</g>"
+        )
+
+    def called(self, value: Value) -> str:
+        """What a value is called in this picture."""
+        return f"%{self.names[value]}"
 
     def box(self, box: Box) -> str:
         """The shape of a box with its text and a tooltip."""
@@ -219,7 +272,7 @@ class _Blackboard(_Full):
             yield text, _SIZE, "name"
             return
         names = [self.names[value] for value in box.node.outputs]
-        name = ", ".join(map(called, names))
+        name = ", ".join(map(self.called, box.node.outputs))
         shapes = ["×".join(map(str, value.type.shape)) for value in box.node.outputs]
         shape = ", ".join(shapes) if any(shapes) else ""
         if box.kind == "node":
@@ -252,10 +305,31 @@ class _Blackboard(_Full):
             short = len(text) <= 24
             self.derivatives[key] = text if short else f"∂{edge.target.node.op.name}"
         text, several = self.derivatives[key], len(edge.source.node.outputs) > 1
-        return f"{called(self.names[edge.value])}: {text}" if text and several else text
+        return f"{self.called(edge.value)}: {text}" if text and several else text
+
+    def called(self, value: Value) -> str:
+        return called(self.names[value])
 
 
 _STYLES: Mapping[str, Callable[[Graph], _Full]] = {"full": _Full, "blackboard": _Blackboard}
+
+
+def _sorted(
+    routes: Sequence[Route], rows: Rows
+) -> tuple[list[Route], list[Route], list[list[Route]]]:
+    """The routes inside bands, those across, and, by target, those from too far to be drawn."""
+    inside = [route for route in routes if not route.crosses]
+    across: list[Route] = []
+    far: dict[Box, list[Route]] = {}
+    for route in routes:
+        source, target = route.edge.source, route.edge.target
+        if not route.crosses:
+            continue
+        if rows.row(source.x) == rows.row(target.x) and abs(source.x - target.x) <= _WIDEST:
+            across.append(route)
+        else:
+            far.setdefault(target, []).append(route)
+    return inside, across, list(far.values())
 
 
 def _kind(box: Box) -> str:
@@ -283,11 +357,15 @@ def _label(text: str, x: float, y: float, size: float) -> str:
     )
 
 
-def _frame(x: float, y: float, width: float, height: float) -> tuple[float, float, float, float]:
+def _tag_width(text: str, size: float) -> float:
+    return text_width(text, size) + 8
+
+
+def _frame(x: float, y: float, width: float, height: float) -> Frame:
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
 
-def _hull(places: Sequence[Place]) -> tuple[float, float, float, float]:
+def _hull(places: Sequence[Place]) -> Frame:
     xs, ys = zip(*places, strict=True)
     return min(xs), min(ys), max(xs), max(ys)
 
@@ -324,6 +402,7 @@ def _style() -> str:
         ".irgrad .across{stroke-dasharray:3 3;stroke-opacity:.5}",
         f".irgrad .head{{{themed('fill', PALE)}}}",
         ".irgrad rect{stroke-width:1.3}",
+        f".irgrad .connector rect{{{themed('fill', GROUND)}{themed('stroke', PALE)}}}",
     ]
     rules += [
         f".irgrad .{kind} rect{{{themed('fill', colours[:2])}{themed('stroke', colours[2:])}}}"

@@ -338,8 +338,9 @@ class Graph:
 
         `style="full"` shows the name, type and call of each node; `"blackboard"` the op in a
         circle, with the local derivatives on the edges. A long picture goes on in further rows, as
-        a line of music does; of more than a thousand nodes look at the text, or at the graph of a
-        part of the function. An `OptionError` names the styles that there are.
+        a line of music does: a line ends at the side of a row in the name of its value, and goes on
+        from that name in the row beside. Of more than a thousand nodes look at the text, or at the
+        graph of a part of the function. An `OptionError` names the styles that there are.
 
         >>> import irgrad
         >>> irgrad.trace("x * x", 1.5).svg(style="blackboard").startswith("<svg")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
@@ -11,7 +13,7 @@ import pytest
 
 import irgrad
 from irgrad.errors import OptionError
-from irgrad.inspect.drawing import draw
+from irgrad.inspect.drawing import Drawing, draw
 from irgrad.inspect.formula import called, infix, local_derivative, sign
 from irgrad.inspect.placement import Placement
 from irgrad.inspect.svg import _Blackboard, _Full, to_svg
@@ -65,6 +67,11 @@ GRAPHS = {
 }  # fmt: skip
 
 
+@functools.cache
+def picture(name: str, style: str) -> tuple[str, Drawing]:
+    return to_svg(GRAPHS[name], style), draw(GRAPHS[name], STYLES[style](GRAPHS[name]).look)
+
+
 def frame(box) -> tuple[float, ...]:
     return (box.x - box.width / 2, box.y - box.height / 2,
             box.x + box.width / 2, box.y + box.height / 2)  # fmt: skip
@@ -78,10 +85,10 @@ def overlap(a, b) -> bool:
 @pytest.mark.parametrize("style", STYLES)
 def test_everything_is_drawn_and_no_text_overlaps(name: str, style: str) -> None:
     graph = GRAPHS[name]
-    root = ET.fromstring(to_svg(graph, style))
+    text, drawing = picture(name, style)
+    root = ET.fromstring(text)
     titles = [e for e in root.iter() if e.tag.endswith("title")]
     assert len(titles) == len(graph.inputs) + len(graph.nodes) + len(graph.outputs)
-    drawing = draw(graph, STYLES[style](graph).look)
     frames = list(map(frame, drawing.placement.boxes))
     for a, b in itertools.combinations(frames, 2):
         assert not overlap(a, b)
@@ -93,7 +100,7 @@ def test_everything_is_drawn_and_no_text_overlaps(name: str, style: str) -> None
 @pytest.mark.parametrize("style", STYLES)
 def test_every_value_is_named(name: str, style: str) -> None:
     graph = GRAPHS[name]
-    texts = [e.text or "" for e in ET.fromstring(to_svg(graph, style)).iterfind(".//{*}text")]
+    texts = [e.text or "" for e in ET.fromstring(picture(name, style)[0]).iterfind(".//{*}text")]
     words = {word.strip("%,:") for text in texts for word in text.split()}
     for value in (*graph.inputs, *(v for node in graph for v in node.outputs)):
         shown = graph.names[value]
@@ -102,7 +109,7 @@ def test_every_value_is_named(name: str, style: str) -> None:
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_an_operand_stands_before_its_reader_in_the_flow_of_its_band(name: str) -> None:
-    drawing = draw(GRAPHS[name], _Full(GRAPHS[name]).look)
+    _, drawing = picture(name, "full")
     for edge in drawing.placement.edges:
         if edge.source.chain == edge.target.chain:
             assert (edge.source.x > edge.target.x) == edge.source.backwards
@@ -237,7 +244,7 @@ def test_a_long_picture_has_rows_that_a_page_can_show(style: str) -> None:
     width, height = float(root.get("width", 0)), float(root.get("height", 0))
     assert strip.width > 6000 and width < 1100
     rows = root.findall(".//{*}svg")
-    assert len(rows) == np.ceil(strip.width / 864)
+    assert len(rows) == np.ceil(strip.width / 672)
     captions = [e.text for e in root.iter() if e.get("class") == "pale row"]
     assert captions[0] == f"1 of {len(rows)}" and len(captions) == len(rows)
     bottom = 0.0
@@ -252,6 +259,79 @@ def test_a_long_picture_has_rows_that_a_page_can_show(style: str) -> None:
     assert bottom <= height + 1
     titles = [e for e in root.iter() if e.tag.endswith("title")]
     assert len(titles) == len(graph.inputs) + len(graph.nodes) + len(graph.outputs)
+
+
+class Pieces:
+    """The lines of a picture as they are drawn in its rows. A line leads from joints to joints: its
+    end itself, a box there, and (row, name) for a connector there.
+    """
+
+    def __init__(self, name: str, style: str) -> None:
+        text, self.drawing = picture(name, style)
+        self.called = STYLES[style](GRAPHS[name]).called
+        root = ET.fromstring(text)
+        self.rows = root.findall(".//{*}svg") or [root]
+        self.row_of: dict = {}
+        self.lines = [line for row, svg in enumerate(self.rows) for line in self.read(row, svg)]
+        self.leaving: dict = {}
+        for start, stop in self.lines:
+            for joint in start:
+                self.leaving.setdefault(joint, []).append(stop)
+
+    def read(self, row: int, svg: ET.Element):
+        boxes, held = self.drawing.placement.boxes, []
+        for group in svg.iterfind(".//{*}g[{*}rect]"):
+            rect = group.find("{*}rect")
+            x, y, w, h = (float(rect.get(key)) for key in ("x", "y", "width", "height"))
+            if group.get("class") == "connector":
+                names = group.find("{*}text").text.split(", ")
+                held.append(((x, y, x + w, y + h), {(row, name) for name in names}))
+            else:
+                middle = complex(x + w / 2, y + h / 2)
+                away = {abs(complex(box.x, box.y) - middle): box for box in boxes}
+                box = away[min(away)]
+                self.row_of[box] = row
+                held.append((frame(box), {box}))
+        for path in svg.iterfind(".//{*}path"):
+            if path.get("class", "").startswith("edge"):
+                numbers = list(map(float, re.findall(r"-?[\d.]+", path.get("d"))))
+                yield [
+                    {(row, *end)}.union(*(joints for box, joints in held if inside(end, box)))
+                    for end in (numbers[:2], numbers[-2:])
+                ]
+
+    def leads(self, edge) -> bool:
+        """Whether lines of its value, no other box between, lead from source to target."""
+        name = self.called(edge.value)
+        todo = [edge.source]
+        if edge.source.chain != edge.target.chain:
+            todo.append((self.row_of[edge.target], name))
+        for joint in todo:
+            found = set().union(*self.leaving.get(joint, []))
+            if edge.target in found:
+                return True
+            if isinstance(joint, tuple) and joint[1:] == (name,):
+                found |= {(joint[0] - 1, name), (joint[0] + 1, name)} & self.leaving.keys()
+            todo += [each for each in found if isinstance(each, tuple) and each not in todo]
+        return False
+
+
+def inside(point, box) -> bool:
+    return box[0] - 1 < point[0] < box[2] + 1 and box[1] - 1 < point[1] < box[3] + 1
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("style", STYLES)
+def test_every_edge_is_connected_through_all_rows(name: str, style: str) -> None:
+    pieces = Pieces(name, style)
+    assert (len(pieces.rows) > 1) == (pieces.drawing.width > 960)
+    starts = set().union(*(start for start, _ in pieces.lines))
+    stops = set().union(*(stop for _, stop in pieces.lines))
+    for start, stop in pieces.lines:
+        assert len(start) > 1 or start & stops, "a line begins in mid-air"
+        assert len(stop) > 1 or stop & starts, "a line stops in mid-air"
+    for edge in pieces.drawing.placement.edges:
+        assert pieces.leads(edge), edge
 
 
 def test_partial_sums_of_an_adjoint_go_along_with_the_sweep() -> None:
