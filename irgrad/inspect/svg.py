@@ -174,7 +174,7 @@ class _Full:
             if piece not in self.drawn:
                 self.drawn.add(piece)
                 path = f'<path class="{kind}" d="M{_at(a)}C{_at(b)} {_at(c)} {_at(d)}"/>'
-                yield Piece(*_hull(trace(piece[1])), path, row)
+                yield Piece(*_hull(trace(piece[1]) if route.crosses else piece[1]), path, row)
         _, _, before, tip = route.segments[-1]
         yield Piece(*_frame(*tip, 12.0, 12.0), _head(before, tip), row)
 
