@@ -77,16 +77,25 @@ class IndexOutOfBounds(IndexingError):
     `operand`.
     """
 
-    axis = extent = 0
+    index = axis = extent = 0
     operand: int | None = None
 
     @classmethod
     def of(cls, index: int, axis: int, extent: int, operand: int | None = None) -> IndexOutOfBounds:
         """The error for an index into an axis of `extent` elements."""
-        expected = f": expected {-extent} to {extent - 1}" if extent else ""
-        error = cls(f"index {index} is out of bounds for axis {axis} with size {extent}{expected}")
-        error.axis, error.extent, error.operand = axis, extent, operand
+        error = cls("")
+        error.index, error.extent, error.operand = index, extent, operand
+        error.tell(axis)
         return error
+
+    def tell(self, axis: int) -> None:
+        """Let the message be about `axis`, which is that of another array with the same index."""
+        extent, self.axis = self.extent, axis
+        expected = f": expected {-extent} to {extent - 1}" if extent else ""
+        self.message = (
+            f"index {self.index} is out of bounds for axis {axis} with size {extent}{expected}"
+        )
+        self.args = (self.message,)
 
 
 class ArgumentError(IrgradError, TypeError):

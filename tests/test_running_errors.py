@@ -141,6 +141,24 @@ def test_the_array_is_named(backend) -> None:
             assert f"array: %{name}" in str(caught.value)
 
 
+def _powers(x, n):
+    _, total = irgrad.while_loop(
+        lambda s: s[0] < n,
+        lambda s: (s[0] + 1, s[1] + x[s[0]] ** 2),
+        (0, 0.0),
+    )
+    return total
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+def test_a_batched_adjoint_tells_of_the_axis_of_the_array(backend) -> None:
+    """The adjoint of the array has an axis more, in front, and may be what looks first."""
+    each = irgrad.compile(irgrad.vmap(irgrad.grad(_powers), (None, 0)), backend=backend)
+    with pytest.raises(IndexOutOfBounds, match="3 is out of bounds for axis 0 with") as caught:
+        each(np.ones(3), np.array([1, 4]))
+    assert "array: %x: f64[3]\n" in str(caught.value)
+
+
 @pytest.mark.parametrize("backend", irgrad.backends())
 def test_a_mask_that_has_changed(backend) -> None:
     mask = np.array([True, True, False, False])

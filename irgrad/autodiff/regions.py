@@ -103,8 +103,12 @@ def piece(
     results: Sequence[tuple[str, Value]],
     absent: Sequence[Value] = (),
 ) -> Graph:
-    """A region of some nodes of another graph: `leaves` become its inputs, `absent` ones zeros."""
-    inputs = [input_value(names.get(value, "x"), value.type) for value in leaves]
+    """A region of some nodes of another graph: `leaves` become its inputs, `absent` ones zeros.
+
+    Their names are their own, or those that they have in `names`, which are unique there: one of
+    several values called x is `x_2`, which nobody wrote.
+    """
+    inputs = [input_value(v.name or names.get(v, "x"), v.type) for v in leaves]
     body: list[Node] = []
     zeros = [zeros_in(body, value) for value in absent]
     named = distinct(results)

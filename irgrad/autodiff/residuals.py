@@ -158,7 +158,7 @@ def extracted(
     results: Mapping[str, Value],
 ) -> Graph:
     """A graph of its own from some nodes of another: `leaves` become its inputs."""
-    inputs = [input_value(source.names.get(value, "x"), value.type) for value in leaves]
+    inputs = [input_value(v.name or source.names.get(v, "x"), v.type) for v in leaves]
     body: list[Node] = []
     outputs = substitute(Graph(name, leaves, nodes, results), inputs, body.append)
     return Graph(name, inputs, body, dict(zip(results, outputs, strict=True)))

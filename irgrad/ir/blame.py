@@ -3,6 +3,8 @@ the user's code, and on what it computes."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from numpy.linalg import LinAlgError
 
 from irgrad.errors import IndexOutOfBounds, IrgradError, place_text
@@ -31,14 +33,27 @@ def blame(error: Exception, node: Node) -> None:
 def _operands_text(error: IrgradError, node: Node) -> str:
     if not isinstance(error, IndexOutOfBounds) or error.operand is None:
         return f"operands: {', '.join(map(described, node.operands))}"
-    text = f"index: {described(node.operands[error.operand])}"
+    index = node.operands[error.operand]
+    text = f"index: {described(index)}"
     of = None if node.origin is None else node.origin.of
     for each in (node, of):  # an adjoint has the array's indices, and not the array
-        if isinstance(each, Node) and each.operands:
+        if isinstance(each, Node) and each.operands and each.op.name != "scatter_add":
             array = each.operands[0]
-            if array.type.shape[error.axis : error.axis + 1] == (error.extent,):
+            axes = [error.axis] if each is node else [*_indexed(each, index), error.axis]
+            fitting = [k for k in axes if array.type.shape[k : k + 1] == (error.extent,)]
+            if fitting:
+                error.tell(fitting[0])
                 return f"{text}\n  array: {described(array)}"
     return text
+
+
+def _indexed(node: Node, index: Value) -> list[int]:
+    """The axes on which a node looks at `index`; a batched adjoint has more axes than its array."""
+    axes: Any = node.op.parameters.get("axes", ())
+    if not axes or len(node.operands) <= len(axes):
+        return []
+    indices = node.operands[-len(axes) :]
+    return [axis for axis, given in zip(axes, indices, strict=True) if given == index]
 
 
 def described(value: Value) -> str:

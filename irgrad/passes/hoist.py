@@ -152,7 +152,7 @@ def _exchange(
     """The loop with the values that have left its body as further fixed operands."""
     op: Any = node.op
     outer = walk
-    fresh = [input_value(body.names.get(v, "x"), v.type) for v in leaving]
+    fresh = [input_value(v.name or body.names.get(v, "x"), v.type) for v in leaving]
     widened = Graph(
         body.name,
         [*body.inputs, *fresh],
