@@ -159,6 +159,25 @@ def test_a_batched_adjoint_tells_of_the_axis_of_the_array(backend) -> None:
     assert "array: %x: f64[3]\n" in str(caught.value)
 
 
+def _columns(x, idx):
+    def step(i, y):
+        y = y.copy()
+        y[1:, idx[i]] = np.sin(y[:-1, idx[i]])
+        return y
+
+    return np.sum(irgrad.fori_loop(0, 40, step, x))
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+def test_arrays_are_told_of_as_they_lie_before_a_loop(backend) -> None:
+    """In the loop, the columns may be rows."""
+    outside = np.where(np.arange(40) == 7, 45, 0)
+    for f in (_columns, irgrad.grad(_columns)):
+        with pytest.raises(IndexOutOfBounds, match="45 is out of bounds for axis 1 with") as caught:
+            irgrad.compile(f, backend=backend)(np.ones((64, 40)), outside)
+        assert "array: %y: f64[64,40]\n" in str(caught.value)
+
+
 @pytest.mark.parametrize("backend", irgrad.backends())
 def test_a_mask_that_has_changed(backend) -> None:
     mask = np.array([True, True, False, False])

@@ -11,7 +11,7 @@ import dataclasses
 from typing import Any
 
 from irgrad.ir.builder import rebuilt
-from irgrad.ir.graph import Graph, Node, Value, input_value, with_regions
+from irgrad.ir.graph import Graph, Node, Origin, Value, input_value, with_regions
 from irgrad.ir.op import Op
 from irgrad.ir.types import ArrayType, Shape
 from irgrad.ops.arithmetic import ADD
@@ -48,6 +48,26 @@ def _turned_type(type: ArrayType) -> ArrayType:
 def _turned_axes(axes: tuple[int, ...], ndim: int) -> tuple[int, ...]:
     """The numbers of axes, when the last one is in front."""
     return tuple((axis + 1) % ndim for axis in axes)
+
+
+TURNED = "columns"
+"""The rule that a node on a turned array comes from."""
+
+
+def _marked(node: Node) -> Node:
+    """A node like this, that comes from it."""
+    origin = Origin(TURNED, node)
+    return Node(
+        node.op, node.operands, node.types, names=node.names, location=node.location, origin=origin
+    )
+
+
+def before_turns(node: Node) -> Node:
+    """The node that indexes what has not been turned, on which a user's axes have their numbers."""
+    while node.origin is not None and node.origin.rule == TURNED:
+        assert isinstance(node.origin.of, Node)
+        node = node.origin.of
+    return node
 
 
 def _forth(ndim: int) -> Transpose:
@@ -107,13 +127,17 @@ class _Walk:
             if old in chosen:
                 self._turned_back(node, old, self.values[old])
 
-    def put(self, node: Node, op: Op, operands: tuple[Value, ...]) -> None:
-        """A node with another op or on other operands, or the node itself."""
+    def put(
+        self, node: Node, op: Op, operands: tuple[Value, ...], like: Node | None = None
+    ) -> None:
+        """A node with another op or on other operands, with the provenance of one `like` it, or the
+        node itself.
+        """
         stale = node.origin is not None and node.origin.of in self.images
         if op is node.op and operands == node.operands and not stale:
             self.nodes.append(node)
             return
-        image = rebuilt(node, operands, self.images, op)
+        image = rebuilt(like or node, operands, self.images, op)
         self.images[node] = image
         self.nodes.append(image)
         self.values.update(zip(node.outputs, image.outputs, strict=True))
@@ -209,6 +233,7 @@ class _Turn:
 
     def _visit(self, node: Node, walk: _Walk) -> None:
         op: Any = node.op
+        like = node
         given = list(map(walk.moved, node.operands))
         if isinstance(op, CONTROL):
             op = self.op(node)
@@ -216,8 +241,10 @@ class _Turn:
             pass
         elif isinstance(op, (Gather, UpdateAt)):
             op = dataclasses.replace(op, axes=_turned_axes(op.axes, node.operands[0].type.ndim))
+            like = _marked(node)
         elif isinstance(op, ScatterAdd):
             op = ScatterAdd(_turned_axes(op.axes, len(op.shape)), _front(op.shape))
+            like = _marked(node)
         elif isinstance(op, BroadcastTo):
             op = BroadcastTo(_front(op.shape))
         elif isinstance(op, Slice):
@@ -229,4 +256,4 @@ class _Turn:
         elif isinstance(op, Pad):
             given = [walk.thin(node, given[0])]
             op = Pad(*map(_front, (op.low, op.high, op.inside)))
-        walk.put(node, op, tuple(given))
+        walk.put(node, op, tuple(given), like)

@@ -23,6 +23,7 @@ from irgrad.ops.select import Where
 from irgrad.ops.shape import Concatenate, Flip, Pad, Slice, Transpose, UpdateSlice
 from irgrad.ops.stop import StopGradient
 from irgrad_numba.arranged import Arranged
+from irgrad_numba.columns import before_turns
 from irgrad_numba.complex_parts import (
     TO_COMPLEX,
     TO_REAL,
@@ -68,10 +69,13 @@ class Sites:
     def error(self, number: int, index: int) -> IrgradError:
         """What an index outside its axis raises."""
         node, axis = list(self.known)[number]
-        told = _told(node)
+        told = _told(before_turns(node))
+        here: Any = node.op.parameters["axes"]
         axes: Any = told.op.parameters["axes"]
-        operand = len(told.operands) - len(axes) + axes.index(axis)
-        error = IndexOutOfBounds.of(index, axis, node.operands[0].type.shape[axis], operand)
+        place = here.index(axis)
+        operand = len(told.operands) - len(axes) + place
+        extent = node.operands[0].type.shape[axis]
+        error = IndexOutOfBounds.of(index, axes[place], extent, operand)
         blame(error, told)
         return error
 
