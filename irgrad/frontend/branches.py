@@ -46,12 +46,16 @@ def cond(pred: Any, true_fun: Branch, false_fun: Branch, *operands: Any) -> Any:
     """`true_fun(*operands)` where `pred` holds, else `false_fun(*operands)`; only one of them runs.
 
     `pred` is a scalar; a number means true where it is not 0. Where it depends on no argument the
-    choice is made at once. Else both functions must return the same structure of the same types,
+    choice is made at once: the other function is not looked at, and the result has the type that
+    the chosen one gives it. Else both functions must return the same structure of the same types,
     integers and Python numbers taking the type of the other branch; `DTypeError`, `ShapeError` or
     `ArgumentError` otherwise.
 
-    >>> float(cond(True, lambda x: x + 1.0, lambda x: -x, 2.0))
-    3.0
+    >>> cond(True, lambda x: 1, lambda x: x / 2, 3.0)
+    1
+    >>> import irgrad
+    >>> irgrad.compile(lambda x: cond(x > 0, lambda x: 1, lambda x: x / 2, x))(3.0)
+    np.float64(1.0)
     """
     for name, branch in (("true_fun", true_fun), ("false_fun", false_fun)):
         check_function(
