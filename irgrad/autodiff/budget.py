@@ -30,6 +30,10 @@ def tape_budget(bytes: int) -> Iterator[None]:
     about the square root of the memory. Where that is still too much, segments are themselves cut
     into segments, each level for one more run.
 
+    Where only the running program knows the number of steps (`while_loop`, a traced bound of
+    `fori_loop`), the budget is not kept: the stacks grow with the steps, and the dump says so in a
+    comment above the loop.
+
     >>> import numpy as np, irgrad
     >>> with irgrad.tape_budget(1000):
     ...     f = irgrad.grad(lambda x: irgrad.fori_loop(0, 10_000, lambda i, c: np.sin(c), x))

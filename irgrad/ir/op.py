@@ -61,6 +61,10 @@ class Op:
             else {}
         )
 
+    def remark(self) -> str:
+        """What a reader of a text should know, for a comment above the line; mostly nothing."""
+        return ""
+
     def promoted(self, *kinds: Any) -> tuple[Any, ...]:
         """The dtypes to which `bind` converts operands of these dtypes, or of these Python number
         types: as they are, unless the class says so.

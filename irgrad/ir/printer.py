@@ -66,7 +66,10 @@ def to_text(graph: Graph, indent: str = "") -> str:
     names = graph.names
     lines = [indent + header(graph, names)]
     inside = indent + "  "
-    lines += [inside + node_text(node, names, inside) for node in graph.nodes]
+    for node in graph.nodes:
+        remark = node.op.remark()
+        lines += [f"{inside}# {remark}"] * bool(remark)
+        lines.append(inside + node_text(node, names, inside))
     results = ", ".join(
         f"{clean_name(name)}={operand_text(value, names)}"
         for name, value in zip(graph.output_names, graph.outputs, strict=True)

@@ -23,6 +23,7 @@ from irgrad.ops.region import (
     check_static,
     results,
     stacked,
+    unlimited,
 )
 
 T = TypeVar("T")
@@ -97,6 +98,9 @@ class Loop(Structured):
     def result_names(self) -> list[str]:
         state = carried_names(self.body, 1, self.carried)
         return [*state, *self.body.output_names[self.carried :]]
+
+    def remark(self) -> str:
+        return unlimited(self.body.output_names[self.carried :]) if self.length is None else ""
 
     def reference(self, *operands: Array) -> Any:
         return run(self, planned(self.body), operands)

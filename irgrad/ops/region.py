@@ -80,6 +80,15 @@ def stacked(type: ArrayType, length: int | None) -> ArrayType:
     return ArrayType(type.dtype, (DYNAMIC if length is None else length, *type.shape))
 
 
+def unlimited(rows: Sequence[str]) -> str:
+    """The remark on a loop whose number of steps is known when it runs, about those of its `rows`
+    that a derivative keeps: a budget needs the number before.
+    """
+    if not any(name.endswith(".tape") for name in rows):
+        return ""
+    return "a tape has as many rows as there are steps: no tape_budget is kept"
+
+
 def stack(rows: Sequence[Array], type: ArrayType) -> Array:
     """Rows of a type along a new first axis; none give an empty array."""
     result = np.empty((len(rows), *type.shape), type.dtype)

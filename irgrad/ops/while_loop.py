@@ -22,6 +22,7 @@ from irgrad.ops.region import (
     results,
     stack,
     stacked,
+    unlimited,
 )
 
 
@@ -55,6 +56,9 @@ class While(Structured):
     def result_names(self) -> list[str]:
         state = carried_names(self.body, 0, self.carried)
         return [*state, "steps", *self.body.output_names[self.carried :]]
+
+    def remark(self) -> str:
+        return unlimited(self.body.output_names[self.carried :])
 
     def reference(self, *operands: Array) -> Any:
         return run(self, planned(self.condition), planned(self.body), operands)

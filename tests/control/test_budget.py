@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -167,3 +169,20 @@ def test_an_ode_of_many_steps_in_the_memory_of_few() -> None:
     expected = few(x)
     with irgrad.tape_budget(0):
         np.testing.assert_allclose(gradient(50)(x), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("loop", "remarks"),
+    [
+        (lambda x, n: irgrad.while_loop(lambda c: c > n, np.sin, x), 1),
+        (lambda x, n: irgrad.fori_loop(0, np.int64(n), lambda i, c: np.sin(c), x), 1),
+        (lambda x, n: irgrad.while_loop(lambda c: c > n, lambda c: c / 2, x), 0),
+        (lambda x, n: irgrad.fori_loop(0, 9, lambda i, c: np.sin(c), x), 0),
+    ],
+)
+def test_the_text_says_where_no_budget_is_kept(loop: Any, remarks: int) -> None:
+    """Where the number of steps is known only when it runs, and steps are kept."""
+    graph = irgrad.compile(irgrad.grad(loop)).graph(1.0, 0.5)
+    text = str(graph)
+    assert text.count("  # a tape has as many rows as there are steps: no tape_budget") == remarks
+    assert irgrad.parse(text) == graph and str(irgrad.parse(text)) == text
