@@ -12,22 +12,25 @@ import numpy as np
 from irgrad.autodiff.batch import batch
 from irgrad.autodiff.graphs import pullback, pushforward, ready
 from irgrad.frontend.tracer import Tracer
-from irgrad.ir.builder import Builder, rebuilt
-from irgrad.ir.graph import Graph, Node, Value, input_value
+from irgrad.ir.builder import Builder
+from irgrad.ir.graph import Graph, Node, Value, input_value, with_regions
 from irgrad.ir.types import ArrayType, is_inexact
 from irgrad.ops.base import bind
 from irgrad.ops.batching import size_of
-from irgrad.ops.call import BARRIER, Call, Rule, apply, inlined, splice
+from irgrad.ops.call import BARRIER, Call, Rule, apply, joined, splice
 from irgrad.ops.linear import broadcast_to, zeros_like
+from irgrad.ops.region import Structured
 from irgrad.passes.dce import dce
+from irgrad.passes.regions import Exchange
 
 Change = Callable[[Node, tuple[Value, ...], list[Node]], Node | None]
 
 
 def with_residuals(graph: Graph) -> tuple[Graph, dict[Value, Value]]:
     """`graph` made ready for reverse mode, and where its values have gone: a call whose rule splits
-    becomes the rule's forward program and a call that hands its results on. `settled` undoes the
-    latter once adjoint nodes are there. Loops and branches give what their adjoints keep.
+    becomes the rule's forward program and a call that hands its results on, in loops and branches
+    too, which give what their adjoints keep. `settled` undoes the calls once adjoint nodes are
+    there.
     """
     changed, values = _changed(graph, _split)
     prepared, moved = ready(changed)
@@ -41,36 +44,24 @@ def settled(graph: Graph) -> Graph:
     """`graph` without the calls that hand on the results of `with_residuals`. What was split inside
     checkpoints, where they were differentiated, is split in them too.
     """
-    graph = inlined(graph, lambda call: not call.body.nodes)
-    return _changed(graph, _settled_checkpoint)[0]
+    return _changed(joined(graph), _settled_checkpoint)[0]
 
 
 def _changed(graph: Graph, change: Change) -> tuple[Graph, dict[Value, Value]]:
     """`graph` with what `change` makes of each node, given its operands and the nodes so far (None
-    leaves it), and where its values have gone.
+    leaves it), also inside loops and branches, and where its values have gone.
     """
-    nodes: list[Node] = []
-    values: dict[Value, Value] = {}
-    images: dict[Node, Node] = {}
+    walk = Exchange(graph)
     for node in graph.nodes:
-        operands = tuple(values.get(operand, operand) for operand in node.operands)
-        copy = change(node, operands, nodes)
-        if copy is None and operands == node.operands and _origin(node) not in images:
-            nodes.append(node)
-            continue
-        copy = copy or rebuilt(node, operands, images)
-        nodes.append(copy)
-        images[node] = copy
-        values.update(zip(node.outputs, copy.outputs, strict=True))
-    if not values:
-        return graph, values
-    outputs = [values.get(value, value) for value in graph.outputs]
-    named = dict(zip(graph.output_names, outputs, strict=True))
-    return graph.replace(nodes=nodes, outputs=named), values
-
-
-def _origin(node: Node) -> Node | str | None:
-    return None if node.origin is None else node.origin.of
+        image = change(node, tuple(map(walk.moved, node.operands)), walk.nodes)
+        if image is not None:
+            walk.replace(node, image, range(len(node.types)))
+        elif isinstance(node.op, Structured):
+            op = with_regions(node.op, lambda region: _changed(region, change)[0])
+            walk.keep(node, None if op is node.op else op)
+        else:
+            walk.keep(node)
+    return walk.result(), walk.values
 
 
 def _split(node: Node, operands: tuple[Value, ...], nodes: list[Node]) -> Node | None:
@@ -91,7 +82,7 @@ def _split(node: Node, operands: tuple[Value, ...], nodes: list[Node]) -> Node |
 def _settled_checkpoint(node: Node, operands: tuple[Value, ...], nodes: list[Node]) -> Node | None:
     if not isinstance(node.op, Call) or node.op.rule is not CHECKPOINT:
         return None
-    body = settled(with_residuals(node.op.body)[0])
+    body = settled(_changed(node.op.body, _split)[0])
     if body is node.op.body:
         return None
     call = Call(body, node.op.label).ruled(CHECKPOINT)
@@ -185,6 +176,7 @@ class Batched(Rule):
 
     def __init__(self, rule: Rule, op: Call, batched: Sequence[bool], size: int) -> None:
         self.rule = rule
+        self.hands_on = rule.hands_on
         self.op = op
         self.batched = list(batched)
         self.size = size

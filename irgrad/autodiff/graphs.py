@@ -39,14 +39,17 @@ def gradient(graph: Graph, output: int, wrt: Sequence[Value]) -> Graph:
 
 
 @paused_gc()
-def pullback(graph: Graph, wrt: Sequence[Value]) -> Graph:
+def pullback(graph: Graph, wrt: Sequence[Value], beside: bool = False) -> Graph:
     """`graph` with an input `out.bar` for the cotangent of each output, and an output `d_x` for
-    each value in `wrt`. Its first nodes are those of `graph` where that is `ready`.
+    each value in `wrt`. With `beside`, its first nodes are those of `graph`, which is `ready`.
 
     The new inputs stand between the arguments and the captured inputs.
     """
     names = [f"d_{graph.names[value]}" for value in wrt]
-    prepared, wrt = _prepared(graph, range(len(graph.outputs)), wrt)
+    if beside:
+        prepared = prepare(graph, graph.outputs, wrt)
+    else:
+        prepared, wrt = _prepared(graph, range(len(graph.outputs)), wrt)
     graph = prepared.graph
     builder = Builder.extending(graph, Tracer)
     seeds: dict[Value, Any] = {}

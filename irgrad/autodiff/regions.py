@@ -16,6 +16,7 @@ from irgrad.ir.builder import Builder, substitute
 from irgrad.ir.graph import Graph, Node, Value, constant_value, input_value
 from irgrad.ir.names import numbered
 from irgrad.ir.printer import clean_name
+from irgrad.ops.call import joined
 from irgrad.ops.linear import BroadcastTo
 
 
@@ -51,16 +52,32 @@ class RegionPullback:
             value = self.region.inputs[k]
             incoming[value] = total + incoming[value] if value in incoming else total
         found = backpropagate(self.builder, prepared, incoming, wanted)
-        self.cotangents = {
-            k: None if x is None or (k in totals and x.value == totals[k].value) else x.value
-            for k, x in zip(wrt, found, strict=True)
-        }
         self.totals = {k: total.value for k, total in totals.items()}
+        given = {k: x.value for k, x in zip(wrt, found, strict=True) if x is not None}
+        new = {k: bar for k, bar in given.items() if bar != self.totals.get(k)}
+        self.cotangents = dict.fromkeys(wrt) | self._joined(new)
 
     @property
     def backward(self) -> list[Node]:
         """The adjoint nodes."""
         return self.builder.nodes[len(self.region.nodes) :]
+
+    def _joined(self, cotangents: Mapping[int, Value]) -> dict[int, Value]:
+        """Take the second halves of split calls away, which have had their adjoint nodes -> where
+        the cotangents have gone.
+        """
+        region, late = self.region, len(self.backward)
+        results = [*region.outputs, *cotangents.values()]
+        named = {str(k): value for k, value in enumerate(results)}
+        whole = Graph(region.name, self.builder.inputs, self.builder.nodes, named)
+        joint = joined(whole)
+        if joint is whole:
+            return dict(cotangents)
+        self.builder.nodes = list(joint.nodes)
+        early = self.builder.nodes[: len(joint.nodes) - late]
+        outputs = dict(zip(region.output_names, joint.outputs, strict=False))
+        self.region = region.replace(nodes=early, outputs=outputs)
+        return dict(zip(cotangents, joint.outputs[len(outputs) :], strict=True))
 
     def zeros(self, like: Value) -> Value:
         """Zeros of a value's type, by an adjoint node."""

@@ -26,6 +26,9 @@ class Rule:
     front.
     """
 
+    hands_on = False
+    """Whether it is that of the second half of a `split`, which only hands results on."""
+
     def jvp(
         self, op: Call, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
     ) -> Sequence[Any]:
@@ -172,6 +175,11 @@ def inlined(graph: Graph, choose: Callable[[Call], bool] = lambda call: True) ->
     return graph.replace(
         nodes=walk.nodes, outputs=dict(zip(graph.output_names, outputs, strict=True))
     )
+
+
+def joined(graph: Graph) -> Graph:
+    """`graph` without the second halves of split calls, also inside regions."""
+    return inlined(graph, lambda call: call.rule is not None and call.rule.hands_on)
 
 
 class _Inlining:

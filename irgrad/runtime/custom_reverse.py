@@ -164,6 +164,8 @@ class VjpRule(UserRule):
 class Backward(Rule):
     """The second half: a call on (outputs, operands, residuals) that hands the outputs on."""
 
+    hands_on = True
+
     def __init__(self, whole: VjpRule) -> None:
         self.whole = whole
 

@@ -185,7 +185,7 @@ class Pullback(Split):
         """The adjoint nodes are the second half."""
         every = dict(zip(graph.output_names, graph.outputs, strict=True))
         chosen = graph.replace(outputs=dict(islice(every.items(), count)))
-        first, second = partition(chosen, pullback(chosen, wrt))
+        first, second = partition(chosen, pullback(chosen, wrt, beside=True))
         residuals = dict(islice(zip(first.output_names, first.outputs, strict=True), count, None))
         return settled(first.replace(outputs=every | residuals)), second
 

@@ -189,6 +189,72 @@ def test_the_rule_is_what_counts(place: Any, kind: str) -> None:
             close(operator(mine), operator(other))
 
 
+@irgrad.custom_vjp
+def rounded(x):
+    return np.round(4 * np.sin(x)) / 4
+
+
+rounded.defvjp(lambda x: (np.round(4 * np.sin(x)) / 4, np.cos(x)), lambda c, y_bar: (c * y_bar,))
+
+
+def with_fixed(f, x):
+    """The call is the same in all steps, and moves out of the loop."""
+    return np.sum(irgrad.fori_loop(0, 3, lambda i, c: c * f(x) + f(c), x))
+
+
+def in_checkpoint(f, x):
+    return in_nest(irgrad.checkpoint(f), x)
+
+
+REGIONS = [*PLACES, with_fixed, in_checkpoint]
+SECOND = {
+    "grad of grad": lambda h: np.stack(
+        [irgrad.grad(lambda x, v: irgrad.grad(h)(x) @ v)(X, v) for v in np.eye(3)]
+    ),
+    "jvp of grad": lambda h: np.stack(
+        [irgrad.jvp(irgrad.grad(h), (X,), (v,))[1] for v in np.eye(3)], 1
+    ),
+    "hvp": lambda h: np.stack([irgrad.hvp(h)(X, v) for v in np.eye(3)], 1),
+    "hessian": lambda h: irgrad.hessian(h)(X),
+    "linearize of grad": lambda h: np.stack(
+        list(map(irgrad.linearize(irgrad.grad(h), X)[1], np.eye(3))), 1
+    ),
+    "vjp of vjp": lambda h: np.stack(
+        [irgrad.vjp(lambda x: irgrad.vjp(h, x)[1](1.0)[0], X)[1](v)[0] for v in np.eye(3)]
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "backend"),
+    [*((place, "numpy") for place in REGIONS), (in_nest, "numba")],
+)
+def test_second_derivatives_are_those_of_fwd_and_bwd(place: Any, backend: str) -> None:
+    """The gradient is a function like any other: the slopes of a rule that rounds are those of
+    what it computes. Each place meets a third of the operators."""
+    mine = partial(place, rounded)
+    with irgrad.use_backend(backend):
+        gradient = irgrad.compile(irgrad.grad(mine))
+        steps = 1e-6 * np.eye(3)
+        slopes = [(gradient(X + step) - gradient(X - step)) / 2e-6 for step in steps]
+        for operator in list(SECOND.values())[REGIONS.index(place) % 3 :: 3]:
+            np.testing.assert_allclose(operator(mine), np.stack(slopes, 1), rtol=1e-6, atol=1e-7)
+        close(irgrad.vjp(mine, X)[1](1.0)[0], gradient(X))
+
+
+@pytest.mark.parametrize("rule", [irgrad.custom_jvp, irgrad.custom_vjp])
+def test_rules_of_the_identity_count_in_every_derivative(rule: Any) -> None:
+    """Each derivative has a factor of three, though there is nothing to compute."""
+    same = rule(lambda x: x)
+    if rule is irgrad.custom_jvp:
+        same.defjvp(lambda p, t: (same(p[0]), 3 * t[0]))
+    else:
+        same.defvjp(lambda x: (same(x), None), lambda _, bar: (3 * bar,))
+    cube = lambda x: same(x) ** 3  # noqa: E731
+    with irgrad.use_backend("numpy"):
+        assert irgrad.grad(irgrad.grad(cube))(2.0) == 9 * 6 * 2.0
+
+
 def _twice(x):
     return np.sin(np.sin(x))
 
