@@ -165,7 +165,11 @@ def test_solvers_see_closed_over_arrays_that_have_changed() -> None:
     solve = irgrad.compile(
         lambda a: irgrad.linear_solve(lambda x: {key: a * x[key] for key in x}, right)
     )
+    both = irgrad.compile(
+        lambda a: irgrad.linear_solve(lambda x: (a * x[0], a * x[1]), (a, right["ints"]))
+    )
     for _ in range(2):
         found = solve(2.0)
         assert all((found[key] == right[key] / 2).all() for key in right)
+        assert (both(2.0)[1] == right["ints"] / 2).all()
         right["floats"][0], right["ints"][1] = 8.0, 9

@@ -71,15 +71,15 @@ def unknown_of(name: str, tree: Any) -> Unknown:
         raise ArgumentError(f"{name}: the start is None", hint="pass an array or a pytree of them")
     given, structure = flatten_arrays(tree)
     leaves: list[Any] = [float(leaf) if isinstance(leaf, int) else leaf for leaf in given]
-    arrays: list[Any] = []
     for leaf in leaves:
-        kind = classify(leaf)
-        if not isinstance(kind, Argument):
+        if not isinstance(classify(leaf), Argument):
             raise ArgumentError(
                 f"{name}: the start holds {with_article(type(leaf).__name__)}, no array"
             )
-        array = leaf if any_traced(leaf) else np.asarray(leaf)
-        arrays.append(array.astype(float) if array.dtype.kind in "biu" else array)
+    if any_traced(leaves):
+        leaves = [lift(innermost(leaves), leaf) for leaf in leaves]
+    arrays = [leaf if any_traced(leaf) else np.asarray(leaf) for leaf in leaves]
+    arrays = [x.astype(float) if x.dtype.kind in "biu" else x for x in arrays]
     types = tuple(ArrayType(np.dtype(x.dtype), x.shape) for x in arrays)
     dtype = np.result_type(*(type.dtype for type in types)) if types else np.dtype(float)
     return Unknown(structure, types, tuple(leaves), raveled(arrays, dtype))
