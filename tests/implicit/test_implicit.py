@@ -275,9 +275,7 @@ def test_errors() -> None:
         irgrad.root(lambda x: x * x + 1.0, 0.5)
     with pytest.raises(NoConvergence, match="last step"):
         irgrad.fixed_point(lambda x: 2 * x + 1.0, 1.0)
-    with pytest.raises(
-        ShapeError, match=r"gives \(2,\), expected .* unknown, \(3,\)"
-    ):
+    with pytest.raises(ShapeError, match=r"gives \(2,\), expected .* unknown, \(3,\)"):
         irgrad.root(lambda x: x[:2], B)
     with pytest.raises(ShapeError, match="scalar"):
         irgrad.minimize_argmin(lambda x: x, B)
