@@ -67,9 +67,10 @@ class RegionPullback:
         the cotangents have gone.
         """
         region, late = self.region, len(self.backward)
-        results = [*region.outputs, *cotangents.values()]
-        named = {str(k): value for k, value in enumerate(results)}
-        whole = Graph(region.name, self.builder.inputs, self.builder.nodes, named)
+        results = list(zip(region.output_names, region.outputs, strict=True))
+        results += [("bar", value) for value in cotangents.values()]
+        nodes = self.builder.nodes
+        whole = Graph(region.name, self.builder.inputs, nodes, distinct(results))
         joint = joined(whole)
         if joint is whole:
             return dict(cotangents)
