@@ -40,7 +40,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=programs, metavar="WORKLOAD")
     parser.add_argument("--loops", action="store_true", help="the loop programs, in one table")
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, metavar="SYSTEM")
-    parser.add_argument("--quick", action="store_true", help="a look, in under two minutes")
+    parser.add_argument("--quick", action="store_true", help="a look, in two to five minutes")
     parser.add_argument("--rounds", type=int, help="rounds a row (5)")
     parser.add_argument("--seconds", type=float, help="seconds a round and system (0.07)")
     parser.add_argument("--limit", type=float, help="seconds to wait for a first result (30)")

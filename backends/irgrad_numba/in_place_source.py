@@ -38,6 +38,7 @@ class InPlaceSource:
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
+        self.source = LoopSource(schedule)
         self.buffers = {id(step): self._buffers(step) for step in schedule.steps}
         self.uses = Counter(b for step in schedule.steps for b in self.buffers[id(step)])
         self.lasting = {schedule.views[v].buffer for v in schedule.graph.outputs}
@@ -75,7 +76,7 @@ class InPlaceSource:
         if not isinstance(step, Kernel):
             return isinstance(step, (Control, StackSum))
         try:
-            list(LoopSource(self.schedule).loops(step))
+            list(self.source.loops(step))
         except UnwrittenError:
             if any(is_update(n) or isinstance(n.op, (Copy, *ADDING)) for n in step.roots):
                 raise
@@ -115,8 +116,7 @@ class InPlaceSource:
         new = [b for b in given if b not in self.made]
         given = [b for b in given if b in self.made] + new
         self.made.update(new)
-        hints = LoopSource(self.schedule).buffers
-        lies = {b: Lies(names.new(hints[b])) for b in given}
+        lies = {b: Lies(names.new(self.source.buffers[b])) for b in given}
         lines = Steps(self.schedule, names, lies).lines(steps)
         reads = [b for b in given if b not in new]
         parameters = [lies[b].array for b in reads]

@@ -18,7 +18,7 @@ from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Origin, Value, input_value
 from irgrad.ir.op import Op
 from irgrad.ir.types import ArrayType
-from irgrad.ops.base import bind
+from irgrad.ops.base import bind_all
 from irgrad.ops.linear import broadcast_to
 from irgrad.ops.loop import Loop
 from irgrad.ops.region import INDEX
@@ -157,5 +157,4 @@ def one_by_one(
     outputs = {f"y{k}": value for k, value in enumerate(inner.outputs)}
     given = [input_value("i", INDEX), *(inputs[k] for k in slots)]
     body = Graph(node.op.name, given, [inner], outputs)
-    results = bind(Loop(0, sum(batched), size, False, False, body), *(operands[k] for k in slots))
-    return list(results) if isinstance(results, tuple) else [results]
+    return bind_all(Loop(0, sum(batched), size, False, False, body), *(operands[k] for k in slots))

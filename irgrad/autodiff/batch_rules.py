@@ -28,7 +28,7 @@ from irgrad.ir.builder import Builder
 from irgrad.ir.graph import Graph, Value
 from irgrad.ir.types import BOOL, I64, ArrayType, is_inexact
 from irgrad.ops.accumulate import AddStacks
-from irgrad.ops.base import bind
+from irgrad.ops.base import bind, bind_all
 from irgrad.ops.batching import spread
 from irgrad.ops.call import Call
 from irgrad.ops.cast import astype
@@ -53,7 +53,7 @@ def _loop(op: Loop, operands: Sequence[Any], batched: Sequence[bool], size: int)
     known = op.length is not None
     scanned = _swapped(groups.scanned, flags.scanned) if known else groups.scanned
     given = [*groups.trips, *state, *scanned, *groups.fixed]
-    found = _all(bind(dataclasses.replace(op, body=body), *given))
+    found = bind_all(dataclasses.replace(op, body=body), *given)
     rows = found[op.carried :]
     if known:
         types = zip(body.output_types, op.body.output_types, strict=True)
@@ -81,7 +81,7 @@ def _counted(op: Loop, groups: Groups, flags: Groups, size: int) -> Sequence[Any
     body = _composed(op.body.name, inputs, trips.builder, step)
     carried = _spread(groups.carried, flags.carried, differ[1:], size)
     given = [np.max(trips, initial=0), *carried, *groups.scanned, *groups.fixed, trips]
-    return _all(bind(dataclasses.replace(op, body=body), *given))
+    return bind_all(dataclasses.replace(op, body=body), *given)
 
 
 def _while(op: While, operands: Sequence[Any], batched: Sequence[bool], size: int) -> Sequence[Any]:
@@ -92,7 +92,7 @@ def _while(op: While, operands: Sequence[Any], batched: Sequence[bool], size: in
     if depends:
         return _until_all_end(op, operands, flags, size)
     state = _spread(operands[:n], flags.carried, carried, size)
-    return _all(bind(While(n, condition, body), *state, *operands[n:]))
+    return bind_all(While(n, condition, body), *state, *operands[n:])
 
 
 def _until_all_end(op: While, operands: Sequence[Any], flags: Groups, size: int) -> Sequence[Any]:
@@ -122,7 +122,7 @@ def _until_all_end(op: While, operands: Sequence[Any], flags: Groups, size: int)
     given = [*_spread(operands[:n], flags.carried, differ, size), *operands[n:]]
     (alive,) = _inlined(builder, test, given)
     none = broadcast_to(_number(builder, I64), (size,))
-    _, steps, *found = _all(bind(While(n + 2, first, second), alive, none, *given))
+    _, steps, *found = bind_all(While(n + 2, first, second), alive, none, *given)
     return [*found[:n], steps, *found[n + 1 :]]
 
 
@@ -133,7 +133,7 @@ def _cond(op: Cond, operands: Sequence[Any], batched: Sequence[bool], size: int)
     found = [batch(branch, batched[1:], size)[1] for branch in op.branches]
     differ = [any(column) for column in zip(*found, strict=True)] if count else []
     branches = tuple(batch(branch, batched[1:], size, differ)[0] for branch in op.branches)
-    return _all(bind(Cond(branches), *operands))
+    return bind_all(Cond(branches), *operands)
 
 
 def _selected(
@@ -171,7 +171,7 @@ def _if_any(many: Masked, operands: Sequence[Any]) -> list[Any]:
 
     some = _composed(region.name, inputs, builder, taken)
     none = _composed(f"{region.name}_for_none", inputs, builder, other)
-    return _all(bind(Cond((none, some)), np.any(many.mask), many.mask, *operands))
+    return bind_all(Cond((none, some)), np.any(many.mask), many.mask, *operands)
 
 
 class Masked:
@@ -284,14 +284,10 @@ def _swapped(arrays: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
     return [np.swapaxes(x, 0, 1) if flag else x for x, flag in zip(arrays, flags, strict=True)]
 
 
-def _all(result: Any) -> list[Any]:
-    return list(result) if isinstance(result, tuple) else [result]
-
-
 def _call(op: Call, operands: Sequence[Any], batched: Sequence[bool], size: int) -> Sequence[Any]:
     found = op.batch(operands, batched)
     if found is None:  # read from text
-        found = _all(bind(Call(batch(op.body, batched, size)[0], op.label), *operands))
+        found = bind_all(Call(batch(op.body, batched, size)[0], op.label), *operands)
     return found
 
 
@@ -309,7 +305,7 @@ def _add_stacks(
     inputs = [("i", INDEX), ("x", rows[0]), ("y", rows[1])]
     body = _composed("add", inputs, one.builder, step)
     steps = Tracer(one.builder, _extent(one.value))
-    return _all(bind(Loop(0, 2, None, False, False, body), steps, one, other))
+    return bind_all(Loop(0, 2, None, False, False, body), steps, one, other)
 
 
 def _extent(stack: Value) -> Value:

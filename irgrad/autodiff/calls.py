@@ -15,7 +15,7 @@ from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder
 from irgrad.ir.graph import Graph, Node, Value, input_value, with_regions
 from irgrad.ir.types import ArrayType, is_inexact
-from irgrad.ops.base import bind
+from irgrad.ops.base import bind, bind_all
 from irgrad.ops.batching import size_of
 from irgrad.ops.call import BARRIER, Call, Rule, apply, joined, splice
 from irgrad.ops.linear import broadcast_to, zeros_like
@@ -136,7 +136,7 @@ class Checkpoint(Rule):
 
     def batch(self, op: Call, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
         body, _ = batch(op.body, batched, size_of(operands, batched))
-        return _tuple(bind(Call(body, op.label).ruled(self), *operands))
+        return bind_all(Call(body, op.label).ruled(self), *operands)
 
 
 CHECKPOINT = Checkpoint()
@@ -146,10 +146,6 @@ def only_new(graph: Graph, joint: Graph) -> Graph:
     """A pullback or pushforward of `graph` with nothing but what was added to it as outputs."""
     outputs = list(zip(joint.output_names, joint.outputs, strict=True))[len(graph.outputs) :]
     return dce(joint.replace(outputs=dict(outputs)))
-
-
-def _tuple(result: Any) -> tuple[Any, ...]:
-    return result if isinstance(result, tuple) else (result,)
 
 
 def _for_each(
@@ -186,7 +182,7 @@ class Batched(Rule):
         """The outputs of a call for a batch."""
         size = size_of(operands, batched)
         body, _ = _for_each(op.body, batched, size, len(op.body.outputs))
-        return _tuple(bind(Call(body, op.label).ruled(Batched(rule, op, batched, size)), *operands))
+        return bind_all(Call(body, op.label).ruled(Batched(rule, op, batched, size)), *operands)
 
     def batch(self, op: Call, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
         return Batched.call(self, op, operands, batched)

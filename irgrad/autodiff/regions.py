@@ -13,7 +13,7 @@ from irgrad.autodiff.residuals import residuals_of
 from irgrad.autodiff.reverse import backpropagate, prepare, zero_of
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, substitute
-from irgrad.ir.graph import Graph, Node, Value, constant_value, input_value
+from irgrad.ir.graph import Graph, Node, Value, constant_value, input_for
 from irgrad.ir.names import numbered
 from irgrad.ir.printer import clean_name
 from irgrad.ops.call import joined
@@ -121,12 +121,8 @@ def piece(
     results: Sequence[tuple[str, Value]],
     absent: Sequence[Value] = (),
 ) -> Graph:
-    """A region of some nodes of another graph: `leaves` become its inputs, `absent` ones zeros.
-
-    Their names are their own, or those that they have in `names`, which are unique there: one of
-    several values called x is `x_2`, which nobody wrote.
-    """
-    inputs = [input_value(v.name or names.get(v, "x"), v.type) for v in leaves]
+    """A region of some nodes of another graph: `leaves` become its inputs, `absent` ones zeros."""
+    inputs = [input_for(v, names) for v in leaves]
     body: list[Node] = []
     zeros = [zeros_in(body, value) for value in absent]
     named = distinct(results)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from irgrad.autodiff.minimum_cut import Edge, far_side
 from irgrad.ir.builder import substitute
-from irgrad.ir.graph import Graph, Node, Value, input_value
+from irgrad.ir.graph import Graph, Node, Value, input_for
 from irgrad.ops.cast import Astype, Conjugate, Imag, Real
 from irgrad.ops.create import Iota
 from irgrad.ops.elementwise import Elementwise
@@ -158,7 +158,7 @@ def extracted(
     results: Mapping[str, Value],
 ) -> Graph:
     """A graph of its own from some nodes of another: `leaves` become its inputs."""
-    inputs = [input_value(v.name or source.names.get(v, "x"), v.type) for v in leaves]
+    inputs = [input_for(v, source.names) for v in leaves]
     body: list[Node] = []
     outputs = substitute(Graph(name, leaves, nodes, results), inputs, body.append)
     return Graph(name, inputs, body, dict(zip(results, outputs, strict=True)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -87,13 +87,10 @@ def add_commands(
 
 
 def _given(
-    arguments: argparse.Namespace, function: Any, as_float: Callable[[str], bool]
+    arguments: argparse.Namespace, function: Any, at: dict[str, Any], floats: Collection[str]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments that --at gives; integers as floats for those that `as_float` names."""
-    given = {
-        name: inputs.numeric(value, floats=as_float(name))
-        for name, value in inputs.values(arguments.at).items()
-    }
+    """The arguments of the values `at`; integers as floats for those that are in `floats`."""
+    given = {name: inputs.numeric(value, floats=name in floats) for name, value in at.items()}
     return inputs.bound(function, given, arguments.target)
 
 
@@ -122,7 +119,8 @@ def _cost(arguments: argparse.Namespace) -> int:
     if arguments.args:
         args, kwargs = types(arguments.args)
     else:
-        args, kwargs = _given(arguments, function, _differentiated(function, wrt).__contains__)
+        at = inputs.values(arguments.at)
+        args, kwargs = _given(arguments, function, at, _differentiated(function, wrt))
     sizes = _sizes(arguments.size)
     with users_code(arguments.target):
         found = irgrad.cost(
@@ -187,11 +185,11 @@ def _plain(count: Count) -> dict[str, Any]:
 
 def _sensitivity(arguments: argparse.Namespace) -> int:
     function = inputs.formula_or_function(arguments.target)
-    integers = arguments.integer
-    for name in integers:
-        if name not in inputs.values(arguments.at):
+    at = inputs.values(arguments.at)
+    for name in arguments.integer:
+        if name not in at:
             raise ArgumentError(f"--integer {name}: it has no value", hint=f"--at {name}=...")
-    args, kwargs = _given(arguments, function, lambda name: name not in integers)
+    args, kwargs = _given(arguments, function, at, at.keys() - set(arguments.integer))
     with users_code(arguments.target):
         found = irgrad.sensitivity(function, *args, differences=arguments.differences, **kwargs)
     if arguments.format == "json":

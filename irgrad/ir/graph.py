@@ -141,6 +141,13 @@ def input_value(name: str, type: ArrayType) -> Value:
     return Value(Node(Input(), (), (type,), names=(name,)), 0)
 
 
+def input_for(value: Value, names: Mapping[Value, str]) -> Value:
+    """A new input leaf for a value of another graph. It has the value's own name, or the one in
+    `names`, which are unique there: one of several values called x is `x_2`, which nobody wrote.
+    """
+    return input_value(value.name or names.get(value, "x"), value.type)
+
+
 def constant_value(array: Array) -> Value:
     """A new constant leaf, in the byte order of the machine."""
     type = type_of(array)

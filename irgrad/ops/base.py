@@ -122,8 +122,8 @@ class Flat(Op):
         return False
 
 
-def results(op: Op, operands: Iterable[Any]) -> list[Any]:
-    """The results of `op` as a list, also where it has one."""
+def bind_all(op: Op, *operands: Any) -> list[Any]:
+    """`bind`, with the results as a list, also where there is one."""
     found = bind(op, *operands)
     return list(found) if isinstance(found, tuple) else [found]
 
@@ -137,7 +137,7 @@ class Pointwise(Op):
         from irgrad.ops.batching import example_shapes, spread
 
         alike = len(set(example_shapes(operands, batched))) == 1
-        return results(self, spread(operands, batched)) if alike else None
+        return bind_all(self, *spread(operands, batched)) if alike else None
 
 
 def after(axes: Iterable[int]) -> tuple[int, ...]:
@@ -161,4 +161,4 @@ class AlongAxes(Op):
         moved = (
             {"axes": after(self.parameters["axes"])} if axis is None else {"axis": after([axis])[0]}
         )
-        return results(self.replaced(**moved), spread(operands, batched))
+        return bind_all(self.replaced(**moved), *spread(operands, batched))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from irgrad.ir.builder import rebuilt
-from irgrad.ir.graph import Graph, Node, Value, input_value
+from irgrad.ir.graph import Graph, Node, Value, input_for, input_value
 from irgrad.ops.cast import Astype
 from irgrad.ops.create import Iota
 from irgrad.ops.elementwise import Elementwise
@@ -152,7 +152,7 @@ def _exchange(
     """The loop with the values that have left its body as further fixed operands."""
     op: Any = node.op
     outer = walk
-    fresh = [input_value(v.name or body.names.get(v, "x"), v.type) for v in leaving]
+    fresh = [input_for(v, body.names) for v in leaving]
     widened = Graph(
         body.name,
         [*body.inputs, *fresh],

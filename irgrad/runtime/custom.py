@@ -28,7 +28,7 @@ from irgrad.frontend.pytree import flatten, leaves_of, map_leaves, unflatten
 from irgrad.frontend.site import call_site, defined_at
 from irgrad.frontend.tracer import snapshot
 from irgrad.ir.graph import Graph, input_value
-from irgrad.ops.base import bind
+from irgrad.ops.base import bind_all
 from irgrad.ops.call import Call, Rule
 from irgrad.runtime.custom_reverse import VjpRule
 from irgrad.runtime.custom_rules import JvpRule, Site, merged
@@ -167,8 +167,7 @@ def emit_call(lowered: Lowered, leaves: Sequence[Any], label: str, rule: Rule) -
     operands = [*leaves, *lowered.captured]
     site, now = call_site(), innermost(operands).provenance
     with innermost(operands).emitting(now.location or site.location, now.origin):
-        results = bind(op, *operands)
-    results = results if isinstance(results, tuple) else (results,)
+        results = bind_all(op, *operands)
     if isinstance(site.variable, str) and not now.busy:
         results[0].value.call(site.variable)
     return results

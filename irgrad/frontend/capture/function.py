@@ -22,7 +22,7 @@ from irgrad.frontend.site import is_library
 from irgrad.ir.builder import CURRENT
 
 _lock = threading.RLock()
-_codes: dict[tuple[CodeType, str], CodeType | None] = {}
+_codes: dict[tuple[CodeType, str, Any], CodeType | None] = {}
 _rewritten: set[CodeType] = set()
 _functions: WeakKeyDictionary[FunctionType, FunctionType] = WeakKeyDictionary()
 _PLACES = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib"))
@@ -85,7 +85,7 @@ def is_users(code: CodeType) -> bool:
 
 
 def _code_of(function: FunctionType) -> CodeType | None:
-    key = function.__code__, function.__code__.co_filename
+    key = function.__code__, function.__code__.co_filename, None
     with _lock:
         if key not in _codes:
             _codes[key] = _compiled(source_of(function), key[0], key[0].co_freevars)
@@ -100,7 +100,7 @@ def handing(
     """
     code = function.__code__
     free = (*(name for name in code.co_freevars if name != HELPER), *names)
-    key = code, f"{code.co_filename}{change.__name__}"
+    key = code, code.co_filename, change
     with _lock:
         if key not in _codes:
             source = source_of(function)

@@ -10,7 +10,7 @@ import numpy as np
 from irgrad.errors import DTypeError, ShapeError
 from irgrad.ir.op import Op
 from irgrad.ir.types import I64, ArrayType, real_dtype
-from irgrad.ops.base import bind, results
+from irgrad.ops.base import bind, bind_all
 from irgrad.ops.batching import spread
 from irgrad.ops.cast import REAL, astype, conjugate
 from irgrad.ops.create import iota
@@ -23,7 +23,7 @@ class Stacked(Op):
     """An op on stacks of matrices: a batch of examples is one more axis of the stack."""
 
     def batch(self, operands: Sequence[Any], batched: Sequence[bool]) -> Sequence[Any]:
-        return results(self, spread(operands, batched))
+        return bind_all(self, *spread(operands, batched))
 
 
 class System(Stacked):
