@@ -19,6 +19,20 @@ from irgrad_numba.walk import emit_copy
 LONGEST = 256
 """Steps of a program in one function."""
 
+ASK = """\
+define internal ptr @ask(ptr %function, i64 %number, i64 %address) noinline {
+  %raised = call ptr @PyErr_Occurred()
+  %none = icmp eq ptr %raised, null
+  br i1 %none, label %ask, label %refuse
+ask:
+  %result = call ptr (ptr, ptr, ...) @PyObject_CallFunction(
+    ptr %function, ptr @format, i64 %number, i64 %address)
+  ret ptr %result
+refuse:
+  ret ptr null
+}"""
+"""Calls Python, or not where an error waits to be seen: SciPy's loops may go on after one."""
+
 
 class Callbacks:
     """A call back into Python."""
@@ -376,13 +390,12 @@ class Body:
         declare("PyGILState_Ensure", "i32 {}()")
         declare("PyGILState_Release", "void {}(i32)")
         declare("PyObject_CallFunction", "ptr {}(ptr, ptr, ...)")
+        declare("PyErr_Occurred", "ptr {}()")
         self.module.globals["format"] = '@format = private constant [3 x i8] c"nn\\00"'
+        self.module.functions["ask"] = ASK
         function = self.state("callback")
         lock = self.value("call i32 @PyGILState_Ensure()")
-        result = self.value(
-            f"call ptr (ptr, ptr, ...) @PyObject_CallFunction(ptr {function}, ptr @format, "
-            f"i64 {number}, i64 {address})"
-        )
+        result = self.value(f"call ptr @ask(ptr {function}, i64 {number}, i64 {address})")
         return result, lock
 
     def _outside(self) -> None:

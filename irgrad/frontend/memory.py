@@ -14,6 +14,8 @@ from irgrad.ops.linear import Reshape
 
 Array = np.ndarray[Any, Any]
 
+_SHAPES_ARE_SET = np.lib.NumpyVersion(np.__version__) < "2.1.0"  # reshape does not take `copy` yet
+
 
 def is_contiguous(x: Any, order: str) -> bool:
     """Whether the elements of `x` lie side by side, in C or Fortran order."""
@@ -28,15 +30,21 @@ def reshapes_in_place(x: Any, shape: Shape, order: str = "C") -> bool:
     if x.window is None and order != "F":
         return True
     held = layout(x)
-    return _reshaped(held.T, shape[::-1]) if order == "F" else _reshaped(held, shape)
+    seen = _reshaped(held.T, shape[::-1]) if order == "F" else _reshaped(held, shape)
+    return seen is not None
 
 
-def _reshaped(held: Array, shape: Shape) -> bool:
+def _reshaped(held: Array, shape: Shape) -> Array | None:
+    """`held` with another shape, without a copy; None where there is no such view."""
+    seen = held.view()
     try:
-        held.view().shape = shape
-    except AttributeError:  # it would have to copy
-        return False
-    return True
+        if _SHAPES_ARE_SET:
+            seen.shape = shape
+        else:
+            seen = np.reshape(seen, shape, copy=False)
+    except (AttributeError, ValueError):  # it would have to copy
+        return None
+    return seen
 
 
 def layout(x: Any) -> Array:
@@ -55,8 +63,7 @@ def layout(x: Any) -> Array:
 def _seen(held: Array, op: Any) -> Array:
     if not isinstance(op, Reshape):
         return op.reference(held)
-    if not _reshaped(held, op.shape):  # as of x.flat, which writes through all the same
+    seen = _reshaped(held, op.shape)
+    if seen is None:  # as of x.flat, which writes through all the same
         return np.empty(op.shape, held.dtype)
-    seen = held.view()
-    seen.shape = op.shape
     return seen

@@ -141,12 +141,15 @@ def astype_(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> 
     return astype(x, dtype, copy=copy)
 
 
+_UNCOPIED = type(np.meshgrid([0], sparse=True, copy=False))  # a list before NumPy 2.5
+
+
 @implements(np.meshgrid)
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     """`np.meshgrid`."""
     grids = copies(_grids) if copy else _grids
     found = grids(*xi, sparse=sparse, indexing=indexing)
-    return found if copy or not sparse else list(found)  # as NumPy has it
+    return found if copy or not sparse else _UNCOPIED(found)
 
 
 def _grids(*xi: Any, sparse: bool, indexing: str) -> tuple[Any, ...]:

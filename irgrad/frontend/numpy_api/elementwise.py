@@ -110,6 +110,7 @@ def sinc(x: Any) -> Any:
 @implements(np.i0)
 def i0(x: Any) -> Any:
     """`np.i0`, by SciPy's."""
+    (x,) = lift_together(x, inexact=True)
     return special.i0(x)
 
 
