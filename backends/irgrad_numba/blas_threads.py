@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import ctypes
 from functools import cache
-from importlib import import_module
-from typing import Any
 
-from irgrad_numba import machine
+from irgrad_numba import machine, scipy_library
 
 ALONE, SHARED = "irgrad_blas_alone", "irgrad_blas_shared"
 SIGNATURE = "void {}(ptr, ptr)"
@@ -24,7 +22,7 @@ def functions() -> dict[str, int]:
     """Addresses of BLAS's `set` and `get`, as SciPy's BLAS has them; none where that cannot be
     told.
     """
-    module: Any = import_module("scipy.linalg.cython_blas")
+    module = scipy_library.module("blas")
     library = ctypes.CDLL(module.__file__)  # what it is linked with is searched too
     for prefix in PREFIXES:
         found = [getattr(library, f"{prefix}_{way}_num_threads", None) for way in ("set", "get")]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.ir.types import DTYPES
-from irgrad_numba import blas_threads, pool, support
+from irgrad_numba import blas_threads, pool, scipy_library, support
 from irgrad_numba.llvm import Module
 from irgrad_numba.machine import Loaded
 
@@ -112,7 +112,7 @@ def known_address(kind: str, *rest: Any) -> int:
     if kind == "dtype":
         return id(DTYPES[rest[0]])
     if kind in ("blas", "lapack"):
-        return _routine(kind, rest[0])
+        return scipy_library.routine(kind, rest[0])
     if kind == "blas_threads":
         return blas_threads.functions()[rest[0]]
     if kind in ("result", "arena"):
@@ -123,18 +123,4 @@ def known_address(kind: str, *rest: Any) -> int:
 @cache
 def _numpy_api() -> Any:
     core: Any = import_module("numpy._core._multiarray_umath")
-    return ctypes.cast(_capsule(core._ARRAY_API), ctypes.POINTER(ctypes.c_size_t))
-
-
-@cache
-def _routine(library: str, name: str) -> int:
-    module: Any = import_module(f"scipy.linalg.cython_{library}")
-    return _capsule(module.__pyx_capi__[name])
-
-
-def _capsule(capsule: Any) -> int:
-    """The pointer that a capsule holds."""
-    name, pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
-    name.restype, name.argtypes = ctypes.c_char_p, (ctypes.py_object,)
-    pointer.restype, pointer.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
-    return pointer(capsule, name(capsule))
+    return ctypes.cast(scipy_library.pointer(core._ARRAY_API), ctypes.POINTER(ctypes.c_size_t))
