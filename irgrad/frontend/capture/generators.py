@@ -6,7 +6,6 @@ Python does the same step by step: between two items the body runs to its end.""
 from __future__ import annotations
 
 import ast
-import copy
 import inspect
 from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType
@@ -17,6 +16,7 @@ from irgrad.frontend.capture.iteration import Combined
 from irgrad.frontend.capture.names import inside
 from irgrad.frontend.capture.rewrite import begin
 from irgrad.frontend.capture.settings import is_enabled
+from irgrad.frontend.capture.syntax import copied, walk
 
 EACH = "__each__"
 """The name of what takes the items, and says whether the loop has been left."""
@@ -89,7 +89,7 @@ def _with_calls(definition: Any, leaves: bool) -> Any:
     """The definition of a generator with calls in place of its yields; None where it is sent
     something by who takes its items.
     """
-    made = copy.deepcopy(definition)
+    made = copied(definition)
     made.body = [_Calls(leaves).visit(statement) for statement in made.body]
     sent = any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in inside(made.body))
     return None if sent else made
@@ -124,7 +124,7 @@ class _Calls(ast.NodeTransformer):
 
 
 def _placed(made: ast.stmt, where: ast.stmt) -> ast.stmt:
-    for node in ast.walk(made):
+    for node in walk(made):
         if not hasattr(node, "lineno"):
             begin(node, where)
     return made

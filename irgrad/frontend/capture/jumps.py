@@ -14,6 +14,7 @@ from typing import Any
 
 from irgrad.frontend.capture.names import inside, suspends
 from irgrad.frontend.capture.rewrite import begin
+from irgrad.frontend.capture.syntax import children, walk
 
 RESULT, DONE = "__result__", "__done__"
 """What a function returns from inside a loop, and whether it has."""
@@ -211,7 +212,7 @@ def _binds_in_test(node: ast.AST) -> bool:
     """Whether what a `while` asks for binds a variable that its body may read."""
     if not isinstance(node, ast.While) or node.orelse:
         return False
-    return any(isinstance(inner, ast.NamedExpr) for inner in ast.walk(node.test))
+    return any(isinstance(inner, ast.NamedExpr) for inner in walk(node.test))
 
 
 def _with_test_inside(node: Any) -> Any:
@@ -257,7 +258,7 @@ def _jumps(nodes: Sequence[ast.AST], kind: Kind, inner: bool = False) -> bool:
         if isinstance(node, _LOOPS):
             if _jumps(node.body, kind, True) or _jumps(node.orelse, kind, inner):
                 return True
-        elif _jumps(list(ast.iter_child_nodes(node)), kind, inner):
+        elif _jumps(children(node), kind, inner):
             return True
     return False
 

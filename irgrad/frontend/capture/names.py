@@ -6,9 +6,12 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from irgrad.frontend.capture.syntax import children, walk
+
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _LOOPS = (ast.For, ast.While, ast.AsyncFor)
+_SUSPENDING = (ast.Yield, ast.YieldFrom, ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
 def stored(statements: Sequence[ast.AST]) -> list[str]:
@@ -51,7 +54,7 @@ def loaded(statements: Sequence[ast.AST]) -> list[str]:
     names = (
         node.id
         for statement in statements
-        for node in ast.walk(statement)
+        for node in walk(statement)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     )
     return list(dict.fromkeys(names))
@@ -72,20 +75,15 @@ def declared(statements: Sequence[ast.AST]) -> set[str]:
 
 def suspends(statements: Sequence[ast.AST]) -> bool:
     """Whether a function with these statements is a generator, or asynchronous."""
-    kinds = (ast.Yield, ast.YieldFrom, ast.Await, ast.AsyncFor, ast.AsyncWith)
-    return any(isinstance(node, kinds) for node in inside(statements))
+    return any(isinstance(node, _SUSPENDING) for node in inside(statements))
 
 
 def is_plain(statements: Sequence[ast.AST], returns: bool = False) -> bool:
     """Whether statements can become the body of a function: none of them jumps out (`returns` lets
     return), suspends, or declares names.
     """
-    kinds: tuple[type, ...] = (ast.Global, ast.Nonlocal)
-    if not returns:
-        kinds += (ast.Return,)
-    if suspends(statements) or any(isinstance(node, kinds) for node in inside(statements)):
-        return False
-    return not _breaks(statements)
+    kinds = (*_SUSPENDING, ast.Global, ast.Nonlocal, *((ast.Return,) * (not returns)))
+    return not _breaks(statements) and not any(isinstance(n, kinds) for n in inside(statements))
 
 
 def always_returns(statements: Sequence[ast.stmt]) -> bool:
@@ -100,9 +98,9 @@ def _breaks(nodes: Sequence[ast.AST]) -> bool:
     for node in nodes:
         if isinstance(node, (ast.Break, ast.Continue)):
             return True
-        if isinstance(node, (*_SCOPES, *_LOOPS)):
+        if isinstance(node, (*_SCOPES, *_LOOPS, ast.expr)):
             continue
-        if _breaks(list(ast.iter_child_nodes(node))):
+        if _breaks(children(node)):
             return True
     return False
 
@@ -116,7 +114,7 @@ def inside(nodes: Sequence[ast.AST]) -> Iterator[ast.AST]:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             work += [*node.decorator_list, *node.args.defaults]
         elif isinstance(node, _COMPREHENSIONS):
-            work += [inner for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)]
+            work += [inner for inner in walk(node) if isinstance(inner, ast.NamedExpr)]
             work += [g.iter for g in node.generators]
         elif not isinstance(node, _SCOPES):
-            work += list(ast.iter_child_nodes(node))[::-1]
+            work += children(node)[::-1]

@@ -5,10 +5,10 @@ The tree keeps its line numbers and columns, so that tracebacks and provenance s
 from __future__ import annotations
 
 import ast
-import copy
 from typing import Any
 
 from irgrad.frontend.capture.source import Definition
+from irgrad.frontend.capture.syntax import copied, walk
 
 HELPER = "__irgrad__"
 """The name under which rewritten code reaches `irgrad.frontend.capture.call`."""
@@ -29,7 +29,7 @@ class Expressions(ast.NodeTransformer):
 
     def definition(self, node: Definition) -> Any:
         """The outermost definition, without decorators and defaults."""
-        node = copy.deepcopy(node)
+        node = copied(node)
         given = node.args
         given.defaults, given.kw_defaults = [], [None] * len(given.kwonlyargs)
         every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
@@ -241,7 +241,7 @@ def _consumed(node: ast.expr) -> ast.expr:
 def can_wait(operand: ast.expr) -> bool:
     """Whether an expression means the same inside a lambda."""
     binding = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)
-    return not any(isinstance(inner, binding) for inner in ast.walk(operand))
+    return not any(isinstance(inner, binding) for inner in walk(operand))
 
 
 def ask(test: Any) -> None:
@@ -318,7 +318,7 @@ def _later(body: ast.expr, *parameters: str, at: ast.expr | None = None) -> ast.
         defaults=[],
     )
     made = ast.copy_location(ast.Lambda(arguments, body), at or body)
-    for node in ast.walk(made):
+    for node in walk(made):
         if "lineno" in node._attributes and not hasattr(node, "lineno"):
             ast.copy_location(node, at or body)
     return made

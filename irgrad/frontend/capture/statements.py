@@ -5,7 +5,6 @@ them.
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from irgrad.frontend.capture.names import (
     variables,
 )
 from irgrad.frontend.capture.rewrite import HELPER, Expressions, ask, begin
+from irgrad.frontend.capture.syntax import copied, walk
 
 Statement = ast.stmt | list[ast.stmt]
 
@@ -107,7 +107,7 @@ class Statements(Expressions):
         )
         chosen, failing = made
         chosen.body = [node]  # pyright: ignore[reportAttributeAccessIssue]
-        failing.value.args[0].body = copy.deepcopy(node.exc)  # pyright: ignore[reportAttributeAccessIssue]
+        failing.value.args[0].body = copied(node.exc)  # pyright: ignore[reportAttributeAccessIssue]
         return made
 
     def visit_Assert(self, node: ast.Assert) -> Any:
@@ -149,7 +149,7 @@ class Statements(Expressions):
             for name, starred in names
             if name in self.written and not (starred or self.in_class)
         )
-        return _placed(ast.parse(text).body, where)
+        return _placed(ast.parse(text).body, where) if text else []
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         """`u: Array = f(x)`."""
@@ -225,7 +225,7 @@ class Statements(Expressions):
         last: Any = made[-1]
         last.value.args = [*operands, *last.value.args]
         last.value.keywords = keywords
-        for part in (inner for keyword in keywords for inner in ast.walk(keyword)):
+        for part in (inner for keyword in keywords for inner in walk(keyword)):
             begin(part, node)
         return made
 
@@ -258,7 +258,7 @@ def _told(name: str, node: ast.stmt) -> str:
     lines = sorted(
         {
             part.lineno
-            for part in ast.walk(node)
+            for part in walk(node)
             if isinstance(part, ast.Assign)
             and isinstance(part.targets[0], ast.Name)
             and part.targets[0].id == RESULT
@@ -274,6 +274,6 @@ def _function(statements: list[ast.stmt]) -> Any:
 def _placed(made: list[ast.stmt], where: ast.AST) -> list[ast.stmt]:
     """New statements, at the place of one that is there."""
     for statement in made:
-        for node in ast.walk(statement):
+        for node in walk(statement):
             begin(node, where)
     return made
