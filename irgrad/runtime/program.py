@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,20 @@ class Program:
         arrays: list[Array] = list(map(np.asarray, leaves, self.dtypes))
         if self.captured_types:
             arrays += self._captured()
-        return self.executable(arrays)
+        call = self._on_arrays if all(x.flags.c_contiguous for x in arrays) else None
+        outputs = None if call is None else call(*arrays)
+        return self.executable(arrays) if outputs is None else list(map(np.asarray, outputs))
+
+    @cached_property
+    def _on_arrays(self) -> Callable[..., Any] | None:
+        """The call with arrays of all inputs in C order, where the backend keeps code between
+        processes: it is there before the graph is optimised.
+        """
+        graph, backend = self.lowered.graph, self.backend
+        if self._executable is not None or not isinstance(backend, RecallingBackend):
+            return None
+        arguments = [Argument("array", type) for type in graph.input_types]
+        return backend.direct(graph, self._made, arguments, tuple(range(len(graph.outputs))), ())
 
     def _captured(self) -> list[Array]:
         """The arrays closed over, as they are now: backends take native byte order only."""
