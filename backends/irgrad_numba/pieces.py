@@ -3,11 +3,12 @@ the statements that each box runs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from irgrad.ir.graph import Node, Value
+from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.types import Shape
 from irgrad.ops.contract import Contract, split_spec
 from irgrad.ops.index import UpdateAt
@@ -17,7 +18,7 @@ from irgrad_numba.index import ZERO, Index, Range, View, flat, variable
 from irgrad_numba.lower import Lowering, Place, indexed
 from irgrad_numba.schedule import Kernel, Schedule
 from irgrad_numba.sorts import REDUCTIONS, contract_extents, space_of
-from irgrad_numba.spans import Condition
+from irgrad_numba.spans import Condition, Span
 from irgrad_numba.updates import ADDING, AddAt, is_update
 
 MOST_BOXES = 64
@@ -74,9 +75,18 @@ def _lowered(
 ) -> tuple[Piece, list[tuple[int, int]]]:
     made = {Value(node, 0) for node in [*kernel.roots, *kernel.beside]}
     low = Lowering(schedule.views, box, made, schedule.intervals, schedule.sites)
-    limits = tuple(_limit(low, condition, len(box)) for condition in kernel.limits)
+    conditions = _in_order(kernel.limits, schedule.graph)
+    limits = tuple(_limit(low, condition, len(box)) for condition in conditions)
     statements = tuple(s for node in kernel.roots for s in _statements(schedule, low, node))
     return Piece(box, statements, tuple(_live(low, statements, limits)), limits), low.cuts
+
+
+def _in_order(span: Span, graph: Graph) -> list[Condition]:
+    """Conditions in an order that does not depend on where values lie in memory."""
+    if len(span) < 2:
+        return list(span)
+    names: Mapping[Value | None, str] = {None: "", **graph.names}
+    return sorted(span, key=lambda c: (c.axis, c.at_least, c.offset, names.get(c.bound, "")))
 
 
 def _limit(low: Lowering, condition: Condition, depth: int) -> Limit:

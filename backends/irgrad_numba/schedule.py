@@ -354,8 +354,10 @@ class Planner:
         return 0 if bound is None else self.stage.get(bound, (0, 0))[1]
 
     def _share(self) -> None:
-        """What several places need is stored where computing it again costs more."""
-        places: dict[Value, set[Any]] = defaultdict(set)
+        """What several places need is stored where computing it again costs more. The places stand
+        in an order that is the same in every process.
+        """
+        places: dict[Value, dict[Any, None]] = defaultdict(dict)
         for node in reversed(self.graph.nodes):
             sort = self.sorts[node]
             if sort == "call":
@@ -363,12 +365,12 @@ class Planner:
             value = Value(node, 0)
             folds = sort in ("reduction", "update")
             if folds or value in self.stored:
-                own: set[Any] = {self._place(node)}
+                own: dict[Any, None] = {self._place(node): None}
             else:
                 own = places[value]
                 if sort == "point" and (len(own) - 1) * self.cost[value] > STORE_COST:
                     self._store(value, f"needed at {len(own)} places")
-                    own = {self._place(node)}
+                    own = {self._place(node): None}
             for operand, axes in self.axes[node]:
                 pure = sort != "view" and not isinstance(node.op, MOVES)
                 if pure and squeezed(operand.type.shape) == self.loops[node]:
@@ -379,7 +381,8 @@ class Planner:
                         if not pure and not isinstance(node.op, BroadcastTo)
                         else tuple(axes)
                     )
-                    places[operand] |= {(how, self.spaces[node], place) for place in list(own)[:3]}
+                    found = [(how, self.spaces[node], place) for place in list(own)[:3]]
+                    places[operand] |= dict.fromkeys(found)
 
     def _assemble(self) -> Schedule:
         """Kernels by stage and space, buffers, and the views that need no loops."""

@@ -114,13 +114,13 @@ def _closure(
 ) -> tuple[list[Value], list[Node]]:
     """The kept values that are read, in the order of the program, and the nodes to run again."""
     again: set[Node] = set()
-    read: set[Value] = set()
+    read: dict[Value, None] = {}  # in an order that does not depend on where values lie in memory
     waiting = list(needed)
     while waiting:
         value = waiting.pop()
         if value in read or value.constant is not None:
             continue
-        read.add(value)
+        read[value] = None
         if value in free or value in kept or value.node in again:
             continue
         again.add(value.node)

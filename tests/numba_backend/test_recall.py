@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 from irgrad_numba import recall
+from irgrad_numba.program import Program
 
 import irgrad
 from irgrad.ir.op import Array, Op
 from irgrad.ir.types import ArrayType
 from irgrad.ops.base import bind
+from irgrad.passes.pipeline import optimise
 
 START = """
 import json, sys
@@ -45,9 +47,12 @@ PROGRAMS = {
         W *= 2.0
         told(one, f(x))
     """,
-    "static": """
+    "static, and structures": """
         f = irgrad.compile(lambda x, n: x**n)
-        told(f(x, 2), f(x, 3), f(x, 2))
+        slopes = irgrad.compile(irgrad.grad(lambda p: np.sum(np.tanh(p["a"] * x) + p["b"])))
+        J = irgrad.sparse_jacobian(lambda x: x[1:] * x[:-1])
+        g = slopes({"a": x, "b": 2.0})
+        told(f(x, 2), f(x, 3), f(x, 2), g["a"], g["b"], J(x).data)
     """,
     "out": """
         f = irgrad.compile(lambda x: (np.sin(x), x.sum()))
@@ -173,3 +178,42 @@ def test_ops_inside_of_regions_count() -> None:
         return x
 
     assert recall.is_own(irgrad.trace(steps, 1.0))
+
+
+def _carries(x: Any, starts: Any) -> Any:
+    a, b, c, d, e = x, x * 2.0, x * 3.0, x * 4.0, x * 5.0
+    for _ in range(20):
+        a, b, c, d, e = a * np.sin(b), b * np.cos(c), c * np.exp(-d), d * np.tanh(e), e * np.sin(a)
+    return np.sum(a + b + c + d + e)
+
+
+def _branches(x: Any, starts: Any) -> Any:
+    a, b, c = np.zeros(30), np.zeros(30), np.zeros(30)
+    for k in range(20):
+        if k < 5:
+            a[:], b[:], c[:] = x * k, np.sin(x), x
+        else:
+            c[:] = a * b + x
+            b[:] = a * b + c
+            a[:] = np.cos(b)
+    return np.sum(a + b * c)
+
+
+def _limits(x: Any, starts: Any) -> Any:
+    sums = np.zeros(20)
+    for k in range(20):
+        sums[k] = x[starts[k] : starts[k + 1]] @ x[starts[k] : starts[k + 1]]
+    return np.sum(sums**2)
+
+
+@pytest.mark.parametrize("function", [_carries, _branches, _limits])
+def test_lowered_again_a_program_has_the_same_key_and_the_same_code(function: Any) -> None:
+    # in another process, values lie elsewhere in memory
+    slope = irgrad.compile(irgrad.value_and_grad(function), backend="numba")
+    arguments, elsewhere = (np.linspace(0.1, 1.0, 30), np.arange(21)), list[Any]()
+    seen = set[str]()
+    for k in range(8):
+        elsewhere.append([[j] for j in range(37 * k)])
+        graph = slope.graph(*arguments, stage="differentiated")
+        seen.add(graph.structural_hash + Program(optimise(graph)).kernels())
+    assert len(seen) == 1

@@ -63,7 +63,7 @@ def branch(
     for arm, body in zip(arms, (other, then), strict=True):
         arm.run(body)
     merge = _Merge(selector, state, arms, lenient, last)
-    for key in sorted({key for arm in arms for key in arm.changes}):
+    for key in _in_order(arms):
         if key[0] == "contents" and any(("rows", key[1]) in arm.changes for arm in arms):
             continue
         merge.add(key, [_after(state, arm, key) for arm in arms])
@@ -78,6 +78,14 @@ def branch(
         if kind == "variable":
             called(new, state.variables.names[number])
     return result
+
+
+def _in_order(arms: Sequence[Inner]) -> list[Key]:
+    """What the bodies change; arrays, which only ids tell apart, in the order in which they are
+    reached, the same in every process.
+    """
+    place = {key: k for k, key in enumerate(dict.fromkeys(k for arm in arms for k in arm.changes))}
+    return sorted(place, key=lambda key: (key[0], place[key] if key[0] == "array" else key[1]))
 
 
 def _single(test: Any) -> Any:
