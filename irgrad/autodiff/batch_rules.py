@@ -16,13 +16,13 @@ A stack of dynamic extent has its batch axis behind the axis of the steps."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from irgrad.autodiff.batch import RULES, batch
-from irgrad.autodiff.regions import distinct
+from irgrad.autodiff.composed import Outputs, composed, inlined
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder
 from irgrad.ir.graph import Graph, Value
@@ -40,8 +40,6 @@ from irgrad.ops.select import where
 from irgrad.ops.stop import stop_gradient
 from irgrad.ops.while_loop import While
 from irgrad.passes.hoist import movable
-
-Outputs = Sequence[tuple[str, Any]]
 
 
 def _loop(op: Loop, operands: Sequence[Any], batched: Sequence[bool], size: int) -> Sequence[Any]:
@@ -78,7 +76,7 @@ def _counted(op: Loop, groups: Groups, flags: Groups, size: int) -> Sequence[Any
         return list(zip(op.body.output_names, [*state, *results[n:]], strict=True))
 
     inputs = [*_inputs_of_many(op.body, differ, size), ("counts", ArrayType(I64, (size,)))]
-    body = _composed(op.body.name, inputs, trips.builder, step)
+    body = composed(op.body.name, inputs, trips.builder, step)
     carried = _spread(groups.carried, flags.carried, differ[1:], size)
     given = [np.max(trips, initial=0), *carried, *groups.scanned, *groups.fixed, trips]
     return bind_all(dataclasses.replace(op, body=body), *given)
@@ -107,7 +105,7 @@ def _until_all_end(op: While, operands: Sequence[Any], flags: Groups, size: int)
         many = Masked(op.body, differ, alive, size)
         results = many(inputs)
         state = many.merged(results[:n], inputs[:n])
-        (goes_on,) = _inlined(alive.builder, test, [*state, *inputs[n:]])
+        (goes_on,) = inlined(alive.builder, test, [*state, *inputs[n:]])
         values = [goes_on, steps + astype(alive, I64), *state, *results[n:]]
         return list(zip(["alive", "steps", *op.body.output_names], values, strict=True))
 
@@ -117,10 +115,10 @@ def _until_all_end(op: While, operands: Sequence[Any], flags: Groups, size: int)
     builder = operands[0].builder
     counted = [("alive", ArrayType(BOOL, (size,))), ("steps", ArrayType(I64, (size,)))]
     inputs = [*counted, *_inputs_of_many(op.body, differ, size)]
-    first = _composed(op.condition.name, inputs, builder, condition)
-    second = _composed(op.body.name, inputs, builder, step)
+    first = composed(op.condition.name, inputs, builder, condition)
+    second = composed(op.body.name, inputs, builder, step)
     given = [*_spread(operands[:n], flags.carried, differ, size), *operands[n:]]
-    (alive,) = _inlined(builder, test, given)
+    (alive,) = inlined(builder, test, given)
     none = broadcast_to(_number(builder, I64), (size,))
     _, steps, *found = bind_all(While(n + 2, first, second), alive, none, *given)
     return [*found[:n], steps, *found[n + 1 :]]
@@ -169,8 +167,8 @@ def _if_any(many: Masked, operands: Sequence[Any]) -> list[Any]:
         zeros = [broadcast_to(_number(mask.builder, t.dtype), t.shape) for t in some.output_types]
         return list(zip(region.output_names, zeros, strict=True))
 
-    some = _composed(region.name, inputs, builder, taken)
-    none = _composed(f"{region.name}_for_none", inputs, builder, other)
+    some = composed(region.name, inputs, builder, taken)
+    none = composed(f"{region.name}_for_none", inputs, builder, other)
     return bind_all(Cond((none, some)), np.any(many.mask), many.mask, *operands)
 
 
@@ -197,7 +195,7 @@ class Masked:
             inside.append(differs or repeated)
             given.append(self._entering(x, first) if inside[-1] else x)
         every = [True] * len(self.region.outputs)
-        return _inlined(self.mask.builder, batch(self.region, inside, self.size, every)[0], given)
+        return inlined(self.mask.builder, batch(self.region, inside, self.size, every)[0], given)
 
     def _entering(self, x: Any, first: Any) -> Any:
         if first is not None:
@@ -250,25 +248,6 @@ def _number(builder: Builder, dtype: Any) -> Any:
     return Tracer(builder, builder.constant(np.zeros((), dtype)))
 
 
-def _composed(
-    name: str,
-    inputs: Sequence[tuple[str, ArrayType]],
-    outer: Builder,
-    make: Callable[..., Outputs],
-) -> Graph:
-    """A region that does what `make` does on traced inputs."""
-    builder = Builder(Tracer)
-    traced = [builder.input(given, type) for given, type in inputs]
-    with builder.emitting(outer.provenance.location, None):
-        outputs = [(name, builder.lift(x)) for name, x in make(*traced)]
-    return Graph(name, builder.inputs, builder.nodes, distinct(outputs))
-
-
-def _inlined(builder: Builder, region: Graph, inputs: Sequence[Any]) -> list[Any]:
-    values = builder.inline(region, [builder.lift(x) for x in inputs])
-    return [Tracer(builder, value) for value in values]
-
-
 def _spread(
     operands: Sequence[Any], flags: Sequence[bool], wanted: Sequence[bool], size: int
 ) -> list[Any]:
@@ -303,7 +282,7 @@ def _add_stacks(
 
     rows = [type._replace(shape=type.shape[1:]) for type in (one.value.type, other.value.type)]
     inputs = [("i", INDEX), ("x", rows[0]), ("y", rows[1])]
-    body = _composed("add", inputs, one.builder, step)
+    body = composed("add", inputs, one.builder, step)
     steps = Tracer(one.builder, _extent(one.value))
     return bind_all(Loop(0, 2, None, False, False, body), steps, one, other)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from irgrad.autodiff.open_loops import COUNTS, LEVELS, in_parts, is_open, lengths
 from irgrad.autodiff.reverse import prepared_pull
 from irgrad.autodiff.structured import RULES, influenced, receiving, wanted_operands
 from irgrad.errors import OptionError
@@ -16,13 +17,17 @@ from irgrad.ops.loop import Loop
 from irgrad.ops.segments import best_segments, kept, segmented
 from irgrad.passes.regions import Exchange
 
-_BUDGET: contextvars.ContextVar[int] = contextvars.ContextVar("irgrad_tape_budget", default=2**30)
+_BUDGET: contextvars.ContextVar[int | None] = contextvars.ContextVar(
+    "irgrad_tape_budget", default=None
+)
+USUAL = 2**30
+"""The budget of loops with a known number of steps where none has been set."""
 
 
 @contextmanager
 def tape_budget(bytes: int) -> Iterator[None]:
     """Let the adjoint of each loop keep at most about so many bytes, for what is compiled inside a
-    with block; 1 GiB elsewhere.
+    with block. Elsewhere it is 1 GiB, for loops with a known number of steps alone.
 
     A loop with a known number of steps that would keep more becomes a loop over segments: its
     carried values are kept before each segment, and the steps of a segment (`replay=True` in the
@@ -31,8 +36,10 @@ def tape_budget(bytes: int) -> Iterator[None]:
     into segments, each level for one more run.
 
     Where only the running program knows the number of steps (`while_loop`, a traced bound of
-    `fori_loop`), the budget is not kept: the stacks grow with the steps, and the dump says so in a
-    comment above the loop.
+    `fori_loop`), it decides: as many steps as take half of the budget are kept as they are, and
+    those after them run in segments, of which each is longer than the one before it; with more
+    steps than the budget is good for, what is kept grows like their square root. Without a `with`
+    block all steps are kept. Comments above the loops in the dump say which.
 
     >>> import numpy as np, irgrad
     >>> with irgrad.tape_budget(1000):
@@ -51,31 +58,34 @@ def tape_budget(bytes: int) -> Iterator[None]:
 
 
 def budget() -> int:
-    """The bytes that a loop may keep."""
-    return _BUDGET.get()
+    """The bytes that a loop with a known number of steps may keep."""
+    chosen = _BUDGET.get()
+    return USUAL if chosen is None else chosen
 
 
 def within_budget(
-    graph: Graph, seeded: Sequence[Value], wanted: Sequence[Value]
+    graph: Graph, seeded: Sequence[Value], wanted: Sequence[Value], levels: int = LEVELS
 ) -> tuple[Graph, Any]:
     """`graph` with loops in segments where their tapes would exceed the budget, and where values
-    have gone.
+    have gone. Segments of loops of unknown length have at most so many `levels`.
     """
-    most = budget()
+    most, chosen = budget(), _BUDGET.get()
     large = {node for node in graph.nodes if _most(node) > most}
+    if chosen is not None:
+        large |= {node for node in graph.nodes if is_open(node)}
     if not large:
         return graph, lambda value: value
     active = influenced(graph, wanted)
     reached = receiving(graph, active, seeded)
     walk = Exchange(graph)
     for node in graph.nodes:
-        segments = _segments(node, active, reached, most) if node in large else None
-        if segments is None:
+        found = _in_segments(node, active, reached, most, levels) if node in large else None
+        if found is None:
             walk.keep(node)
             continue
-        found = walk.inline(segmented(node, segments), list(map(walk.moved, node.operands)))
-        walk.values.update(zip(node.outputs, found, strict=True))
-        walk.images[node] = found[0].node
+        values = walk.inline(found, list(map(walk.moved, node.operands)))
+        walk.values.update(zip(node.outputs, values, strict=True))
+        walk.images[node] = values[0].node
     return walk.result(), walk.moved
 
 
@@ -97,18 +107,22 @@ def _size(graph: Graph) -> int:
     return total
 
 
-def _segments(
-    node: Node, active: set[Value], reached: set[Value], most: int
-) -> tuple[int, ...] | None:
-    """The numbers of steps in segments, where the tape is too large and segments keep less."""
+def _in_segments(
+    node: Node, active: set[Value], reached: set[Value], most: int, levels: int
+) -> Graph | None:
+    """A loop as a graph of its operands, in segments that keep less than its tape would."""
     op: Any = node.op
     wants, receives = wanted_operands(node, active), [v in reached for v in node.outputs]
     if not any(wants) or not any(receives) or prepared_pull(op, wants, receives) is not None:
         return None  # what is prepared has been through this
-    taped, _ = RULES[Loop].plan(op, wants, receives)
-    types = taped.result_types(*[v.type for v in node.operands])[len(node.types) :]
-    tape = sum(type.nbytes for type in types)
-    state = sum(v.type.nbytes for v in op.groups(node.operands).carried)
-    each = tape // op.length
+    taped: Any = RULES[type(op)].plan(op, wants, receives)[0]
+    rows = taped.body.output_types[len(op.body.outputs) :]
+    each = sum(type.nbytes for type in rows)
+    state = sum(type.nbytes for type in op.body.output_types[: op.carried])
+    if is_open(node):
+        return in_parts(node, lengths(state + COUNTS, each, most, levels)) if each else None
+    if each * op.length <= most:
+        return None
     segments = best_segments(op.length, state, each, most)
-    return segments if tape > most and kept(segments, op.length, state, each) < tape else None
+    less = kept(segments, op.length, state, each) < each * op.length
+    return segmented(node, segments) if less else None

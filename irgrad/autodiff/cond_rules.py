@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from irgrad.autodiff.composed import distinct
 from irgrad.autodiff.loop_rules import bound
 from irgrad.autodiff.regions import (
     RegionPullback,
     RegionPush,
-    distinct,
     piece,
     present,
     with_more_outputs,

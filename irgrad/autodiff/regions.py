@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.autodiff.budget import within_budget
+from irgrad.autodiff.composed import distinct
 from irgrad.autodiff.forward import push_forward
 from irgrad.autodiff.residuals import residuals_of
 from irgrad.autodiff.reverse import backpropagate, prepare, zero_of
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, substitute
 from irgrad.ir.graph import Graph, Node, Value, constant_value, input_for
-from irgrad.ir.names import numbered
-from irgrad.ir.printer import clean_name
 from irgrad.ops.call import joined
 from irgrad.ops.linear import BroadcastTo
 
@@ -35,8 +35,9 @@ class RegionPullback:
         summed: Sequence[int] = (),
         changing: Sequence[int] = (),
     ) -> None:
-        outputs = [region.outputs[k] for k in seeded]
         wanted = [region.inputs[k] for k in wrt]
+        region, _ = within_budget(region, [region.outputs[k] for k in seeded], wanted, 1)
+        outputs = [region.outputs[k] for k in seeded]
         prepared = prepare(region, outputs, wanted, [region.inputs[k] for k in changing])
         self.region = prepared.graph
         self.builder = Builder.extending(self.region, Tracer)
@@ -105,12 +106,6 @@ def with_more_outputs(region: Graph, more: Sequence[Value], suffix: str) -> Grap
     pairs = [*zip(region.output_names, region.outputs, strict=True)]
     pairs += [(f"{region.names.get(v, 'x')}.{suffix}", v) for v in more]
     return region.replace(outputs=distinct(pairs))
-
-
-def distinct(pairs: Sequence[tuple[str, Value]]) -> dict[str, Value]:
-    """Values by names as they print, with numbers behind those that stand twice."""
-    names = numbered(clean_name(name) for name, _ in pairs)
-    return dict(zip(names, (value for _, value in pairs), strict=True))
 
 
 def piece(

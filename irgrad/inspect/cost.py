@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import singledispatch
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from irgrad.errors import UnsupportedError
 from irgrad.inspect.polynomial import Polynomial
@@ -33,6 +33,7 @@ from irgrad.ops.index import Gather, ScatterAdd, UpdateAt
 from irgrad.ops.linear import Linear, Sum
 from irgrad.ops.loop import Loop
 from irgrad.ops.reduction import All, Any_, Argmax, Argmin, Max, Min, Prod
+from irgrad.ops.region import FIRST, SEGMENT, part_of
 from irgrad.ops.scan import Cumsum, Recurrence
 from irgrad.ops.select import Where
 from irgrad.ops.sorting import Argsort, Searchsorted, Sort
@@ -164,8 +165,13 @@ def _sized(node: Node, type: ArrayType, steps: int | None) -> ArrayType:
 
 
 def steps_of(node: Node, length: int | None, steps: int | None) -> int:
-    """The number of steps of a loop or solver: `length` where that is known, else `steps`."""
+    """The number of steps of a loop or solver: `length` where that is known, else `steps`. Of a
+    loop that has been cut to keep a budget, all steps count as those of one segment.
+    """
     known = steps if length is None else length
+    op: Any = node.op
+    if steps is not None and isinstance(op, (Loop, While)) and length is None:
+        known = {FIRST: 0, SEGMENT: 1}.get(part_of(op.body) or "", steps)
     if known is None:
         raise UnsupportedError(
             f"cost: how many steps this '{node.op.name}' takes is known only when it runs",

@@ -100,7 +100,7 @@ class Loop(Structured):
         return [*state, *self.body.output_names[self.carried :]]
 
     def remark(self) -> str:
-        return unlimited(self.body.output_names[self.carried :]) if self.length is None else ""
+        return unlimited(self.body, self.carried) if self.length is None else ""
 
     def reference(self, *operands: Array) -> Any:
         return run(self, planned(self.body), operands)

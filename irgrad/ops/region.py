@@ -80,13 +80,30 @@ def stacked(type: ArrayType, length: int | None) -> ArrayType:
     return ArrayType(type.dtype, (DYNAMIC if length is None else length, *type.shape))
 
 
-def unlimited(rows: Sequence[str]) -> str:
-    """The remark on a loop whose number of steps is known when it runs, about those of its `rows`
-    that a derivative keeps: a budget needs the number before.
+FIRST, SEGMENT, AGAIN = "first", "segment", "again"
+"""What follows the name of a loop's body, where it stands for a part of one: for the first steps,
+for segments, for the steps of a segment."""
+_REMARKS = {
+    None: "a tape has as many rows as there are steps: no tape_budget is kept",
+    FIRST: "a tape of as many steps as take half of the tape_budget; all others run in segments",
+    SEGMENT: "a tape has a row for each segment of steps, which an adjoint runs again",
+    AGAIN: "a tape has as many rows as a segment has steps",
+}
+
+
+def part_of(body: Graph) -> str | None:
+    """Which part of a loop a body stands for that has been cut to keep a budget, if it does."""
+    words = body.name.split(".")[1:]
+    return next((word for word in reversed(words) if word in _REMARKS), None)
+
+
+def unlimited(body: Graph, carried: int) -> str:
+    """The remark on a loop whose number of steps is known when it runs, about those of its rows
+    that a derivative keeps.
     """
-    if not any(name.endswith(".tape") for name in rows):
+    if not any(name.endswith(".tape") for name in body.output_names[carried:]):
         return ""
-    return "a tape has as many rows as there are steps: no tape_budget is kept"
+    return _REMARKS[part_of(body)]
 
 
 def stack(rows: Sequence[Array], type: ArrayType) -> Array:

@@ -58,7 +58,7 @@ class While(Structured):
         return [*state, "steps", *self.body.output_names[self.carried :]]
 
     def remark(self) -> str:
-        return unlimited(self.body.output_names[self.carried :])
+        return unlimited(self.body, self.carried)
 
     def reference(self, *operands: Array) -> Any:
         return run(self, planned(self.condition), planned(self.body), operands)

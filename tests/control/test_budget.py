@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
 
 import irgrad
+from irgrad.autodiff.open_loops import lengths
 from irgrad.errors import OptionError
 from irgrad.ir.graph import Graph, regions
 from irgrad.ops.loop import Loop
@@ -19,7 +21,7 @@ from tests.programs import recurrent
 @pytest.fixture(params=irgrad.backends(), autouse=True)
 def _backend(request):
     with irgrad.use_backend(request.param):
-        yield
+        yield request.param
 
 
 def kept(graph: Graph) -> int:
@@ -171,6 +173,117 @@ def test_an_ode_of_many_steps_in_the_memory_of_few() -> None:
         np.testing.assert_allclose(gradient(50)(x), expected, rtol=1e-13)
 
 
+HELD = np.array([0.1, 0.2, 0.3])
+
+
+def whole(x):
+    """Carries integers and bools besides, and reads an array from outside."""
+    step = lambda s: (s[0] + 1, np.sin(s[1] * x) + HELD, ~s[2])  # noqa: E731
+    n, c, odd = irgrad.while_loop(lambda s: s[0] < 61, step, (0, x, False))
+    return np.sum(c) * n + odd
+
+
+def counted(x):
+    n = np.sum(x > 0) + 40
+    return np.sum(irgrad.fori_loop(2, n, lambda i, c: np.sin(c * x) + 0.01 * i, x))
+
+
+def nested(x):
+    def step(s):
+        inner = irgrad.while_loop(lambda c: np.sum(c) > 0.3, lambda c: np.sin(c) * 0.8, s[1])
+        return s[0] + 1, np.cos(inner) * x
+
+    return np.sum(irgrad.while_loop(lambda s: s[0] < 9, step, (0, x))[1])
+
+
+def left(x):
+    c, k, total = x, 0, 0.0
+    while True:
+        c = np.sin(c) * x + 0.3
+        total += np.sum(c)
+        k += 1
+        if total > 40:
+            break
+        if k % 3 == 0:
+            continue
+        c = c * 1.01
+    return total + np.sum(c) * k
+
+
+def within(x):
+    """Known steps around unknown ones, under a branch."""
+    halve = lambda c: irgrad.while_loop(lambda c: np.sum(c) > 0.3, lambda c: np.sin(c) * 0.8, c)  # noqa: E731
+    run = lambda x: np.sum(irgrad.fori_loop(0, 5, lambda i, c: np.cos(halve(c)) * x + i, x))  # noqa: E731
+    return irgrad.cond(np.sum(x) > 0, run, np.sum, x)
+
+
+OPEN = pytest.mark.parametrize(
+    "f", [whole, counted, nested, left, within], ids=lambda f: f.__name__
+)
+
+
+@pytest.mark.parametrize("most", [0, 2000])
+@OPEN
+def test_unknown_numbers_of_steps_keep_a_budget(f: Any, most: int) -> None:
+    x = np.array([0.7, 0.9, 0.5])
+    value, slope = irgrad.value_and_grad(lambda x: f(x))(x)
+    with irgrad.tape_budget(most):
+        got, other = irgrad.value_and_grad(lambda x: f(x))(x)
+    assert got == value, "the very same"
+    np.testing.assert_allclose(other, slope, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("_backend", ["numpy"], indirect=True)
+@OPEN
+def test_unknown_numbers_of_steps_in_other_derivatives(f: Any) -> None:
+    x = np.array([0.7, 0.9, 0.5])
+    many = np.stack([x, 0.8 * x, 1.1 * x])  # of which each has a number of steps of its own
+    for way in (
+        lambda f: irgrad.vjp(f, x)[1](1.0)[0],
+        lambda f: irgrad.hessian(f)(x),
+        lambda f: irgrad.jacrev(irgrad.grad(f))(x),
+        lambda f: irgrad.vmap(irgrad.grad(f))(many),
+        lambda f: irgrad.linearize(f, x)[1](x),
+    ):
+        expected = way(lambda x: f(x))
+        with irgrad.tape_budget(300):
+            got = way(lambda x: f(x))
+        np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("_backend", ["numpy"], indirect=True)
+def test_the_tape_of_unknown_numbers_of_steps_stays_small() -> None:
+    """Rows that are gathered first and then stacked are there twice for a moment."""
+    x, most = np.linspace(0.5, 0.9, 1000), 400_000
+
+    def gradient(x, n):
+        step = lambda s: (s[0] + 1, np.sin(s[1]) * x + 0.1)  # noqa: E731
+        run = lambda x: irgrad.while_loop(lambda s: s[0] < n, step, (0, x))[1]  # noqa: E731
+        return irgrad.grad(lambda x: np.sum(run(x)))(x)
+
+    with irgrad.tape_budget(most):
+        f = irgrad.compile(lambda x, n: gradient(x, n))
+        f(x, np.int64(1))
+        tracemalloc.start()
+        f(x, np.int64(600))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 2 * most < 600 * x.nbytes / 5
+
+
+def test_lengths_of_segments() -> None:
+    for state, tape in [(24, 8), (816, 800), (816, 8), (24, 3200)]:
+        for most in (2**16, 2**20, 2**28):
+            found = lengths(state, tape, most)
+            assert found.first * tape <= most / 2
+            each = found.inner[-1] if found.inner else found.start
+            assert each * tape <= max(most / 4, state + tape)
+            assert all(a % b == 0 for a, b in zip(found.inner, found.inner[1:], strict=False))
+    assert lengths(24, 8, 2**20).inner == (), "one level will do"
+    assert len(lengths(816, 800, 2**20).inner) == 1
+    assert lengths(24, 8, 0) == (0, 3, 3, ())
+
+
 @pytest.mark.parametrize(
     ("loop", "remarks"),
     [
@@ -185,4 +298,11 @@ def test_the_text_says_where_no_budget_is_kept(loop: Any, remarks: int) -> None:
     graph = irgrad.compile(irgrad.grad(loop)).graph(1.0, 0.5)
     text = str(graph)
     assert text.count("  # a tape has as many rows as there are steps: no tape_budget") == remarks
+    assert irgrad.parse(text) == graph and str(irgrad.parse(text)) == text
+    with irgrad.tape_budget(1000):
+        graph = irgrad.compile(irgrad.grad(lambda *args: loop(*args))).graph(1.0, 0.5)
+        text = str(graph)
+    assert "no tape_budget" not in text
+    assert text.count("  # a tape of as many steps as take half of the tape_budget;") == remarks
+    assert (text.count("  # a tape has a row for each segment of steps") > 0) == remarks
     assert irgrad.parse(text) == graph and str(irgrad.parse(text)) == text
