@@ -16,7 +16,7 @@ from irgrad.frontend.site import call_site
 from irgrad.inspect.curve import curve_svg, curve_text
 from irgrad.runtime.compiled import Compiled
 from irgrad.runtime.implicit import arguments, unknown_of
-from irgrad.runtime.transforms import differentiable, value_and_grad
+from irgrad.runtime.transforms import Gradient, differentiable
 
 
 class Descent(NamedTuple):
@@ -123,7 +123,7 @@ def descend(
     if callback is not None:
         call = "f, x0, args, callback="
         check_function("descend", "callback", callback, call, "step", "x", "value")
-    both = Compiled(value_and_grad(function))
+    both = Compiled(Gradient(function, 0, False, False, True, "descend"))
     unknown = unknown_of("descend", x0)
     x = unknown.build(unknown.vector)
     value, gradient = both(x, *args)

@@ -24,7 +24,7 @@ from irgrad.frontend.site import call_site, defined_at
 from irgrad.ir.builder import substitute
 from irgrad.ir.graph import Graph, constant_value
 from irgrad.ir.op import Op
-from irgrad.ir.types import ArrayType
+from irgrad.ir.types import BOOL, ArrayType
 from irgrad.ops import solvers as _solvers
 from irgrad.ops.base import bind
 from irgrad.ops.implicit import (
@@ -175,10 +175,18 @@ def matching(name: str, f: Any, unknown: Unknown) -> Callable[[Any], Any]:
 
 def check_arrays(name: str, f: Any, result: Any, takes_none: bool = False) -> list[Any]:
     """The leaves of what f gave to a solver, `ArgumentError` where one is no array, nor None that
-    it takes.
+    it takes, and `DTypeError` where one is bools, which Python would take for numbers.
     """
     leaves, structure = flatten(result)
     for place, leaf in enumerate(leaves):
+        if isinstance(leaf, bool) or getattr(getattr(leaf, "dtype", None), "kind", "") == "b":
+            where = written_path(structure, place, "the result")
+            raise DTypeError(
+                f"{name}: {where} of {getattr(f, '__name__', 'the function')} is "
+                f"{ArrayType(BOOL, np.shape(leaf))}, expected floats",
+                location=defined_at(f),
+                hint="a comparison has no slope: return the difference of its sides",
+            )
         if isinstance(leaf, (str, bytes)) or (leaf is None and not takes_none):
             where = written_path(structure, place, "the result")
             raise ArgumentError(

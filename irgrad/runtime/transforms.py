@@ -41,7 +41,7 @@ class Slot:
 
 
 class Gradient(Operator):
-    """`grad` or `value_and_grad` of a function."""
+    """`grad` or `value_and_grad` of a function, which in messages is what `asker` takes."""
 
     def __init__(
         self,
@@ -50,8 +50,10 @@ class Gradient(Operator):
         has_aux: bool,
         holomorphic: bool,
         with_value: bool,
+        asker: str = "grad",
     ) -> None:
-        super().__init__(function, argnums, has_aux, holomorphic, with_value)
+        super().__init__(function, argnums, has_aux, holomorphic, with_value, asker)
+        self.asker = asker
         self.argnums = argnums
         self.has_aux = has_aux
         self.holomorphic = holomorphic
@@ -89,34 +91,37 @@ class Gradient(Operator):
 
     def _check_output(self, lowered: Lowered) -> None:
         name = getattr(self.function, "__name__", "the function")
+        operator = self.asker == "grad"
         template = result_template(lowered)
         if self.has_aux:
             template, _ = with_aux(template, self.function)
         if not isinstance(template, Slot):
             raise ArgumentError(
-                f"grad needs a scalar, {name} returns {described(template)}",
+                f"{self.asker} needs a scalar, {name} returns {described(template)}",
                 location=defined_at(self.function),
-                hint=_scalar_remedy(template),
+                hint=_scalar_remedy(template, operator),
             )
         type = lowered.graph.outputs[template.output].type
         location = lowered.graph.outputs[template.output].node.location
         if type.shape:
             raise ShapeError(
-                f"grad needs a scalar, {name} returns {type}",
+                f"{self.asker} needs a scalar, {name} returns {type}",
                 location=location,
-                hint="sum the result, or use jacobian for the derivatives of all its elements",
+                hint="sum the result"
+                + ", or use jacobian for the derivatives of all its elements" * operator,
             )
         if type.dtype.kind not in "fc":
             raise DTypeError(
-                f"grad needs a float result, {name} returns {type}",
+                f"{self.asker} needs a float result, {name} returns {type}",
                 location=location,
                 hint="convert with .astype(np.float64) before the last step",
             )
         if type.dtype.kind == "c" and not self.holomorphic:
             raise DTypeError(
-                f"grad needs a real scalar, {name} returns {type}",
+                f"{self.asker} needs a real scalar, {name} returns {type}",
                 location=location,
-                hint="take .real or abs(), or pass holomorphic=True for a holomorphic function",
+                hint="take .real or abs()"
+                + ", or pass holomorphic=True for a holomorphic function" * operator,
             )
         if type.dtype.kind != "c" and self.holomorphic:
             raise DTypeError(
@@ -166,12 +171,13 @@ def described(template: Any) -> str:
     return "an array" if isinstance(template, Slot) else f"{with_article(type(template).__name__)}"
 
 
-def _scalar_remedy(template: Any) -> str:
+def _scalar_remedy(template: Any, operator: bool) -> str:
     if not isinstance(template, Static):
-        return (
-            "return one scalar; with has_aux=True, grad and value_and_grad take results beside it, "
-            "and jacobian takes results of any shape"
+        more = (
+            "; with has_aux=True, grad and value_and_grad take results beside it, and jacobian "
+            "takes results of any shape"
         )
+        return "return one scalar" + more * operator
     if template.value is None:
         return "is a return missing?"
     if isinstance(template.value, (bool, int)):

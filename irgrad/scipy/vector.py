@@ -21,7 +21,7 @@ from irgrad.runtime.implicit import Unknown, check_arrays, matching, raveled, un
 from irgrad.runtime.jacobian import hessian, hvp, jacobian
 from irgrad.runtime.remember import kept
 from irgrad.runtime.sparse import SparseDerivative, sparse_hessian, sparse_jacobian
-from irgrad.runtime.transforms import described, differentiable, value_and_grad
+from irgrad.runtime.transforms import Gradient, described, differentiable
 
 DIFFERENTIABLE = {
     "minimize": "irgrad.minimize_argmin(f, x0, args) can be differentiated",
@@ -74,7 +74,8 @@ class Vectorised:
         self.flat = flat
         self.first = first
         self.value = Compiled(flat)
-        self.value_and_gradient = Compiled(value_and_grad(scalar, first))
+        slope = Gradient(scalar, first, False, False, True, "minimize")
+        self.value_and_gradient = Compiled(slope)
         self._product = Compiled(hvp(flat, first))
         self.dense_hessian = Compiled(hessian(flat, first))
 
