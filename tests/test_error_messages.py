@@ -467,6 +467,21 @@ def test_starts_and_solvers_that_do_not_fit() -> None:
         (lambda: irgrad.minimize_argmin(lambda x: None, V), "is None, no array(.|\n)*missing"),
         (lambda: irgrad.minimize_argmin(lambda x: x[0] * 1j, V), "make it a real number"),
         (lambda: irgrad.linear_solve(np.sin, V, solver=found), "irgrad.root takes a solver of y"),
+        (lambda: irgrad.root(lambda x: x > 2, V), r"root: .* is bool\[3\], expected floats"),
+        (
+            lambda: irgrad.fixed_point(lambda x: x[0] > 2, 1 * V),
+            r"fixed_point: .* is bool\[\], exp",
+        ),
+        (lambda: irgrad.scipy.root(lambda x: x > 2, V), "expected floats(.|\n)*of its sides"),
+        (lambda: irgrad.descend(lambda x: np.sum(x) > 1, V), r"descend needs a float .* bool\[\]"),
+        (
+            lambda: irgrad.descend(lambda x: np.sum(x) * 1j, V),
+            "descend needs a real .*\n.*\n.*abs..$",
+        ),
+        (
+            lambda: irgrad.scipy.minimize(lambda x: np.sum(x).astype(int), V),
+            r"minimize needs a float result, <lambda> returns i64\[\]",
+        ),
     ):
         with pytest.raises((TypeError, ValueError), match=message) as caught:
             call()
