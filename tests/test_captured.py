@@ -125,6 +125,10 @@ def _chosen_in_python(x: Any) -> Any:
         lambda x: irgrad.switch(COUNT, [lambda x: x] * 4 + [lambda x: x * 5], x),
         _doubled_in_python,
         _chosen_in_python,
+        lambda x: x * 2 if np.max(COUNT) > 4 else x * 3,
+        lambda x: x * 2 if x > 0 and not np.array_equal(COUNT, 3) else x * 3,
+        lambda x: x * 2 if np.any(CHOICE) else x * 3,
+        lambda x: irgrad.cond(any(CHOICE), lambda x: x * 2, lambda x: x * 3, x),
     ],
 )
 def test_a_closed_over_array_that_decides_is_looked_at_in_each_call(

@@ -40,6 +40,7 @@ from irgrad.frontend.capture.raising import certain, fail, trying
 from irgrad.frontend.capture.scalars import scalar_type
 from irgrad.frontend.capture.vectorized import vectorized
 from irgrad.frontend.guards import fixed
+from irgrad.frontend.promote import any_traced
 from irgrad.frontend.registry import FUNCTIONS
 from irgrad.frontend.scipy_api import scipy_door
 from irgrad.ir.builder import CURRENT
@@ -88,6 +89,32 @@ def call(function: Any) -> Any:
     return captured(function)
 
 
+_SHAPES = (np.iscomplexobj, np.isrealobj, np.iterable, np.ndim, np.result_type, np.shape, np.size)
+"""Functions of NumPy's that look at no numbers."""
+_NUMBERS = (abs, all, any, bool, float, int, max, min, round, sum)
+"""Functions of Python's that do."""
+
+
+def looking(function: Any) -> Any:
+    """What to call where the result decides what is computed: arrays of numbers that a function of
+    NumPy's or Python's looks at are part of the program, where it gets no traced value.
+    """
+    found = call(function)
+    ours = type(function) in (_NUMPY_FUNCTION, np.ufunc) and not _among(function, _SHAPES)
+    if CURRENT.get() is None or not (ours or _among(function, _NUMBERS)):
+        return found
+
+    def looked(*args: Any, **kwargs: Any) -> Any:
+        numbers = not any_traced(args) and not any_traced(tuple(kwargs.values()))
+        return found(*(map(fixed, args) if numbers else args), **kwargs)
+
+    return looked
+
+
+def _among(function: Any, functions: tuple[Any, ...]) -> bool:
+    return any(function is other for other in functions)
+
+
 def over(function: Any) -> Any:
     """What to call in the head of a `for`."""
     if CURRENT.get() is None:
@@ -128,6 +155,7 @@ __all__ = [
     "for_",
     "if_",
     "listed",
+    "looking",
     "named",
     "negated",
     "or_",

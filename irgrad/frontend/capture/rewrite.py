@@ -163,7 +163,8 @@ class Expressions(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in ("super", "locals", "vars", "dir"):
             return node
-        node.func = self._helped("over" if hasattr(node, "heads") else "call", node.func)
+        how = "looking" if hasattr(node, "looks") else "over" if hasattr(node, "heads") else "call"
+        node.func = self._helped(how, node.func)
         return self._deciding(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
@@ -258,8 +259,10 @@ def ask(test: Any) -> None:
 
 def decide(node: Any) -> None:
     """Note of the arrays that an expression computes with that their numbers decide what is
-    computed.
+    computed, and of the functions that it calls that they may look at such arrays.
     """
+    if isinstance(node, ast.Call):
+        node.looks = True  # pyright: ignore[reportAttributeAccessIssue]
     for operand in _operands(node):
         if isinstance(operand, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
             operand.decides = True  # pyright: ignore[reportAttributeAccessIssue]
