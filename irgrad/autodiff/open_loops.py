@@ -50,6 +50,7 @@ def lengths(state: int, tape: int, most: int, levels: int = LEVELS) -> Lengths:
     a quarter for the tape of a segment, which takes no less than the carried values before it, and
     a quarter for these.
     """
+    most = min(most, 2**60)  # the numbers of steps are int64
     first, quarter, growth = most // 2 // tape, most // 4, -(-state // tape)
     steps = max(quarter // tape, growth)
     best, far = Lengths(first, steps, growth), 0

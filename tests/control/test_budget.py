@@ -282,6 +282,7 @@ def test_lengths_of_segments() -> None:
     assert lengths(24, 8, 2**20).inner == (), "one level will do"
     assert len(lengths(816, 800, 2**20).inner) == 1
     assert lengths(24, 8, 0) == (0, 3, 3, ())
+    assert max(lengths(24, 8, 10**30)[:3]) < 2**62
 
 
 @pytest.mark.parametrize(
