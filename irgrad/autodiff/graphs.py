@@ -66,15 +66,17 @@ def pullback(graph: Graph, wrt: Sequence[Value], beside: bool = False) -> Graph:
 
 @paused_gc()
 def ready(graph: Graph) -> tuple[Graph, Callable[[Value], Value]]:
-    """`graph` as reverse mode needs it, with what adjoints of loops and branches keep, and where
-    its values have gone.
+    """`graph` as reverse mode to its arguments needs it, with what adjoints of loops and branches
+    keep, and where its values have gone. Captured inputs take no cotangents: a rule of a custom
+    function that reads one has none to give.
     """
     if not has_regions(graph):
         return graph, lambda value: value
     graph, joining = at_once(graph)
     graph, hoisting = hoisted(graph)
-    graph, cutting = within_budget(graph, graph.outputs, graph.inputs)
-    prepared = prepare(graph, graph.outputs, graph.inputs)
+    wanted = graph.inputs[: len(graph.inputs) - graph.captured]
+    graph, cutting = within_budget(graph, graph.outputs, wanted)
+    prepared = prepare(graph, graph.outputs, wanted)
     return prepared.graph, lambda value: prepared.moved(cutting(hoisting(joining(value))))
 
 

@@ -242,6 +242,26 @@ def test_second_derivatives_are_those_of_fwd_and_bwd(place: Any, backend: str) -
         close(irgrad.vjp(mine, X)[1](1.0)[0], gradient(X))
 
 
+HELD = np.array(1.5)
+scaled = irgrad.custom_vjp(lambda x: HELD * np.sin(x))
+scaled.defvjp(lambda x: (HELD * np.sin(x), x), lambda x, bar: (bar * HELD * np.cos(x),))
+
+
+@pytest.mark.parametrize("place", REGIONS)
+def test_functions_in_regions_close_over_arrays(place: Any) -> None:
+    """Which take no part in a derivative. Each place meets a third of the further ways."""
+    plain = lambda x: place(lambda x: HELD * np.sin(x), x)  # noqa: E731
+    mine = lambda x: place(scaled, x)  # noqa: E731
+    ways = [
+        lambda f: irgrad.vjp(f, X)[1](1.0)[0],
+        lambda f: irgrad.jacrev(f)(X),
+        lambda f: irgrad.grad(lambda x: irgrad.grad(f)(x) @ X)(X),
+    ]
+    with irgrad.use_backend("numpy"):
+        for way in (lambda f: irgrad.grad(f)(X), ways[REGIONS.index(place) % 3]):
+            close(way(mine), way(plain))
+
+
 @pytest.mark.parametrize("rule", [irgrad.custom_jvp, irgrad.custom_vjp])
 def test_rules_of_the_identity_count_in_every_derivative(rule: Any) -> None:
     """Each derivative has a factor of three, though there is nothing to compute."""
