@@ -24,7 +24,7 @@ from irgrad_numba.thread_count import thread_count
 
 _LOCK = threading.Lock()  # LLVM contexts are shared: one compilation at a time
 _COUNT = itertools.count()
-OPTIONS = "inlined where always, functions at speed 1, no vectorisers, no unrolling, packed"
+OPTIONS = "inlined where always, functions at speed 1 but dense ones, no vectorisers, packed"
 """What `optimised` and `target_machine` ask of LLVM: code from other options is other code."""
 LONG = 500_000
 """Characters of text from which on a program is long."""
@@ -32,6 +32,9 @@ LEVELS = 3, 1
 """At which code is generated for short programs and for long ones: level 1 takes a fifth less time,
 and the code of long programs runs as fast, while short recurrences lose up to a tenth. Level 0
 leaves out LLVM's passes as well: half the time, for code that is hardly run."""
+DENSE = 60
+"""Instructions for each loop from which on a kernel of a long program is left as it is: LLVM finds
+next to nothing in so much straight code, and takes a third of its time to look."""
 PART = 50_000
 """Characters of text that are worth a thread, which takes some 20 ms for them."""
 MOST_PARTS = 8
@@ -98,7 +101,7 @@ def optimised(text: str, machine: Any, level: int, context: Any = None) -> Any:
 
     Loops come as explicit vectors, so LLVM's own vectorisers (quadratic in the size of a loop's
     body) stay off."""
-    module = _parsed(text, machine, context)
+    module = _parsed(_with_dense_left(text) if level == LEVELS[1] else text, machine, context)
     options = llvm.create_pipeline_tuning_options(speed_level=1)
     options.loop_vectorization = False
     options.slp_vectorization = False
@@ -115,6 +118,18 @@ def optimised(text: str, machine: Any, level: int, context: Any = None) -> Any:
         if not function.is_declaration:
             passes.run(function, builder)
     return module
+
+
+def _with_dense_left(text: str) -> str:
+    """The text with its dense kernels marked as not to be optimised."""
+    before, *functions = text.split("\ndefine ")
+    return "\ndefine ".join([before, *map(_left, functions)])
+
+
+def _left(function: str) -> str:
+    if function.count("\n") < DENSE * (1 + function.count(" = phi ")):
+        return function
+    return function.replace(" nounwind noinline {", " nounwind noinline optnone {", 1)
 
 
 def _parsed(text: str, machine: Any, context: Any = None) -> Any:

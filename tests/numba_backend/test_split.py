@@ -65,6 +65,23 @@ def test_parts_give_the_bits_of_the_whole(
         assert np.array_equal(slope, results[0][1])
 
 
+@pytest.mark.parametrize("function", [chain, loop])
+def test_dense_kernels_of_long_programs_are_left_alone(
+    function: Callable[..., Any], cut: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut(2)
+    monkeypatch.setattr(machine, "LONG", 0)
+    x = np.random.default_rng(0).uniform(0.5, 2.0, 30)
+    results: list[Any] = []
+    for dense in (10**9, 1):
+        monkeypatch.setattr(machine, "DENSE", dense)
+        compiled = irgrad.compile(irgrad.value_and_grad(function), "numba")
+        results += compiled(x)
+        assert ("optnone" in compiled.llvm()) == (dense == 1)
+    np.testing.assert_allclose(results[2], results[0], rtol=1e-14)
+    np.testing.assert_allclose(results[3], results[1], rtol=1e-13)
+
+
 def test_without_more_threads_one_generates_all(
     cut: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
