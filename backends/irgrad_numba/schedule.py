@@ -233,6 +233,8 @@ class Planner:
 
     def _touched(self, values: Sequence[Value]) -> frozenset[Value]:
         """The arrays yet to be overwritten that computing values reads."""
+        if not self.dies:  # nearly always
+            return frozenset()
         found = [self.reads[v] for v in values if v in self.reads]
         return frozenset(v for v in values if v in self.dies).union(*found)
 

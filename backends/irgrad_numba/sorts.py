@@ -4,6 +4,7 @@ which axes of that its operands lie."""
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 from irgrad.ir.graph import Node, Value
@@ -136,6 +137,7 @@ def space_of(node: Node) -> Shape:
     return node.types[0].shape
 
 
+@lru_cache(maxsize=4096)
 def squeezed(shape: Shape) -> Shape:
     """`shape` without extents of 1."""
     return tuple(extent for extent in shape if extent != 1)

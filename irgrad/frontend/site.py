@@ -64,7 +64,7 @@ def call_site(depth: int = 1, home: str | None = None) -> Site:
         return _NOWHERE
     if inside and home is not None and frame.f_code.co_filename == home:
         frame = _caller(frame, home)
-    site = _site(frame.f_code, frame.f_lasti)
+    site = _site(Same(frame.f_code), frame.f_lasti)
     return site if inside else site._replace(variable=None)
 
 
@@ -89,16 +89,37 @@ def defined_at(function: Any) -> Location | None:
     return Location(code.co_filename, code.co_firstlineno)
 
 
-@cache
 def is_library(code: CodeType) -> bool:
     """Whether code is irgrad's, NumPy's or SciPy's."""
-    file = code.co_filename
+    return _is_library_file(code.co_filename)
+
+
+@cache
+def _is_library_file(file: str) -> bool:
     return file.startswith((*_LIBRARY, "<__array_function__"))
 
 
+class Same:
+    """Code as a key that equals only itself: Python's own hash of it reads it from end to end, each
+    time.
+    """
+
+    __slots__ = ("code",)
+
+    def __init__(self, code: CodeType) -> None:
+        self.code = code
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.code is other.code
+
+    def __hash__(self) -> int:
+        return id(self.code)
+
+
 @lru_cache(maxsize=65536)
-def _site(code: CodeType, offset: int) -> Site:
-    instructions = _instructions(code)
+def _site(key: Same, offset: int) -> Site:
+    code = key.code
+    instructions = _instructions(key)
     place = offset
     while place > 0 and place not in instructions:  # in the inline cache of a call
         place -= 2
@@ -107,19 +128,19 @@ def _site(code: CodeType, offset: int) -> Site:
         (at for start, end, at in code.co_lines() if start <= offset < end and at),
         code.co_firstlineno,
     )
-    variable = _bound_to(code, following)
+    variable = _bound_to(key, following)
     stores_item = here is not None and here.opname == "STORE_SUBSCR"
     return Site(Location(code.co_filename, line), variable, stores_item)
 
 
-def _bound_to(code: CodeType, following: dis.Instruction | None) -> Pattern:
+def _bound_to(key: Same, following: dis.Instruction | None) -> Pattern:
     """What the instruction after a call stores to: `u = f()`, `u = v = f()`, `(u := f())` and `u,
     (v, *w) = f()`.
     """
-    instructions = _instructions(code)
+    instructions = _instructions(key)
     while following is not None and following.opname == "COPY":
         following = instructions[following.offset][1]
-    return _target(_pieces(code, following))
+    return _target(_pieces(key, following))
 
 
 def _target(pieces: Iterator[str | tuple[int, int | None] | None]) -> Pattern:
@@ -133,12 +154,12 @@ def _target(pieces: Iterator[str | tuple[int, int | None] | None]) -> Pattern:
 
 
 def _pieces(
-    code: CodeType, following: dis.Instruction | None
+    key: Same, following: dis.Instruction | None
 ) -> Iterator[str | tuple[int, int | None] | None]:
     """What instructions store, from one on: variables, None for an item of an array, and for a
     value that is unpacked the number of its parts and the place of the starred one.
     """
-    instructions = _instructions(code)
+    instructions = _instructions(key)
     while following is not None:
         name, arg = following.opname, following.arg or 0
         if name == "UNPACK_SEQUENCE":
@@ -165,8 +186,8 @@ def _stored(instruction: dis.Instruction) -> list[str]:
 
 
 @lru_cache(maxsize=1024)
-def _instructions(code: CodeType) -> dict[int, tuple[dis.Instruction, dis.Instruction | None]]:
-    listed = list(dis.get_instructions(code))
+def _instructions(key: Same) -> dict[int, tuple[dis.Instruction, dis.Instruction | None]]:
+    listed = list(dis.get_instructions(key.code))
     return {
         one.offset: (one, following)
         for one, following in zip(listed, [*listed[1:], None], strict=True)

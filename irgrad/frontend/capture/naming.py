@@ -64,12 +64,14 @@ def _depth() -> int:
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
 
-@cache
 def _counts(code: CodeType) -> bool:
     """Whether code is a function that the user wrote, not a library's, nor the body of a branch or
     loop that became a function.
     """
-    if code.co_name in _COMPREHENSIONS:
-        return False
-    is_body = code.co_name.startswith("__") and code.co_name.rstrip("_")[-1:].isdigit()
-    return not is_body and not is_library(code)
+    return _is_function(code.co_name) and not is_library(code)
+
+
+@cache
+def _is_function(name: str) -> bool:
+    is_body = name.startswith("__") and name.rstrip("_")[-1:].isdigit()
+    return not is_body and name not in _COMPREHENSIONS
