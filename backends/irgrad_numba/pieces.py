@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 from irgrad.ir.graph import Graph, Node, Value
@@ -17,7 +17,7 @@ from irgrad_numba.expression import Add, Expr, Reduce, Statement, Store
 from irgrad_numba.index import ZERO, Index, Range, View, flat, variable
 from irgrad_numba.lower import Lowering, Place, indexed
 from irgrad_numba.schedule import Kernel, Schedule
-from irgrad_numba.sorts import REDUCTIONS, contract_extents, space_of
+from irgrad_numba.sorts import REDUCTIONS, contract_extents, space_of, squeezed
 from irgrad_numba.spans import Condition, Span
 from irgrad_numba.updates import ADDING, AddAt, is_update
 
@@ -48,11 +48,10 @@ class Piece(NamedTuple):
 
 def pieces(schedule: Schedule, kernel: Kernel) -> list[Piece]:
     """The boxes of a kernel with their statements."""
-    whole = tuple((0, extent) for extent in kernel.space)
     if 0 in kernel.space:
         return []
     result: list[Piece] = []
-    waiting = [whole]
+    waiting = _boxes(kernel)[::-1]
     while waiting:
         box = waiting.pop()
         piece, cuts = _lowered(schedule, kernel, box)
@@ -70,14 +69,29 @@ def pieces(schedule: Schedule, kernel: Kernel) -> list[Piece]:
     return result
 
 
+def _boxes(kernel: Kernel) -> list[tuple[Range, ...]]:
+    """The parts of a kernel's space in which some of its roots are computed, and those everywhere;
+    all are in the first.
+    """
+    spaces = {squeezed(space_of(node)) for node in kernel.roots}
+    ends = [sorted({0, *extents}) for extents in zip(*spaces, strict=True)]
+    boxes = product(*[[*pairwise(axis)] for axis in ends])
+    return [box for box in boxes if any(_covers(space, box) for space in spaces)]
+
+
+def _covers(space: Shape, box: tuple[Range, ...]) -> bool:
+    return all(high <= extent for extent, (_, high) in zip(space, box, strict=True))
+
+
 def _lowered(
     schedule: Schedule, kernel: Kernel, box: tuple[Range, ...]
 ) -> tuple[Piece, list[tuple[int, int]]]:
+    roots = [node for node in kernel.roots if _covers(squeezed(space_of(node)), box)]
     made = {Value(node, 0) for node in [*kernel.roots, *kernel.beside]}
     low = Lowering(schedule.views, box, made, schedule.intervals, schedule.sites)
     conditions = _in_order(kernel.limits, schedule.graph)
     limits = tuple(_limit(low, condition, len(box)) for condition in conditions)
-    statements = tuple(s for node in kernel.roots for s in _statements(schedule, low, node))
+    statements = tuple(s for node in roots for s in _statements(schedule, low, node))
     return Piece(box, statements, tuple(_live(low, statements, limits)), limits), low.cuts
 
 

@@ -39,10 +39,11 @@ from irgrad_numba.lower import Sites
 from irgrad_numba.memory import arrange
 from irgrad_numba.native import State, link, load
 from irgrad_numba.pieces import Operand
+from irgrad_numba.planning import plan, plan_region
 from irgrad_numba.products import Gemm
 from irgrad_numba.raw import OUTSIDE, RAISED, RAW, emit_low_level, emit_raw
 from irgrad_numba.routine import Routine
-from irgrad_numba.schedule import Kernel, Schedule, plan, plan_region
+from irgrad_numba.schedule import Kernel, Schedule
 from irgrad_numba.stacks import StackSum
 from irgrad_numba.whole_array import emit_routine
 

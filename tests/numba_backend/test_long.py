@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from irgrad_numba import boundary, schedule
+from irgrad_numba import boundary, planning
+from irgrad_numba.schedule import Kernel
 
 import irgrad
 
@@ -110,7 +111,7 @@ def chain(x: Any) -> Any:
 
 @pytest.mark.parametrize("largest", [3, 10, 50])
 def test_long_code_is_cut_anywhere(monkeypatch: pytest.MonkeyPatch, largest: int):
-    monkeypatch.setattr(schedule, "LARGEST", largest)
+    monkeypatch.setattr(planning, "LARGEST", largest)
     x = np.linspace(0.1, 0.9, 4)
     function = irgrad.value_and_grad(chain)
     expected = irgrad.compile(function, backend="numpy", unroll=1000)(x)
@@ -127,7 +128,7 @@ def test_no_kernel_is_larger_than_what_compiles_well():
 
     compiled = irgrad.compile(irgrad.grad(sines), backend="numba", unroll=10_000)
     compiled(0.5)
-    planned = schedule.plan(compiled.graph(0.5))
-    kernels = [step for step in planned.steps if isinstance(step, schedule.Kernel)]
+    planned = planning.plan(compiled.graph(0.5))
+    kernels = [step for step in planned.steps if isinstance(step, Kernel)]
     assert len(kernels) > 4
-    assert max(len(kernel.roots) for kernel in kernels) <= schedule.LARGEST
+    assert max(len(kernel.roots) for kernel in kernels) <= planning.LARGEST
