@@ -34,6 +34,9 @@ CALL, MULTIPLICATION = 80.0, 0.25
 """Nanoseconds that solving a system takes, and what each of the order's cube adds."""
 LEAST_WORK = 40_000
 """Nanoseconds that are worth several threads."""
+LEAST_ROWS, LIGHT = 6, 2
+"""Routines of at most this weight for matrices of a lower order are over so soon that threads wait
+for OpenBLAS's lock on its memory: two take as long as one, or twice as long."""
 MOST_CHUNKS = 16
 LINE = 64
 """What two threads write is so many elements apart."""
@@ -74,7 +77,8 @@ class Lapack(NamedTuple):
         count = math.prod(self.node.operands[0].type.shape[:-2])
         one = self.weight * (CALL + self.order**3 * MULTIPLICATION)
         told = not self.is_large or bool(blas_threads.functions())
-        if not told or count < 2 or count * one < LEAST_WORK:
+        waits = self.order < LEAST_ROWS and self.weight <= LIGHT
+        if not told or waits or count < 2 or count * one < LEAST_WORK:
             return 0
         return min(count, max(2, thread_count()) if self.is_large else MOST_CHUNKS)
 

@@ -104,7 +104,7 @@ def test_derivatives_of_complex_determinants() -> None:
 
 
 def test_stacks_that_threads_share() -> None:
-    a = RNG.normal(size=(40, 50, 3, 3)) + 3 * np.eye(3)
+    a = RNG.normal(size=(20, 25, 6, 6)) + 6 * np.eye(6)
     spd = a @ a.swapaxes(-1, -2)
 
     def f(a: Any, s: Any) -> Any:
@@ -119,13 +119,14 @@ def test_stacks_that_threads_share() -> None:
     assert "in 16 parts for the threads" in compiled.kernels(a, spd)
     *found, w, v = compiled(a, spd)
     close([*found, w, (v * w[..., None, :]) @ v.swapaxes(-1, -2)], [*f(a, spd)[:4], spd], 1e-10)
-    spd[11, 13] = -np.eye(3)
+    spd[11, 13] = -np.eye(6)
     factor = irgrad.compile(np.linalg.cholesky, backend="numba")
     assert "parts for the threads" in factor.kernels(spd)
     with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
         factor(spd)
-    spd[11, 13] = np.eye(3)
+    spd[11, 13] = np.eye(6)
     np.testing.assert_allclose(factor(spd), np.linalg.cholesky(spd), rtol=1e-12)
+    assert "threads" not in factor.kernels(np.array([np.eye(3)] * 9000))  # these wait for a lock
 
 
 def test_pseudoinverses_and_pivots() -> None:
