@@ -111,9 +111,13 @@ def sum_of_negative(r: Rewriter, op: Op, x: Value) -> Value | None:
 
 @rule(ARITHMETIC, "multiply")
 def multiply_reciprocal(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
-    """x (1 / y) = x / y, where the quotient has no other use (rounds once instead of twice)."""
+    """x (1 / y) = x / y, where the quotient has no other use (rounds once instead of twice) and is
+    not one for many elements of x.
+    """
     for other, quotient in ((x, y), (y, x)):
         if not r.used_once(quotient) or other.type.dtype.kind not in "fc":
+            continue
+        if other.type.size > quotient.type.size > 1:
             continue
         if made_by(quotient, DIVIDE) and is_scalar(quotient.node.operands[0], 1):
             return r.emit(DIVIDE, other, quotient.node.operands[1])

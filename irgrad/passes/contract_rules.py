@@ -8,7 +8,7 @@ import numpy as np
 
 from irgrad.ir.graph import Value
 from irgrad.ir.types import broadcast_axes, broadcast_shapes, drop_axes
-from irgrad.ops.arithmetic import MULTIPLY, SQUARE
+from irgrad.ops.arithmetic import ADD, MULTIPLY, SQUARE, SUBTRACT
 from irgrad.ops.contract import Contract, split_spec
 from irgrad.ops.linear import BroadcastTo, Reshape, Sum
 from irgrad.ops.reduction import Any_
@@ -139,6 +139,31 @@ def sum_of_contraction(r: Rewriter, op: Sum, x: Value) -> Value | None:
     ]
     remaining = "".join(letter for letter in result if letter not in summed)
     return r.emit(Contract(f"{kept[0]},{kept[1]}->{remaining}"), *operands)
+
+
+@rule(CONTRACTIONS, "sum")
+def sum_of_adjoints(r: Rewriter, op: Sum, x: Value) -> Value | None:
+    """sum(a + b) = sum(a) + sum(b) where a or b is a contraction that then needs fewer
+    multiplications. Only sums that differentiation emitted are taken apart, whose order nobody has
+    asked for.
+    """
+    if x.node.op not in (ADD, SUBTRACT) or x.node.origin is None or not r.used_once(x):
+        return None
+    terms = x.node.operands
+    if any(v.type != x.type for v in terms) or not any(_shrinks(r, op, v) for v in terms):
+        return None
+    return r.emit(x.node.op, *(r.emit(op, v) for v in terms))
+
+
+def _shrinks(r: Rewriter, op: Sum, x: Value) -> bool:
+    """Whether a contraction sums an operand, once it is itself summed."""
+    if not isinstance(x.node.op, Contract) or not r.used_once(x):
+        return False
+    left, right, result = split_spec(x.node.op.spec)
+    return any(
+        (result[axis] in left) != (result[axis] in right) and x.type.shape[axis] > 1
+        for axis in op.axes
+    )
 
 
 @rule(CONTRACTIONS, "contract")

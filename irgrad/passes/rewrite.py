@@ -38,11 +38,11 @@ def rule(table: Rules, *names: str) -> Callable[[Rule], Rule]:
 
 
 def uses(graph: Graph) -> Counter[Value]:
-    """How often each value is read, being an output included."""
-    counts: Counter[Value] = Counter()
-    for node in graph.nodes:
-        counts.update(node.operands)
-    counts.update(graph.outputs)
+    """How often each value is read, being an output included, but by nodes that nothing reads."""
+    counts: Counter[Value] = Counter(graph.outputs)
+    for node in reversed(graph.nodes):
+        if any(counts[value] for value in node.outputs):
+            counts.update(node.operands)
     return counts
 
 

@@ -123,6 +123,26 @@ def test_a_run_of_kernels_is_one_sweep() -> None:
     assert "chunks for the threads, chunk by chunk with 2, 3" in f.kernels(X, w)
 
 
+NEIGHBOURS: list[tuple[Callable[[Any], Any], tuple[int, ...]]] = [
+    (lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2), (501,)),
+    (lambda x: np.sum((x[1:] - x[:-1]) ** 2) + np.sum((x[:, 1:] - x[:, :-1]) ** 4), (40, 37)),
+    (lambda x: np.sum(x[2:] * x[:-2] / x[1:-1]), (501,)),
+]
+
+
+@pytest.mark.parametrize(("function", "shape"), NEIGHBOURS)
+@pytest.mark.usefixtures("everything_is_large")
+def test_kernels_that_differ_at_the_border_are_one(function: Any, shape: tuple[int, ...]) -> None:
+    x = sample(*shape)
+    found = irgrad.compile(irgrad.value_and_grad(function), backend="numba")
+    for special in (0.0, np.inf, np.nan):
+        x[(-1,) * x.ndim] = x[(0,) * x.ndim] = special
+        expected = irgrad.compile(irgrad.value_and_grad(function), backend="numpy")(x)
+        np.testing.assert_allclose(found(x)[0], expected[0], rtol=1e-13)
+        np.testing.assert_allclose(found(x)[1], expected[1], rtol=1e-13, atol=1e-14)
+    assert found.kernels(x).count("chunks for the threads") == 1
+
+
 SCRIPT = """
 import hashlib, numpy as np, irgrad
 rng = np.random.default_rng(0)

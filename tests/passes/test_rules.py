@@ -187,6 +187,24 @@ def test_gradients_form_no_outer_product_that_is_contracted_again() -> None:
         np.testing.assert_allclose(after, before, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_what_is_summed_in_the_end_is_not_multiplied_as_a_matrix(sign: float) -> None:
+    """The adjoint of c in (X + c) B is a sum of rows, of which the product with B is one of B with
+    their sum, also where it is one of several terms.
+    """
+
+    def loss(c, x, b):
+        y = x + sign * c
+        return np.sum(np.sin(y @ b) + y**3)
+
+    graph = irgrad.trace(irgrad.grad(loss), V, M, N)
+    small = optimise(graph)
+    assert flops(small) == 1100 < flops(graph) == 2000
+    rng = np.random.default_rng(1)
+    arrays = [rng.standard_normal(s) for s in (10, (10, 10), (10, 10))]
+    np.testing.assert_allclose(evaluate(small, arrays)[0], evaluate(graph, arrays)[0], rtol=1e-12)
+
+
 def test_a_rank_one_adjoint_is_never_multiplied_as_a_matrix() -> None:
     """Of y^T (A B) x the adjoint of A B is y x^T: d_A = y (B x)^T needs no product of matrices."""
 
