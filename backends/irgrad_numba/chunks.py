@@ -33,8 +33,9 @@ PARTIAL_BYTES = 1 << 21
 """Partial results of one fold take at most so much memory,"""
 PARTIAL_SHARE = 1 / 16
 """and this share of what the kernel reads and writes."""
-CACHE_BYTES = 1 << 19
-"""What the kernels of a sweep read and write in one chunk stays in a processor's cache."""
+CACHE_BYTES, MOST_CACHED = 1 << 19, 128
+"""What the kernels of a sweep read and write in one chunk stays in a processor's cache, in so many
+chunks at most."""
 LINE = 1 << 12
 """Bytes that do not count."""
 SMALL = 1 / 64
@@ -119,19 +120,22 @@ def cut_of(parts: Sequence[Piece], sizes: Sizes, chunks: int = 0) -> Cut | None:
     return None if too_large or most < extent else cut
 
 
-def joint_cut(parts: Sequence[Piece], axes: Sequence[int], rows: int) -> list[Cut] | None:
+def joint_cut(
+    parts: Sequence[Piece], axes: Sequence[int], rows: int, sizes: Sizes
+) -> list[Cut] | None:
     """Cuts of several kernels of one piece into the same chunks of `rows`, of which the range of
     each axis is a multiple; None where they stay whole.
     """
     total = sum(map(work_of, parts))
     if is_small(total):
         return None
-    cached = min(MOST_CHUNKS, sum(map(bytes_of, parts)) // CACHE_BYTES)
+    led = [*zip(parts, axes, strict=True)]
+    small = all(_is_foldable(*each, MOST_CACHED, sizes) for each in led)
+    cached = min(MOST_CACHED if small else MOST_CHUNKS, sum(map(bytes_of, parts)) // CACHE_BYTES)
     most = min(max(_most(total), cached), rows)
-    ratios = [extent_of(part, axis) // rows for part, axis in zip(parts, axes, strict=True)]
+    ratios = [extent_of(*each) // rows for each in led]
     strip = max(
-        _strip(part, axis, most) if ratio == 1 else 1
-        for part, axis, ratio in zip(parts, axes, ratios, strict=True)
+        _strip(*each, most) if ratio == 1 else 1 for each, ratio in zip(led, ratios, strict=True)
     )
     extent = _count(most, [(rows, strip)])
     step = _step(rows, extent, strip)
@@ -153,10 +157,14 @@ def lead_of(part: Piece, sizes: Sizes) -> int | None:
 
 def chunked(parts: Sequence[Piece], cut: Cut, sizes: Sizes, first: int) -> Chunked:
     """The chunks of a kernel. The buffers of partial results are numbered from `first`."""
-    chosen = _partial(parts, cut)
+    chosen = [*{s.buffer: s for s in _partial(parts, cut)}.values()]  # complex: one of the parts
     number = {s.buffer: first + n for n, s in enumerate(chosen)}
     chunks: list[Piece] = []
-    rest = [_combined(s, number[s.buffer], cut.extent, sizes(s.buffer)) for s in chosen]
+    rest = [
+        piece
+        for s in chosen
+        for piece in _combined(s, number[s.buffer], cut.extent, sizes(s.buffer))
+    ]
     for part, axis, step in zip(parts, cut.axes, cut.steps, strict=True):
         if axis is None:
             rest.append(part)
@@ -267,16 +275,19 @@ def _cut(
     return piece._replace(statements=tuple(statements))
 
 
-def _combined(statement: Reduce, partial: int, count: int, size: int) -> Piece:
-    """The fold of partial results, by halves."""
-    pool, type = Pool(), statement.value.type
-    parts = [pool.load(type, partial, variable(0) + k * size) for k in range(count)]
-    while len(parts) > 1:
-        pairs = zip(parts[::2], parts[1::2], strict=False)
-        odd = parts[-1:] if len(parts) % 2 else []
-        parts = [pool.apply(statement.op, type, x, y) for x, y in pairs] + odd
-    store = Store(statement.buffer, variable(0), parts[0])
-    return Piece(((0, size),), (store,), tuple(pool.order))
+def _combined(statement: Reduce, partial: int, count: int, size: int) -> list[Piece]:
+    """The fold of partial results, by halves: the last rows onto the first, until one is left."""
+    assert count > 1, "one chunk is no cut"
+    result: list[Piece] = []
+    while count > 1:
+        half, rest = count // 2, count - count // 2
+        pool, type = Pool(), statement.value.type
+        rows = [pool.load(type, partial, variable(0) + row * size) for row in (0, rest)]
+        into = partial if count > 2 else statement.buffer
+        store = Store(into, variable(0), pool.apply(statement.op, type, *rows))
+        result.append(Piece(((0, half * size),), (store,), tuple(pool.order)))
+        count = rest
+    return result
 
 
 def rewritten(part: Piece, ranges: tuple[Range, ...], change: Callable[[Index], Index]) -> Piece:

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from irgrad_numba import truncate, vector_math
-from irgrad_numba.elementwise import row_of
+from irgrad_numba import vector_math
 from irgrad_numba.expression import Add, Expr, Reduce, Statement, Store
 from irgrad_numba.fold import BLOCK, Fold, combine
 from irgrad_numba.index import Index
 from irgrad_numba.llvm import BITS, Code, Module, Type, Value
+from irgrad_numba.neighbours import Neighbours, moved, neighbours
 from irgrad_numba.pieces import Limit, Piece
+from irgrad_numba.points import Points
 from irgrad_numba.strips import (
     VECTOR_BYTES,
     element,
@@ -34,7 +35,8 @@ is called: its long chain of operations leaves the processor idle for one vector
 TOGETHER = 4
 """Rows that are added to sums in memory at a time."""
 LONG = 32
-"""Of a loop of at least so many vectors, what is left over is over soon."""
+"""A loop of at least so many vectors is worth looking back before it, and over before what is left
+over counts."""
 INLINED = 400
 """Instructions of a kernel that becomes part of the loop around it."""
 
@@ -102,19 +104,15 @@ def _fill(code: Code, start: Start, type: str, chunk: Value | None, chunks: int)
         code.emit(f"store {value.type.text} {value.text}, ptr {address}, align 1")
 
 
-class Loops:
+class Loops(Points):
     """The loops of one piece; the outermost variable is `chunk` where that is given."""
 
     def __init__(
         self, code: Code, piece: Piece, accumulated: set[int], chunk: Value | None
     ) -> None:
-        self.code = code
-        self.piece = piece
+        super().__init__(code, piece)
         self.accumulated = accumulated
         self.chunk = chunk
-        self.depth = len(piece.ranges)
-        self.variables: list[Value] = []
-        self.scalars: dict[Expr, Value] = {}
         self.by_level: dict[int, list[Expr]] = {}
         for expression in piece.expressions:
             self.by_level.setdefault(expression.level, []).append(expression)
@@ -147,6 +145,11 @@ class Loops:
         """What is stored as soon as it is known, so that no register waits with it."""
         self.late: list[Statement] = []
         self._order()
+        self.neighbours: Neighbours | None = None
+        if self.depth and self.width > 1 and not self._limited() and self._count() >= LONG:
+            self.neighbours = neighbours(piece)
+        self.kept: dict[Expr, str] = {}
+        """Places for vectors that the next one takes lanes from, while the loop runs."""
 
     def _order(self) -> None:
         """Statements that nothing else in the body waits for come early."""
@@ -160,6 +163,11 @@ class Loops:
             else:
                 self.late.append(s)
 
+    def _count(self) -> int:
+        """How many whole vectors the innermost loop takes."""
+        low, high = self.piece.ranges[-1]
+        return (high - low) // self.width
+
     def run(self) -> None:
         """Emit everything."""
         self._level(0)
@@ -170,17 +178,6 @@ class Loops:
             return e.kind == "place"
         index: Index = e.data[1]
         return not self._uniform(index) or abs(index.coefficient(self.depth - 1)) > 1
-
-    def _uniform(self, index: Index) -> bool:
-        """Whether the dynamic terms of an index are the same in all lanes of a vector."""
-        return all(e.level < self.depth for e, _ in index.dynamic)
-
-    def _apart(self, index: Index) -> bool:
-        """Whether the lanes of a vector have places of their own."""
-        return self._uniform(index) and bool(index.coefficient(self.depth - 1))
-
-    def _number(self, n: int) -> Value:
-        return self.code.constant(Type("i64"), n)
 
     def _level(self, depth: int) -> None:
         if depth == self.depth:  # a piece without loops
@@ -316,8 +313,9 @@ class Loops:
         return {w for w in (self.width if high - low >= self.width else 0, rest) if w}
 
     def _innermost(self, low: int, high: int) -> None:
-        block, length = BLOCK * self.width, high - low
+        block, long = BLOCK * self.width, self._count() >= LONG
         careful = [fold for fold in self.folds.values() if fold.careful]
+        self._look_back(low)
         if careful and high - low > 2 * block:
             whole = (high - low) // block * block
             with loop(self.code, low, low + whole, block) as start:
@@ -328,11 +326,30 @@ class Loops:
             low += whole
         body, brief = len(self.by_level.get(self.depth, [])), self.code.brief
         for at, width in strips(self.code, low, high, self.width, body):
-            self.code.brief = brief or (width < self.width and length >= LONG * self.width)
+            self.code.brief = brief or (width < self.width and long)
             self._body(at, width)
         self.code.brief = brief
+        self.kept = {}
         for fold in careful:
             fold.gather()
+
+    def _look_back(self, low: int) -> None:
+        """Know what the first vector needs of the step before it."""
+        if self.neighbours is None:
+            return
+        self._values = {}
+        for e in self.neighbours.first:
+            self._values[e] = self._emit(e, self._number(low - 1), 1)
+        for e in self.neighbours.behind.values():
+            self.kept[e] = self.code.alloca(Type(e.type, self.width))
+            self.code.put(self.kept[e], self._values[e].splat(self.width))
+
+    def _moved(self, e: Expr) -> Value:
+        """A vector of what was computed a step before."""
+        now = self._values[e]
+        before = self.code.get(self.kept[e], now.type)
+        self.code.put(self.kept[e], now)
+        return moved(before, now)
 
     def _finish(self, fold: Fold) -> None:
         statement = fold.statement
@@ -351,11 +368,14 @@ class Loops:
         save(total, address)
 
     def _body(self, at: Value | None, width: int) -> None:
-        values: dict[Expr, Value] = {}
-        self._values = values
-        for expression in self.by_level.get(self.depth, []):
-            values[expression] = self._emit(expression, at, width)
-            for statement in self.early.get(expression, ()):
+        self._values = {}
+        order, behind = self.by_level.get(self.depth, []), dict[Expr, Expr]()
+        if self.kept and self.neighbours is not None and width == self.width:
+            order, behind, _ = self.neighbours
+        for e in order:
+            ahead = behind.get(e)
+            self._values[e] = self._emit(e, at, width) if ahead is None else self._moved(ahead)
+            for statement in self.early.get(e, ()):
                 self._state(statement, at, width)
         for statement in self.late:
             self._state(statement, at, width)
@@ -370,133 +390,3 @@ class Loops:
             op = "add" if isinstance(statement, Add) else statement.op
             old = self._read(statement.buffer, value.type, statement.index, at)
             self._write(statement, combine(op, old, value), at, width)
-
-    def _value(self, expression: Expr, width: int) -> Value:
-        found = self._values.get(expression)
-        if found is None:
-            found = self._values[expression] = self.scalars[expression].splat(width)
-        return found
-
-    def _emit(self, e: Expr, at: Value | None, width: int) -> Value:
-        type = Type(e.type, width)
-        operand = (
-            (lambda x: self._value(x, width))
-            if at is not None or self.depth == 0
-            else self.scalars.__getitem__
-        )
-        if self.depth == 0:
-            operand = self._values.__getitem__
-        if e.kind == "number":
-            number = float.fromhex(e.data) if isinstance(e.data, str) else e.data
-            return self.code.constant(type, number)
-        if e.kind == "load":
-            buffer, index = e.data
-            return self._read(buffer, type, index, at)
-        if e.kind == "index":
-            return self._positions(e.data, at, width)
-        if e.kind == "inside":
-            index, low, high = e.data
-            position = self._positions(index, at, width)
-            return (position >= low) & (position < high)
-        args = [operand(x) for x in e.args]
-        if e.kind == "cast":
-            return truncate.cast(args[0], e.type)
-        if e.kind == "place":
-            return checked(self.code, args[0], *e.data)
-        if e.data in vector_math.MATH and args[0].type.is_float:
-            return vector_math.call(e.data, *args)
-        row = row_of(e.data, [x.type for x in e.args])
-        assert row is not None, e.data
-        return row(*args)
-
-    def _scalar_position(self, index: Index, at: Value | None = None) -> Value:
-        """The element at which a vector begins, from the loop variables."""
-        total = None
-        for v, by in index.terms:
-            i = at if v == self.depth - 1 else self.variables[v]
-            if i is not None:
-                term = i * by if by != 1 else i
-                total = term if total is None else total + term
-        if total is None:
-            return self._number(index.constant)
-        return total + index.constant if index.constant else total
-
-    def _positions(self, index: Index, at: Value | None, width: int) -> Value:
-        """The elements of all lanes."""
-        first = self._scalar_position(index, at)
-        by = index.coefficient(self.depth - 1) if at is not None else 0
-        total = first.splat(width)
-        if by and width > 1:
-            total = total + self.code.lanes(Type("i64", width), [by * k for k in range(width)])
-        for expression, times in index.dynamic:
-            scalar = self.scalars.get(expression)
-            value = self._values[expression] if scalar is None else scalar.splat(width)
-            total = total + value * times
-        return total
-
-    def _read(self, buffer: int, type: Type, index: Index, at: Value | None) -> Value:
-        by = index.coefficient(self.depth - 1) if at is not None else 0
-        if any(e.level == self.depth for e, _ in index.dynamic) and type.width > 1:
-            return self._gathered(buffer, type, self._positions(index, at, type.width))
-        first = self._positions(index, at, 1)
-        if by == 0 or type.width == 1:
-            address = element(self.code, buffer, type.element, first)
-            return load(self.code, Type(type.element), address).splat(type.width)
-        if by == 1:
-            return load(self.code, type, element(self.code, buffer, type.element, first))
-        if by == -1:
-            first = first + (1 - type.width)
-            return load(self.code, type, element(self.code, buffer, type.element, first)).reverse()
-        return self._gathered(buffer, type, self._positions(index, at, type.width))
-
-    def _gathered(self, buffer: int, type: Type, positions: Value) -> Value:
-        lanes = [
-            load(
-                self.code,
-                Type(type.element),
-                element(self.code, buffer, type.element, positions.lane(k)),
-            )
-            for k in range(type.width)
-        ]
-        return lanes[0].joined(lanes[1:])
-
-    def _write(
-        self, statement: Store | Reduce | Add, value: Value, at: Value | None, width: int
-    ) -> None:
-        index, buffer = statement.index, statement.buffer
-        by = index.coefficient(self.depth - 1) if at is not None else 0
-        if width == 1 or (by == 1 and self._uniform(index)):
-            position = self._positions(index, at, 1)
-            save(value, element(self.code, buffer, value.type.element, position))
-            return
-        positions = self._positions(index, at, width)
-        for k in range(width):
-            save(value.lane(k), element(self.code, buffer, value.type.element, positions.lane(k)))
-
-
-def checked(code: Code, index: Value, extent: int, site: int) -> Value:
-    """`index` counted from 0 on an axis; where it is outside, 0, and the first of those is noted:
-    its number, counted from 1, and the index.
-    """
-    place = (index < 0).where(index + extent, index)
-    outside = (place < 0) | (place >= extent)
-    width = index.type.width
-    wrong = outside.text
-    if width > 1:
-        bits = code.value(Type("bool"), f"bitcast {outside.type.text} {wrong} to i{width}").text
-        wrong = code.value(Type("bool"), f"icmp ne i{width} {bits}, 0").text
-    note, go_on = code.fresh_label("outside"), code.fresh_label("inside")
-    code.emit(f"br i1 {wrong}, label %{note}, label %{go_on}")
-    code.label(note)
-    first = index.lane(0)
-    for k in range(width - 1, 0, -1):
-        first = outside.lane(k).where(index.lane(k), first)
-    first = outside.lane(0).where(index.lane(0), first)
-    number = Type("i64")
-    earlier = code.value(number, "load i64, ptr %fault.site, align 8")
-    code.emit(f"store i64 {(earlier == 0).where(site + 1, earlier).text}, ptr %fault.site, align 8")
-    kept = (earlier == 0).where(first, code.value(number, "load i64, ptr %fault.index, align 8"))
-    code.emit(f"store i64 {kept.text}, ptr %fault.index, align 8")
-    code.emit(f"br label %{go_on}")
-    code.label(go_on)
-    return outside.where(0, place)

@@ -54,6 +54,7 @@ STORE_COST = 6
 """What storing and loading an element costs, in additions."""
 HOIST_COST = 4
 """Above this, work that does not depend on all loops is done once and stored."""
+REPEATED, SEVERAL = "else repeated in a loop", "computed for several at once"
 LANES = 32
 """From so many elements on, library functions run in a loop of their own, over vectors."""
 
@@ -101,6 +102,9 @@ class Planner:
         self._costs()
         self._stages()
         self._share()
+        if self._inline_again():
+            self._stages()
+            self._share()
         self._stages()
         return joined(Assembly(self, plan_region).run())
 
@@ -223,6 +227,15 @@ class Planner:
             elif self.sorts[node] in ("reduction", "update"):
                 self._hoist(node)
 
+    def _inline_again(self) -> bool:
+        """Take back what was stored for work that others, stored since, do for it."""
+        hoisted = [v for v, why in self.stored.items() if why in (REPEATED, SEVERAL)]
+        for value in hoisted:
+            del self.stored[value]
+        if hoisted:
+            self._costs()
+        return any(value not in self.stored for value in hoisted)
+
     def _hoist(self, node: Node) -> None:
         """Costly operands that a larger space repeats along its innermost axis are stored."""
         if self.sorts[node] == "view" and not isinstance(node.op, BroadcastTo):
@@ -233,9 +246,9 @@ class Planner:
             innermost = max((a for a in range(len(space)) if space[a] > 1), default=-1)
             cost = self.cost.get(operand, 0)
             if repeated and innermost in axes and cost >= HOIST_COST:
-                self._store(operand, "else repeated in a loop")
+                self._store(operand, REPEATED)
             elif repeated and cost >= LIBRARY_COST and operand.type.size >= LANES:
-                self._store(operand, "computed for several at once")
+                self._store(operand, SEVERAL)
 
     def _gathered(self, node: Node) -> None:
         """What is gathered from is stored, unless computing a few elements costs less."""

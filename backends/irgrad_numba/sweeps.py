@@ -51,7 +51,9 @@ def runs(kernels: Sequence[Sequence[Piece]], sizes: Sizes) -> list[Run]:
             continue
         axes, rows = _together(kernels[number : number + LONGEST], sizes)
         run = list(range(number, number + max(1, len(axes))))
-        cuts = joint_cut([kernels[k][0] for k in run], axes, rows) if len(run) > 1 else None
+        cuts = None
+        if len(run) > 1:
+            cuts = joint_cut([kernels[k][0] for k in run], axes, rows, sizes)
         if cuts is None:
             run = [number]
             alone = cut_of(kernels[number], sizes)
