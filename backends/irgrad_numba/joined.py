@@ -51,8 +51,9 @@ def _joined(schedule: Schedule, one: Kernel, other: Kernel) -> Kernel | None:
 
 
 def _is_free(kernel: Kernel) -> bool:
-    """Whether nothing says what must run before the kernel or after it, but for its stage."""
-    return len(kernel.beside) <= len(kernel.roots) and not any(map(is_update, kernel.roots))
+    """Whether a kernel runs through all of its space, and nothing but its stage says when."""
+    alone = len(kernel.beside) <= len(kernel.roots)
+    return alone and not kernel.limits and not any(map(is_update, kernel.roots))
 
 
 def _are_near(one: Sequence[int], other: Sequence[int]) -> bool:
@@ -64,6 +65,9 @@ def _are_near(one: Sequence[int], other: Sequence[int]) -> bool:
 
 
 def _is_simple(piece: Piece) -> bool:
-    return len(piece.expressions) <= LARGEST and not any(
-        isinstance(s, Add) or s.index.dynamic for s in piece.statements
+    """Whether threads may share a piece, which is not too long."""
+    return (
+        len(piece.expressions) <= LARGEST
+        and not any(isinstance(s, Add) or s.index.dynamic for s in piece.statements)
+        and not any(e.kind == "place" for e in piece.expressions)
     )
