@@ -36,6 +36,8 @@ PARTIAL_SHARE = 1 / 16
 CACHE_BYTES, MOST_CACHED = 1 << 19, 128
 """What the kernels of a sweep read and write in one chunk stays in a processor's cache, in so many
 chunks at most."""
+AT_ONCE = 16
+"""Rows of partial results that are folded in one pass."""
 LINE = 1 << 12
 """Bytes that do not count."""
 SMALL = 1 / 64
@@ -276,18 +278,32 @@ def _cut(
 
 
 def _combined(statement: Reduce, partial: int, count: int, size: int) -> list[Piece]:
-    """The fold of partial results, by halves: the last rows onto the first, until one is left."""
+    """The fold of partial results, so many rows at a time onto the first, until one is left."""
     assert count > 1, "one chunk is no cut"
     result: list[Piece] = []
     while count > 1:
-        half, rest = count // 2, count - count // 2
-        pool, type = Pool(), statement.value.type
-        rows = [pool.load(type, partial, variable(0) + row * size) for row in (0, rest)]
-        into = partial if count > 2 else statement.buffer
-        store = Store(into, variable(0), pool.apply(statement.op, type, *rows))
-        result.append(Piece(((0, half * size),), (store,), tuple(pool.order)))
-        count = rest
+        left = -(-count // AT_ONCE)
+        blocks, last = -(-count // left), (count - 1) % left + 1
+        into = partial if left > 1 else statement.buffer
+        for rows, deep in (((0, last), blocks), ((last, left), blocks - 1)):
+            if rows[0] < rows[1]:
+                span = rows[0] * size, rows[1] * size
+                result.append(_folded(statement, partial, span, deep, left * size, into))
+        count = left
     return result
+
+
+def _folded(
+    statement: Reduce, partial: int, span: Range, blocks: int, apart: int, into: int
+) -> Piece:
+    """The fold, by halves, of elements that lie so far apart."""
+    pool, type = Pool(), statement.value.type
+    parts = [pool.load(type, partial, variable(0) + k * apart) for k in range(blocks)]
+    while len(parts) > 1:
+        pairs = zip(parts[::2], parts[1::2], strict=False)
+        odd = parts[-1:] if len(parts) % 2 else []
+        parts = [pool.apply(statement.op, type, x, y) for x, y in pairs] + odd
+    return Piece((span,), (Store(into, variable(0), parts[0]),), tuple(pool.order))
 
 
 def rewritten(part: Piece, ranges: tuple[Range, ...], change: Callable[[Index], Index]) -> Piece:
