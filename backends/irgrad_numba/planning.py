@@ -11,7 +11,8 @@ reference. Points and views are computed inside the loops that need them, unless
 
 Stages number the barriers on the way to a value: what a reduction or a call makes, and what is
 stored and then read at another place, can be read one stage later. All loops of one stage over the
-same extents are one kernel."""
+same extents are one kernel; so are those whose extents differ at the border, where that saves
+reading (see `joined`)."""
 
 from __future__ import annotations
 
