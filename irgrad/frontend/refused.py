@@ -26,8 +26,6 @@ _REFUSED = [
     ("eig eigvals", _EIGEN, "np.linalg.eigh and eigvalsh take symmetric (Hermitian) matrices"),
     ("roots", _EIGEN, "irgrad.root(lambda x, p: np.polyval(p, x), start, p) finds one of them"),
     ("real_if_close", _EIGEN, "z.real takes the real part"),
-    ("lstsq", "the shape of a result depends on the rank",
-     "np.linalg.pinv(a) @ b, or q, r = np.linalg.qr(a); np.linalg.solve(r, q.T @ b)"),
     ("poly polymul", "", "np.convolve(p, q) multiplies polynomials"),
     ("polydiv", "", "np.linalg.solve for the coefficients"),
     ("frexp", "", "n = np.floor(np.log2(np.abs(x))) + 1 is the exponent, x / 2**n the mantissa"),

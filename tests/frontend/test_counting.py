@@ -26,6 +26,17 @@ def test_bincount(numbers, minlength, backend) -> None:
         irgrad.check_grads(lambda w: np.sum(np.bincount(numbers, weights=w) ** 2), (weights,))
 
 
+@pytest.mark.parametrize("backend", irgrad.backends())
+def test_traced_numbers_below_minlength(backend) -> None:
+    def f(x, w):
+        return np.bincount(x, w, minlength=5), np.bincount(x, minlength=6)
+
+    for result, expected in zip(irgrad.compile(f, backend=backend)(I, W), f(I, W), strict=True):
+        assert result.dtype == expected.dtype
+        np.testing.assert_allclose(result, expected)
+    irgrad.check_grads(lambda w: np.sum(np.cos(w)[0] * f(np.int64(w > 1), w)[0] ** 2), (W,))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.int32, bool])
 def test_weights_become_float64(dtype) -> None:
     result = irgrad.compile(lambda w: np.bincount(I, w))(W.astype(dtype))
@@ -54,6 +65,9 @@ def test_numbers_made_inside() -> None:
     ("call", "error", "message"),
     [
         (lambda w: np.bincount(w.astype(int), w), TraceError, "bincount of traced numbers"),
+        (lambda w: np.bincount(abs(w).astype(int), w[:2], 9), ShapeError, "4 numbers and weights"),
+        (lambda w: np.bincount(w.astype(int), w, minlength=9), IndexingError, "out of bounds"),
+        (lambda w: np.bincount(abs(w).astype(int), minlength=4), IndexingError, "out of bounds"),
         (lambda w: np.bincount(W, w), DTypeError, "takes a 1-D array of ints"),
         (lambda w: np.bincount(I - 1, w), IndexingError, "must not be negative, got -1"),
         (lambda w: np.bincount(I[:3], w), ShapeError, "3 numbers and weights of shape"),

@@ -59,6 +59,9 @@ CASES = {
     "pinv": Case(lambda a: la.pinv(a), (W,)),
     "pinv_wide": Case(lambda a: la.pinv(a, rtol=None), (WIDE,)),
     "pinv_complex": Case(lambda a: la.pinv(a, rcond=1e-10), (Z,)),
+    "lstsq": Case(lambda a, b: la.lstsq(a, b)[::3], (W, W[:, :1] ** 2)),
+    "lstsq_left": Case(lambda a, b: la.lstsq(a, b, rcond=None)[1], (W, W[:, 0] ** 2)),
+    "lstsq_wide": Case(lambda a, b: la.lstsq(a, b)[:2], (WIDE, WIDE[:, 0] ** 2)),
     "tensorsolve": Case(
         lambda a, b: la.tensorsolve(np.reshape(a, (2, 3, 6)), b), (regular(6, 6), matrices(2, 3))
     ),
@@ -152,7 +155,7 @@ REFUSED: dict[str, tuple[Any, Any, str]] = {
     "unfit": (lambda x: la.solve(x @ x.T, x.T), ShapeError, "do not fit"),
     "full svd": (lambda x: la.svd(x), UnsupportedError, "full_matrices=False"),
     "complete qr": (lambda x: la.qr(x.T, "complete"), UnsupportedError, "reduced"),
-    "lstsq": (lambda x: la.lstsq(x, x), UnsupportedError, "pinv"),
+    "lstsq": (lambda x: la.lstsq(x, x[0]), ShapeError, "make no system"),
     "eig": (lambda x: la.eig(x @ x.T), UnsupportedError, "eigh"),
     "eigvals": (lambda x: la.eigvals(x @ x.T), UnsupportedError, "eigvalsh"),
     "uplo": (lambda x: la.eigh(x @ x.T, "X"), OptionError, "UPLO"),

@@ -89,6 +89,26 @@ def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._
     return bind(Pinv(float(rcond)), x)
 
 
+@implements(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """`np.linalg.lstsq`: the solution of least norm, the sums of squares of what is left (of which
+    there are none where a has not more rows than columns, and which are nan where the columns turn
+    out to be dependent), the rank and the singular values.
+    """
+    a, b = lift_together(a, b, inexact=True)
+    if a.ndim != 2 or b.ndim not in (1, 2) or a.shape[0] != b.shape[0]:
+        raise ShapeError(f"lstsq: {a.value!r} and {b.value!r} make no system")
+    eps = np.finfo(a.dtype).eps
+    rcond = max(a.shape) * eps if rcond is None else eps if rcond == -1 else rcond
+    x = pinv(a, rcond) @ b
+    s = singular_values(a)
+    rank = np.count_nonzero(s > rcond * s[0])
+    left = sum_(np.abs(b - a @ x) ** 2, 0, keepdims=b.ndim == 1)
+    rows, columns = a.shape
+    left = np.where(rank == columns, left, np.nan) if rows > columns else left[:0]
+    return x, left, rank, s
+
+
 @implements(np.linalg.tensorsolve)
 def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     """`np.linalg.tensorsolve`."""
