@@ -146,9 +146,14 @@ def test_saddle_until_it_converges(outer, inner, loop) -> None:
     def descent(c):
         """min over x by gradient descent in a loop too, and its value."""
         slope = outer(lambda x: worst(x) - c @ x)
-        x = irgrad.while_loop(
-            lambda x: np.sum(slope(x) ** 2) > 1e-16, lambda x: x - 0.3 * slope(x), c
-        )
+        goes_on = lambda x: np.sum(slope(x) ** 2) > 1e-16  # noqa: E731 -- given to a loop
+        step = lambda x: x - 0.3 * slope(x)  # noqa: E731
+        if loop == "while_loop":
+            x = irgrad.while_loop(goes_on, step, c)
+        else:
+            x = c
+            while goes_on(x):
+                x = step(x)
         return worst(x) - c @ x
 
     x, c = np.array([0.3, 1.1]), np.array([0.1, -0.2])

@@ -39,6 +39,7 @@ from irgrad.frontend.pytree import (
     flatten_with_paths,
     holds,
     how_to_register,
+    map_leaves,
     paths_of,
     unflatten,
     written,
@@ -326,6 +327,15 @@ def _explain_types(error: Exception, signature: Signature) -> None:
                 error.add_note(f"  hint: for an array of type {type}, pass irgrad.spec({text!r})")
 
 
+def _with_plain_lists(result: Any) -> Any:
+    """A result in which rows of lists of lists at traced places are lists by themselves."""
+    from irgrad.frontend.capture.rows import Line
+
+    if not holds(result, Line):
+        return result
+    return map_leaves(lambda leaf: list(leaf) if isinstance(leaf, Line) else leaf, result)
+
+
 def finish(
     builder: Builder,
     result: Any,
@@ -334,6 +344,7 @@ def finish(
     function: Callable[..., Any],
 ) -> Lowered:
     """Close `builder` on the result pytree of `function`."""
+    result = _with_plain_lists(result)
     paths, leaves, tree = flatten_with_paths(result)
     outputs: dict[str, Value] = {}
     statics: list[Any] = []

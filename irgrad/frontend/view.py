@@ -50,15 +50,23 @@ class View:
 class OneOf:
     """How a handle shows one of several others: the first whose condition holds, or else `base`, an
     array of its own, which has the numbers of the one that it is as long as nobody writes to that
-    by another name; others that have no name any more are forgotten. `seen` are the versions of all
-    when they were looked at. It is not written to where `frozen` says why.
+    by another name; others that have no name any more are forgotten, unless it `holds` them.
+    `seen` are the versions of all when they were looked at. It is not written to where `frozen`
+    says why.
     """
 
     __slots__ = ("base", "frozen", "known", "seen")
 
-    def __init__(self, base: Any, arms: Sequence[tuple[Any, Any]], frozen: str = "") -> None:
+    def __init__(
+        self,
+        base: Any,
+        arms: Sequence[tuple[Any, Any]],
+        frozen: str = "",
+        holds: bool = False,
+    ) -> None:
         self.base = base
-        self.known = [(condition, _reference(each)) for condition, each in arms]
+        refer = _held if holds else _reference
+        self.known = [(condition, refer(each)) for condition, each in arms]
         self.frozen = frozen
         self.seen = self._current()
 
@@ -69,7 +77,10 @@ class OneOf:
         return [(condition, each) for condition, each in there if each is not None]
 
     def _current(self) -> list[Value]:
-        return [self.base.value, *(each.value for _, each in self.arms)]
+        every = [self.base, *(each for _, each in self.arms)]
+        for each in every:
+            _ = each.builder.level  # which refuses an array whose numbers are elsewhere
+        return [each.value for each in every]
 
     def refresh(self, handle: Any) -> None:
         """Choose again where one of them was written to: outside of branches that only read it. Of
@@ -115,10 +126,21 @@ _LOOKED_AT = threading.local()
 """What has been refreshed on the way to the value of one handle."""
 
 
+def _held(handle: Any) -> Callable[[], Any]:
+    return lambda: handle
+
+
 def _reference(handle: Any) -> Callable[[], Any]:
     """A handle for as long as anything else names its array."""
     whole = not isinstance(handle.window, View)
     return ref(handle) if whole and handles_of(handle) == [handle] else lambda: handle
+
+
+def keep_for_names(*handles: Any) -> None:
+    """Keep arrays that may be looked at by handles on one of several, which do not hold them."""
+    here = CURRENT.get()
+    if here is not None:
+        here.notes.setdefault("kept", []).extend(handles)
 
 
 def one_of(base: Any, arms: Sequence[tuple[Any, Any]], frozen: str = "") -> Any:

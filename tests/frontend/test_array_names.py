@@ -152,6 +152,31 @@ def exchange_nested(x: Any) -> Any:
     return a, b, A
 
 
+def exchange_under_a_condition(x: Any) -> Any:
+    a = np.ones(6) * x
+    b = np.zeros(6)
+    for t in range(40):
+        b[1:-1] = 0.5 * (a[:-2] + a[2:])
+        if np.sum(b) > 0.05 * t:
+            a, b = b, a
+        a[0] = x + 0.5 * a[1]
+    return a, b
+
+
+def exchanges_that_unroll(x: Any) -> Any:
+    pair = [np.ones(3) * x, np.arange(3.0)]
+    first, part = pair[0], pair[1][1:]
+    either = pair[0] if x > 1 else pair[1]
+    for t in range(4):
+        if pair[0][t % 3] > pair[1][1] - 0.1 * t:
+            pair[0], pair[1] = pair[1], pair[0]
+        pair[0][1] += 0.3 * x
+        part[0] *= 1.1
+    either[2] = 7 * x
+    first[0] -= part[0]
+    return *pair, first, part, either
+
+
 def names_the_result_of_a_step(x: Any) -> Any:
     a = np.ones(3) * x
     c = a
@@ -344,6 +369,8 @@ PROGRAMS = (
     exchange_until_break,
     exchange_of_unknown_count,
     exchange_nested,
+    exchange_under_a_condition,
+    exchanges_that_unroll,
     names_the_result_of_a_step,
     best_so_far,
     two_names_of_the_last,

@@ -79,7 +79,66 @@ def written_in_one_branch(x: Any) -> Any:
     return other[0], 10 * values[1], 100 * values[2], (x, 2 * x, 1)[k - 1]
 
 
+def table(x: Any) -> Any:
+    n, m = 20, 19
+    T = [[0] * m for _ in range(n)]
+    for i in range(n):
+        T[i][0] = i * x
+    for j in range(1, m):
+        T[0][j] = 0.5 * j
+        for i in range(1, n):
+            row = T[i - 1]
+            if (i + j) % 5 == 0:
+                row[j] += 0.01
+                continue
+            T[i][j] = 0.1 * i * x + min(row[j], T[i][j - 1] + x, row[-1])
+    return T[n - 1][m - 1], sum(T[3]), np.array(T)[:, 1::6], len(T[0])
+
+
+def table_of_tables(x: Any) -> Any:
+    A = [[np.sin(x * (i + 2 * j)) for j in range(18)] for i in range(18)]
+    C = [[0.0 for _ in range(18)] for _ in range(18)]
+    s = 0.0
+    for i in range(18):
+        for j in range(18):
+            for k in range(18):
+                C[i][j] += A[i][k] * A[k][j]
+        s = s * 0.9 + max(C[i])
+    for row in C:
+        row[2] = 0.5 * row[1] + s
+    first, *_ = C[int(abs(x))]
+    return [row[:3] for row in C[:2]], first, sum(C[k][k] for k in range(18))
+
+
+def rows_by_name(x: Any) -> Any:
+    T = [[x * (i + j % 3) for j in range(18)] for i in range(18)]
+    row, s = T[0], 0.0
+    for i in range(18):
+        row = T[i]
+        for j in range(1, 18):
+            row[j] += 0.1 * row[j - 1]
+        s += row[i] * row[-1]
+    for row in T:
+        s = s * 0.5 + sum(row)
+        if row[0] > 0.77:
+            row[1] = 2.0 * s
+    kept = {"row": T[int(abs(x))]}
+    T[int(abs(x))][2] = 7.0 * x
+    return s, np.array(T), [*kept["row"][:3], 1.0], list(T[int(abs(x))])
+
+
+def constant_table(x: Any) -> Any:
+    stencil = [(0, 1, 0.5), (1, 0, -0.25), (-1, 0, 2.0)]
+    a = np.linspace(0, x, 18)
+    b = np.zeros(18)
+    for i in range(1, 17):
+        for k in range(3):
+            b[i] += stencil[k][2] * a[i + int(stencil[k][0])]
+    return b
+
+
 FUNCTIONS = (
+    table, table_of_tables, rows_by_name, constant_table,
     read_in_two_loops, written_under_a_condition, binned, sorted_by_exchange, heap,
     written_in_one_branch,
 )  # fmt: skip
@@ -91,10 +150,31 @@ def test_as_python_means_it(function: Any, backend: str) -> None:
     check_like_python(function, backend, POINTS)
 
 
-def test_such_loops_are_loop_ops_that_carry_one_array() -> None:
-    graph = irgrad.compile(written_under_a_condition).graph(0.5)
-    assert [node.op.name for node in graph].count("loop") == 1
+@pytest.mark.parametrize(
+    ("function", "loops"), [(written_under_a_condition, 2), (table, 2), (table_of_tables, 4)]
+)
+def test_such_loops_are_loop_ops_that_carry_one_array(function: Any, loops: int) -> None:
+    graph = irgrad.trace(function, 0.5)
+    assert [node.op.name for node in graph].count("loop") == loops
     assert node_count(graph.nodes) < 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda T, k: T[k].append(1.0),
+        lambda T, k: T[k].__setitem__(slice(1), [1.0]),
+        lambda T, k: T[k].sort(),
+    ],
+)
+def test_a_row_at_a_traced_place_keeps_its_length(change: Any) -> None:
+    def function(x: Any, k: Any) -> Any:
+        T = [[x, 2.0], [3.0, x]]
+        change(T, k)
+        return T[0][0]
+
+    with pytest.raises(IrgradError, match="a row of a list of lists at a place"):
+        irgrad.compile(function)(1.0, np.array(0))
 
 
 def test_a_place_outside_is_an_index_error() -> None:

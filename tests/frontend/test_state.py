@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections import deque
 from types import SimpleNamespace
 from typing import Any
@@ -51,6 +52,89 @@ def backwards(x: Any) -> Any:
     for weight in reversed(WEIGHTS):
         s = s * weight + x
     return s
+
+
+def pairs_and_places(x: Any) -> Any:
+    a, s, sums = TABLE * x, x, np.zeros((18, 3))
+    for i, j in itertools.product(range(18), repeat=2):
+        s = s * 0.99 + a[i, 0] * a[j, 1]
+        if s > 40:
+            break
+    for i, j in itertools.combinations(range(20), 2):
+        s = s + 0.01 * a[i, 2] * a[j, 2]
+    for p, q in itertools.combinations(a, 2):
+        s = s + 0.01 * p @ q
+    for place in np.ndindex(18, 3):
+        sums[place] = a[place] * place[1]
+    for (i, j), v in np.ndenumerate(a):
+        s = s + 0.01 * i * j * v
+    for v in np.nditer(a):
+        s = s + 0.1 * v
+    return s, sums
+
+
+def odd_numbers(n: int) -> Any:
+    for i in range(n):
+        yield 2 * i + 1
+
+
+def squares(items: Any) -> Any:
+    for item in items:
+        yield item * item
+
+
+def generated(x: Any) -> Any:
+    a, s, u = TABLE[:, 0] * x, x, 3.0
+    for v in (np.sin(u) for u in a):
+        s = 0.9 * s + v
+    for v in (u * u for u in a if u > 0.1 * x and u < 0.9):
+        s = 0.9 * s + v
+        if s > 3:
+            break
+    for i, (v, w) in enumerate(zip((u + 1 for u in a), a[::-1], strict=True)):
+        s = 0.9 * s + i * v * w
+    for n, v in zip(odd_numbers(30), squares(a), strict=True):
+        s = 0.9 * s + n * v
+    for v in map(lambda v, w: v - w, a, WEIGHTS):
+        s = 0.9 * s + v
+    for v in filter(lambda v: v > 0, a):
+        s = 0.9 * s + v
+    for v, w in itertools.pairwise(a):
+        s = 0.9 * s + v * w
+    for v in itertools.chain(a, WEIGHTS):
+        s = 0.9 * s + v
+    return s, u
+
+
+def best_by_key(x: Any) -> Any:
+    a, s = TABLE * x, 0.0
+    for i in range(29):
+        k = max(range(i, 30), key=lambda r: abs(a[r, 0] - 0.2 * x))
+        s = s * 0.9 + a[k, 1]
+    pairs = [(a[k, 0], a[k, 2]) for k in range(30)]
+    return s, max(a, key=lambda row: row @ row), min(pairs, key=lambda pair: pair[0] * pair[1])
+
+
+class Meter:
+    """Counts for all of its kind."""
+
+    total = 0.0
+    readings = 0
+
+    def read(self, x: Any) -> Any:
+        Meter.total = Meter.total * 0.9 + x
+        self.__class__.readings += 1
+        return Meter.total
+
+
+def of_a_class(x: Any) -> Any:
+    Meter.total, Meter.readings = 0.0, 0
+    meter = Meter()
+    for row in TABLE * x:
+        meter.read(row[0])
+    while Meter.total > 0.1:
+        Meter.total *= 0.5
+    return Meter.total, Meter.readings * 1.0
 
 
 def broken_rows(x: Any) -> Any:
@@ -268,7 +352,8 @@ def kept_elsewhere(x: Any) -> Any:
 FUNCTIONS = (
     rows, traced_rows, zipped, backwards, broken_rows, list_of_tuples, appended, appended_vectors,
     reads_last, several, nested_lists, fixed_list, dictionary, object_state, dataclass_state,
-    object_in_branch, objects_in_while, annotated, windows, kept_elsewhere,
+    object_in_branch, objects_in_while, annotated, windows, kept_elsewhere, pairs_and_places,
+    generated, best_by_key, of_a_class,
 )  # fmt: skip
 SECOND = (appended, fixed_list, object_state)
 

@@ -27,10 +27,10 @@ from irgrad.frontend.capture.parts import (
     same_item,
     taken_apart,
 )
-from irgrad.frontend.capture.places import stacked
 from irgrad.frontend.capture.raising import Raised
 from irgrad.frontend.capture.shared import array_of, own_roots, shared_by
 from irgrad.frontend.capture.state import UNBOUND, Key, State
+from irgrad.frontend.capture.swaps import Chosen, settle
 from irgrad.frontend.lost import Lost, lost_contents
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.promote import lift
@@ -63,9 +63,7 @@ def branch(
     for arm, body in zip(arms, (other, then), strict=True):
         arm.run(body)
     merge = _Merge(selector, state, arms, lenient, last)
-    for key in _in_order(arms):
-        if key[0] == "contents" and any(("rows", key[1]) in arm.changes for arm in arms):
-            continue
+    for key in _in_order(arms, state):
         merge.add(key, [_after(state, arm, key) for arm in arms])
     merge.add(RESULT, [UNBOUND if arm.raised else arm.result for arm in arms])
     found = merge.found()
@@ -80,12 +78,13 @@ def branch(
     return result
 
 
-def _in_order(arms: Sequence[Inner]) -> list[Key]:
+def _in_order(arms: Sequence[Inner], state: State) -> list[Key]:
     """What the bodies change; arrays, which only ids tell apart, in the order in which they are
     reached, the same in every process.
     """
     place = {key: k for k, key in enumerate(dict.fromkeys(k for arm in arms for k in arm.changes))}
-    return sorted(place, key=lambda key: (key[0], place[key] if key[0] == "array" else key[1]))
+    keys = set(place).difference(*map(state.covered, place))
+    return sorted(keys, key=lambda key: (key[0], place[key] if key[0] == "array" else key[1]))
 
 
 def _single(test: Any) -> Any:
@@ -113,21 +112,13 @@ def _after(state: State, arm: Inner, key: Key) -> Any:
     """What there is after one branch."""
     if key in arm.changes:
         return arm.changes[key]
-    if key[0] == "rows":
-        return _rows_after(state, arm, key[1])
+    if key[0] in ("rows", "table"):
+        return UNBOUND if arm.raised else arm.packed(key)
     if key == REACHED:
         return True
     if arm.raised:
         return UNCHANGED if key[0] == "array" else UNBOUND
     return UNCHANGED if key[0] == "array" else state.get(key)
-
-
-def _rows_after(state: State, arm: Inner, number: int) -> Any:
-    """The numbers of a list as one array, after a branch that wrote to it at no traced place."""
-    if arm.raised:
-        return UNBOUND
-    with arm.open():
-        return stacked(arm.changes.get(("contents", number), state.held[number][1]))
 
 
 class _Unchanged:
@@ -151,6 +142,7 @@ class _Merge:
         self.made: dict[Key, Callable[[Iterator[Any]], Any]] = {}
         self.twins: dict[tuple[int, ...], tuple[list[Any], list[Any]]] = {}
         self.naming: dict[int, list[str]] = {}
+        self.chosen: list[Chosen | None] = []
 
     def add(self, key: Key, values: list[Any]) -> None:
         """What the branches give for one thing."""
@@ -325,6 +317,7 @@ class _Merge:
         for leaf, arm in zip(column, self.arms, strict=True):
             for root in own_roots(leaf, arm):
                 self.naming.setdefault(id(root), []).append(self._name(key, shape, k))
+        named = [array_of(leaf, arm) for leaf, arm in zip(column, self.arms, strict=True)]
         shared, certain = shared_by(column, self.arms)
         tests = [(self._test(held), self._from_outside(each)) for each, held in shared]
 
@@ -334,7 +327,10 @@ class _Merge:
             if not (tests or names) and certain:
                 return base
             arms = [(test(given), show(given)) for test, show in tests]
-            return one_of(base, arms, names or ("" if certain else self._name(key, shape, k)))
+            made = one_of(base, arms, names or ("" if certain else self._name(key, shape, k)))
+            plain = certain and not names and all(each is not None for each in named)
+            self.chosen.append(Chosen(named[0], named[1], made) if plain else None)
+            return made
 
         return make
 
@@ -441,6 +437,7 @@ class _Merge:
         """Everything, with the outputs of the `cond`; arrays are written to."""
         results = iter(self._results() if self.kinds else ())
         found = {key: make(results) for key, make in self.made.items()}
+        settle(self.chosen, self.selector)
         return {key: new for key, new in found.items() if key[0] != "array"}
 
     def _results(self) -> list[Any]:

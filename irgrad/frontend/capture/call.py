@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.frontend.capture import mathematics  # noqa: F401 -- for its doors
+from irgrad.frontend.capture import extremes, mathematics  # noqa: F401 -- for their doors
 from irgrad.frontend.capture.comprehension import listed, when
 from irgrad.frontend.capture.doors import DOORS, METHODS
 from irgrad.frontend.capture.flow import (
@@ -29,6 +29,7 @@ from irgrad.frontend.capture.fresh import owned
 from irgrad.frontend.capture.function import captured
 from irgrad.frontend.capture.generators import producing
 from irgrad.frontend.capture.held import method_of
+from irgrad.frontend.capture.iteration import Mapped as mapped
 from irgrad.frontend.capture.iteration import combining
 from irgrad.frontend.capture.lists import JOINING, stacking
 from irgrad.frontend.capture.maybe import method_of as list_method
@@ -156,6 +157,7 @@ __all__ = [
     "if_",
     "listed",
     "looking",
+    "mapped",
     "named",
     "negated",
     "or_",

@@ -31,13 +31,14 @@ from irgrad.frontend.capture.parts import (
     taken_apart,
 )
 from irgrad.frontend.capture.state import UNBOUND, Key, State
+from irgrad.frontend.capture.tables import TableRow
 from irgrad.frontend.capture.ties import Tie
 from irgrad.frontend.lost import Lost
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.region import array_leaf, settled_kind
 from irgrad.frontend.site import call_site
 from irgrad.frontend.tracer import Tracer
-from irgrad.frontend.view import handles_of, root_of, roots_of, within_reach, write
+from irgrad.frontend.view import handles_of, keep_for_names, root_of, roots_of, within_reach, write
 from irgrad.ir.printer import clean_name
 
 
@@ -101,8 +102,8 @@ class Carry:
                 raise Rebound(key, self.state.name(key))
             if key[0] == "array" or key in self.lost:
                 continue
-            if key[0] == "rows" and self.changing.pop(("contents", key[1]), None):
-                grown = True
+            covered = [self.changing.pop(each, None) for each in self.state.covered(key)]
+            grown |= any(covered)
             if key[0] == "contents" and self._grows(key[1], end):
                 seen = self.growing[key[1]].seen
                 if not seen:
@@ -182,6 +183,10 @@ class Carry:
         )
         if is_own or end is UNBOUND:
             return None
+        if isinstance(end, TableRow):  # of each step alone: row = T[i]
+            if not _is_unbound(self._first(key)):
+                raise Rebound(key, state.name(key))
+            return None
         leaves, shape = taken_apart(end, state.is_whole)
         if known is not None:
             firsts, own = [slot.first for slot in known.slots], known.shape
@@ -222,7 +227,7 @@ class Carry:
         if before is None and same(first, handle(leaf)):
             return None
         name = f"'{shape.place(k, self.state.name(key).strip(chr(39)))}'"
-        if key[0] in ("contents", "tail", "rows"):
+        if key[0] in ("contents", "tail", "rows", "table"):
             name = f"what is in {self.state.name(key)}"
         line = line_of(leaf) or call_site().location
         if isinstance(leaf, Alias) and not (
@@ -337,6 +342,7 @@ class Carry:
             if inner is None:
                 within_reach(root, root)
                 root.owner = Elsewhere(LEFT)
+                keep_for_names(root)
             else:
                 inner.put_away(root, Elsewhere(LEFT))
         self.state.put(changes)

@@ -1,5 +1,5 @@
 """What can be bound anew, in the form of a cell of a closure: variables of modules, and attributes
-that a class keeps in slots."""
+that a class keeps in slots, or for itself."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from functools import cache
 from types import CellType, CodeType
 from typing import Any
+
+import numpy as np
+
+from irgrad.ir.builder import Traced
 
 
 class GlobalCell:
@@ -69,6 +73,16 @@ def slots_of(item: Any) -> list[SlotCell]:
                 spelt = f"_{kind.__name__.lstrip('_')}{name}" if private else name
                 found.append(SlotCell(item, spelt))
     return found
+
+
+def attributes_of(kind: type) -> list[SlotCell]:
+    """The attributes of a class that are numbers or containers."""
+    plain = (bool, int, float, complex, np.ndarray, np.generic, Traced, list, dict)
+    return [
+        SlotCell(kind, name)
+        for name, held in vars(kind).items()
+        if isinstance(held, plain) and not name.startswith("__")
+    ]
 
 
 @cache

@@ -93,10 +93,11 @@ def _size(item: Any, variables: Variables, body: _Body) -> int:
     except NEEDS_NUMBERS as error:
         forget(error)
         return 0
-    inner.builder.closed = True
+    count = max(1, node_count(inner.builder.nodes))
     leaves = inner.result or ()
     unknown = all(isinstance(leaf, Traced) and known(leaf) is None for leaf in leaves)
-    return max(1, node_count(inner.builder.nodes)) if leaves and unknown else 0
+    inner.builder.closed = True
+    return count if leaves and unknown else 0
 
 
 __all__ = ["listed", "when"]

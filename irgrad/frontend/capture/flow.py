@@ -16,7 +16,7 @@ from irgrad.frontend.capture.branching import branch
 from irgrad.frontend.capture.exchange import Exchanged
 from irgrad.frontend.capture.generators import is_handed
 from irgrad.frontend.capture.inner import Inner
-from irgrad.frontend.capture.iteration import Positions, positions, rest
+from irgrad.frontend.capture.iteration import Positions, lists_of, positions, rest
 from irgrad.frontend.capture.looping import (
     Grows,
     Rebound,
@@ -26,6 +26,7 @@ from irgrad.frontend.capture.looping import (
     repeated_while,
 )
 from irgrad.frontend.capture.maybe import is_open, length, refuse_open
+from irgrad.frontend.capture.nests import is_several
 from irgrad.frontend.capture.parts import taken_apart
 from irgrad.frontend.capture.raising import forget
 from irgrad.frontend.capture.settings import most_nodes, unrolled
@@ -252,7 +253,10 @@ def for_(
     """
     if is_handed(items, bind, body, stop):
         return
-    variables = Variables(get, set, seen, names)
+    lists = lists_of(items)
+    variables = Variables(get, set, (lambda: (*seen(), *lists)) if lists else seen, names)
+    if CURRENT.get() is not None and is_several(for_, variables, items, bind, body, stop):
+        return
     if not is_open(items):
         refuse_lost(items)
     found = positions(items) if CURRENT.get() is not None else None

@@ -27,9 +27,27 @@ class Produced:
 
     def __init__(self, function: FunctionType, args: tuple[Any, ...], kwargs: Any) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
+        self.found: list[Any] | None = None
 
     def __iter__(self) -> Iterator[Any]:
         return captured(self.function)(*self.args, **self.kwargs)
+
+    def collected(self) -> list[Any] | None:
+        """All items, where it is certain that they come to an end: in a loop over several
+        generators at once none can hand its items to the body.
+        """
+        if self.found is None:
+            found: list[Any] = []
+
+            def each(item: Any) -> None:
+                found.append(item)
+
+            ended = handing(self.function, _ending, {EACH: each})
+            if ended is None:
+                return None
+            ended(*self.args, **self.kwargs)
+            self.found = found
+        return self.found
 
     def hand_to(self, each: Callable[[Any], Any], leaves: bool) -> bool:
         """Run the generator, calling `each` with its items, if that `leaves` until it is true ->
@@ -78,6 +96,14 @@ def is_handed(items: Any, bind: Callable[[Any], None], body: Any, stop: Any) -> 
 
 
 def _staying(definition: Any) -> Any:
+    return _with_calls(definition, leaves=False)
+
+
+def _ending(definition: Any) -> Any:
+    """The same of a generator that certainly ends, and calls no other."""
+    endless = (ast.While, ast.YieldFrom)
+    if any(isinstance(node, endless) for node in inside(definition.body)):
+        return None
     return _with_calls(definition, leaves=False)
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from irgrad.errors import IrgradError, Location, TraceError
 from irgrad.frontend.capture.maybe import certain, is_open, last_items, uncertain
+from irgrad.frontend.capture.packing import rows_of
 from irgrad.frontend.capture.parts import (
     Alias,
     Shape,
@@ -16,7 +17,7 @@ from irgrad.frontend.capture.parts import (
     same_item,
     taken_apart,
 )
-from irgrad.frontend.capture.rows import Row
+from irgrad.frontend.capture.rows import Grid, Packed, Row, whole
 from irgrad.frontend.capture.state import State
 from irgrad.frontend.lost import Lost
 from irgrad.frontend.lower import Argument
@@ -64,7 +65,8 @@ class Growing(NamedTuple):
 
     def leaves(self, state: State, end: Sequence[Any]) -> list[Any]:
         """What a step that saw the last items appended."""
-        return taken_apart(_appended(end[1 + self.seen :]), state.is_whole)[0]
+        items = _appended(end[1 + self.seen :])
+        return taken_apart(items if self.seen else _packed(items), state.is_whole)[0]
 
 
 def growth(state: State, number: int, end: Sequence[Any]) -> Growing | None:
@@ -80,14 +82,23 @@ def growth(state: State, number: int, end: Sequence[Any]) -> Growing | None:
 def grown(state: State, end: Sequence[Any], start: int, seen: int) -> Growing | None:
     """What was appended from a place on, and how many of the items before it are like it."""
     items = _appended(end[start:])
-    leaves, shape = taken_apart(items, state.is_whole)
-    kinds = kinds_of(leaves)
-    if any(kind is None for kind in kinds):
-        return None
-    own = [k for k in kinds if k]
     while seen and not _alike(state, last_items(end[:start], seen), items):
         seen -= 1
+    leaves, shape = taken_apart(items if seen else _packed(items), state.is_whole)
+    kinds = kinds_of(leaves)
+    own = [kind for kind in kinds if kind]
+    if len(own) < len(kinds):
+        return None
     return Growing(seen, shape, own, list(map(_shown, leaves)))
+
+
+def _packed(items: list[Any]) -> list[Any]:
+    """What a step appends, lists that are parts of arrays as such."""
+    lines = [whole(x) if type(x) is list and len(x) > 1 else None for x in items]
+    return [
+        item if line is None or line.ndim != 1 else Packed(line)
+        for item, line in zip(items, lines, strict=True)
+    ]
 
 
 def _alike(state: State, earlier: Sequence[Any] | None, items: Sequence[Any]) -> bool:
@@ -122,9 +133,14 @@ def regrown(state: State, end: Any, known: Growing) -> Growing:
 def filled(before: list[Any], growing: Growing, stacks: Sequence[Any], steps: int) -> list[Any]:
     """The list after the loop."""
     made = list(before)
+    if [one and one[0] for one in growing.shape.objects] == [Packed] and steps:
+        lists: list[list[Any]] = [[None] * stacks[0].shape[1] for _ in range(steps)]
+        Grid(lists, stacks[0])
+        return made + lists
     sources = [[(root, root.version) for root in roots] for roots in growing.shown]
     for step in range(steps):
-        made += put_together(growing.shape, _rows(stacks, sources, step))
+        items = put_together(growing.shape, _rows(stacks, sources, step))
+        made += [rows_of(x.line) if type(x) is Packed else x for x in items]
     return made
 
 

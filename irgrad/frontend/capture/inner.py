@@ -8,17 +8,24 @@ from contextlib import contextmanager
 from typing import Any
 
 from irgrad.frontend.capture.extents import side_by_side
+from irgrad.frontend.capture.packing import rows_stacked, stacked
 from irgrad.frontend.capture.parts import Alias, put_together, taken_apart
-from irgrad.frontend.capture.places import rows_stacked
 from irgrad.frontend.capture.raising import Raised
-from irgrad.frontend.capture.rows import is_row
+from irgrad.frontend.capture.rows import Row, place_of
 from irgrad.frontend.capture.state import UNBOUND, Key, State
+from irgrad.frontend.capture.tables import table_stacked
 from irgrad.frontend.tracer import Tracer, snapshot
 from irgrad.frontend.view import roots_of
 from irgrad.ir.builder import CURRENT, Builder
 from irgrad.ir.graph import Graph, Value
 
 REACHED: Key = ("reached", 0)
+
+
+def step_of_loop(builder: Builder) -> Any:
+    """The trace of a step that this is, where arrays are lent to it; None for other builders."""
+    found = getattr(builder.lend, "__self__", None)
+    return found if isinstance(found, Inner) and found.repeats else None
 
 
 class Inner:
@@ -30,11 +37,12 @@ class Inner:
 
     def __init__(self, state: State, lends: bool, repeats: bool = False) -> None:
         self.state = state
+        self.repeats = repeats
         self.builder = Builder(Tracer, CURRENT.get(), contains=True)
         self.builder.repeats |= repeats
         if lends:
             self.builder.lend = self.lend
-        self.loans: list[tuple[Any, Any, Any, Any]] = []
+        self.loans: list[tuple[Any, Any, Any, Any, Any]] = []
         self.handed: list[Any] = []
         self.shown: dict[int, tuple[Any, Any]] = {}
         self.changes: dict[Key, Any] = {}
@@ -45,15 +53,15 @@ class Inner:
 
     def lend(self, root: Any, version: Value | None = None) -> bool:
         """Let the body write to an array."""
-        owner, before = root.owner, root.version
+        owner, before, window = root.owner, root.version, root.window
         lent = self.builder.lift(root) if version is None else version
         root.owner, root.version = self.builder, lent
-        self.loans.append((root, owner, before, lent))
+        self.loans.append((root, owner, before, lent, window))
         return True
 
     def put_away(self, root: Any, owner: Any) -> None:
         """Keep an array from the body."""
-        self.loans.append((root, root.owner, root.version, root.version))
+        self.loans.append((root, root.owner, root.version, root.version, root.window))
         root.owner = owner
 
     @contextmanager
@@ -79,13 +87,17 @@ class Inner:
                 if self.raised:
                     return
                 self.result = self._as_now(self.result)
-                for key, new in self.state.changes().items():
+                changes = self.state.changes()
+                self._take_tables(changes)
+                for key, new in changes.items():
                     stack = self._stack(key, new)
                     if stack is None:
                         self.changes[key] = self._as_now(new)
                     else:
                         self.changes["rows", key[1]] = stack
-                for root, _, _, lent in self.loans:
+                for root, _, _, lent, window in self.loans:
+                    if root.window is not window:
+                        root.version = root.value
                     self.ends[id(root)] = root.version
                     if root.version is not lent:
                         self.changes["array", id(root)] = Tracer(root.builder, root.version)
@@ -94,14 +106,41 @@ class Inner:
             self.builder.closed = True
             raise
         finally:
-            for root, owner, version, _ in reversed(self.loans):
-                root.owner, root.version = owner, version
+            for root, owner, version, _, window in reversed(self.loans):
+                root.owner, root.version, root.window = owner, version, window
             self.state.reset()
 
     def _stack(self, key: Key, new: Any) -> Any:
         """A list of numbers as one array, where it was written to at a traced place."""
         same = key[0] == "contents" and len(self.state.get(key)) == len(new)
         return rows_stacked(new) if same else None
+
+    def _take_tables(self, changes: dict[Key, Any]) -> None:
+        """Lists of lists of numbers as arrays, where they were written to at traced places."""
+        for number, rows in self.state.tables.items():
+            own = [("contents", k) for k in rows]
+            changed = [changes[key] for key in own if key in changes]
+            if any(place_of(row) is not None for row in changed):
+                now = [changes.get(key, self.state.held[key[1]][1]) for key in own]
+                stack = table_stacked(now)
+                if stack is not None:
+                    for key in own:
+                        changes.pop(key, None)
+                    self.changes["table", number] = self._as_now(stack)
+
+    def packed(self, key: Key) -> Any:
+        """The numbers of a list, or of a list of lists, at the end of the body as one array, where
+        it wrote to them at no traced place.
+        """
+
+        def now(number: int) -> Any:
+            kinds = [kind for kind in ("rows", "contents") if (kind, number) in self.changes]
+            return self.changes[kinds[0], number] if kinds else self.state.held[number][1]
+
+        with self.open():
+            if key[0] == "rows":
+                return stacked(now(key[1]))
+            return table_stacked([now(number) for number in self.state.tables[key[1]]])
 
     def at_end(self, leaf: Any) -> Any:
         """A value from outside as it is at the end of the body."""
@@ -129,7 +168,10 @@ class Inner:
         return put_together(shape, iter(now))
 
     def _leaf_now(self, leaf: Any) -> Any:
-        if not isinstance(leaf, Tracer) or (is_row(leaf) and leaf.owner.level < self.builder.level):
+        lazy = isinstance(leaf, Row) and leaf.stack is not None
+        if not isinstance(leaf, Tracer) or (
+            lazy and (not leaf.ndim or leaf.owner.level < self.builder.level)
+        ):
             return leaf
         if any(leaf is each for each in self.handed):
             return Alias(leaf, snapshot(leaf))

@@ -4,6 +4,8 @@ lists of numbers, and `enumerate`, `zip` and `reversed` of such."""
 from __future__ import annotations
 
 import builtins
+import functools
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -14,6 +16,7 @@ from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture.handles import builder, is_supported
 from irgrad.frontend.capture.maybe import is_open, selected
 from irgrad.frontend.capture.rows import whole
+from irgrad.frontend.capture.tables import TableRow, is_table, table_stacked
 from irgrad.frontend.integers import as_int64, distance, interval, limit
 from irgrad.frontend.known import known
 from irgrad.frontend.lost import refuse_lost
@@ -60,12 +63,15 @@ def _python_int(bound: Any) -> Any:
 
 
 class Combined:
-    """`enumerate`, `zip` or `reversed` in the head of a `for`, of what is kept as it is."""
+    """`enumerate`, `zip` and kin in the head of a `for`, of what is kept as it is."""
 
     def __init__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
 
     def __iter__(self) -> Iterator[Any]:
+        if self.function is np.ndenumerate and any_traced(self.args):
+            array: Any = next(iter(self.args))
+            return ((place, array[place]) for place in np.ndindex(array.shape))
         return iter(self.function(*self.args, **self.kwargs))
 
     @property
@@ -76,9 +82,55 @@ class Combined:
 
 def combining(function: Any) -> Any:
     """What to call in the head of a `for` in place of a function; None for most."""
-    if function not in (builtins.enumerate, builtins.zip, builtins.reversed):
+    if not isinstance(function, type) or function not in _COMBINING:
         return None
+    if function in (builtins.map, builtins.filter):
+        return functools.partial(_mapping, function)
     return lambda *args, **kwargs: Combined(function, args, kwargs)
+
+
+def _mapping(kind: Any, function: Any, *items: Any) -> Any:
+    """`map` and `filter` in the head of a `for`."""
+    from irgrad.frontend.capture.call import call
+
+    if function is None or not items or (kind is builtins.filter and len(items) > 1):
+        return call(kind)(function, *items)
+    applied = call(function)
+    if kind is builtins.filter:
+        return Mapped(next(iter(items)), lambda item: item, applied)
+    if len(items) == 1:
+        return Mapped(next(iter(items)), applied)
+    return Mapped(Combined(zip, items, {}), lambda item: applied(*item))
+
+
+class Mapped:
+    """What a generator expression in the head of a `for` gives: `function` of the items for which
+    there is no `test`, or for which it holds.
+    """
+
+    def __init__(
+        self, items: Any, function: Callable[[Any], Any], test: Callable[[Any], Any] | None = None
+    ) -> None:
+        self.items, self.function, self.test = items, function, test
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self.function(item) for item in self.items if self.test is None or self.test(item))
+
+
+_COMBINING = {
+    builtins.enumerate, builtins.zip, builtins.reversed, builtins.map, builtins.filter,
+    itertools.product, itertools.combinations, itertools.chain, itertools.pairwise, np.ndindex,
+    np.ndenumerate, np.nditer,
+}  # fmt: skip
+
+
+def lists_of(items: Any) -> list[Any]:
+    """The lists of lists that a `for` runs over, whose rows its body may change."""
+    if isinstance(items, Combined):
+        return [found for part in items.args for found in lists_of(part)]
+    if isinstance(items, Mapped):
+        return lists_of(items.items)
+    return [items] if type(items) is list and items and type(items[0]) is list else []
 
 
 class Positions(NamedTuple):
@@ -96,6 +148,9 @@ def positions(items: Any) -> Positions | None:
         return Positions(len(items), _of_range(items))
     if isinstance(items, Combined):
         return _combined(items)
+    if isinstance(items, Mapped):
+        inner = None if items.test else positions(items.items)
+        return inner and Positions(inner.count, lambda i: items.function(inner.at(i)))
     if isinstance(items, (Traced, Bounded, Selection)):
         return _rows(packed(items))
     if isinstance(items, np.ndarray):
@@ -151,15 +206,18 @@ def _listed(items: Any) -> Positions | None:
         several = isinstance(found, list)
         return _together(list(map(positions, found))) if several else positions(found)
     refuse_lost(items)
+    kinds = {type(item) for item in items}
+    if kinds == {tuple}:
+        return _listed_tuples(items)
+    if kinds == {list}:
+        fits = is_table(items) and table_stacked(items) is not None
+        return Positions(len(items), lambda i: TableRow(items, i)) if fits else None
     rows = whole(items)
     if rows is not None:
         return _rows(rows)
-    kinds = {type(item) for item in items}
     if not items or len(kinds) > 1:
         return None
     (kind,) = kinds
-    if kind is tuple:
-        return _listed_tuples(items)
     if any_traced(items):
         return None
     if kind not in (int, float, complex, np.ndarray) and not issubclass(kind, np.generic):
@@ -202,7 +260,12 @@ def _fewest(counts: list[Any]) -> Any:
 
 
 def _combined(items: Combined) -> Positions | None:
-    parts = list(map(positions, items.args))
+    if items.function is itertools.pairwise:
+        (found,) = map(positions, items.args)
+        return found and Positions(found.count - 1, lambda i: (found.at(i), found.at(i + 1)))
+    if items.function not in (builtins.enumerate, builtins.zip, builtins.reversed):
+        return _listed(list(items))
+    parts = [positions(_collected(part)) for part in items.args]
     if items.function is builtins.zip:
         same = len({part.count for part in parts if part and isinstance(part.count, int)}) <= 1
         return _together(parts) if same or not items.kwargs.get("strict") else None
@@ -213,6 +276,14 @@ def _combined(items: Combined) -> Positions | None:
         return Positions(inner.count, lambda i: inner.at(inner.count - 1 - i))
     start = items.start
     return Positions(inner.count, lambda i: (i if _is_zero(start) else i + start, inner.at(i)))
+
+
+def _collected(part: Any) -> Any:
+    """One of several that a `for` runs over; of a generator, whose loops are not those around it,
+    what it gives.
+    """
+    found = part.collected() if hasattr(type(part), "collected") else None
+    return part if found is None or is_open(found) else found
 
 
 def _is_zero(start: Any) -> bool:

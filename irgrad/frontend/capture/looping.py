@@ -173,7 +173,8 @@ def _attempted(carry: Carry, step: Step, indexed: bool, inner: Inner) -> Settled
 
 
 def _is_written(given: Any, then: Any) -> bool:
-    return given.version is not then or isinstance(given.owner, Elsewhere)
+    exchanged = given.window is not None
+    return exchanged or given.version is not then or isinstance(given.owner, Elsewhere)
 
 
 def _inputs(inner: Inner, carry: Carry) -> list[Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from irgrad.errors import IrgradError
 from irgrad.frontend.capture.maybe import Maybe
 from irgrad.frontend.capture.moving import Shown
+from irgrad.frontend.capture.rows import Packed
 from irgrad.frontend.capture.state import is_object
 from irgrad.frontend.distinct import distinct
 from irgrad.frontend.lower import Argument
@@ -87,7 +88,7 @@ def _shape(tree: Any, whole: Whole, leaves: list[Any], around: tuple[int, ...]) 
     for item in items:
         inside = item is not tree and is_object(item) and whole(item.__dict__)
         opened = is_object(item) and not inside and id(item) not in around
-        opened = opened or type(item) in (Maybe, Shown)
+        opened = opened or type(item) in (Maybe, Shown, Packed)
         if opened:
             shape = _shape(item.__dict__, whole, leaves, (*around, id(item)))
             inner.append((type(item), shape))

@@ -6,26 +6,17 @@ write, so that a branch or loop carries one array and not each number by itself.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from irgrad.errors import IrgradError
 from irgrad.frontend.bounded import Bounded
-from irgrad.frontend.capture.handles import handle_on, repeated
 from irgrad.frontend.capture.maybe import is_open, item_at, refuse_open
-from irgrad.frontend.capture.rows import Row, is_row, joined_pieces, whole
+from irgrad.frontend.capture.packing import rows_of, stacked
+from irgrad.frontend.capture.tables import TableRow, is_table, table_row
 from irgrad.frontend.known import known
-from irgrad.frontend.lost import Lost
-from irgrad.frontend.lower import Argument
 from irgrad.frontend.masked import Selection
-from irgrad.frontend.promote import any_traced, lift
-from irgrad.frontend.region import array_leaf, joined
-from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import CURRENT, Traced
-from irgrad.ir.types import ArrayType
 
 
 class Places:
@@ -37,7 +28,11 @@ class Places:
     def __getitem__(self, key: Any) -> Any:
         if is_open(self.items):
             return item_at(self.items, key)
-        stack = stacked(self.items) if _is_unknown(key) else None
+        if not _is_unknown(key):
+            return self.items[key]
+        if is_table(self.items):
+            return TableRow(self.items, key)
+        stack = stacked(self.items)
         if stack is None:
             return self.items[key]
         number = stack[key]
@@ -46,7 +41,12 @@ class Places:
 
     def __setitem__(self, key: Any, new: Any) -> None:
         refuse_open(self.items)
-        stack = stacked(self.items, new) if _is_unknown(key) and _is_list(self.items) else None
+        unknown = _is_unknown(key)
+        row = table_row(self.items) if unknown or _in_a_step() else None
+        if row is not None and row.takes(key, new):
+            row[key] = new
+            return
+        stack = stacked(self.items, new) if unknown and _is_list(self.items) else None
         if stack is None:
             self.items[key] = new
             return
@@ -91,74 +91,14 @@ def source(items: Any) -> Any:
     return Numbers(items) if type(items) is np.ndarray else place(items)
 
 
+def _in_a_step() -> bool:
+    here = CURRENT.get()
+    return here is not None and here.repeats
+
+
 def _is_list(items: Any) -> bool:
     return type(items) is list
 
 
 def _is_unknown(key: Any) -> bool:
     return isinstance(key, Traced) and not key.value.type.shape and known(key) is None
-
-
-def rows_of(stack: Any) -> list[Any]:
-    """The numbers in an array."""
-    rows = [Row(stack, k) for k in range(stack.shape[0])]
-    for row in rows:
-        row.weak = stack.weak
-    return rows
-
-
-def rows_stacked(items: Any) -> Any:
-    """What such a list has become by a write; None for others."""
-    if not _is_list(items) or not any(map(is_row, items)):
-        return None
-    if any(isinstance(item, Lost) or np.ndim(item) for item in items):
-        return None
-    return stacked(items) if whole(items) is not None else None
-
-
-def stacked(items: Sequence[Any], *more: Any) -> Any:
-    """Numbers as a new array of the type that holds them all, and `more` of them; None where there
-    is none.
-    """
-    kind = _common([*items, *more]) if items else None
-    here = CURRENT.get()
-    if kind is None or here is None:
-        return None
-    found = joined_pieces(items) if any_traced(items) else _constant(items, kind.type.dtype)
-    if kind.type.dtype != found.dtype:
-        found = np.stack([lift(here, item, kind.type.dtype) for item in items])
-    made = Tracer(here, here.lift(found))
-    made.weak = kind.weak
-    return made
-
-
-def _constant(items: Sequence[Any], dtype: Any) -> Any:
-    """An array of plain numbers, often all the same: `[0.0] * n`."""
-    numbers = np.array(items, dtype)
-    same = bool(np.all(numbers == numbers[0]))
-    return repeated(np.asarray(numbers[0]), numbers.shape) if same else handle_on(numbers)
-
-
-def _common(items: Sequence[Any]) -> Argument | None:
-    kinds: list[Argument] = []
-    for item in items:
-        try:
-            kind = _kind_of_row(item) if is_row(item) else array_leaf(item)
-        except IrgradError:
-            return None
-        if not isinstance(kind, Argument) or kind.type.shape:
-            return None
-        kinds.append(kind)
-    return functools.reduce(_both, kinds[1:], kinds[0])
-
-
-def _kind_of_row(row: Any) -> Argument:
-    """Its kind, without a node for its value."""
-    return Argument(ArrayType(row.dtype, row.shape), row.weak)
-
-
-def _both(one: Argument | None, other: Argument) -> Argument | None:
-    dtype = None if one is None else joined(one, other)
-    if one is None or dtype is None:
-        return None
-    return Argument(ArrayType(dtype, ()), one.weak and other.weak)

@@ -144,6 +144,8 @@ class Expressions(ast.NodeTransformer):
         """What a `for` runs over: `enumerate`, `zip` and `reversed` are kept apart from what they
         are of, and generators from their items.
         """
+        if isinstance(node, ast.GeneratorExp):
+            return self._mapped(node)
         if not isinstance(node, ast.Call):
             return self.visit(node)
         node.heads = True  # pyright: ignore[reportAttributeAccessIssue]
@@ -153,6 +155,29 @@ class Expressions(ast.NodeTransformer):
         node.keywords = list(map(self.visit, node.keywords))
         node.func = self._helped("over", self.visit(node.func))
         return node
+
+    def _mapped(self, node: ast.GeneratorExp) -> ast.expr:
+        """`mapped(xs, lambda item: f(x) with the item as x, lambda item: c)` for `(f(x) for x in xs
+        if c)`.
+        """
+        (first, *rest) = node.generators
+        if self.in_class or rest or first.is_async or not can_wait(node):
+            return self.visit(node)
+        test = ast.BoolOp(ast.And(), first.ifs) if len(first.ifs) > 1 else (first.ifs or [None])[0]
+        parts = [self._of_item(first.target, node.elt)]
+        if test is not None:
+            ask(begun(test, first.ifs[0]))
+            parts.append(self._of_item(first.target, test))
+        return self._helped("mapped", self.head(first.iter), *parts)
+
+    def _of_item(self, target: ast.expr, result: ast.expr) -> ast.expr:
+        """`lambda __item__: [result for target in (__item__,)][0]`."""
+        item = begun(ast.Name("__item__", ast.Load()), target)
+        one = begun(ast.Tuple([item], ast.Load()), target)
+        bind = ast.comprehension(self.visit(copied(target)), one, [], 0)
+        each = begun(ast.ListComp(self.visit(result), [bind]), result)
+        first = begun(ast.Constant(0), result)
+        return _later(begun(ast.Subscript(each, first, ast.Load()), result), "__item__")
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """`g(x)`; `super()` stays, since it reads its caller's frame."""

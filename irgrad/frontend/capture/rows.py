@@ -3,6 +3,7 @@ for."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,20 +18,20 @@ from irgrad.ir.graph import Value
 
 
 class Row(Tracer):
-    """A handle on one row of a stack, which has no node until its value is needed. It may stand for
-    a view of each of `shown`, arrays and their versions when it was made: as long as nothing is
-    written to these or to it, the numbers are the same.
+    """A handle on one row of a stack, at a `place`, which has no node until its value is needed. It
+    may stand for a view of each of `shown`, arrays and their versions when it was made: as long as
+    nothing is written to these or to it, the numbers are the same.
     """
 
     __slots__ = ("made", "place", "shown", "stack")
 
-    def __init__(self, stack: Any, place: int, shown: Sequence[tuple[Any, Value]] = ()) -> None:
+    def __init__(self, stack: Any, place: Any, shown: Sequence[tuple[Any, Value]] = ()) -> None:
         self.owner = stack.owner
         self.window = None
         self.weak = self.in_place = False
         self.born = stack.born
         self.stack: Any = stack
-        self.place = place
+        self.place: Any = place
         self.made: Value | None = None
         self.shown = shown
 
@@ -91,10 +92,93 @@ def is_row(item: Any) -> bool:
     return type(item) is Row and item.stack is not None
 
 
+class Grid:
+    """A list of lists of numbers, the array that has these numbers, and the elements of it with
+    which the list was filled.
+    """
+
+    def __init__(self, table: Sequence[list[Any]], stack: Any) -> None:
+        self.table, self.stack = table, stack
+        rows, columns = stack.shape
+        self.cells = [[Cell(self, (i, j)) for j in range(columns)] for i in range(rows)]
+        for row, own in zip(table, self.cells, strict=True):
+            row[:] = own
+
+    def holds(self, row: Any, place: int) -> bool:
+        """Whether a list is a row of it, as it was filled."""
+        own = self.cells[place]
+        return type(row) is list and len(row) == len(own) and all(map(operator.is_, row, own))
+
+    def is_all_of(self, rows: Sequence[Any]) -> bool:
+        """Whether these lists are all its rows."""
+        fits = len(rows) == len(self.cells)
+        return fits and all(self.holds(row, k) for k, row in enumerate(rows))
+
+
+class Cell(Row):
+    """A handle on one element of such an array."""
+
+    __slots__ = ("grid",)
+
+    def __init__(self, grid: Grid, place: tuple[int, int]) -> None:
+        super().__init__(grid.stack, place)
+        self.weak = grid.stack.weak
+        self.grid = grid
+
+    @Tracer.shape.getter
+    def shape(self) -> tuple[int, ...]:
+        """That of a number."""
+        return ()
+
+
+class Packed:
+    """A list of numbers by the array that has them."""
+
+    def __init__(self, line: Any) -> None:
+        self.line = line
+
+
+class Line(list[Any]):
+    """A list of which all that is held is part of an array."""
+
+    def line(self) -> Any:
+        """That part."""
+        raise NotImplementedError
+
+
+def place_of(row: Any) -> int | None:
+    """Where a list stands in the array from which it was filled; None for others."""
+    if type(row) is not list or not row or type(row[0]) is not Cell or row[0].stack is None:
+        return None
+    place = row[0].place[0]
+    return place if row[0].grid.holds(row, place) else None
+
+
+def row_stack(row: Any) -> Any:
+    """Such a list as an array."""
+    place = place_of(row)
+    return None if place is None else row[0].stack[place]
+
+
+def grid_of(rows: Sequence[Any]) -> Grid | None:
+    """The array from which these lists, all its rows, were filled; None for others."""
+    first = rows[0]
+    if type(first) is not list or not first or type(first[0]) is not Cell:
+        return None
+    grid = first[0].grid
+    return grid if grid.is_all_of(rows) else None
+
+
 def whole(items: Any) -> Any:
     """A list with rows in it as one array, without a node for each; None for other lists."""
     if not isinstance(items, (list, tuple)) or not items:
         return None
+    if isinstance(items, Line):
+        return items.line()
+    if isinstance(items, list) and (cells := row_stack(items)) is not None:
+        return cells
+    if grid := grid_of(items):
+        return grid.stack
     if not any(map(is_row, items)):
         return _columns(items)
     for item in items:

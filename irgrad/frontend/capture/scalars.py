@@ -13,8 +13,7 @@ from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture.constructors import array
 from irgrad.frontend.capture.doors import at_home, door
 from irgrad.frontend.capture.handles import is_supported
-from irgrad.frontend.capture.maybe import as_array, is_open, length
-from irgrad.frontend.capture.rows import line_of_numbers
+from irgrad.frontend.capture.maybe import is_open, length
 from irgrad.frontend.known import known
 from irgrad.frontend.lost import refuse_lost
 from irgrad.frontend.masked import Selection
@@ -108,33 +107,6 @@ def len_(items: Any) -> Any:
     if isinstance(items, (Bounded, Selection)):
         return items.shape[0]
     return len(items)
-
-
-def _extreme(function: Any, better: Any, reduction: Any) -> None:
-    def first_extreme(line: Any) -> Any:
-        """Python compares from the first number on, so a nan wins only in that place."""
-        if line.dtype.kind != "f":
-            return reduction.reduce(line)
-        return np.where(np.isnan(line[0]), line[0], reduction.reduce(line))
-
-    @door(function)
-    def choose(*args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and not kwargs and is_open(args[0]):
-            return getattr(as_array(args[0]), function.__name__)()
-        line = line_of_numbers(args[0]) if len(args) == 1 and not kwargs else None
-        if line is not None and line.dtype.kind != "c":
-            return first_extreme(line)
-        items = list(args[0]) if len(args) == 1 else list(args)
-        if kwargs or not any_traced(items) or all(known(x) is not None for x in items):
-            return function(items, **kwargs)
-        best = items[0]
-        for item in items[1:]:
-            best = np.where(better(item, best), item, best)
-        return best
-
-
-_extreme(builtins.max, np.greater, np.fmax)
-_extreme(builtins.min, np.less, np.fmin)
 
 
 def _truth(function: Any, combine: Any) -> None:

@@ -11,17 +11,22 @@ from collections.abc import Callable, Sequence, Set
 from types import FunctionType, MethodType, SimpleNamespace
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from irgrad.frontend.capture.cells import (
     CELLS,
     GlobalCell,
     assigned,
     assigned_globals,
+    attributes_of,
     read_globals,
     slots_of,
 )
 from irgrad.frontend.capture.function import is_users
 from irgrad.frontend.capture.jumps import is_flag
-from irgrad.frontend.capture.places import rows_of, stacked
+from irgrad.frontend.capture.packing import rows_of, stacked
+from irgrad.frontend.capture.rows import Cell, Grid
+from irgrad.frontend.capture.tables import TableRow, is_table, table_stacked
 from irgrad.ir.builder import Traced
 
 
@@ -57,7 +62,8 @@ class Variables(NamedTuple):
 Key = tuple[str, int]
 """What can change: ("variable", its number), ("contents", number of a container), ("array", id of a
 handle), ("tail", number of a list that grows), ("rows", number of a list of numbers) for these as
-an array, ("reached", 0), which is there once what may raise has run."""
+an array, ("table", number of a list of lists of numbers) for these, ("reached", 0), which is there
+once what may raise has run."""
 
 
 class State:
@@ -69,6 +75,12 @@ class State:
         own = {id(cell) for cell in getattr(variables.get, "__closure__", None) or ()}
         self.held = contents([*self.before, *variables.seen()], own)
         self.containers = {id(container) for container, _, _ in self.held}
+        numbers = {id(container): k for k, (container, _, _) in enumerate(self.held)}
+        self.tables = {
+            k: [numbers[id(row)] for row in then]
+            for k, (_, then, _) in enumerate(self.held)
+            if is_table(then) and all(id(row) in numbers for row in then)
+        }
 
     def reset(self) -> None:
         """Put everything back."""
@@ -94,13 +106,22 @@ class State:
         kind, number = key
         if kind == "rows":
             return stacked(self.held[number][1])
+        if kind == "table":
+            return table_stacked([self.held[k][1] for k in self.tables.get(number, ())])
         return self.before[number] if kind == "variable" else self.held[number][1]
 
     def get_or_unbound(self, key: Key) -> Any:
         """The same, of a key that another state may have had."""
         kind, number = key
         held = self.before if kind == "variable" else self.held
-        return self.get(key) if number < len(held) else UNBOUND
+        found = self.get(key) if number < len(held) else UNBOUND
+        return UNBOUND if found is None and kind in ("rows", "table") else found
+
+    def covered(self, key: Key) -> list[Key]:
+        """What need not be looked at by itself where this is."""
+        rows = self.tables.get(key[1], ()) if key[0] == "table" else ()
+        own = [("contents", key[1])] if key[0] == "rows" else []
+        return [*own, *((kind, k) for k in rows for kind in ("contents", "rows"))]
 
     def put(self, changes: dict[Key, Any]) -> None:
         """Bind variables and fill containers anew, the others as before."""
@@ -110,6 +131,8 @@ class State:
                 every[number] = new
             elif kind in ("contents", "rows"):
                 fill(self.held[number][0], rows_of(new) if kind == "rows" else new)
+            elif kind == "table":
+                Grid(self.held[number][0], new)
         self.variables.set(every)
 
     def name(self, key: Key) -> str:
@@ -138,6 +161,7 @@ class State:
 # lists, dicts and objects that a body can reach
 
 Held = list[tuple[Any, Any, str]]
+_PLAIN = {int, float, complex, str, np.ndarray}
 
 
 def contents(values: Sequence[Any], known: Set[int]) -> Held:
@@ -149,12 +173,16 @@ def contents(values: Sequence[Any], known: Set[int]) -> Held:
     work = list(values)
     while work and len(held) + len(seen) < 10_000:
         item = work.pop()
-        if id(item) in seen or id(item) in held:
+        if isinstance(item, Traced) or type(item) in _PLAIN or id(item) in seen or id(item) in held:
             continue
         if isinstance(item, (tuple, FunctionType)):  # which may lead back to themselves
             seen.add(id(item))
-        if isinstance(item, (list, dict, set, deque)):
+        if isinstance(item, TableRow):
+            work.append(item.table)
+        elif isinstance(item, (list, dict, set, deque)):
             held[id(item)] = item, item.copy(), type(item).__name__
+            if isinstance(item, list) and item and type(item[0]) is Cell:
+                work.append(item[0].grid.table)  # a write to a row is one to all
             if len(item) < 10_000:
                 work += item.values() if isinstance(item, dict) else item
         elif isinstance(item, tuple):
@@ -172,12 +200,14 @@ def contents(values: Sequence[Any], known: Set[int]) -> Held:
         elif is_object(item) and id(item.__dict__) not in held:
             own = item.__dict__
             held[id(own)] = own, dict(own), f"{type(item).__name__} object"
-            work += own.values()
-        elif _is_users(type(item)) and not isinstance(item, type):
+            work += [*own.values(), type(item)]
+        elif _is_users(item if isinstance(item, type) else type(item)):
             seen.add(id(item))
-            for slot in slots_of(item):
+            is_class = isinstance(item, type)
+            name = f"class {item.__name__}" if is_class else f"{type(item).__name__} object"
+            for slot in attributes_of(item) if is_class else slots_of(item):
                 inner = held_by(slot)
-                held[id(slot)] = slot, inner, f"{type(item).__name__} object"
+                held[id(slot)] = slot, inner, name
                 work += inner
     return list(held.values())
 
