@@ -63,7 +63,7 @@ class LoopRule(Rule):
         receives: Sequence[bool],
         changing: Sequence[bool] = (),
     ) -> tuple[Op, Pull]:
-        steps = StepsPullback(op.body, 1, op.groups(wants), receives)
+        steps = StepsPullback(op.body, 1, op.groups(wants), receives, op.length)
         count = len(op.body.outputs)
         back = dataclasses.replace(op, backward=not op.backward, replay=False)
 

@@ -10,12 +10,13 @@ the adjoint steps pass it on."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from irgrad.autodiff.overwritten import Undo, restored
 from irgrad.autodiff.regions import RegionPullback, piece, used_by, with_more_outputs
 from irgrad.autodiff.structured import influenced, receiving, region_influence
-from irgrad.ir.graph import Graph, Value, input_value
+from irgrad.ir.graph import Graph, Node, Value, input_value
 from irgrad.ops.linear import zeros_like
 from irgrad.ops.loop import Groups, Loop
 from irgrad.ops.region import INDEX
@@ -35,11 +36,19 @@ def active_carried(body: Graph, lead: int, active: Groups) -> list[bool]:
 
 class StepsPullback:
     """The adjoint of the steps of `body`: `lead` inputs (the position, or none), carried values,
-    slices, fixed values. `wants` names operands, `receives` carried values and rows.
+    slices, fixed values. `wants` names operands, `receives` carried values and rows; `steps` is
+    their number, where that is known.
     """
 
-    def __init__(self, body: Graph, lead: int, wants: Groups, receives: Sequence[bool]) -> None:
-        self.lead, self.count = lead, len(wants.carried)
+    def __init__(
+        self,
+        body: Graph,
+        lead: int,
+        wants: Groups,
+        receives: Sequence[bool],
+        steps: int | None = None,
+    ) -> None:
+        self.lead, self.count, self.steps = lead, len(wants.carried), steps
         live, rows, wrt = self._flow(body, wants, list(receives))
         self.live, self.rows = live, rows
         after = lead + self.count + len(wants.scanned)
@@ -101,14 +110,42 @@ class StepsPullback:
             *(new for _, new in self.sums.values()),
         ]
         kept, self.again = self.pullback.residuals(free, results)
-        after = {
+        self.undo = self._undone(region, kept, own)
+        if self.undo:
+            free += [v for undo in self.undo.values() for v in (undo.source, undo.versions[0])]
+            results += [index for undo in self.undo.values() for index in undo.indices]
+            kept, self.again = self.pullback.residuals(free, results)
+        after = self._handed_on(region, kept, own)
+        self.passed = {k: value for value, k in after.items()}
+        olds = [old for undo in self.undo.values() for old in undo.olds]
+        self.kept = [*(value for value in kept if value not in after), *olds]
+        for undo in self.undo.values():
+            region = undo.keeping(region)
+        self.body = with_more_outputs(region, self.kept, "tape")
+
+    def _handed_on(
+        self, region: Graph, kept: Sequence[Value], own: Collection[Node]
+    ) -> dict[Value, int]:
+        """The outputs that are kept both before a step and after it, and their numbers."""
+        return {
             region.outputs[k]: k
             for k, before in enumerate(self.carried)
             if before in kept and region.outputs[k] in kept and region.outputs[k].node in own
         }
-        self.passed = {k: value for value, k in after.items()}
-        self.kept = [value for value in kept if value not in after]
-        self.body = with_more_outputs(region, self.kept, "tape")
+
+    def _undone(
+        self, region: Graph, kept: Sequence[Value], own: Collection[Node]
+    ) -> dict[int, Undo]:
+        """The carried values of which steps keep what they overwrite, not all of it."""
+        after = self._handed_on(region, kept, own)
+        found: dict[int, Undo] = {}
+        for k, before in enumerate(self.carried):
+            result = region.outputs[k]
+            if before in kept and result not in after:
+                undo = Undo.of(region, before, result, self.steps, self.carried)
+                if undo is not None:
+                    found[k] = undo
+        return found
 
     def pull(
         self,
@@ -122,7 +159,8 @@ class StepsPullback:
         adjoint ones go; `finals` are the carried values after the last.
         """
         p = self.pullback
-        nodes, results = [*self.again, *p.backward], self._results()
+        nodes, moved, ends = restored([*self.undo.values()], self.again, p.backward)
+        results = [(name, moved.get(value, value)) for name, value in self._results(ends)]
         used = used_by(nodes, [value for _, value in results])
         carried = self._carried(operands, finals, cotangents)
         scanned = [
@@ -147,7 +185,7 @@ class StepsPullback:
         p = self.pullback
         return p.region.names | {v: v.name or "x" for v in p.builder.inputs}
 
-    def _results(self) -> list[tuple[str, Value]]:
+    def _results(self, ends: Sequence[Value]) -> list[tuple[str, Value]]:
         """What an adjoint step gives: what it carries, then the adjoints of the slices."""
         names = self.names
         bars = zip(self.live, self.state_bars, strict=True)
@@ -155,6 +193,7 @@ class StepsPullback:
             *((f"{names[self.carried[k]]}.bar", value) for k, value in bars),
             *((f"{names[self.fixed[m]]}.sum", new) for m, (_, new) in self.sums.items()),
             *((names[self.carried[k]], self.carried[k]) for k in self.passed),
+            *((names[self.carried[k]], v) for k, v in zip(self.undo, ends, strict=True)),
             *((f"{names[self.scanned[j]]}.bar", v) for j, v in self.slice_bars.items()),
         ]
 
@@ -169,6 +208,7 @@ class StepsPullback:
             *((self.pullback.seeds[k], bar) for k, bar in bars.items()),
             *((total, zeros_like(operands.fixed[m])) for m, (total, _) in self.sums.items()),
             *((value, finals[k]) for k, value in self.passed.items()),
+            *((undo.after, finals[k]) for k, undo in self.undo.items()),
         ]
 
     def _sorted(self, outputs: Sequence[Any], operands: Groups, carried: int) -> Groups:

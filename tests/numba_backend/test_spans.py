@@ -157,7 +157,8 @@ def test_no_more_is_kept_than_is_read() -> None:
     small = 0.1 * A
     run = irgrad.compile(irgrad.grad(products), "numba", unroll=0)
     backward = run.kernels(small).partition("in reversed(range(9)):")[2]
-    assert "sin, kept: a result" in backward and "for i0 in range(0, 9)" not in backward
+    inside = "\n        for i0 in range(0, 9)"  # of the inner loop: the outer one puts rows back
+    assert "sin, kept: a result" in backward and inside not in backward
     np.testing.assert_allclose(run(small), irgrad.compile(irgrad.grad(products), "numpy")(small))
     irgrad.check_grads(products, (small,))
 
