@@ -7,16 +7,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irgrad.ir.graph import Graph, Node, Value, regions
-from irgrad.ir.op import Op
 from irgrad.ops.cond import Cond
 from irgrad.ops.loop import Loop
-from irgrad.ops.shape import UpdateSlice
 from irgrad.ops.while_loop import While
-from irgrad_numba.in_place import CONTROL, bases, is_small, origin, overwrites
+from irgrad_numba.homes import into_homes
+from irgrad_numba.in_place import CONTROL, bases, is_small, origin
 from irgrad_numba.index import Range, View
 from irgrad_numba.intervals import interval_of
 from irgrad_numba.lower import Sites
 from irgrad_numba.masked import in_parts
+from irgrad_numba.patched import patched
 from irgrad_numba.rejoined import rejoined
 from irgrad_numba.stacks import is_known
 from irgrad_numba.tapes import WHOLE, Parts
@@ -147,7 +147,9 @@ def _own_results(
 ) -> Surroundings:
     """A region each result of which has memory of its own, or that of the input that `own` says."""
     owned = frozenset(owned)
-    graph = in_parts(rejoined(spread_out(graph)), {graph.inputs[k] for k in owned})
+    graph = patched(in_parts(rejoined(spread_out(graph)), {graph.inputs[k] for k in owned}))
+    homes = {k: home for k, n in own.items() if not is_small(home := graph.inputs[n])}
+    graph = into_homes(graph, homes)
     inputs, seen = graph.inputs, set[Value]()
     nodes = list(graph.nodes)
     outputs: list[Value] = []
@@ -155,15 +157,8 @@ def _own_results(
         source = origin(value)
         home = inputs[own[k]] if k in own else None
         foreign = source in inputs and source != home
-        op: Op | None = None
-        operands = (value,)
         if foreign or value.constant is not None or value in seen:
-            op = COPY
-        elif home is not None and not is_small(home) and overwrites(graph, home, value):
-            zeros, ones = (0,) * home.type.ndim, (1,) * home.type.ndim
-            op, operands = UpdateSlice(zeros, ones), (home, value)
-        if op is not None:
-            node = Node(op, operands, (value.type,), location=value.node.location)
+            node = Node(COPY, (value,), (value.type,), location=value.node.location)
             nodes.append(node)
             value = Value(node, 0)
         seen.add(value)

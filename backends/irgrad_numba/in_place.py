@@ -14,12 +14,9 @@ from typing import Any, NamedTuple
 from irgrad.ir.builder import rebuilt
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ops.call import Barrier
-from irgrad.ops.cast import Astype
 from irgrad.ops.cond import Cond
-from irgrad.ops.elementwise import Elementwise
 from irgrad.ops.linear import BroadcastTo, Reshape
 from irgrad.ops.loop import Loop
-from irgrad.ops.select import Where
 from irgrad.ops.shape import Flip, Slice, Transpose
 from irgrad.ops.stop import StopGradient
 from irgrad.ops.while_loop import While
@@ -70,24 +67,6 @@ def origin(value: Value) -> Value:
         if slot is None:
             return value
         value = value.node.operands[slot]
-
-
-def overwrites(graph: Graph, x: Value, y: Value) -> bool:
-    """Whether `y` can be computed into the memory of `x`: element for element, all that reads `x`
-    is on the way.
-    """
-    if y.node.is_input or y.constant is not None or y.type.dtype.kind == "c":
-        return False
-    way: set[Node] = set()
-    waiting = [y]
-    while waiting:
-        v = waiting.pop()
-        same = isinstance(v.node.op, (Elementwise, Where, Astype)) and v.type.shape == x.type.shape
-        if same and v.node not in way:
-            way.add(v.node)
-            waiting += v.node.operands
-    readers = [node for node in graph.nodes if x in node.operands]
-    return bool(readers) and all(node in way for node in readers)
 
 
 class Prepared(NamedTuple):

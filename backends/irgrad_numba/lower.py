@@ -35,6 +35,7 @@ from irgrad_numba.complex_parts import (
 from irgrad_numba.expression import Expr, Pool
 from irgrad_numba.index import ZERO, Index, Range, View, flat, unflatten
 from irgrad_numba.intervals import interval_of
+from irgrad_numba.patched import Patched
 from irgrad_numba.updates import ADDING, Copy, UpdateWindow
 
 Place = tuple[Index, ...]
@@ -483,6 +484,7 @@ RULES: dict[type, Callable[[Lowering, Node, Place], Demand]] = {
     Reshape: _moved(_before_reshape),
     Pad: _pad,
     UpdateSlice: _update_slice,
+    Patched: _update_slice,
     Gather: _gather,
     Concatenate: _concatenate,
     Iota: _iota,

@@ -14,6 +14,7 @@ from irgrad.ops.elementwise import Elementwise
 from irgrad.ops.index import Gather
 from irgrad.ops.select import Where
 from irgrad.ops.shape import Slice
+from irgrad_numba.patched import Patched
 from irgrad_numba.sorts import distinct
 from irgrad_numba.updates import AddAt, AddSlice, UpdateAt, UpdateSlice, UpdateWindow
 
@@ -44,6 +45,8 @@ def reads_in_place(
             if any(o.type.shape != v.type.shape for o in parts):
                 return False
             waiting += parts
+        elif isinstance(v.node.op, Patched) and x not in touched([v.node.operands[1]]):
+            waiting.append(v.node.operands[0])
         else:
             return False
     return True

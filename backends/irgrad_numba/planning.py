@@ -28,6 +28,7 @@ from irgrad_numba.arranged import arranged
 from irgrad_numba.assembly import Assembly
 from irgrad_numba.columns import columns_first
 from irgrad_numba.control import Surroundings
+from irgrad_numba.deferred import deferred
 from irgrad_numba.elementwise import LIBRARY_COST, cost_of
 from irgrad_numba.in_place import bases, prepared
 from irgrad_numba.indices import INDEXED, checks_of
@@ -361,7 +362,7 @@ def plan(graph: Graph, layouts: Sequence[Layout] = ()) -> Schedule:
     order).
     """
     strides = {k: strides for k, strides in enumerate(layouts) if strides is not None}
-    whole = arranged(columns_first(graph), layouts, is_product)
+    whole = arranged(deferred(columns_first(graph)), layouts, is_product)
     return plan_region(Surroundings(whole, strides=strides, sites=Sites(), inside=False))
 
 

@@ -21,11 +21,12 @@ from irgrad.ops.shape import Concatenate, Pad, UpdateSlice
 from irgrad_numba.arranged import Arranged
 from irgrad_numba.complex_parts import has_parts, is_complex
 from irgrad_numba.elementwise import row_of
+from irgrad_numba.patched import Patched
 from irgrad_numba.products import BLAS_TYPES
 from irgrad_numba.updates import Copy, is_update
 from irgrad_numba.views import VIEWS
 
-MOVES = (Pad, Concatenate, Iota, UpdateSlice, Gather, Arranged, Copy)
+MOVES = (Pad, Concatenate, Iota, UpdateSlice, Patched, Gather, Arranged, Copy)
 REDUCTIONS: dict[type, str] = {
     Sum: "add", Prod: "multiply", Max: "maximum", Min: "minimum",
     Any_: "logical_or", All: "logical_and",

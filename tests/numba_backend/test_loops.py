@@ -310,3 +310,73 @@ def test_complex_rows_written_under_a_condition() -> None:
         with irgrad.use_backend(backend):
             slopes.append(irgrad.grad(f, (0, 1))(*args))
     np.testing.assert_allclose(slopes[1], slopes[0], rtol=1e-12)
+
+
+def _in_turns(A: Any, B: Any, v: Any) -> Any:
+    for _ in range(4):
+        B[1:-1] = 0.3 * (A[:-2] + A[1:-1] + A[2:])
+        A[1:-1] = 0.3 * (B[:-2] + B[1:-1] + B[2:])
+    return A
+
+
+def _with_borders(A: Any, B: Any, v: Any) -> Any:
+    for i in range(4):
+        B[0, :] = v[i]
+        B[1:, :] -= 0.5 * (A[1:, :] - A[:-1, :])
+        A[:, :-1] += 0.4 * B[:, 1:] * B[:, :-1]
+        A[:, 0] = 0.0
+    return A * B
+
+
+def _changing_places(A: Any, B: Any, v: Any) -> Any:
+    for _ in range(3):
+        A, B = B * 0.5 + A, A.copy()
+        B[2:4] = np.sin(A[3:5])
+    return A + B
+
+
+def _old_and_shifted(A: Any, B: Any, v: Any) -> Any:
+    for i in range(3):
+        old = A[1:] * v[i]
+        A = A * 0.9 + B
+        B = B + 0.1 * A
+        B[1:] += old * A[:-1]
+    return A - B
+
+
+def _inside_of_a_loop(A: Any, B: Any, v: Any) -> Any:
+    for i in range(3):
+        B[:] = 0.0
+        for _ in range(2):
+            A[1:-1, 1:-1] = 0.2 * (B[2:, 1:-1] + A[:-2, 1:-1] + A[1:-1, 2:] * v[i])
+            B[:, 0] = 0.0
+            B[:-1] += 0.1 * A[1:]
+            A[-1] = A[-2]
+    return A
+
+
+SWEEPS = (_in_turns, _with_borders, _changing_places, _old_and_shifted, _inside_of_a_loop)
+
+
+@pytest.mark.parametrize("sweep", SWEEPS, ids=lambda f: f.__name__)
+def test_adjoints_of_sweeps_go_through_memory_once(sweep: Callable[[Any, Any, Any], Any]) -> None:
+    """Windows set to zero are no loops of their own, and what a step makes anew lies where the old
+    was: the values are those of the interpreter.
+    """
+    rng = np.random.default_rng(4)
+    args = rng.uniform(0.5, 1.5, (12, 10)), rng.uniform(0.5, 1.5, (12, 10)), rng.uniform(size=4)
+    weights = rng.standard_normal((12, 10))
+
+    def total(A: Any, B: Any, v: Any) -> Any:
+        return np.sum(sweep(A.copy(), B.copy(), v) * weights)
+
+    run = irgrad.compile(irgrad.value_and_grad(total, (0, 1, 2)), "numba", unroll=0)
+    value, found = run(*args)
+    np.testing.assert_allclose(value, total(*args), rtol=1e-12)
+    with irgrad.use_backend("numpy"):
+        _, wanted = irgrad.compile(irgrad.value_and_grad(total, (0, 1, 2)), unroll=0)(*args)
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-13)
+    if sweep is _in_turns:
+        backward = run.kernels(*args).partition("in reversed")[2].partition("\n# ")[0]
+        assert backward.count("in place") == 2 and "] = 0.0" not in backward
