@@ -5,7 +5,8 @@ adjoints of the carried values, c_bar = (df/dc)^T c'_bar; those of what is the s
 up, w_bar += (df/dw)^T c'_bar; each step gives the adjoint of its slice, x_bar = (df/dx)^T c'_bar.
 What they read of the forward steps and cannot compute again is stacked by these (see
 `residuals`). A carried value that is kept before a step is not kept again after the step before:
-the adjoint steps pass it on."""
+the adjoint steps pass it on. Nor is an array of which steps overwrite a part: these keep the part
+(see `overwritten`)."""
 
 from __future__ import annotations
 
