@@ -11,48 +11,39 @@ from collections import Counter
 from typing import Any
 
 from irgrad.ir.builder import rebuilt
-from irgrad.ir.graph import Graph, Node, Value, constant_value
-from irgrad.ir.op import Array
+from irgrad.ir.graph import Graph, Node, Value, constant_value, regions, with_regions
+from irgrad.ir.op import Array, Op
 from irgrad.ops.linear import BroadcastTo
 from irgrad.ops.loop import Loop
 from irgrad.ops.shape import UpdateSlice
-from irgrad.passes.dce import dce
-from irgrad.passes.regions import Exchange, everywhere, has_regions
+from irgrad_numba.exchange import Exchange
 from irgrad_numba.patched import goes_through
 
 
 def deferred(graph: Graph) -> Graph:
     """`graph` with such writes of its loops, and of those in them, at the starts of steps."""
-    return everywhere(_deferred)(graph)
-
-
-def _deferred(graph: Graph) -> Graph:
-    if not has_regions(graph):
+    if not any(regions(node.op) for node in graph.nodes):
         return graph
     walk = Exchange(graph)
     for node in graph.nodes:
-        writes = {k: found for k in range(_carried(node)) if (found := _writes(node, k))}
-        if not writes:
-            walk.keep(node)
-            continue
-        op: Any = node.op
-        loop = dataclasses.replace(op, body=_begun(op.body, writes))
-        image = rebuilt(node, tuple(map(walk.moved, node.operands)), walk.images, loop)
-        walk.replace(node, image, range(len(node.types)))
+        op: Any = with_regions(node.op, deferred)
+        writes = {k: found for k in range(_carried(op)) if (found := _writes(node, op, k))}
+        if writes:
+            op = dataclasses.replace(op, body=_begun(op.body, writes))
+        image = walk.keep(node, None if op is node.op else op)
         for k, nodes in writes.items():
             walk.values[Value(node, k)] = _written(walk, nodes, Value(image, k))
     return walk.result()
 
 
-def _carried(node: Node) -> int:
-    return node.op.carried if isinstance(node.op, Loop) else 0
+def _carried(op: Op) -> int:
+    return op.carried if isinstance(op, Loop) else 0
 
 
-def _writes(node: Node, k: int) -> list[Node]:
+def _writes(node: Node, op: Loop, k: int) -> list[Node]:
     """The writes of a constant that make carried value k at the end of a step, the last one first,
     where it starts as that constant everywhere and no part of it is read by itself.
     """
-    op: Any = node.op
     body, start = op.body, _number(node.operands[op.first + k])
     state, value = body.inputs[1 + k], body.outputs[k]
     readers = [inner for inner in body.nodes if state in inner.operands]
@@ -85,13 +76,15 @@ def _begun(body: Graph, writes: dict[int, list[Node]]) -> Graph:
     for k, nodes in writes.items():
         state = body.inputs[1 + k]
         walk.values[state] = _written(walk, nodes, state)
+    gone = {node for nodes in writes.values() for node in nodes}
     for node in body.nodes:
-        walk.keep(node)
+        if node not in gone:
+            walk.keep(node)
     outputs = list(map(walk.moved, body.outputs))
     for k, nodes in writes.items():
         outputs[k] = walk.moved(nodes[-1].operands[0])
     named = dict(zip(body.output_names, outputs, strict=True))
-    return dce(body.replace(nodes=walk.nodes, outputs=named))
+    return body.replace(nodes=walk.nodes, outputs=named)
 
 
 def _written(walk: Exchange, writes: list[Node], value: Value) -> Value:

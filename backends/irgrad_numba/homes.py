@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ops.index import Gather
 from irgrad.ops.shape import Flip, Pad, Slice, Transpose, UpdateSlice
-from irgrad.passes.regions import Exchange
+from irgrad_numba.exchange import Exchange
 from irgrad_numba.patched import POINTWISE, Patched
 
 MOVING = (Slice, Flip, Transpose, Pad, Gather)

@@ -18,7 +18,7 @@ from irgrad.ops.cast import Astype
 from irgrad.ops.elementwise import Elementwise
 from irgrad.ops.select import Where
 from irgrad.ops.shape import UpdateSlice
-from irgrad.passes.regions import Exchange
+from irgrad_numba.exchange import Exchange
 
 POINTWISE = (Elementwise, Where, Astype)
 
