@@ -1,7 +1,8 @@
-"""Rewriting a sum of products into a contraction keeps the accuracy of NumPy's pairwise sum."""
+"""Sums are as accurate as NumPy's pairwise sum, along whatever axes, and as contractions too."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -23,3 +24,35 @@ def test_long_sums_of_products_in_single_precision(size: int, dtype: Any) -> Non
             got = irgrad.compile(f, backend="numpy")(a, b)
             assert got.dtype == dtype
             assert abs(got - exact) <= 5e-7 * abs(exact)
+
+
+EVERY = [axes for k in (1, 2, 3) for axes in itertools.combinations(range(3), k)]
+
+
+def _means(x: Any) -> Any:
+    return tuple(np.mean(x, axis=axes) for axes in EVERY)
+
+
+def _squares(x: Any) -> Any:
+    return tuple(np.sum(x * x, axis=axes) for axes in EVERY)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(3001, 1, 3), (3, 2000, 5), (40, 150, 2), (2, 3, 2000)])
+def test_sums_along_any_axes_are_as_accurate_as_pairwise(shape: tuple[int, ...], order: Any):
+    rng = np.random.default_rng(0)
+    x = np.asarray(rng.random(shape), np.float32, order=order)
+    for f in (_means, _squares):
+        found = irgrad.compile(f, backend="numba")(x)
+        for axes, got, exact in zip(EVERY, found, f(x.astype(np.float64)), strict=True):
+            error = np.max(np.abs(got - exact) / exact)
+            assert error < 4 * np.finfo(np.float32).eps, axes
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_sum_of_negative_zeros_is_zero(backend: str):
+    for shape in ((3, 5), (300, 3), (3, 300)):
+        zeros = np.full(shape, -0.0)
+        f = lambda x: (np.sum(x), np.sum(x, axis=0), np.sum(x[:, ::2], axis=1), np.mean(x))  # noqa: E731
+        for found in irgrad.compile(f, backend=backend)(zeros):
+            assert not np.any(np.signbit(found))

@@ -2,7 +2,7 @@
 shorter vector.
 
 Expressions are computed in the outermost loop that they depend on. Folds along the innermost loops
-run in a vector of partial results, other folds accumulate in memory."""
+run in a vector of partial results, other folds accumulate in memory (see `row_sums`)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from irgrad_numba.llvm import BITS, Code, Module, Type, Value
 from irgrad_numba.neighbours import Neighbours, moved, neighbours
 from irgrad_numba.pieces import Limit, Piece
 from irgrad_numba.points import Points
+from irgrad_numba.row_sums import RowSum, with_row_sums
 from irgrad_numba.strips import (
     VECTOR_BYTES,
     element,
@@ -38,7 +39,9 @@ LONG = 32
 """A loop of at least so many vectors is worth looking back before it, and over before what is left
 over counts."""
 INLINED = 400
-"""Instructions of a kernel that becomes part of the loop around it."""
+"""Instructions of a kernel that becomes part of the loop around it,"""
+INLINED_BYTES = 1 << 10
+"""and the memory that it has of its own."""
 
 
 class Start(NamedTuple):
@@ -72,8 +75,15 @@ def emit_kernel(
     chunk = Value(code, Type("i64"), "%chunk") if chunks else None
     for start in starts:
         _fill(code, start, types[start.buffer], chunk, max(1, chunks))
+    local = len(types)
+    memory = 0
     for part in parts:
-        Loops(code, part, accumulated, chunk).run()
+        piece, sums = with_row_sums(part, local)
+        for each in sums:
+            _own(code, each)
+        local += 2 * len(sums)
+        memory += sum(each.local_bytes for each in sums)
+        Loops(code, piece, accumulated, chunk, sums).run()
     code.emit("ret void")
     arguments = [
         f"ptr noalias nocapture {'' if b in written else 'readonly '}%b{b}"
@@ -83,7 +93,8 @@ def emit_kernel(
         arguments += ["ptr noalias nocapture %fault.site", "ptr noalias nocapture %fault.index"]
     arguments += ["i64 %chunk"] * bool(chunks)
     lines = ["entry:", *code.allocas, *code.lines]
-    place = "alwaysinline" if inline and len(lines) < INLINED else "noinline"
+    inline = inline and len(lines) < INLINED and memory < INLINED_BYTES
+    place = "alwaysinline" if inline else "noinline"
     head = f"({', '.join(arguments)}) nounwind {place} {{\n"
     return module.shared("kernel", head + "\n".join(lines) + "\n}")
 
@@ -104,15 +115,29 @@ def _fill(code: Code, start: Start, type: str, chunk: Value | None, chunks: int)
         code.emit(f"store {value.type.text} {value.text}, ptr {address}, align 1")
 
 
+def _own(code: Code, sum: RowSum) -> None:
+    """The elements of a sum that belong to the function."""
+    type = sum.total.value.type
+    for s, size, number in zip((sum.part, sum.error), sum.sizes, (-0.0, 0.0), strict=True):
+        code.allocas.append(f"  %b{s.buffer} = alloca [{size} x {Type(type).text}], align 64")
+        _fill(code, Start(s.buffer, number, size), type, None, 1)
+
+
 class Loops(Points):
     """The loops of one piece; the outermost variable is `chunk` where that is given."""
 
     def __init__(
-        self, code: Code, piece: Piece, accumulated: set[int], chunk: Value | None
+        self,
+        code: Code,
+        piece: Piece,
+        accumulated: set[int],
+        chunk: Value | None,
+        row_sums: Sequence[RowSum] = (),
     ) -> None:
         super().__init__(code, piece)
         self.accumulated = accumulated
         self.chunk = chunk
+        self.row_sums = row_sums
         self.by_level: dict[int, list[Expr]] = {}
         for expression in piece.expressions:
             self.by_level.setdefault(expression.level, []).append(expression)
@@ -200,15 +225,47 @@ class Loops(Points):
         elif limited:
             with guarded(self.code, *self._bounds(depth), 1) as i:
                 self._row(depth, i)
-        elif depth == self.depth - 2 and high - low >= TOGETHER and self._sums_rows():
-            self._rows(low, high)
-        elif high - low == 1:
-            self._row(depth, self._number(low))
         else:
-            with loop(self.code, low, high, 1) as i:
-                self._row(depth, i)
+            self._steps(depth, low, high)
         for fold in starting:
             self._finish(fold)
+        for each in self.row_sums:
+            if each.outermost == depth:
+                each.settle(self)
+
+    def _steps(self, depth: int, low: int, high: int) -> None:
+        """A loop that is not the innermost one, several steps at a time where they may go together;
+        row sums are moved when they are due.
+        """
+        together = depth == self.depth - 2 and high - low >= TOGETHER and self._sums_rows()
+        several = TOGETHER if together else 1
+        whole = (high - low) // several * several
+        due = [each for each in self.row_sums if each.depth == depth]
+        if due:
+            step = min(each.step for each in due) // several * several or several
+            with loop(self.code, low, low + whole, step) as start:
+                stop = start + step
+                stop = (stop < low + whole).where(stop, low + whole)
+                self._turns(depth, start, stop, several)
+                for each in due:
+                    each.move(self)
+        elif whole:
+            self._turns(depth, low, low + whole, several)
+        if low + whole < high:
+            self._together([self._number(k) for k in range(low + whole, high)])
+            for each in due:
+                each.move(self)
+
+    def _turns(self, depth: int, low: int | Value, high: int | Value, several: int) -> None:
+        """A loop of `several` steps at a time."""
+        if several == 1 and isinstance(low, int) and high == low + 1:
+            self._row(depth, self._number(low))
+            return
+        with loop(self.code, low, high, several) as i:
+            if several == 1:
+                self._row(depth, i)
+            else:
+                self._together([i + k for k in range(several)])
 
     def _row(self, depth: int, i: Value) -> None:
         self.variables.append(i)
@@ -234,14 +291,6 @@ class Loops(Points):
             and not any(e.kind == "place" for e in self.piece.expressions)
             and len(innermost) <= LIGHT
         )
-
-    def _rows(self, low: int, high: int) -> None:
-        """The two innermost loops, over several rows at a time."""
-        whole = (high - low) // TOGETHER * TOGETHER
-        with loop(self.code, low, low + whole, TOGETHER) as i:
-            self._together([i + k for k in range(TOGETHER)])
-        if low + whole < high:
-            self._together([self._number(k) for k in range(low + whole, high)])
 
     def _together(self, rows: Sequence[Value]) -> None:
         outer, own = self.scalars, self.by_level.get(self.depth - 1, [])
@@ -354,8 +403,8 @@ class Loops(Points):
     def _finish(self, fold: Fold) -> None:
         statement = fold.statement
         total = fold.result()
-        if self.limits and statement.op == "add":
-            total = total + 0  # what nothing is added to is 0.0, not -0.0
+        if statement.op == "add":
+            total = total + 0  # a sum is never -0.0, in NumPy
         outer = any(axis < fold.depth for axis in statement.axes)
         self._save(statement, total, accumulate=outer or statement.buffer in self.accumulated)
 
@@ -383,10 +432,10 @@ class Loops(Points):
     def _state(self, statement: Statement, at: Value | None, width: int) -> None:
         value = self._value(statement.value, width)
         if isinstance(statement, Store):
-            self._write(statement, value, at, width)
+            self.write(statement, value, at, width)
         elif isinstance(statement, Reduce) and statement in self.folds:
             self.folds[statement].add(value)
         else:
             op = "add" if isinstance(statement, Add) else statement.op
-            old = self._read(statement.buffer, value.type, statement.index, at)
-            self._write(statement, combine(op, old, value), at, width)
+            old = self.read(statement.buffer, value.type, statement.index, at)
+            self.write(statement, combine(op, old, value), at, width)

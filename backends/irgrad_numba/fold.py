@@ -26,6 +26,11 @@ IDENTITY: dict[str, Callable[[str], Any]] = {
 }
 
 
+def first(op: str, type: str) -> Any:
+    """What a fold starts from: an identity, but a sum is never -0.0, in NumPy."""
+    return 0 if op == "add" else IDENTITY[op](type)
+
+
 def _least(type: str) -> Any:
     if type in ("f32", "f64"):
         return -math.inf
@@ -82,12 +87,8 @@ class Fold:
             return
         for w, (part, total, error) in self.parts.items():
             type = Type(self.type, w)
-            with self.code.exact():
-                a, b = self.code.get(total, type), self.code.get(part, type)
-                s = a + b
-                rounded_b = s - a
-                lost = (a - (s - rounded_b)) + (b - rounded_b)
-                self.code.put(error, self.code.get(error, type) + lost)
+            s, lost = two_sum(self.code.get(total, type), self.code.get(part, type))
+            self.code.put(error, self.code.get(error, type) + lost)
             self.code.put(total, s)
             self.code.put(part, self.code.constant(type, -0.0))
 
@@ -97,12 +98,24 @@ class Fold:
         for w, (part, total, error) in self.parts.items():
             type = Type(self.type, w)
             if self.careful:
-                with self.code.exact():
-                    s, e = self.code.get(total, type), self.code.get(error, type)
-                    values.append((e == e).where(s + e, s))
+                values.append(settled(self.code.get(total, type), self.code.get(error, type)))
             else:
                 values.append(self.code.get(part, type))
         return across(self.op, values)
+
+
+def two_sum(a: Value, b: Value) -> tuple[Value, Value]:
+    """A sum, and what is lost by its rounding."""
+    with a.code.exact():
+        total = a + b
+        rounded = total - a
+        return total, (a - (total - rounded)) + (b - rounded)
+
+
+def settled(total: Value, error: Value) -> Value:
+    """A sum with what was lost on the way; that is nan where the sum is infinite or nan."""
+    with total.code.exact():
+        return (error == error).where(total + error, total)
 
 
 def combine(op: str, x: Value, y: Value) -> Value:

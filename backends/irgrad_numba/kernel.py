@@ -13,7 +13,7 @@ from irgrad_numba.chunks import Cut, chunked
 from irgrad_numba.complex_parts import in_parts
 from irgrad_numba.emit import Start, checks, emit_kernel
 from irgrad_numba.expression import Add, Reduce
-from irgrad_numba.fold import IDENTITY
+from irgrad_numba.fold import first
 from irgrad_numba.llvm import Module
 from irgrad_numba.pieces import Operand, Piece, pieces, relocated
 from irgrad_numba.schedule import Kernel, Schedule
@@ -130,8 +130,8 @@ class KernelCalls:
         chunks: list[NativeCall] = []
         after: list[NativeCall] = []
         for parts, cut in zip(kernels, cuts, strict=True):
-            first = len(self.schedule.buffers) + len(self.temporaries)
-            made = chunked(parts, cut, self._size, first)
+            allotted = len(self.schedule.buffers) + len(self.temporaries)
+            made = chunked(parts, cut, self._size, allotted)
             self.temporaries += made.partials
             partial = {s.buffer: number for number, s in made.folds.items()}
             several = _folds(parts) if len(parts) > 1 else set[int]()
@@ -201,10 +201,8 @@ class KernelCalls:
                 inner -= 1
             if inner == depth or s.buffer in accumulated or any(axis < inner for axis in s.axes):
                 type = self._type(s.buffer)
-                identity = IDENTITY[s.op](SHORT[type.dtype])
-                if part.limits and s.op == "add":
-                    identity = identity + 0  # what nothing is added to is 0.0, not -0.0
-                result.append(Start(s.buffer, identity, math.prod(type.shape)))
+                number = first(s.op, SHORT[type.dtype])
+                result.append(Start(s.buffer, number, math.prod(type.shape)))
         return result
 
 
@@ -216,8 +214,7 @@ def nothing(schedule: Schedule, kernel: Kernel) -> list[Start]:
             continue
         value, op = Value(node, 0), REDUCTIONS.get(type(node.op), "add")
         made = in_parts(value.type)
-        identity = IDENTITY[op](SHORT[made.dtype])
-        number = identity + 0 if op == "add" else identity  # an empty sum is 0.0, not -0.0
+        number = first(op, SHORT[made.dtype])
         starts.append(Start(schedule.views[value].buffer, number, made.size))
     return starts
 

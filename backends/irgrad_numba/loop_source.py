@@ -16,7 +16,7 @@ from irgrad_numba.calls import Group
 from irgrad_numba.complex_parts import is_complex
 from irgrad_numba.emit import Start
 from irgrad_numba.expression import Expr, Reduce, Statement
-from irgrad_numba.fold import IDENTITY
+from irgrad_numba.fold import first
 from irgrad_numba.indices import Check
 from irgrad_numba.kernel import nothing
 from irgrad_numba.listing import INFIX, Listing
@@ -153,13 +153,9 @@ def outside(extent: int) -> str:
 
 
 def _starts(part: Piece) -> list[Start]:
-    """The identities of folds; what nothing is added to is 0.0, not -0.0."""
+    """What folds start from."""
     folds = [s for s in part.statements if isinstance(s, Reduce)]
-    numbers = [IDENTITY[s.op](s.value.type) for s in folds]
-    return [
-        Start(s.buffer, n + 0 if part.limits and s.op == "add" else n, 0)
-        for s, n in zip(folds, numbers, strict=True)
-    ]
+    return [Start(s.buffer, first(s.op, s.value.type), 0) for s in folds]
 
 
 def dtype_text(type: str) -> str:

@@ -55,7 +55,7 @@ class Points:
             return self.code.constant(type, number)
         if e.kind == "load":
             buffer, index = e.data
-            return self._read(buffer, type, index, at)
+            return self.read(buffer, type, index, at)
         if e.kind == "index":
             return self._positions(e.data, at, width)
         if e.kind == "inside":
@@ -98,7 +98,7 @@ class Points:
             total = total + value * times
         return total
 
-    def _read(self, buffer: int, type: Type, index: Index, at: Value | None) -> Value:
+    def read(self, buffer: int, type: Type, index: Index, at: Value | None) -> Value:
         by = index.coefficient(self.depth - 1) if at is not None else 0
         if any(e.level == self.depth for e, _ in index.dynamic) and type.width > 1:
             return self._gathered(buffer, type, self._positions(index, at, type.width))
@@ -124,7 +124,7 @@ class Points:
         ]
         return lanes[0].joined(lanes[1:])
 
-    def _write(
+    def write(
         self, statement: Store | Reduce | Add, value: Value, at: Value | None, width: int
     ) -> None:
         index, buffer = statement.index, statement.buffer
