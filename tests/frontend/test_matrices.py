@@ -143,6 +143,50 @@ def test_a_singular_matrix_is_numpys_error(name: str, backend: str) -> None:
         irgrad.grad(lambda a: np.sum(function(a)))(np.zeros((2, 2)))
 
 
+HARD = {
+    "nan": np.diag([1.0, np.nan, 1.0]),
+    "inf": np.full((3, 3), np.inf),
+    "zero": np.zeros((3, 3)),
+    "empty": np.zeros((0, 0)),
+    "stack": np.stack([np.zeros((3, 3)), np.eye(3)]),
+    "no stack": np.zeros((0, 3, 3)),
+}
+OF_HARD = {
+    "cholesky": la.cholesky,
+    "inv": la.inv,
+    "det": la.det,
+    "slogdet": la.slogdet,
+    "solve": lambda a: la.solve(a, a),
+    "pinv": la.pinv,
+    "eigh": lambda a: la.eigh(a)[0],
+    "svd": lambda a: la.svd(a, full_matrices=False)[1],
+    "qr": lambda a: np.abs(la.qr(a)[1]),
+    "cond": la.cond,
+    "cond_fro": lambda a: la.cond(a, "fro"),
+    "cond_small": lambda a: la.cond(a, -2),
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("backend", irgrad.backends())
+@pytest.mark.parametrize("name", OF_HARD)
+def test_hard_matrices_have_numpys_result_or_an_error_where_it_has_one(name: str, backend: str):
+    function = OF_HARD[name]
+    compiled = irgrad.compile(function, backend=backend)
+    for kind, a in HARD.items():
+        if name.startswith("cond") and not np.all(np.isfinite(a)):
+            with pytest.raises(LinAlgError):  # of the decomposition, which NumPy swallows here
+                compiled(a)
+            continue
+        try:
+            expected = function(a)
+        except LinAlgError:
+            with pytest.raises((LinAlgError, ShapeError)):
+                compiled(a)
+        else:
+            np.testing.assert_allclose(compiled(a), expected, err_msg=kind)
+
+
 def test_a_singular_constant_is_an_error_when_it_runs() -> None:
     f = irgrad.compile(lambda x: x * la.inv(x[0] * 0 + [[1.0, 1.0], [1.0, 1.0]]))
     with pytest.raises(LinAlgError):

@@ -52,7 +52,9 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
 
 @implements(np.linalg.eigvalsh)
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
-    """`np.linalg.eigvalsh`."""
+    """`np.linalg.eigvalsh`; with a nan in the matrix, values of `eigh`, which may be nan where
+    NumPy's raises LinAlgError.
+    """
     return eigh(a, UPLO)[0]
 
 

@@ -137,8 +137,18 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 
 @implements(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
-    """`np.linalg.cond`; with an order other than 2, -2 and 'fro' a singular matrix is an error."""
+    """`np.linalg.cond`; with an order other than 2, -2 and 'fro' a singular matrix is an error, and
+    so is a nan or inf in the matrix with these, of which NumPy makes nan or inf.
+    """
     x = matrix_of("cond", x)
+    if 0 in x.shape[-2:]:
+        raise ShapeError(f"cond is not defined on empty matrices, got {x.value!r}")
+    found = _cond(x, p)
+    undefined = np.isnan(found) & ~np.any(np.isnan(x), axis=(-2, -1))  # 0 / 0
+    return np.where(undefined, np.full_like(found, np.inf), found)
+
+
+def _cond(x: Any, p: Any) -> Any:
     if p in (None, 2, -2, "fro"):
         s = singular_values(x)
         if p == "fro":
