@@ -12,6 +12,7 @@ import importlib.util
 import inspect
 import os
 import sys
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
@@ -124,10 +125,8 @@ def _site(key: Same, offset: int) -> Site:
     while place > 0 and place not in instructions:  # in the inline cache of a call
         place -= 2
     here, following = instructions.get(place, (None, None))
-    line = next(
-        (at for start, end, at in code.co_lines() if start <= offset < end and at),
-        code.co_firstlineno,
-    )
+    starts, lines = _lines(key)
+    line = lines[bisect_right(starts, offset) - 1] or code.co_firstlineno
     variable = _bound_to(key, following)
     stores_item = here is not None and here.opname == "STORE_SUBSCR"
     return Site(Location(code.co_filename, line), variable, stores_item)
@@ -183,6 +182,13 @@ def _stored(instruction: dis.Instruction) -> list[str]:
     if not isinstance(name, tuple):
         return [name]
     return list(name) if kind == "STORE_FAST_STORE_FAST" else [name[0]]
+
+
+@lru_cache(maxsize=1024)
+def _lines(key: Same) -> tuple[list[int], list[int | None]]:
+    """Where in the bytecode each stretch of a line begins, and which line that is."""
+    stretches = [(start, line) for start, end, line in key.code.co_lines() if start < end]
+    return [start for start, _ in stretches], [line for _, line in stretches]
 
 
 @lru_cache(maxsize=1024)
