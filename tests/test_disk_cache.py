@@ -15,6 +15,7 @@ import pytest
 
 import irgrad
 from irgrad.cli import main
+from irgrad.errors import OptionError
 from irgrad.runtime import disk_cache
 
 
@@ -85,6 +86,34 @@ def test_it_can_be_turned_off(cache: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert disk_cache.get("k") is None
     disk_cache.put("other", b"code")
     assert len(list(cache.iterdir())) == 1
+
+
+def test_why_it_is_not_in_use_is_said(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert disk_cache.usage().unused == ""
+    cache.mkdir()
+    cache.chmod(0o755)
+    assert "others may enter it" in disk_cache.usage().unused
+    cache.rmdir()
+    cache.write_text("")
+    assert disk_cache.usage().unused == "it is no folder"
+    for word in ("no", "OFF", "false"):
+        monkeypatch.setenv("IRGRAD_CACHE", word)
+        assert disk_cache.usage().unused == f"IRGRAD_CACHE={word}"
+
+
+def test_a_limit_that_is_no_number_is_an_error(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IRGRAD_CACHE_BYTES", "1GB")
+    with pytest.raises(OptionError, match="IRGRAD_CACHE_BYTES=1GB: expected a number of bytes"):
+        disk_cache.put("k", b"code")
+
+
+def test_a_pipe_is_not_waited_for(cache: Path) -> None:
+    disk_cache.put("k", b"code")
+    only_file(cache).unlink()
+    os.mkfifo(cache / "k.bin")
+    assert disk_cache.get("k") is None
 
 
 def test_a_place_that_cannot_be_written_to_is_no_error(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from irgrad.ir.graph import Value
-from irgrad.ir.types import DTYPES, SHORT
+from irgrad.ir.types import SHORT
 from irgrad.runtime.backend import WrittenStep
 from irgrad_numba.calls import Group
 from irgrad_numba.complex_parts import is_complex
@@ -19,30 +19,13 @@ from irgrad_numba.expression import Expr, Reduce, Statement
 from irgrad_numba.fold import first
 from irgrad_numba.indices import Check
 from irgrad_numba.kernel import nothing
-from irgrad_numba.listing import INFIX, Listing
+from irgrad_numba.listing import Listing
 from irgrad_numba.pieces import Piece, pieces
 from irgrad_numba.products import Gemm
 from irgrad_numba.schedule import Kernel, Schedule
+from irgrad_numba.spelled import dtype_text, spelled
 from irgrad_numba.stacks import StackSum
 
-FUNCTIONS = {
-    "where": "({1} if {0} else {2})", "square": "{0} * {0}", "negative": "-{0}",
-    "positive": "{0}", "quotient": "{0} // {1}", "modulo": "{0} % {1}", "erf": "math.erf({0})",
-    "erfc": "math.erfc({0})", "bitwise_and": "{0} & {1}", "bitwise_or": "{0} | {1}",
-    "bitwise_xor": "{0} ^ {1}", "root": "np.sqrt({0})",
-    "ratio": "({0} / {1} if {0} != 0 or {1} != 0 else {0})",
-    "scale": "({0} * {1} if {0} * {1} == 0 or ({0} != 0 and {1} != 0) "
-             "else {0} if {0} == 0 else {1})",
-}  # fmt: skip
-NUMPY = frozenset({
-    "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh",
-    "arctanh", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "absolute", "fabs",
-    "sign", "floor", "ceil", "trunc", "rint", "maximum", "minimum", "fmax", "fmin", "power",
-    "arctan2", "hypot", "copysign", "reciprocal", "floor_divide", "remainder", "fmod", "isnan",
-    "isinf", "isfinite", "logical_and", "logical_or", "logical_xor", "logical_not", "deg2rad",
-    "rad2deg", "radians", "degrees", "invert", "left_shift", "right_shift", "logaddexp", "signbit",
-})  # fmt: skip
-"""Ufuncs that Numba compiles for scalars."""
 NATURAL = ("f64", "i64", "bool")
 """Types in which Python's own numbers compute."""
 
@@ -51,7 +34,7 @@ ATOM = re.compile(r"[\w.]*(\[[^]]*\]|\([^)]*\))?")
 
 
 class UnwrittenError(Exception):
-    """An op that Numba's compiler does not know."""
+    """An op that Numba's compiler does not know, or computes otherwise."""
 
 
 class LoopSource(Listing):
@@ -59,7 +42,7 @@ class LoopSource(Listing):
 
     def __init__(self, schedule: Schedule) -> None:
         super().__init__(schedule)
-        own = re.compile(r"[iv]\d+|np|math|numba")
+        own = re.compile(r"[iv]\d+|np|math|numba|numpy_\w+")
         taken = [bool(own.fullmatch(b)) or keyword.iskeyword(b) for b in self.buffers]
         self.buffers = [f"{b}_" if t else b for b, t in zip(self.buffers, taken, strict=True)]
 
@@ -126,13 +109,8 @@ class LoopSource(Listing):
             return f"{args[0]} + {e.data[0]} if {args[0]} < 0 else {args[0]}"
         if e.kind != "apply":
             return super()._expression(e, names)
-        if e.data in INFIX:
-            text = f"{args[0]} {INFIX[e.data]} {args[1]}"
-        elif e.data in FUNCTIONS:
-            text = FUNCTIONS[e.data].format(*args)
-        elif e.data in NUMPY:
-            text = f"np.{e.data}({', '.join(args)})"
-        else:
+        text = spelled(e.data, [x.type for x in e.args], args)
+        if text is None:
             raise UnwrittenError
         return text if e.type in NATURAL else f"{dtype_text(e.type)}({text})"
 
@@ -156,11 +134,6 @@ def _starts(part: Piece) -> list[Start]:
     """What folds start from."""
     folds = [s for s in part.statements if isinstance(s, Reduce)]
     return [Start(s.buffer, first(s.op, s.value.type), 0) for s in folds]
-
-
-def dtype_text(type: str) -> str:
-    """A dtype as an expression."""
-    return f"np.{'bool_' if type == 'bool' else DTYPES[type].name}"
 
 
 def _number(type: str, number: float) -> str:

@@ -44,6 +44,7 @@ from irgrad_numba.products import Gemm
 from irgrad_numba.raw import OUTSIDE, RAISED, RAW, emit_low_level, emit_raw
 from irgrad_numba.routine import Routine
 from irgrad_numba.schedule import Kernel, Schedule
+from irgrad_numba.spelled import helpers
 from irgrad_numba.stacks import StackSum
 from irgrad_numba.whole_array import emit_routine
 
@@ -158,13 +159,14 @@ class Program:
         one step where some write into arrays, or have loops, that are not written so.
         """
         schedule = plan_region(Surroundings(self.graph, sites=Sites(), inside=False))
-        if not is_written_in_place(schedule):
-            return WrittenProgram(schedule.graph, list(LoopSource(schedule).written()))
+        in_place = is_written_in_place(schedule)
         try:
-            return WrittenProgram(schedule.graph, list(InPlaceSource(schedule).written()))
+            steps = list((InPlaceSource if in_place else LoopSource)(schedule).written())
         except UnwrittenError:
             steps = [WrittenStep(list(self.graph.nodes), [], [], [])]
             return WrittenProgram(self.graph, steps)
+        called = helpers(line for step in steps for line in step.lines)
+        return WrittenProgram(schedule.graph, steps, called)
 
     def llvm(self) -> str:
         """The program as LLVM's code, optimised."""

@@ -22,9 +22,10 @@ from irgrad_numba.expression import Expr
 from irgrad_numba.in_place import is_small
 from irgrad_numba.index import Index, View, flat, variable
 from irgrad_numba.listing import written_index
-from irgrad_numba.loop_source import LoopSource, UnwrittenError, dtype_text
+from irgrad_numba.loop_source import LoopSource, UnwrittenError
 from irgrad_numba.products import Gemm, Matrix
 from irgrad_numba.schedule import Kernel, Schedule, Step
+from irgrad_numba.spelled import dtype_text
 from irgrad_numba.stacks import StackSum, is_stack
 
 RESERVED = ("np", "math", "numba", "factor")

@@ -395,7 +395,7 @@ def _cache(arguments: argparse.Namespace) -> int:
     usage = disk_cache.usage()
     made = show.table("compiled code on disk", "", "")
     made.add_row("folder", Text(str(usage.folder)))
-    made.add_row("in use", "yes" if usage.enabled else "no: IRGRAD_CACHE=0")
+    made.add_row("in use", f"no: {usage.unused}" if usage.unused else "yes")
     made.add_row("files", str(usage.files))
     made.add_row("size", f"{usage.nbytes / 2**20:.1f} of {usage.limit / 2**20:.0f} MiB")
     show.console().print(made)

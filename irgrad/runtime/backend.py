@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextvars
 import difflib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from irgrad.errors import BackendError
@@ -126,6 +127,8 @@ class WrittenProgram(NamedTuple):
 
     graph: Graph
     steps: list[WrittenStep]
+    helpers: Mapping[str, str] = MappingProxyType({})
+    """Functions that the loops call, by their names."""
 
 
 OUTPUTS = "irgrad_outputs"

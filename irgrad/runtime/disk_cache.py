@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from irgrad.errors import OptionError
+
 MAGIC = b"irgrad cache 1\n"
 SUFFIX = ".bin"
 LIMIT = 256 * 2**20
@@ -36,7 +38,8 @@ class Usage(NamedTuple):
     files: int
     nbytes: int
     limit: int
-    enabled: bool
+    unused: str
+    """Why it is not in use; nothing where it is."""
 
 
 def folder() -> Path:
@@ -56,15 +59,44 @@ def folder() -> Path:
     return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "irgrad"
 
 
+OFF = ("0", "no", "off", "false")
+
+
 def enabled() -> bool:
-    """Whether the cache is in use: `IRGRAD_CACHE=0` turns it off."""
-    return os.environ.get("IRGRAD_CACHE", "1") != "0"
+    """Whether the cache is wanted: `IRGRAD_CACHE=0` (or `no`, `off`, `false`) turns it off."""
+    return os.environ.get("IRGRAD_CACHE", "1").strip().lower() not in OFF
+
+
+def unused() -> str:
+    """Why the cache is not in use; nothing where it is."""
+    if not enabled():
+        return f"IRGRAD_CACHE={os.environ['IRGRAD_CACHE']}"
+    where = folder()
+    try:
+        if _is_own_folder(where):
+            return "" if os.access(where, os.W_OK | os.X_OK) else "it cannot be written to"
+        if not stat.S_ISDIR(where.lstat().st_mode):
+            return "it is no folder"
+        return "others may enter it; chmod 700 makes it yours"
+    except FileNotFoundError:
+        there = next(path for path in where.absolute().parents if path.exists())
+        can_be_made = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+        return "" if can_be_made else "it cannot be made"
+    except OSError as error:
+        return error.strerror or "it cannot be read"
 
 
 def limit() -> int:
-    """Bytes that all files may take."""
-    given = os.environ.get("IRGRAD_CACHE_BYTES", "")
-    return int(given) if given.isdigit() else LIMIT
+    """Bytes that all files may take; an `OptionError` where the variable is no number."""
+    given = os.environ.get("IRGRAD_CACHE_BYTES", "").strip()
+    if not given:
+        return LIMIT
+    if not given.isdecimal():
+        raise OptionError(
+            f"IRGRAD_CACHE_BYTES={given}: expected a number of bytes",
+            hint="set it to 268435456 for 256 MiB",
+        )
+    return int(given)
 
 
 def key_of(*parts: str) -> str:
@@ -104,6 +136,7 @@ def put(key: str, content: bytes) -> None:
     """Keep `content` under `key`, where the folder is the user's own; else do nothing."""
     if not enabled():
         return
+    limit()  # an error of the user's is raised, those of the disk are not
     where = folder()
     checksum = hashlib.sha256(key.encode() + content).digest()
     temporary = where / f"{key}.{secrets.token_hex(8)}.tmp"
@@ -148,7 +181,7 @@ def clear() -> int:
 def usage() -> Usage:
     """What the cache holds now."""
     sizes = [status.st_size for _, status in _files()]
-    return Usage(folder(), len(sizes), sum(sizes), limit(), enabled())
+    return Usage(folder(), len(sizes), sum(sizes), limit(), unused())
 
 
 def _files() -> Iterator[tuple[Path, os.stat_result]]:
@@ -164,7 +197,8 @@ def _files() -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _read_own(path: Path) -> bytes | None:
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    without_waiting = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    handle = os.open(path, os.O_RDONLY | without_waiting)
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
         own = status.st_uid == os.geteuid() and not status.st_mode & 0o022

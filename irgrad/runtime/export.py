@@ -35,6 +35,11 @@ def export(program: Program, path: Any, name: str, style: str) -> str:
 def written(program: Program, name: str, style: str) -> str:
     """The module of a program."""
     graph, lowered, module = program.graph, program.lowered, Module()
+    found = _in_loops(program) if style == "numba" else None
+    if found is not None:
+        graph = found.graph
+        module.names += found.helpers
+        module.functions += found.helpers.values()
     own = module.name(name)
     given = len(graph.inputs) - graph.captured
     inputs = identifiers([*module.names, *graph.input_names])[len(module.names) :]
@@ -42,13 +47,10 @@ def written(program: Program, name: str, style: str) -> str:
         module.constant(hint, array)
         for hint, array in zip(inputs[given:], lowered.captured, strict=True)
     ]
-    steps: Sequence[WrittenStep] | None = None
-    if style == "numba":
-        graph, steps = _in_loops(program)
     function = Function(graph, module, [*inputs[:given], *captured])
     lines = [input_line(x, v.type) for x, v in zip(inputs, graph.inputs[:given], strict=False)]
     unpacked, parameters = _parameters(program, inputs[:given])
-    body = function.write() if steps is None else _with_loops(steps, function)
+    body = function.write() if found is None else _with_loops(found.steps, function)
     outputs = iter(result_text(function, v) for v in graph.outputs)
     leaves = [next(outputs) if s is None else static_text(s.value) for s in lowered.statics]
     tree = unflatten(lowered.result_tree, map(LeafText, leaves))

@@ -11,9 +11,11 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
+from irgrad_numba.spelled import TABLES
 
 import irgrad
 from irgrad.errors import OptionError, UnsupportedError
+from irgrad.ir.types import SHORT
 from irgrad.ops.base import bind
 from tests.ops import test_derivatives
 from tests.ops.samples import SAMPLES
@@ -189,6 +191,55 @@ def test_loops_that_numba_compiles() -> None:
     same(exported(x, i, k), gradient(x, i, k))
     with pytest.raises(IndexError, match=r"out of bounds for (an axis of|axis 0 with) size 12"):
         exported(x, i + 12, k)
+
+
+def special(dtype: str) -> tuple[Array, Array]:
+    """All pairs of the numbers at which one compiler's arithmetic differs from another's."""
+    kind: Any = np.dtype(dtype)
+    if kind.kind == "f":
+        large, tiny = np.finfo(kind).max, np.finfo(kind).tiny
+        numbers = [0.0, -0.0, np.inf, -np.inf, np.nan, 1, -1, 0.5, -0.5, 2.5, -7, 3, large, tiny]
+    elif kind.kind == "b":
+        numbers = [False, True]
+    else:
+        info = np.iinfo(kind)
+        numbers = [0, 1, 2, 3, 7, info.bits - 1, info.bits, info.max, info.max // 2 + 1, info.min]
+        numbers += [-1, -3, -7] if kind.kind == "i" else []
+    x, y = np.meshgrid(*[np.array(numbers, kind)] * 2)
+    return x.ravel(), y.ravel()
+
+
+def _is_known(ufunc: Any, x: Array, y: Array) -> bool:
+    """Whether NumPy and irgrad have it for these dtypes."""
+    try:
+        return ufunc(*(x[:1], y[:1])[: ufunc.nin]).dtype in SHORT
+    except TypeError:
+        return False
+
+
+@pytest.mark.parametrize("dtype", ["f4", "i8", "u8", "i1", "u1", "?"])
+@np.errstate(all="ignore")
+def test_numba_computes_what_numpy_does(dtype: str) -> None:
+    """Every op whose text depends on the dtype, with numbers where the two could differ."""
+    x, y = special(dtype)
+    ops: dict[str, Any] = {}
+    for name in TABLES[np.dtype(dtype).kind]:
+        ufunc: Any = getattr(np, name, None)
+        if name == "power":
+            ops[name] = lambda x, y: x ** x.dtype.type(3)
+        elif ufunc is not None and _is_known(ufunc, x, y):
+            ops[name] = lambda x, y, f=ufunc: f(*(x, y)[: f.nin])
+    compiled = irgrad.compile(lambda x, y: {name: f(x, y) for name, f in ops.items()}, "numba")
+    text = compiled.export(None, x, y, style="numba")
+    written = text.partition("def _lambda_(")[2]
+    assert not re.search(r"^    \w+ = np\.(?!empty\(|asarray\()", written, re.MULTILINE)
+    found = loaded(text, "_lambda_")(x, y)
+    for name, f in ops.items():
+        expected = f(x, y)
+        assert found[name].dtype == expected.dtype, name
+        np.testing.assert_array_equal(found[name], expected, name)
+        zero = (expected == 0) & (name not in ("maximum", "minimum", "fmax", "fmin"))
+        np.testing.assert_array_equal(np.signbit(found[name][zero]), np.signbit(expected[zero]))
 
 
 def test_the_users_names_are_in_the_code() -> None:
