@@ -5,6 +5,7 @@ take what they will be called with.
 from __future__ import annotations
 
 import inspect
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -109,4 +110,7 @@ def _remedy(what: str, name: str, signature: inspect.Signature, given: tuple[str
 
 def shown_type(x: Any) -> str:
     """What an object is, for a message: the type of an array, the class of anything else."""
-    return str(x.value.type) if isinstance(x, Traced) else f"{type(x).__name__} {x!r:.40}"
+    if isinstance(x, Traced):
+        return str(x.value.type)
+    shown = x.__name__ if isinstance(x, FunctionType) else f"{x!r:.40}"
+    return f"{type(x).__name__} {shown}"
