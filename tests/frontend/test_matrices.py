@@ -238,3 +238,11 @@ def test_solve_triangular() -> None:
 def test_expressions_have_them() -> None:
     f = irgrad.grad("log(det(A)) + sum(solve(A, b))", argnums="A")
     assert_same(f(P, V), irgrad.grad(lambda a, b: np.log(la.det(a)) + np.sum(la.solve(a, b)))(P, V))
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
+def test_norms_of_empty_matrices_are_zero(shape: tuple[int, int]) -> None:
+    found = irgrad.compile(lambda a: [la.norm(a, p) for p in (2, 1, np.inf, "nuc", "fro")])
+    assert found(np.empty(shape)) == [0.0] * 5
+    with pytest.raises(ValueError, match="nothing to choose from"):
+        irgrad.compile(lambda a: la.norm(a, -2))(np.empty(shape))

@@ -34,6 +34,10 @@ def clip(
     """`np.clip`: minimum(maximum(a, lower), upper), either of which may be None."""
     lower, upper = (a_min if min is None else min), (a_max if max is None else max)
     (a,) = lift_each(lift(innermost((a, lower, upper)), a))
+    if a.dtype.kind in "iu":  # what no element can pass is no bound, and need not fit the dtype
+        limits = np.iinfo(a.dtype)
+        lower = None if type(lower) is int and lower <= limits.min else lower
+        upper = None if type(upper) is int and upper >= limits.max else upper
     if dtype is not None:
         wanted = dtype_argument(dtype)
         if not np.can_cast(a.dtype, wanted, "same_kind"):

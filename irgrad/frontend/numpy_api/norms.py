@@ -42,6 +42,11 @@ def _power(x: Any, exponent: float) -> Any:
     return np.where(zero, np.zeros_like(x), np.where(zero, np.ones_like(x), x) ** exponent)
 
 
+def _largest(x: Any, axis: int, keepdims: bool) -> Any:
+    """The largest of numbers that are not negative; of none, 0."""
+    return (max_ if x.shape[axis] else sum_)(x, axis, keepdims=keepdims)
+
+
 def vector_norm_along(x: Any, order: Any, axis: int, keepdims: bool) -> Any:
     """The norm of the vectors along one axis."""
     if order is None or order == 2:
@@ -49,7 +54,7 @@ def vector_norm_along(x: Any, order: Any, axis: int, keepdims: bool) -> Any:
     if not isinstance(order, (int, float, np.number)):
         raise OptionError(f"norm: invalid order {order!r} for vectors")
     if order == math.inf:
-        return max_(np.abs(x), axis, keepdims=keepdims)
+        return _largest(np.abs(x), axis, keepdims)
     if order == -math.inf:
         return min_(np.abs(x), axis, keepdims=keepdims)
     if order == 0:
@@ -72,14 +77,17 @@ def matrix_norm_over(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) 
         raise OptionError(f"norm: invalid order {order!r} for matrices")
     added, over = (rows, columns) if abs(order) == 1 else (columns, rows)
     sums = sum_(np.abs(x), added, keepdims=True)
-    extreme = (max_ if order > 0 else min_)(sums, over, keepdims=True)
+    extreme = _largest(sums, over, True) if order > 0 else min_(sums, over, keepdims=True)
     return extreme if keepdims else np.squeeze(extreme, axes)
 
 
 def _of_singular_values(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     """The largest singular value, the smallest, or their sum."""
     values = singular_values(np.moveaxis(x, axes, (-2, -1)))
-    norms = sum_(values, -1) if order == "nuc" else values[..., 0 if order == 2 else -1]
+    if order == "nuc" or not values.shape[-1]:
+        norms = min_(values, -1) if order == -2 else sum_(values, -1)
+    else:
+        norms = values[..., 0 if order == 2 else -1]
     return np.expand_dims(norms, axes) if keepdims else norms
 
 
