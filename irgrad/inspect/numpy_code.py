@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.errors import OptionError, with_article
+from irgrad.errors import OptionError, UnsupportedError, with_article
 from irgrad.frontend.identifiers import identifiers
 from irgrad.inspect.numpy_forms import Text, dtype_name, form
 from irgrad.inspect.numpy_helpers import HELPERS
@@ -228,7 +228,9 @@ class Function:
         lines = inner.write()
         results = ", ".join(inner.written(v) for v in graph.outputs)
         trailing = "," if len(graph.outputs) == 1 else ""
-        body = "\n".join(f"    {line}" for line in [*lines, f"return {results}{trailing}"])
+        if not (lines and lines[-1].startswith("raise ")):
+            lines.append(f"return {results}{trailing}")
+        body = "\n".join(f"    {line}" for line in lines)
         self.module.functions.append(f"def {name}({', '.join(inputs)}):\n{body}")
         return name
 
@@ -313,11 +315,49 @@ def _while(function: Function, node: Node, names: Sequence[str]) -> None:
     function.lines += lines
 
 
+def _fail(function: Function, node: Node, names: Sequence[str]) -> None:
+    """The exception that it raises; what depends on it does not run."""
+    op: Any = node.op
+    arguments = [
+        _raised(text, [_item(function, v) for v in node.operands]) for text in op.arguments
+    ]
+    module, _, name = op.error.rpartition(".")
+    kind = {"builtins": name, "numpy.linalg": f"np.linalg.{name}"}.get(module)
+    if kind is None:
+        raise UnsupportedError(
+            f"raise {name}(...) cannot be written: the module does not know {op.error}",
+            location=node.location,
+            hint="raise an exception of Python's own",
+        )
+    function.lines.append(f"raise {kind}({', '.join(arguments)})")
+
+
+def _item(function: Function, value: Value) -> str:
+    """A value as the exception has it: a number as Python's own."""
+    if value.type.shape:
+        return str(function.written(value))
+    constant = value.constant
+    if constant is None:
+        return f"{function.written(value).atom}.item()"
+    return number_text(constant.item())
+
+
+def _raised(text: str, numbers: Sequence[str]) -> str:
+    """An argument of an exception as an expression."""
+    if text.startswith("="):
+        return text[1:]
+    if text.startswith("{") and text[1:-1].isdigit() and text.endswith("}"):
+        return numbers[int(text[1:-1])]
+    text = text.removeprefix("'")
+    return f"{text!r}.format({', '.join(numbers)})" if "{" in text or "}" in text else repr(text)
+
+
 STRUCTURES: dict[str, Callable[[Function, Node, Sequence[str]], None]] = {
     "call": _call,
     "cond": _cond,
     "loop": _loop,
     "while": _while,
+    "fail": _fail,
 }
 
 

@@ -331,6 +331,42 @@ def test_loops_of_programs_with_products() -> None:
         )
 
 
+class Unknown(Exception):
+    """One that a module cannot name."""
+
+
+def climbed(x: Any) -> Any:
+    total = 0.0
+    for k in range(30):
+        if x[k % 3] > total + 5:
+            raise ValueError(f"{x[k % 3]:.2f} at {k}", "too steep", k)
+        total += x[k % 3]
+    assert total < 100, f"{total} {{}}"
+    return total
+
+
+@pytest.mark.parametrize("style", ["numpy", "numba"])
+def test_exceptions_are_raised(style: str) -> None:
+    compiled = irgrad.compile(climbed, backend="numpy")
+    exported = loaded(compiled.export(None, np.ones(3), style=style), "climbed")
+    same(exported(np.ones(3)), compiled(np.ones(3)))
+    for x in (np.array([1.0, 9.0, 1.0]), np.full(3, 4.0)):
+        with pytest.raises((ValueError, AssertionError)) as expected:
+            compiled(x)
+        with pytest.raises(expected.type) as found:
+            exported(x)
+        assert found.value.args == expected.value.args
+
+    def strange(x: Any) -> Any:
+        if x < 0:
+            raise Unknown("no")
+        return x
+
+    with pytest.raises(UnsupportedError, match=r"raise Unknown\(...\) cannot be written") as error:
+        irgrad.compile(strange, backend="numpy").export(None, 1.0, style=style)
+    assert "raise Unknown(" in str(error.value).partition("\n")[2]
+
+
 def test_folds_of_nothing() -> None:
     x = np.ones((3, 0))
     for f in (np.sum, np.prod, np.any, np.all):
