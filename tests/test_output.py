@@ -23,6 +23,7 @@ def test_an_array_of_any_type(backend: str, dtype: Any, shape: tuple[int, ...]) 
     for _ in range(3):
         assert f(x, out=out) is out
     np.testing.assert_array_equal(out, x + x)
+    np.testing.assert_array_equal(f(x, out=None), x + x)
 
 
 @backends

@@ -90,8 +90,10 @@ class Compiled:
                 places = (out,) if fast[1] is np.ndarray else out
                 if fast[2](*args, *places) is not None:
                     return out
-        if kwargs.get("out") is not None and not self._has_own_out():
-            return self._write(kwargs.pop("out"), args, kwargs)
+        if "out" in kwargs and not self._has_own_out():
+            out = kwargs.pop("out")
+            if out is not None:
+                return self._write(out, args, kwargs)
         flat = None if kwargs else flat_key(backend, args)
         programs = self._programs
         if flat is not None and flat in programs.flat:
@@ -323,7 +325,8 @@ class Compiled:
     def low_level_callable(self, *args: Any, caller: str = "integrate") -> Any:
         """The function as a `scipy.LowLevelCallable`, for a function from float64 numbers to one:
         `double f(double, void*)` for one number, `double f(int, double*, void*)` for more. Without
-        `args` (arrays or `irgrad.spec`), every parameter is a number.
+        `args` (arrays or `irgrad.spec`), every parameter is a number. Called with another number of
+        them, as by `quad` without its `args=`, it returns nan.
 
         With `caller="generic_filter"` it is one that `scipy.ndimage.generic_filter` takes; with
         "generic_filter1d" a function to an array, as that takes it.

@@ -41,10 +41,11 @@ class Donating(Compiled):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it as the function itself, which changes the donated arrays."""
+        own = self._has_own_out()
+        out = None if own else kwargs.pop("out", None)
         places = self._places(args, kwargs)
-        if kwargs.get("out") is not None and not self._has_own_out():
-            kwargs["out"] = (kwargs["out"], places)
-            return super().__call__(*args, **kwargs)[0]
+        if out is not None:
+            return super().__call__(*args, out=(out, places), **kwargs)[0]
         result, finals = super().__call__(*args, **kwargs)
         for place, final in zip(places, finals, strict=True):
             place[...] = final
