@@ -29,11 +29,13 @@ def njit(
     except ImportError:
         raise BackendError("njit needs Numba", hint="pip install numba") from None
     from irgrad_numba.given import given, numba_type
+    from irgrad_numba.pending import leave
 
     make = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_ssize_t, ctypes.c_ssize_t)
     scope: dict[str, Any] = {
         "irgrad_np": np,
         "irgrad_given": given,
+        "irgrad_leave": leave,
         "irgrad_run": make(address),
         "irgrad_state": state.ctypes.data,
         **spelling.scope,
@@ -90,6 +92,8 @@ def _inner_source(
         "    status = irgrad_run(irgrad_state, given.ctypes.data)",
         # read again, so that Numba keeps the arrays until the call is over
         f"    alive = {' + '.join(f'{name}.size' for name in [*kept, 'given'])}",
+        "    if status != 0:",
+        "        irgrad_leave()",
         f"    if status == {OUTSIDE}:",
         "        raise IndexError('irgrad: an index is out of bounds')",
         "    if status != 0 or alive < 0:",
@@ -124,6 +128,11 @@ def low_level_form(
     if any(t.dtype != F64 for t in types) or not types:
         raise BackendError(
             f"a low-level callable takes float64 numbers, got {', '.join(map(str, types)) or None}"
+        )
+    if caller != "integrate" and len(types) == 1 and not types[0].shape:
+        raise BackendError(
+            f"{caller} calls it with a window of numbers, and it was made for one number",
+            hint=f"low_level_callable(irgrad.spec('f64[9]'), caller={caller!r}), for windows of 9",
         )
     sizes = [t.size for t in types]
     form = {"generic_filter": FILTER, "generic_filter1d": LINE}.get(caller)

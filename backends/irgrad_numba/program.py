@@ -152,7 +152,8 @@ class Program:
 
     def kernels(self) -> str:
         """The steps of the program as loops that read like Python."""
-        return str(Listing(self.schedule))
+        nothing = "# nothing is computed: results are inputs or constants"
+        return str(Listing(self.schedule)) or nothing
 
     def written(self) -> WrittenProgram:
         """The steps as loops for Numba's own compiler, for modules that need no irgrad; all ops as

@@ -37,6 +37,9 @@ def test_products_and_calls_are_named() -> None:
     for head, op in [("by LAPACK", "inv"), ("loops of its own", "sort")]:
         assert re.search(rf"# \d: {head}\n%\d = {op}\(", text)
     assert re.search(r"in Python, no kernel for it\n%\d = fft\(", text)
+    assert (
+        irgrad.compile(lambda A: A, backend="numba").kernels(A).startswith("# nothing is computed")
+    )
 
 
 def test_code_of_the_compiler() -> None:

@@ -63,7 +63,7 @@ def test_errors_inside_njit() -> None:
     x = np.ones((2, 3))
     inner = irgrad.compile(lambda x, i: x[:, i], backend="numba").njit(x, np.array([0]))
     np.testing.assert_array_equal(inner(x, np.array([-1])), [[1], [1]])
-    with pytest.raises(IndexError, match="out of bounds"):
+    with pytest.raises(IndexError, match="index 3 is out of bounds for axis 1 with size 3"):
         inner(x, np.array([3]))
     with pytest.raises(ValueError, match=r"x: expected an array of shape \(2, 3\)"):
         inner(x.T, np.array([0]))
@@ -72,6 +72,21 @@ def test_errors_inside_njit() -> None:
     with pytest.raises(TypingError, match=r"i: expected i64\[1\], got float64"):
         inner(x, 0.0)
     np.testing.assert_array_equal(inner(x, np.array([2])), [[1], [1]])
+
+
+def rooted(x: Any) -> Any:
+    if x < 0:
+        raise ValueError(f"no root of {x:.1f}")
+    return np.sqrt(x)
+
+
+def test_the_users_exception_comes_out_of_njit() -> None:
+    inner = irgrad.compile(rooted, backend="numba").njit(1.0)
+    for nogil in (False, True):
+        outer = numba.njit(lambda x: inner(x) + 1.0, nogil=nogil)
+        with pytest.raises(ValueError, match=r"^no root of -2\.0"):
+            outer(-2.0)
+        assert outer(4.0) == 3.0
 
 
 def test_parameters_have_the_users_names() -> None:
@@ -209,3 +224,5 @@ def test_what_low_level_callables_refuse() -> None:
         f.low_level_callable(x.astype("f4"))
     with pytest.raises(BackendError, match="cannot go back to Python"):
         irgrad.compile(lambda x: np.fft.fft(x)[0].real, backend="numba").low_level_callable(x)
+    with pytest.raises(BackendError, match="a window of numbers, and it was made for one number"):
+        f.low_level_callable(caller="generic_filter")
