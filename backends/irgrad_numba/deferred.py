@@ -11,12 +11,12 @@ from collections import Counter
 from typing import Any
 
 from irgrad.ir.builder import rebuilt
+from irgrad.ir.exchange import Exchange
 from irgrad.ir.graph import Graph, Node, Value, constant_value, regions, with_regions
 from irgrad.ir.op import Array, Op
 from irgrad.ops.linear import BroadcastTo
 from irgrad.ops.loop import Loop
 from irgrad.ops.shape import UpdateSlice
-from irgrad_numba.exchange import Exchange
 from irgrad_numba.patched import goes_through
 
 

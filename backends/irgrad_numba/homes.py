@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
+from irgrad.ir.exchange import Exchange
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ops.index import Gather
 from irgrad.ops.shape import Flip, Pad, Slice, Transpose, UpdateSlice
-from irgrad_numba.exchange import Exchange
 from irgrad_numba.patched import POINTWISE, Patched
 
 MOVING = (Slice, Flip, Transpose, Pad, Gather)

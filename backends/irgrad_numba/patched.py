@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from irgrad.ir.exchange import Exchange
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.op import Array, Op
 from irgrad.ir.types import ArrayType
@@ -18,7 +19,6 @@ from irgrad.ops.cast import Astype
 from irgrad.ops.elementwise import Elementwise
 from irgrad.ops.select import Where
 from irgrad.ops.shape import UpdateSlice
-from irgrad_numba.exchange import Exchange
 
 POINTWISE = (Elementwise, Where, Astype)
 

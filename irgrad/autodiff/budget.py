@@ -12,10 +12,10 @@ from irgrad.autodiff.open_loops import COUNTS, LEVELS, in_parts, is_open, length
 from irgrad.autodiff.reverse import prepared_pull
 from irgrad.autodiff.structured import RULES, influenced, receiving, wanted_operands
 from irgrad.errors import OptionError
+from irgrad.ir.exchange import Exchange
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ops.loop import Loop
 from irgrad.ops.segments import best_segments, kept, segmented
-from irgrad.passes.regions import Exchange
 
 _BUDGET: contextvars.ContextVar[int | None] = contextvars.ContextVar(
     "irgrad_tape_budget", default=None

@@ -13,6 +13,7 @@ from irgrad.autodiff.batch import batch
 from irgrad.autodiff.graphs import pullback, pushforward, ready
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder
+from irgrad.ir.exchange import Exchange
 from irgrad.ir.graph import Graph, Node, Value, input_value, with_regions
 from irgrad.ir.types import ArrayType, is_inexact
 from irgrad.ops.base import bind, bind_all
@@ -21,7 +22,6 @@ from irgrad.ops.call import BARRIER, Call, Rule, apply, joined, splice
 from irgrad.ops.linear import broadcast_to, zeros_like
 from irgrad.ops.region import Structured
 from irgrad.passes.dce import dce
-from irgrad.passes.regions import Exchange
 
 Change = Callable[[Node, tuple[Value, ...], list[Node]], Node | None]
 

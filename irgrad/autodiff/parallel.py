@@ -16,6 +16,7 @@ from irgrad.autodiff.batch import Batching
 from irgrad.autodiff.independent import Place, Steps
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder
+from irgrad.ir.exchange import Exchange
 from irgrad.ir.graph import Graph, Node, Value, input_value, with_regions
 from irgrad.ir.types import I64
 from irgrad.ops.arithmetic import ADD, SUBTRACT
@@ -36,7 +37,7 @@ from irgrad.passes.cse import cse
 from irgrad.passes.dce import dce
 from irgrad.passes.fold import fold
 from irgrad.passes.prune import reached
-from irgrad.passes.regions import Exchange, has_regions
+from irgrad.passes.regions import has_regions
 from irgrad.passes.rewrite import rewrite
 from irgrad.passes.simplify import simplify
 

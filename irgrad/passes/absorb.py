@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from irgrad.ir.builder import rebuilt
+from irgrad.ir.exchange import Exchange
 from irgrad.ir.graph import Graph, Node, Value, input_value
 from irgrad.ops.arithmetic import ADD
 from irgrad.ops.cond import Cond
 from irgrad.ops.elementwise import Elementwise
 from irgrad.ops.linear import BroadcastTo
 from irgrad.ops.loop import Loop
-from irgrad.passes.regions import Exchange
 
 
 class Sum(NamedTuple):

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from irgrad.ir.builder import rebuilt
+from irgrad.ir.exchange import Exchange
 from irgrad.ir.graph import Graph, Node, Value, constant_value
 from irgrad.ir.op import Op
 from irgrad.ops.cond import Cond, selected
 from irgrad.ops.linear import BroadcastTo, Reshape
 from irgrad.ops.loop import Loop
 from irgrad.ops.while_loop import While
-from irgrad.passes.regions import Exchange, has_regions
+from irgrad.passes.regions import has_regions
 
 
 def decide(graph: Graph) -> Graph:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from irgrad.ir.builder import rebuilt
+from irgrad.ir.exchange import Exchange
 from irgrad.ir.graph import Graph, Node, Value, input_for, input_value
 from irgrad.ops.cast import Astype
 from irgrad.ops.create import Iota
@@ -19,7 +20,7 @@ from irgrad.ops.loop import Loop
 from irgrad.ops.shape import Pad
 from irgrad.ops.while_loop import While
 from irgrad.passes.prune import narrowed
-from irgrad.passes.regions import Exchange, everywhere, has_regions, inside
+from irgrad.passes.regions import everywhere, has_regions, inside
 
 RAISING = ("gather", "scatter_add", "nonzero")
 

@@ -9,13 +9,14 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 from irgrad.ir.builder import rebuilt, substitute
+from irgrad.ir.exchange import Exchange
 from irgrad.ir.graph import Graph, Node, Value, input_value
 from irgrad.ir.op import Op
 from irgrad.ops.cond import Cond
 from irgrad.ops.loop import Loop
 from irgrad.ops.while_loop import While
 from irgrad.passes.dce import dce
-from irgrad.passes.regions import Exchange, has_regions
+from irgrad.passes.regions import has_regions
 
 
 class Pruned(NamedTuple):

@@ -63,20 +63,8 @@ def _full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **re
 door(np.full)(at_home(_full))
 
 
-def _empty_like(
-    prototype: Any,
-    dtype: Any = None,
-    order: Any = "K",
-    subok: Any = True,
-    shape: Any = None,
-    *,
-    device: Any = None,
-) -> Any:
-    """What `np.empty_like` takes; before NumPy 2.4 it did not say so."""
-
-
 def _like(function: Any, number: Any) -> None:
-    parameters = inspect.signature(_empty_like if function is np.empty_like else function)
+    parameters = inspect.signature(FUNCTIONS[function])  # NumPy before 2.4 has none of empty_like
 
     def make(*args: Any, **kwargs: Any) -> Any:
         given = parameters.bind(*args, **kwargs).arguments
