@@ -14,6 +14,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -53,20 +56,28 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measured(options: argparse.Namespace, console: Console) -> Results:
-    """A run with these options."""
+def measured(
+    options: argparse.Namespace, console: Console, keep: Callable[[Results], None]
+) -> Results:
+    """A run with these options; `keep` is given the results after each workload."""
     given = {name: getattr(options, name) for name in ("rounds", "seconds", "limit", "threads")}
     given = {name: value for name, value in given.items() if value is not None}
     systems = options.systems or (loop_table.SYSTEMS if options.loops else default_systems())
     workloads = options.only or (loops.NAMES if options.loops else workload.names())
     settings = quick(given) if options.quick else given
+    begin, last = time.perf_counter(), ""
     with console.status("") if console.is_terminal else contextlib.nullcontext() as status:
 
         def say(text: str) -> None:
+            nonlocal last
+            row = text.partition(":")[0]
             if status:
                 status.update(text)
+            elif row != last:
+                print(f"{time.perf_counter() - begin:6.0f} s  {row}", file=sys.stderr, flush=True)
+            last = row
 
-        return Run(Options(systems, workloads, options.quick, **settings), say)()
+        return Run(Options(systems, workloads, options.quick, **settings), say, keep)()
 
 
 def main() -> None:
@@ -80,8 +91,7 @@ def main() -> None:
     if options.report or options.limits:
         results = Results.load(path.with_suffix(".json"))
     else:
-        results = measured(options, console)
-        results.save(path.with_suffix(".json"))
+        results = measured(options, console, lambda rows: rows.save(path.with_suffix(".json")))
     sheets: list[Sheet] = analysis(results) if options.limits else report(results)
     if options.loops:
         sheets = loop_table.sheets(results)

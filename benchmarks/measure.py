@@ -48,10 +48,12 @@ class Options:
 
 
 class Run:
-    """Workers, and what they found."""
+    """Workers, and what they found: `say` is told what comes, `keep` given what there is."""
 
-    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
-        self.options, self.say = options, say
+    def __init__(
+        self, options: Options, say: Callable[[str], None], keep: Callable[[Results], None]
+    ) -> None:
+        self.options, self.say, self.keep = options, say, keep
         self.results = Results()
         self.processes: dict[str, Process] = {}
         self.overran: set[tuple[str, str]] = set()
@@ -67,10 +69,11 @@ class Run:
                 self._machine()
                 for name in self.options.workloads:
                     self._workload(name)
+                    self._about(time.perf_counter() - begin)
+                    self.keep(self.results)
             finally:
                 for process in self.processes.values():
                     process.stop()
-        self._about(time.perf_counter() - begin)
         return self.results
 
     def _start(self) -> None:

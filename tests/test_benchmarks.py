@@ -83,7 +83,7 @@ def test_a_run_with_a_system_that_has_no_gradient(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Run, "_limits", lambda self, row: [])
     systems = ["irgrad-numpy", "numpy", "numba"]
     options = Options(systems, ["cholesky"], rounds=2, seconds=0.001)
-    run = Run(options, lambda text: None)
+    run = Run(options, lambda text: None, lambda results: None)
     results = run()
     assert [row.name for row in results.rows] == ["cholesky, n = 40", "cholesky, n = 80"]
     outcomes = results.rows[0].outcomes
