@@ -7,8 +7,8 @@
     python -m benchmarks --report             print the last run again, measure nothing
     python -m benchmarks --limits             what bounds each row of the last run
 
-Results go to benchmarks/results.{md,svg,json}, of partial runs to benchmarks/partial.*, of the loop
-programs to benchmarks/loops.*."""
+Results go to benchmarks/results.{md,svg,json}, those of the loop programs to benchmarks/loops.*, of
+partial runs of either to benchmarks/partial.*."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import loop_table, loops, workload
-from benchmarks.analysis import analysis
+from benchmarks.analysis import analysis, page
 from benchmarks.measure import Options, Run, default_systems, quick
 from benchmarks.picture import picture
 from benchmarks.results import Results
 from benchmarks.systems import SYSTEMS
-from benchmarks.tables import Sheet, markdown, report
+from benchmarks.tables import markdown, report
 
 FOLDER = Path(__file__).parent
 
@@ -86,21 +86,23 @@ def main() -> None:
     if not console.is_terminal:
         console.width = 200
     whole = not (options.only or options.systems or options.quick)
-    name = "loops" if options.loops else "results" if whole else "partial"
+    name = ("loops" if options.loops else "results") if whole else "partial"
     path = options.results or FOLDER / name
     if options.report or options.limits:
         results = Results.load(path.with_suffix(".json"))
     else:
         results = measured(options, console, lambda rows: rows.save(path.with_suffix(".json")))
-    sheets: list[Sheet] = analysis(results) if options.limits else report(results)
     if options.loops:
-        sheets = loop_table.sheets(results)
+        sheets = whole_page = loop_table.sheets(results)
+    else:
+        sheets = analysis(results) if options.limits else report(results)
+        whole_page = page(results)
     for sheet in sheets:
         console.print(sheet.rich())
         console.print()
     if not options.limits:
         path.with_suffix(".svg").write_text(picture(results))
-        path.with_suffix(".md").write_text(markdown(results, path.with_suffix(".svg").name))
+        path.with_suffix(".md").write_text(markdown(whole_page, path.with_suffix(".svg").name))
         console.print(f"written: {path}.md, .svg, .json", highlight=False)
 
 

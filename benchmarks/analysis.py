@@ -7,8 +7,14 @@ from collections.abc import Iterator
 from benchmarks import workload
 from benchmarks.results import IRGRAD, Results, Row
 from benchmarks.systems import PEERS
-from benchmarks.tables import Sheet, duration, own_time, ratio
+from benchmarks.tables import Sheet, duration, own_time, ratio, report
 from benchmarks.workload import Size
+
+
+def page(results: Results) -> list[Sheet]:
+    """The report with limits and aims, ratios first."""
+    ratios, *others = report(results)
+    return [ratios, *analysis(results), *others]
 
 
 def analysis(results: Results) -> list[Sheet]:

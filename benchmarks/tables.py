@@ -229,15 +229,11 @@ def machine(results: Results) -> Sheet:
     return Sheet("Machine and versions", ["", "value"], [[k, v] for k, v in facts.items()])
 
 
-def markdown(results: Results, svg: str) -> str:
-    """The whole report."""
-    from benchmarks.analysis import analysis
-
+def markdown(sheets: Sequence[Sheet], svg: str) -> str:
+    """The sheets as a page, the picture before them."""
     head = (
         "# Benchmarks\n\n"
         "Written by `make bench`; what is measured, and how, stands in README.md beside this file."
         f"\n\n![Ratios]({svg})"
     )
-    sheets = report(results)
-    everything = [sheets[0], *analysis(results), *sheets[1:]]
-    return "\n\n".join([head, *(sheet.markdown() for sheet in everything)]) + "\n"
+    return "\n\n".join([head, *(sheet.markdown() for sheet in sheets)]) + "\n"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import loop_table, loops, workload
-from benchmarks.analysis import analysis
+from benchmarks.analysis import analysis, page
 from benchmarks.measure import Options, Run
 from benchmarks.picture import picture
 from benchmarks.process import Process, Trouble
@@ -139,7 +139,7 @@ def test_results_are_read_back(results: Results, tmp_path: Path) -> None:
 def test_reports_show_ratios_problems_and_aims(results: Results) -> None:
     ratios = report(results)[0]
     assert ratios.rows[0] == ["rosenbrock, n = 2", "1.00 us", "5.00x", "wrong", "2.00x"]
-    text = markdown(results, "r.svg")
+    text = markdown(page(results), "r.svg")
     assert "deviates by 1e+00" in text and "no module" in text and "9 GB/s" in text
     bounds, aims = analysis(results)
     assert bounds.rows[0][1:] == ["bare call <&>", "500 ns", "1.00 us", "2.00x"]
