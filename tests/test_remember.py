@@ -213,3 +213,145 @@ def test_positions_of_a_decorated_method_count_without_self() -> None:
     value, (d_x, d_y) = Model(1.0).both(X, 3.0)
     assert (value, d_x.tolist(), d_y) == (15, [6, 12], 5)
     assert irgrad.grad(Model.loss, "x")(Model(1.0), 1.0) == 2
+
+
+SCALE = 1.0
+
+
+def scaled(x: Any) -> Any:
+    return SCALE * x
+
+
+class Scaled:
+    factor = 1.0
+
+    def __init__(self) -> None:
+        self.inner = Scale()
+        self.net = Scale()
+
+    def attribute(self, x: Any) -> Any:
+        return self.inner.scale * x
+
+    def through_another(self, x: Any) -> Any:
+        return self.attribute(x)
+
+    def of_another(self, x: Any) -> Any:
+        return self.net(x)
+
+    def of_class(self, x: Any) -> Any:
+        return self.factor * x
+
+
+class Scale:
+    def __init__(self, scale: float = 1.0) -> None:
+        self.scale = scale
+
+    def __call__(self, x: Any) -> Any:
+        return self.times(x)
+
+    def times(self, x: Any) -> Any:
+        return self.scale * x
+
+
+def set_global(scale: float) -> None:
+    global SCALE
+    SCALE = scale
+
+
+def set_function(scale: float) -> None:
+    globals()["scaled"] = lambda x: scale * x
+
+
+def rebindings() -> dict[str, tuple[Callable[[Any], Any], Callable[[float], None]]]:
+    """Functions that multiply by 1, and what makes another number of it."""
+    scale, data, pair, held = 1.0, np.ones(()), (1.0, "a"), Scaled()
+
+    def set_local(to: float) -> None:
+        nonlocal scale, data, pair
+        scale, data, pair = to, np.array(to), (to, "a")
+
+    def local(x: Any) -> Any:
+        return scale * x
+
+    @irgrad.checkpoint
+    def with_rule(x: Any) -> Any:
+        return local(x)
+
+    return {
+        "local": (local, set_local),
+        "array": (lambda x: data * x, set_local),
+        "tuple": (lambda x: pair[0] * x, set_local),
+        "in_a_lambda": (lambda x: (lambda y: scale * y)(x), set_local),
+        "through_a_rule": (lambda x: with_rule(x), set_local),
+        "partial": (functools.partial(lambda f, x: f(x), local), set_local),
+        "global": (lambda x: SCALE * x, set_global),
+        "through_a_function": (lambda x: scaled(x), set_global),
+        "function": (lambda x: scaled(x), set_function),
+        "attribute": (held.attribute, lambda to: setattr(held.inner, "scale", to)),
+        "method": (
+            held.through_another,
+            lambda to: setattr(held, "inner", Scale(to)),
+        ),
+        "other": (held.of_another, lambda to: setattr(held.net, "scale", to)),
+        "class": (held.of_class, lambda to: setattr(Scaled, "factor", to)),
+        "object": (held.net, lambda to: setattr(held.net, "scale", to)),
+        "closed_over": (lambda x: held.attribute(x), lambda to: setattr(held.inner, "scale", to)),
+    }
+
+
+ASKED: dict[str, Callable[[Any], Any]] = {
+    "grad": lambda f: irgrad.grad(f)(1.0),
+    "vmap": lambda f: irgrad.vmap(f)(np.ones(2))[1],
+    "nested": lambda f: irgrad.vmap(irgrad.grad(f))(np.ones(2))[1],
+    "jvp": lambda f: irgrad.jvp(f, (1.0,), (1.0,))[1],
+    "vjp": lambda f: irgrad.vjp(f, 1.0)[1](1.0)[0],
+    "linearize": lambda f: irgrad.linearize(f, 1.0)[1](1.0),
+    "sparse_jacobian": lambda f: irgrad.sparse_jacobian(f)(np.ones(2)).toarray()[1, 1],
+    "least_squares": lambda f: np.squeeze(irgrad.scipy.least_squares(f, 1.0).jac),
+}
+
+
+@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize("name", rebindings())
+def test_who_asks_anew_gets_what_the_names_stand_for_now(name: str, asked: str) -> None:
+    """And who holds a transformation what they stood for when it was made."""
+    (function, rebind), ask = rebindings()[name], ASKED[asked]
+    held = irgrad.grad(function)
+    try:
+        for to in (1.0, 2.0, 5.0, 1.0):
+            rebind(to)
+            assert ask(function) == pytest.approx(to)
+            assert held(1.0) == 1
+    finally:
+        rebind(1.0)
+        globals()["scaled"] = SCALED
+
+
+SCALED = scaled
+
+
+def test_what_a_function_binds_itself_is_no_reason_to_trace_it_anew() -> None:
+    calls = 0
+
+    def counted(x: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        TRACED.append("counted")
+        return calls * x
+
+    assert [irgrad.grad(counted)(1.0) for _ in range(3)] == [1, 1, 1]
+
+
+def test_names_do_not_keep_what_they_stand_for() -> None:
+    def made() -> list[weakref.ref[Any]]:
+        model = Scaled()
+
+        def around(x: Any) -> Any:
+            return model.through_another(x)
+
+        assert irgrad.grad(around)(1.0) == irgrad.grad(around)(1.0) == 1
+        return [weakref.ref(around), weakref.ref(model)]
+
+    gone = made()
+    gc.collect()
+    assert [reference() for reference in gone] == [None, None]

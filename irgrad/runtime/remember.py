@@ -2,7 +2,8 @@
 
 It is kept beside the function, not on it: `functools.wraps`, `copy` and `pickle` carry attributes
 over to other functions, and the methods of all objects of a class share theirs. What belongs to a
-method, or to a transformation of one, lives as long as its object."""
+method, or to a transformation of one, lives as long as its object. Where a name that the function
+reaches stands for something else since, it is forgotten, and made anew for who asks next."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any, TypeVar
 
-from irgrad.runtime.target import Transformation
+from irgrad.frontend.bindings import Bindings, bindings
+from irgrad.runtime.target import Transformation, innermost_function
 
 T = TypeVar("T")
 _KEPT: dict[int, tuple[Any, dict[Any, Any]]] = {}
@@ -24,11 +26,15 @@ MOST_HELD = 256
 def kept(target: Any, make: Callable[[], T], what: str = "programs") -> T:
     """`make()`, made once for a function, a method, or a transformation of one."""
     owner, way = origin(target)
-    key = (what, *way)
     known = _beside(owner)
-    if key not in known:
-        known.setdefault(key, make())
-    return known[key]
+    function = innermost_function(target)
+    names = ("names", getattr(function, "__func__", None))
+    bound: tuple[Bindings, ...] | None = known.get(names)
+    if bound is None or not all(place.hold for place in bound):
+        known.clear()
+        known[names] = bindings(function)
+    key = (what, *way)
+    return known.setdefault(key, make()) if key not in known else known[key]
 
 
 def origin(target: Any) -> tuple[Any, tuple[Any, ...]]:
