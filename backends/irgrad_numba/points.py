@@ -4,6 +4,7 @@ read, and where statements write."""
 from __future__ import annotations
 
 from irgrad_numba import truncate, vector_math
+from irgrad_numba.doubled import as_sum, doubled
 from irgrad_numba.elementwise import row_of
 from irgrad_numba.expression import Add, Expr, Reduce, Store
 from irgrad_numba.index import Index
@@ -19,6 +20,7 @@ class Points:
         self.code = code
         self.piece = piece
         self.depth = len(piece.ranges)
+        self.doubled = doubled(piece)
         self.variables: list[Value] = []
         self.scalars: dict[Expr, Value] = {}
         """Those of the loops around the innermost one."""
@@ -62,6 +64,9 @@ class Points:
             index, low, high = e.data
             position = self._positions(index, at, width)
             return (position >= low) & (position < high)
+        if e in self.doubled:
+            factor, x = self.doubled[e]
+            return as_sum(factor, operand(x))
         args = [operand(x) for x in e.args]
         if e.kind == "cast":
             return truncate.cast(args[0], e.type)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from irgrad.ir.graph import Value
 from irgrad.ir.types import broadcast_axes, broadcast_shapes, drop_axes
-from irgrad.ops.arithmetic import ADD, MULTIPLY, SQUARE, SUBTRACT
+from irgrad.ops.arithmetic import ABSOLUTE, ADD, MULTIPLY, SQUARE, SUBTRACT
 from irgrad.ops.contract import Contract, split_spec
+from irgrad.ops.exponential import EXP
 from irgrad.ops.linear import BroadcastTo, Reshape, Sum
 from irgrad.ops.reduction import Any_
 from irgrad.ops.select import WHERE
 from irgrad.ops.shape import Transpose
-from irgrad.passes.arithmetic_rules import is_scalar, made_by, scalar
+from irgrad.passes.arithmetic_rules import is_power_of_two, is_scalar, made_by, scalar
 from irgrad.passes.association import best_association
 from irgrad.passes.rewrite import Rewriter, Rules, rule
 
@@ -153,6 +154,68 @@ def sum_of_adjoints(r: Rewriter, op: Sum, x: Value) -> Value | None:
     if any(v.type != x.type for v in terms) or not any(_shrinks(r, op, v) for v in terms):
         return None
     return r.emit(x.node.op, *(r.emit(op, v) for v in terms))
+
+
+@rule(CONTRACTIONS, "sum")
+def sum_of_positive_terms(r: Rewriter, op: Sum, x: Value) -> Value | None:
+    """sum(a + b) = sum(a) + sum(b) for products that are not negative, so that nothing cancels, and
+    sum(c a) = c sum(a) for a product a and a number c of at least 1, or a power of two, so that
+    nothing overflows: to multiply and to add to the sum is then one instruction for each term.
+    """
+    if x.type.dtype.kind != "f" or not r.used_once(x) or not _is_long(op, x):
+        return None
+    if made_by(x, ADD):
+        terms = x.node.operands
+        same = all(v.type == x.type for v in terms)
+        if not same or not all(_is_positive_product(r, v) for v in terms):
+            return None
+        return r.emit(ADD, *(r.emit(op, v) for v in terms))
+    number, factor = _numbered(x)
+    if number is None or not (number >= 1 or (number > 0 and is_power_of_two(number))):
+        return None
+    if not np.isfinite(number) or factor.type != x.type or not _is_product(r, factor):
+        return None
+    return r.emit(MULTIPLY, r.constant(number), r.emit(op, factor))
+
+
+LONG_SUM = 16
+"""Sums of fewer elements stay whole."""
+
+
+def _is_long(op: Sum, x: Value) -> bool:
+    return int(np.prod([x.type.shape[axis] for axis in op.axes], dtype=object)) >= LONG_SUM
+
+
+def _numbered(x: Value) -> tuple[Any, Value]:
+    """The number in a product with one, else None, and the rest."""
+    if made_by(x, MULTIPLY):
+        for factor, rest in (x.node.operands, x.node.operands[::-1]):
+            number = scalar(factor)
+            if number is not None:
+                return number, rest
+    return None, x
+
+
+def _is_product(r: Rewriter, x: Value) -> bool:
+    return x.node.op in (MULTIPLY, SQUARE) and r.used_once(x)
+
+
+def _is_positive_product(r: Rewriter, x: Value, depth: int = 4) -> bool:
+    """Whether a value is a product, or a sum of few products, and not negative."""
+    if made_by(x, ADD) and r.used_once(x) and depth:
+        terms = x.node.operands
+        return all(v.type == x.type and _is_positive_product(r, v, depth - 1) for v in terms)
+    return _is_product(r, x) and _is_positive(x, depth)
+
+
+def _is_positive(x: Value, depth: int) -> bool:
+    """Whether a value is not negative, as far as a few products show it."""
+    number = scalar(x)
+    if number is not None:
+        return bool(number >= 0)
+    if made_by(x, MULTIPLY) and depth:
+        return all(_is_positive(v, depth - 1) for v in x.node.operands)
+    return x.node.op in (SQUARE, ABSOLUTE, EXP)
 
 
 def _shrinks(r: Rewriter, op: Sum, x: Value) -> bool:

@@ -142,6 +142,55 @@ def test_rounding_rules_fire_and_keep_the_value(function, expected) -> None:
     np.testing.assert_allclose(evaluate(small, [x, y])[0], evaluate(graph, [x, y])[0], rtol=1e-15)
 
 
+SPLIT = [
+    (lambda x, y: np.sum(x**2 + y**2), {"contract": 2, "add": 1}),
+    (lambda x, y: np.sum(3.0 * (x * x) + np.exp(x) * abs(y)), {"contract": 2, "multiply": 1}),
+    (lambda x, y: np.sum(x**2 + (y**2 + 0.5 * (x * y) ** 2)), {"contract": 3, "add": 2}),
+    (lambda x, y: np.sum(8.0 * (x * y), axis=1), {"contract": 1, "multiply": 1}),
+    (lambda x, y: np.sum(0.25 * x**2), {"contract": 1, "multiply": 1}),
+]
+WHOLE = [
+    lambda x, y: np.sum(x**2 - y**2),  # they may cancel
+    lambda x, y: np.sum(x**2 + x * y),
+    lambda x, y: np.sum(x**2 + -2.0 * y**2),
+    lambda x, y: np.sum(x**2 + abs(y)),  # one operation for each already
+    lambda x, y: np.sum(0.3 * x**2),  # the sum of squares may overflow
+    lambda x, y: np.sum(np.inf * x**2),  # 0 would become nan
+    lambda x, y: np.sum(-2.0 * x**2),  # -0.0 instead of 0.0
+    lambda x, y: np.sum(3.0 * np.exp(x)),
+    lambda x, y: np.sum(x[:, :8] ** 2 + y[:, :8] ** 2, axis=1),  # short
+    lambda x, y: np.sum(x[:1] ** 2 + y**2),
+    lambda x, y: (lambda z: np.sum(z) + z)(x**2 + y**2),  # the terms are needed themselves
+]
+LARGE = np.array([0.0, -0.0, 1e-170, 1.0, -2.5, 3e153, 1e307, np.inf, np.nan])
+
+
+@pytest.mark.parametrize(("function", "expected"), SPLIT)
+def test_sums_of_positive_products_are_sums_of_their_own(function, expected) -> None:
+    rng = np.random.default_rng(0)
+    spec = irgrad.spec("f64[20,20]")
+    graph = irgrad.trace(function, spec, spec)
+    small = optimise(graph)
+    assert ops(small)["sum"] == 0 and expected.items() <= ops(small).items()
+    x, y = rng.standard_normal((2, 20, 20))
+    np.testing.assert_allclose(evaluate(small, [x, y])[0], evaluate(graph, [x, y])[0], rtol=1e-14)
+    for number in LARGE:  # where it overflows, and what is nan or -0.0, too
+        a, b = np.zeros((2, 20, 20))
+        a[3, 4] = b[3, 4] = number
+        for given in ([a, b], [b, x]):
+            with np.errstate(all="ignore"):
+                (before,), (after,) = evaluate(graph, given), evaluate(small, given)
+            np.testing.assert_allclose(after, before, rtol=1e-14)
+            np.testing.assert_array_equal(np.signbit(after), np.signbit(before))
+
+
+@pytest.mark.parametrize("function", WHOLE)
+def test_other_sums_stay_whole(function) -> None:
+    spec = irgrad.spec("f64[20,20]")
+    small = optimise(irgrad.trace(function, spec, spec))
+    assert ops(small)["sum"] == 1, small
+
+
 def flops(graph: Graph) -> int:
     """Multiplications of all contractions."""
     total = 0
