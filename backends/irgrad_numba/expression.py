@@ -72,8 +72,6 @@ class Pool:
 
     def __init__(self) -> None:
         self.order: list[Expr] = []
-        self.true: set[Expr] = set()
-        """Truth values that hold at every point."""
         self._known: dict[Any, Expr] = {}
 
     def _make(self, kind: str, type: str, args: tuple[Expr, ...], data: Any, level: int) -> Expr:
@@ -110,11 +108,7 @@ class Pool:
         return self._make("place", "i64", (x,), (extent, site), 0)
 
     def apply(self, op: str, type: str, *args: Expr) -> Expr:
-        """An elementwise op; of those that choose, what is chosen at every point."""
-        if op == "where" and args[0] in self.true:
-            return args[1]
-        if op == "logical_and" and not self.true.isdisjoint(args):
-            return args[0] if args[1] in self.true else args[1]
+        """An elementwise op."""
         return self._make("apply", type, args, op, 0)
 
     def cast(self, type: str, x: Expr) -> Expr:

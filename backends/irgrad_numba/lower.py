@@ -32,6 +32,7 @@ from irgrad_numba.complex_parts import (
     is_complex,
     part_type,
 )
+from irgrad_numba.decided import DecidedPool, affine
 from irgrad_numba.expression import Expr, Pool
 from irgrad_numba.index import ZERO, Index, Range, View, flat, unflatten
 from irgrad_numba.intervals import interval_of
@@ -116,7 +117,7 @@ class Lowering:
         self.intervals = known
         """What integers values hold, where that is known."""
         self.sites = sites
-        self.pool = Pool()
+        self.pool = DecidedPool(ranges)
         self.cuts: list[tuple[int, int]] = []
         """Loop variables and their values at which something undecided is decided."""
         self._known: dict[Need, Expr] = {}
@@ -149,7 +150,7 @@ class Lowering:
         if view is not None:
             position = flat(place, view.strides, view.offset)
             position = position if part is None else in_memory(position, part)
-            return Demand([], lambda: self.pool.load(type, view.buffer, position))
+            return Demand([], lambda: self._loaded(value, type, view.buffer, position))
         if constant is not None:
             number = constant.reshape(-1)[0].item()
             number = number if part is None else (number.real, number.imag)[part]
@@ -157,6 +158,13 @@ class Lowering:
         if any(is_complex(v.type) for v in (value, *value.node.operands)):
             return _complex(self, value.node, place, part)
         return RULES[_class(value.node)](self, value.node, place)
+
+    def _loaded(self, value: Value, type: str, buffer: int, position: Index) -> Expr:
+        e = self.pool.load(type, buffer, position)
+        interval = interval_of(value, self.intervals) if type == "i64" else None
+        if interval is not None:
+            self.pool.intervals[e] = interval
+        return e
 
     def index_on(self, node: Node, axis: int, extent: int, value: Value, e: Expr) -> Index:
         """The index on an axis that `e`, an element of `value`, means for `node`."""
@@ -176,24 +184,6 @@ class Lowering:
         negative = pool.apply("less", "bool", number, pool.number("i64", 0))
         turned = pool.apply("add", "i64", number, pool.number("i64", extent))
         return Index(0, (), ((pool.apply("where", "i64", negative, turned, number), 1),))
-
-
-def affine(e: Expr) -> Index:
-    """An i64 expression as an index, sums and multiples of numbers taken apart."""
-    if e.kind == "number":
-        return Index(e.data)
-    if e.kind == "index":
-        return e.data
-    if e.kind == "apply" and e.data in ("add", "subtract", "multiply"):
-        x, y = map(affine, e.args)
-        if e.data == "add":
-            return x + y
-        if e.data == "subtract":
-            return x + y.scaled(-1)
-        for a, b in ((x, y), (y, x)):
-            if not (a.terms or a.dynamic):
-                return b.scaled(a.constant)
-    return Index(0, (), ((e, 1),))
 
 
 def _class(node: Node) -> type:

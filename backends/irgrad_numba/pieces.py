@@ -104,19 +104,14 @@ def _in_order(span: Span, graph: Graph) -> list[Condition]:
 
 
 def _limit(low: Lowering, condition: Condition, depth: int) -> Limit:
-    """A condition as a limit; comparisons that say the same hold at every point."""
-    pool, at_least = low.pool, condition.at_least
-    offset, variable_ = pool.number("i64", condition.offset), depth + condition.axis
-    bound = offset
+    """A condition as a limit, which what is computed next may rely on."""
+    pool, number = low.pool, depth + condition.axis
+    bound = pool.number("i64", condition.offset)
     if condition.bound is not None:
-        bound = low.at(condition.bound, (ZERO,) * condition.bound.type.ndim)
-        place = pool.index(variable(variable_))
-        names = ("greater_equal", "greater") if at_least else ("less", "less_equal")
-        if condition.offset in (0, 1):
-            pool.true.add(pool.apply(names[condition.offset], "bool", place, bound))
-        if condition.offset:
-            bound = pool.apply("add", "i64", bound, offset)
-    return Limit(variable_, at_least, bound)
+        start = low.at(condition.bound, (ZERO,) * condition.bound.type.ndim)
+        bound = pool.apply("add", "i64", start, bound) if condition.offset else start
+    pool.limit(number, condition.at_least, bound)
+    return Limit(number, condition.at_least, bound)
 
 
 def _live(

@@ -47,7 +47,7 @@ from irgrad_numba.sorts import (
     space_of,
     squeezed,
 )
-from irgrad_numba.spans import Span, Spans
+from irgrad_numba.spans import Span, Spans, made_of_places
 from irgrad_numba.tapes import spans_needed
 
 LARGEST = 100
@@ -96,6 +96,7 @@ class Planner:
         self.segment: dict[Node, int] = {}
         """Which part of very long code over its space a node belongs to."""
         self.cost: dict[Value, int] = {}
+        self.places = made_of_places(graph)
 
     def run(self) -> Schedule:
         self._require()
@@ -340,7 +341,8 @@ class Planner:
                 own: dict[Any, None] = {self.place_of(node): None}
             else:
                 own = places[value]
-                if sort == "point" and (len(own) - 1) * self.cost[value] > STORE_COST:
+                again = 0 if value in self.places else self.cost[value]
+                if sort == "point" and (len(own) - 1) * again > STORE_COST:
                     self._store(value, f"needed at {len(own)} places")
                     own = {self.place_of(node): None}
             for operand, axes in self.axes[node]:

@@ -138,6 +138,10 @@ class Points:
             position = self._positions(index, at, 1)
             save(value, element(self.code, buffer, value.type.element, position))
             return
+        if by == -1 and self._uniform(index):
+            position = self._positions(index, at, 1) + (1 - width)
+            save(value.reverse(), element(self.code, buffer, value.type.element, position))
+            return
         positions = self._positions(index, at, width)
         for k in range(width):
             save(value.lane(k), element(self.code, buffer, value.type.element, positions.lane(k)))

@@ -225,6 +225,25 @@ class Spans(Known):
         return _along(self.span(x, identity), summed) | _renumbered(result, moved)
 
 
+PLACES = {"add", "subtract", "minimum", "maximum", "logical_and", "logical_or", *COMPARED}
+"""Functions of places that are places again, or masks of places."""
+
+
+def made_of_places(graph: Graph) -> set[Value]:
+    """Numbers of places, and what is made of these and of single integers alone: next to nothing is
+    left of it where loops run through the part of an array that it is meant for.
+    """
+    found: set[Value] = set()
+    for node in graph.nodes:
+        value, op = Value(node, 0), node.op
+        known = all(v in found or v.type.size == 1 for v in node.operands)
+        moves = isinstance(op, (Where, Reshape, BroadcastTo, Transpose))
+        chosen = moves or (isinstance(op, Elementwise) and op.name in PLACES)
+        if isinstance(op, Iota) or (chosen and known and value.type.dtype.kind in "ib"):
+            found.add(value)
+    return found
+
+
 def _number(value: Value) -> Any:
     """The number that all elements of a value are, where that is known."""
     while value.constant is None:
