@@ -230,8 +230,8 @@ PLACES = {"add", "subtract", "minimum", "maximum", "logical_and", "logical_or", 
 
 
 def made_of_places(graph: Graph) -> set[Value]:
-    """Numbers of places, and what is made of these and of single integers alone: next to nothing is
-    left of it where loops run through the part of an array that it is meant for.
+    """Numbers of places along one axis, and what is made of these and of single integers alone:
+    next to nothing is left of it where loops run through the part of an array that it is meant for.
     """
     found: set[Value] = set()
     for node in graph.nodes:
@@ -239,7 +239,8 @@ def made_of_places(graph: Graph) -> set[Value]:
         known = all(v in found or v.type.size == 1 for v in node.operands)
         moves = isinstance(op, (Where, Reshape, BroadcastTo, Transpose))
         chosen = moves or (isinstance(op, Elementwise) and op.name in PLACES)
-        if isinstance(op, Iota) or (chosen and known and value.type.dtype.kind in "ib"):
+        single = value.type.dtype.kind in "ib" and len(squeezed(value.type.shape)) == 1
+        if single and (isinstance(op, Iota) or (chosen and known)):
             found.add(value)
     return found
 
