@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from irgrad.ir.bulk import paused_gc
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.types import Shape
 from irgrad.ops.index import Gather
@@ -359,6 +360,7 @@ class Planner:
                     places[operand] |= dict.fromkeys(found)
 
 
+@paused_gc()
 def plan(graph: Graph, layouts: Sequence[Layout] = ()) -> Schedule:
     """The schedule of an optimised graph, for inputs that lie in memory as `layouts` say (all in C
     order).

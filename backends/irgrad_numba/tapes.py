@@ -43,9 +43,13 @@ def parts_read(
     found: dict[int, frozenset[Part]] = {}
     if not isinstance(op, Loop):
         return found
+    seen: dict[Node, Mapping[int, frozenset[Part]]] = {}
     for k, value in enumerate(node.outputs[op.carried :], op.carried):
         if len(value.type.shape) > 1 and value not in results:
-            every = [_part(node, value, reader) for reader in readers[value]]
+            for reader in readers[value]:
+                if reader not in seen:
+                    seen[reader] = _needed(node, reader)
+            every = [_part(value, reader, seen[reader]) for reader in readers[value]]
             span = frozenset[Part].intersection(*every) if every else None
             if span:
                 found[k] = span
@@ -71,22 +75,36 @@ def _carried(node: Node) -> Sequence[Value]:
     return node.outputs[: op.carried]
 
 
-def _part(node: Node, value: Value, reader: Node) -> frozenset[Part]:
+def _part(value: Value, reader: Node, needed: Mapping[int, frozenset[Part]]) -> frozenset[Part]:
+    """Which part of each row of a stack a node needs, given what it does of the inputs of a loop:
+    all, where it does not scan the stack.
+    """
+    if reader.operands.count(value) != 1:
+        return frozenset()
+    return needed.get(reader.operands.index(value), frozenset())
+
+
+def _needed(node: Node, reader: Node) -> dict[int, frozenset[Part]]:
+    """Of the operands that a loop scans, by number, the part of each row that it needs, with bounds
+    as `node` knows them; those of which it needs all are not listed.
+    """
     op: Any = reader.op
-    if not isinstance(op, Loop) or reader.operands.count(value) != 1:
-        return frozenset()
-    number = reader.operands.index(value) - op.first + 1
-    if not op.carried < number <= op.carried + op.scanned:
-        return frozenset()
+    found: dict[int, frozenset[Part]] = {}
+    if not isinstance(op, Loop):
+        return found
     spans = Spans(op.body, {inner: sort_of(inner) for inner in op.body.nodes})
-    conditions = spans.needed.get(op.body.inputs[number], EVERYWHERE)
-    written = _inputs_of(node, reader)
-    bounds = {c.bound: None if c.bound is None else _how(c.bound, written) for c in conditions}
-    return frozenset(
-        Part(c.axis, c.at_least, bounds[c.bound], c.offset)
-        for c in conditions
-        if c.bound is None or bounds[c.bound] is not None
-    )
+    written = _inputs_of(node, reader) if spans.needed else {}
+    for k, inner in enumerate(op.body.inputs[1 + op.carried :][: op.scanned], op.carried):
+        conditions = spans.needed.get(inner, EVERYWHERE)
+        bounds = {c.bound: None if c.bound is None else _how(c.bound, written) for c in conditions}
+        part = frozenset(
+            Part(c.axis, c.at_least, bounds[c.bound], c.offset)
+            for c in conditions
+            if c.bound is None or bounds[c.bound] is not None
+        )
+        if part:
+            found[op.first + k] = part
+    return found
 
 
 def _inputs_of(node: Node, reader: Node) -> dict[Value, Written]:

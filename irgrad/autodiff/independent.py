@@ -75,6 +75,7 @@ class Steps:
         self.fixed = list(body.inputs[1 + op.carried + op.scanned :])
         self.users = _users(body.nodes)
         self.varying = _dependent(body.nodes, {self.position, *self.scanned})
+        self.slopes = _slopes(body.nodes, self.position, self.varying)
         self.waiting = _dependent(body.nodes, set(self.state))
         self.places = {k: place for k in range(op.carried) if (place := self._place(k))}
         self.own = {k: place for k, place in self.places.items() if self._is_own(place)}
@@ -110,39 +111,18 @@ class Steps:
         """Whether no two steps have the same place: on one axis, it moves on by a constant."""
         assert self.op.length is not None
         for axis, index in zip(place.axes, place.at, strict=True):
-            by = self._slope(index)
+            by = self.slopes.get(index)
             if by and abs(by) * (self.op.length - 1) < place.shape[axis]:
                 return True
         return False
-
-    def _slope(self, index: Value) -> int | None:
-        """By how much an index grows from one position to the next, where that is always the
-        same.
-        """
-        if index == self.position:
-            return 1
-        if index not in self.varying:
-            return 0
-        op, operands = index.node.op, index.node.operands
-        if isinstance(op, Astype) and op.dtype == I64:
-            return self._slope(operands[0])
-        if op.name not in ("add", "subtract", "multiply") or index.type.dtype != I64:
-            return None
-        if op.name == "multiply":
-            for varying, other in (operands, operands[::-1]):
-                slope = self._slope(varying)
-                if slope is not None and other.constant is not None:
-                    return slope * int(other.constant)
-            return None
-        a, b = map(self._slope, operands)
-        return None if a is None or b is None else a + b if op is ADD else a - b
 
     def spans_unknown(self) -> bool:
         """Whether a step looks at a part of an array whose ends do not move on by a constant: all
         steps at once would each go through the whole array.
         """
+        slopes = _slopes(self.nodes, self.position, self.varying)
         return any(
-            isinstance(place.node.op, Iota) and end in self.varying and self._slope(end) is None
+            isinstance(place.node.op, Iota) and end in self.varying and end not in slopes
             for node in self.nodes
             if node.op.name in COMPARISONS
             for place, end in (node.operands, node.operands[::-1])
@@ -223,44 +203,65 @@ class Steps:
         return None if terms is None else Total(None, terms)
 
     def _terms(self, value: Value, start: Value) -> list[Term] | None:
-        if value == start:
-            return []
-        if value not in self.waiting or value.type != start.type:
-            return None
-        node = value.node
-        if node.op in (ADD, SUBTRACT):
-            pairs = [node.operands, node.operands[::-1]][: 2 if node.op is ADD else 1]
-            for before, term in pairs:
-                found = self._terms(before, start)
-                if found is not None and term not in self.waiting:
-                    return [*found, *self._addends(Term(term, node.op is SUBTRACT, None))]
-            return None
-        if node.op is WHERE and node.operands[2] == start and node.operands[0] not in self.waiting:
-            found = self._terms(node.operands[1], start)
-            if found is None or any(term.place for term in found):
+        """What is added to `start`, one term after the other, to give a value."""
+        found: list[tuple[list[Term], int]] = []
+        """From the last term back, each with the number of masks around it."""
+        masks: list[Value] = []
+        while value != start:
+            if value not in self.waiting or value.type != start.type:
                 return None
-            return [self._masked(node.operands[0], term) for term in found]
-        return self._placed(node, start) if isinstance(node.op, UpdateAt) else None
+            node = value.node
+            if node.op is WHERE and node.operands[2] == start:
+                masks.append(node.operands[0])
+                value = node.operands[1]
+                if masks[-1] in self.waiting:
+                    return None
+                continue
+            added = self._placed(node) if isinstance(node.op, UpdateAt) else self._added(node)
+            if added is None or (masks and added[1][0].place):
+                return None
+            value = added[0]
+            found.append((added[1], len(masks)))
+        terms: list[Term] = []
+        for group, around in reversed(found):
+            for term in group:
+                for mask in reversed(masks[:around]):
+                    term = self._masked(mask, term)
+                terms.append(term)
+        return terms
+
+    def _added(self, node: Node) -> tuple[Value, list[Term]] | None:
+        """What a sum adds, and to what: that alone waits for the steps before."""
+        if node.op not in (ADD, SUBTRACT):
+            return None
+        before, term = node.operands
+        if node.op is ADD and before not in self.waiting:
+            before, term = term, before
+        if term in self.waiting:
+            return None
+        return before, self._addends(Term(term, node.op is SUBTRACT, None))
 
     def _addends(self, term: Term) -> list[Term]:
         """A term apart, where that is a sum of products: each becomes a contraction."""
-        op, operands = term.value.node.op, term.value.node.operands
-        if op not in (ADD, SUBTRACT) or len(self.users[term.value]) > 1:
-            return [term]
-        if not all(v.node.op in (ADD, SUBTRACT, MULTIPLY) for v in operands):
-            return [term]
-        signs = term.negated, term.negated ^ (op is SUBTRACT)
-        return [
-            part
-            for v, negated in zip(operands, signs, strict=True)
-            for part in self._addends(term._replace(value=v, negated=negated))
-        ]
+        found: list[Term] = []
+        rest = [term]
+        while rest:
+            term = rest.pop()
+            op, operands = term.value.node.op, term.value.node.operands
+            apart = op in (ADD, SUBTRACT) and len(self.users[term.value]) <= 1
+            if apart and all(v.node.op in (ADD, SUBTRACT, MULTIPLY) for v in operands):
+                one, other = operands
+                rest.append(term._replace(value=other, negated=term.negated ^ (op is SUBTRACT)))
+                rest.append(term._replace(value=one))
+            else:
+                found.append(term)
+        return found
 
-    def _placed(self, node: Node, start: Value) -> list[Term] | None:
-        """The terms of an update that adds at a place to what stands there."""
+    def _placed(self, node: Node) -> tuple[Value, list[Term]] | None:
+        """What an update adds at a place to what stands there, and to what array."""
         before, new = node.operands[:2]
-        found, place = self._terms(before, start), Place.of(node)
-        if found is None or any(v.type.shape or v in self.waiting for v in place.at):
+        place = Place.of(node)
+        if any(v.type.shape or v in self.waiting for v in place.at):
             return None
         mask: Value | None = None
         if new.node.op is WHERE and self._reads(new.node.operands[2], before, place):
@@ -273,7 +274,7 @@ class Steps:
                 term = Term(added, new.node.op is SUBTRACT, place)
                 shaped = added.type.shape == old.type.shape
                 masked = self._masked(mask, term) if mask is not None else term
-                return [*found, masked] if shaped or mask is not None else None
+                return (before, [masked]) if shaped or mask is not None else None
         return None
 
     def _reads(self, value: Value, array: Value, place: Place) -> bool:
@@ -305,4 +306,24 @@ def _dependent(nodes: Sequence[Node], sources: Collection[Value]) -> set[Value]:
     for node in nodes:
         if any(v in found for v in node.operands):
             found.update(node.outputs)
+    return found
+
+
+def _slopes(nodes: Sequence[Node], position: Value, varying: Collection[Value]) -> dict[Value, int]:
+    """By how much integers grow from one position to the next, where that is always the same."""
+    found = {position: 1}
+    for node in nodes:
+        value, op = Value(node, 0), node.op
+        if value not in varying or len(node.types) > 1 or value.type.dtype != I64:
+            continue
+        slopes = [found.get(v) if v in varying else 0 for v in node.operands]
+        if op is MULTIPLY:
+            factors = [v.constant for v in node.operands][::-1]
+            pairs = zip(slopes, factors, strict=True)
+            slopes = [by * int(k) for by, k in pairs if by is not None and k is not None][:1]
+        elif not (isinstance(op, Astype) or op in (ADD, SUBTRACT)):
+            continue
+        known = [by for by in slopes if by is not None]
+        if known and len(known) == len(slopes):
+            found[value] = known[0] - known[1] if op is SUBTRACT else sum(known)
     return found

@@ -24,7 +24,9 @@ def verify(graph: Graph) -> Graph:
         if node in known or node.is_input or node.is_constant:
             raise VerifyError(f"@{graph.name}: node stands twice or is a leaf: {node!r}")
         for slot, operand in enumerate(node.operands):
-            _check_value(graph, operand, known, f"operand {slot} of {node!r}")
+            flaw = _flaw(operand, known)
+            if flaw:
+                raise VerifyError(f"@{graph.name}: operand {slot} of {node!r} {flaw}")
         _check_types(graph, node)
         if node.origin is not None and not node.origin.rule.isidentifier():
             raise VerifyError(f"@{graph.name}: origin without a rule: {node!r}")
@@ -32,7 +34,9 @@ def verify(graph: Graph) -> Graph:
             verify(region)
         known.add(node)
     for name, value in zip(graph.output_names, graph.outputs, strict=True):
-        _check_value(graph, value, known, f"output {name}")
+        flaw = _flaw(value, known)
+        if flaw:
+            raise VerifyError(f"@{graph.name}: output {name} {flaw}")
     return graph
 
 
@@ -45,13 +49,15 @@ def _check_inputs(graph: Graph) -> set[Node]:
     return known
 
 
-def _check_value(graph: Graph, value: Value, known: set[Node], what: str) -> None:
+def _flaw(value: Value, known: set[Node]) -> str:
+    """What is wrong with a value that is read where some nodes are known; nothing where it is in
+    order.
+    """
     if value.node not in known and not value.node.is_constant:
-        raise VerifyError(f"@{graph.name}: {what} is not defined before its use: {value!r}")
+        return f"is not defined before its use: {value!r}"
     if not 0 <= value.index < len(value.node.types):
-        raise VerifyError(
-            f"@{graph.name}: {what} is output {value.index} of a node with {len(value.node.types)}"
-        )
+        return f"is output {value.index} of a node with {len(value.node.types)}"
+    return ""
 
 
 def _check_types(graph: Graph, node: Node) -> None:

@@ -66,23 +66,23 @@ def movable(node: Node, runs: bool) -> bool:
     return isinstance(node.op, (Elementwise, Linear)) and node.op.name not in RAISING
 
 
-def stays_unless_read(node: Node) -> bool:
+def is_cheap(node: Node) -> bool:
     """Whether a node is as cheap inside the loop, where the passes see through it."""
     small = node.types[0].size == 1 and isinstance(node.op, (Astype, Pad))
-    return node.op.is_view or isinstance(node.op, (BroadcastTo, Iota)) or small or _is_mask(node)
+    return node.op.is_view or isinstance(node.op, (BroadcastTo, Iota)) or small
 
 
-def _is_mask(node: Node) -> bool:
-    """Whether a node compares places with a bound, or joins such masks: backends see by it which
+def _masks(nodes: Sequence[Node]) -> set[Node]:
+    """The nodes that compare places with a bound, or join such masks: backends see by it which
     part of an array is in use.
     """
-    if node.types[0].dtype.kind != "b" or not isinstance(node.op, Elementwise):
-        return False
-    return any(
-        not v.node.is_input and (isinstance(v.node.op, Iota) or _is_mask(v.node) or _shows(v.node))
-        for v in node.operands
-        if v.constant is None
-    )
+    found: set[Node] = set()
+    for node in nodes:
+        if node.types[0].dtype.kind == "b" and isinstance(node.op, Elementwise):
+            inner = [v.node for v in node.operands if not (v.node.is_input or v.node.is_constant)]
+            if any(isinstance(n.op, Iota) or n in found or _shows(n) for n in inner):
+                found.add(node)
+    return found
 
 
 def _shows(node: Node) -> bool:
@@ -101,6 +101,7 @@ def _hoist(walk: Exchange, node: Node, body: Graph, varying: int, runs: bool) ->
             steady.append(inner)
             fixed.update(inner.outputs)
     moved = _worth_moving(steady)
+    leaves = set(moved)
     if not moved:
         walk.keep(node)
         return
@@ -113,23 +114,21 @@ def _hoist(walk: Exchange, node: Node, body: Graph, varying: int, runs: bool) ->
         )
     )
     _emit(walk, moved, outside)
-    stays = [inner for inner in body.nodes if inner not in moved]
-    leaving = [v for inner in moved for v in inner.outputs if _is_read(v, stays, body)]
+    read = {v for inner in body.nodes if inner not in leaves for v in inner.operands}
+    read.update(body.outputs)
+    leaving = [v for inner in moved for v in inner.outputs if v in read]
     _exchange(walk, node, body, operands, leaving, outside)
 
 
 def _worth_moving(steady: Sequence[Node]) -> list[Node]:
     """The costly nodes, and what they read."""
     chosen: set[Node] = set()
+    masks = _masks(steady)
     for node in reversed(steady):
-        if node in chosen or not stays_unless_read(node):
+        if node in chosen or not (is_cheap(node) or node in masks):
             chosen.add(node)
             chosen.update(v.node for v in node.operands)
     return [node for node in steady if node in chosen]
-
-
-def _is_read(value: Value, nodes: Sequence[Node], body: Graph) -> bool:
-    return value in body.outputs or any(value in node.operands for node in nodes)
 
 
 def _emit(walk: Exchange, moved: Sequence[Node], outside: dict[Value, Value]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from irgrad.ir.graph import Value
+from irgrad.ir.op import Op
 from irgrad.ir.types import I64, Shape
 from irgrad.ops.create import Iota
 from irgrad.ops.index import Gather, ScatterAdd, UpdateAt, in_front
@@ -37,28 +38,36 @@ class Progression(NamedTuple):
 
 def progression(value: Value) -> Progression | None:
     """The integers that an array along one axis holds, where they follow by one step."""
-    op, operands = value.node.op, value.node.operands
-    if value.type.dtype != I64 or value.type.ndim != 1 or not value.type.size:
-        return None
-    if isinstance(op, Iota):
-        return Progression(0, 1, value.type.size)
+    step, start = 1, 0
+    while value.type.dtype == I64 and value.type.ndim == 1 and value.type.size:
+        op, operands = value.node.op, value.node.operands
+        if isinstance(op, Iota):
+            return Progression(start, step, value.type.size)
+        found = _scaled(op, operands)
+        if found is None:
+            return None
+        value, by, more = found
+        step, start = step * by, start + step * more
+    return None
+
+
+def _scaled(op: Op, operands: Sequence[Value]) -> tuple[Value, int, int] | None:
+    """The operand, the factor and the summand that `op` makes its result of: x * n, n - x."""
     if op.name == "negative":
-        found = progression(operands[0])
-        return found and Progression(-found.start, -found.step, found.length)
+        return operands[0], -1, 0
     if op.name not in ("add", "subtract", "multiply"):
         return None
-    for varying, other in (operands, operands[::-1]):
-        number, found = _number(other), progression(varying)
-        if number is None or found is None:
-            continue
-        start, step, length = found
-        if op.name == "multiply":
-            return Progression(start * number, step * number, length)
-        if op.name == "add":
-            return Progression(start + number, step, length)
-        by = 1 if varying is operands[0] else -1
-        return Progression(by * start - by * number, by * step, length)
-    return None
+    x, other = operands
+    number = _number(other)
+    if number is None:
+        x, number = other, _number(x)
+        if number is None:
+            return None
+        if op.name == "subtract":
+            return x, -1, number
+    if op.name == "multiply":
+        return x, number, 0
+    return x, 1, number if op.name == "add" else -number
 
 
 def _number(value: Value) -> int | None:
