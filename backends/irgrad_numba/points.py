@@ -73,6 +73,8 @@ class Points:
         if e.kind == "place":
             return checked(self.code, args[0], *e.data)
         if e.data in vector_math.MATH and args[0].type.is_float:
+            if e.data == "power" and e.args[1].kind == "number":
+                return vector_math.power_of(args[0], float.fromhex(e.args[1].data))
             return vector_math.call(e.data, *args)
         row = row_of(e.data, [x.type for x in e.args])
         assert row is not None, e.data

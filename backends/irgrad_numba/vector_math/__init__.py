@@ -82,5 +82,13 @@ def call(name: str, *args: Value) -> Value:
     return function.call(name, RULES[name], *args)
 
 
+def power_of(x: Value, y: float) -> Value:
+    """x to a power that is known: products and roots where it is some halves."""
+    if power.is_product(y):
+        name = f"power_{'under_' * (y < 0)}{abs(2 * y):.0f}"
+        return function.call(name, partial(power.fixed_power, y), x)
+    return call("power", x, x.lift(y))
+
+
 MATH: dict[str, Callable[..., Value]] = {name: partial(call, name) for name in RULES}
 """By the name of the op."""

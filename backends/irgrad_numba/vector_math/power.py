@@ -28,7 +28,7 @@ from irgrad_numba.vector_math.floating import (
     rounded_product,
     sum_of_ordered,
 )
-from irgrad_numba.vector_math.function import rarely
+from irgrad_numba.vector_math.function import call, rarely
 
 
 def _log(x: Value) -> Pair:
@@ -90,6 +90,46 @@ def _special_power(x: Value, y: Value, grown: Value) -> Value:
     outside = (x < 0) & (a < INF) & ~integer
     grown = (outside | x.is_nan() | y.is_nan()).where(x.lift(NAN), grown)
     return ((y == 0) | (x == 1)).where(x.lift(1.0), grown)
+
+
+LARGEST_HALF = 17
+"""Powers of up to so many halves are products: eight factors and a root, computed with their
+rounding errors."""
+
+
+def is_product(y: float) -> bool:
+    """Whether x^y is computed as a product of x and its root."""
+    return (2.0 * y).is_integer() and 0 < abs(2.0 * y) <= LARGEST_HALF
+
+
+def fixed_power(y: float, x: Value) -> Value:
+    """x^y for a number y of halves: x^k sqrt(x)^r = p + e, or 1 / (p + e) by a Newton step from
+    1 / p. What might leave the normal numbers on the way is left to `power`.
+    """
+    halves = int(abs(2.0 * y))
+    q, low = (x, x.lift(0.0)) if halves > 1 else (x.lift(1.0), x.lift(0.0))
+    for _ in range(halves // 2 - 1):
+        q, low = _times(q, low, x)
+    if halves % 2:
+        q, low = _times(q, low, sqrt(x)) if halves > 1 else (sqrt(x), low)
+    found = q + low
+    if y < 0:
+        found = 1.0 / q
+        error = fma(-found, q, found.lift(1.0)) - found * low
+        found = fma(found, error, found)
+    far = 2.0 ** (FAR[x.type.element] / max(1.0, abs(y)))
+    usual = (fabs(x) > 1.0 / far) & (fabs(x) < far)
+    return rarely(~usual, found, lambda: call("power", power, x, x.lift(y)))
+
+
+FAR = {"f64": 900.0, "f32": 90.0}
+"""Powers of 2 whose rounding errors are normal numbers."""
+
+
+def _times(q: Value, low: Value, x: Value) -> Pair:
+    """(q + low) x."""
+    product, rest = product_of(q, x)
+    return product, fma(low, x, rest)
 
 
 def cbrt(x: Value) -> Value:
