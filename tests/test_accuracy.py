@@ -56,3 +56,34 @@ def test_a_sum_of_negative_zeros_is_zero(backend: str):
         f = lambda x: (np.sum(x), np.sum(x, axis=0), np.sum(x[:, ::2], axis=1), np.mean(x))  # noqa: E731
         for found in irgrad.compile(f, backend=backend)(zeros):
             assert not np.any(np.signbit(found))
+
+
+ZERO_SUMS = [
+    lambda x: np.sum(x),
+    lambda x: np.sum(x, axis=0),
+    lambda x: np.sum(x, axis=1, keepdims=True),
+    lambda x: np.sum(-(-x), axis=0),
+    lambda x: np.sum(-abs(x)),
+    lambda x: np.sum(-abs(x), axis=1),
+    lambda x: np.sum(np.broadcast_to(x, (3, *x.shape)), axis=0),
+    lambda x: np.sum(np.broadcast_to(x[:1], x.shape), axis=0),
+    lambda x: np.mean(x, axis=0),
+    lambda x: np.trace(x),
+    lambda x: np.einsum("ij->i", x),
+    lambda x: np.nansum(x, axis=1),
+    lambda x: np.add.reduce(x),
+    lambda x: np.sum(x, where=np.ones(x.shape, bool)),
+]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 1), (2, 3)])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c16"])
+def test_sums_of_zeros_have_the_signs_of_numpy(shape: Any, dtype: str, backend: str) -> None:
+    x = -np.zeros(shape, dtype)
+    for number, f in enumerate(ZERO_SUMS):
+        expected, got = f(x), irgrad.compile(f, backend=backend)(x)
+        np.testing.assert_array_equal(got, expected)
+        for part in (np.real, np.imag):
+            signs = np.signbit(part(got)), np.signbit(part(expected))
+            np.testing.assert_array_equal(*signs, err_msg=f"number {number}")

@@ -176,6 +176,7 @@ def _qr(w: Writer, given: Sequence[Matrix]) -> None:
 def _singular(w: Writer, a: Matrix, s: Matrix) -> tuple[Matrix, Matrix]:
     """U and V^H, column after column; the singular values go to `s`."""
     m, n, k = a.rows, a.columns, min(a.rows, a.columns)
+    w.fail_unless_finite(a)  # LAPACK may go on for ever
     u, vh = w.by_columns(m, k), w.by_columns(k, n)
     most = 4 * k * k + 7 * k + BLOCK * (m + n)
     more = [w.numbers(most), most, w.numbers(8 * k, "i32")]

@@ -17,7 +17,7 @@ from irgrad_numba import blas_threads
 from irgrad_numba.calls import Group
 from irgrad_numba.complex_parts import PARTS
 from irgrad_numba.index import View
-from irgrad_numba.llvm import Code, Module, Type
+from irgrad_numba.llvm import Code, Module, Type, fabs
 from irgrad_numba.llvm import Value as Number
 from irgrad_numba.strips import element, loop
 from irgrad_numba.thread_count import thread_count
@@ -290,6 +290,17 @@ class Writer:
         go_on = self.code.fresh_label("right")
         self.code.emit(f"br i1 {right.text}, label %{go_on}, label %failed")
         self.code.label(go_on)
+
+    def fail_unless_finite(self, x: Matrix) -> None:
+        """Leave the function where an element is infinite or nan."""
+        code, kind = self.code, Type("bool")
+        finite = code.alloca(kind)
+        code.put(finite, code.constant(kind, True))
+        for part in x.parts:
+            with loop(code, 0, x.rows, 1) as i, loop(code, 0, x.columns, 1) as j:
+                small = fabs(self.get(part, self.at(part, i, j))) < float("inf")
+                code.put(finite, code.get(finite, kind) & small)
+        self.fail_unless(code.get(finite, kind))
 
     def blas(
         self, name: str, *arguments: str | int | float | Matrix, library: str = "blas"

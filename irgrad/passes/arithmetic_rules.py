@@ -103,10 +103,13 @@ def hoist_negative(r: Rewriter, op: Op, x: Value, y: Value) -> Value | None:
 
 @rule(ARITHMETIC, "sum")
 def sum_of_negative(r: Rewriter, op: Op, x: Value) -> Value | None:
-    """sum(-x) = -sum(x)."""
+    """sum(-x) = -sum(x); 0 - sum(x) where the user wrote it, since a sum is never -0.0."""
     if not made_by(x, NEGATIVE) or not r.used_once(x):
         return None
-    return r.emit(NEGATIVE, r.emit(op, x.node.operands[0]))
+    total = r.emit(op, x.node.operands[0])
+    if r.current is not None and r.current.origin is not None:
+        return r.emit(NEGATIVE, total)
+    return r.emit(SUBTRACT, r.constant(np.zeros((), x.type.dtype)), total)
 
 
 @rule(ARITHMETIC, "multiply")

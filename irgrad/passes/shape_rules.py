@@ -9,7 +9,7 @@ import numpy as np
 from irgrad.ir.graph import Value
 from irgrad.ir.op import Op
 from irgrad.ir.types import broadcast_axes, broadcast_shapes, drop_axes
-from irgrad.ops.arithmetic import MULTIPLY
+from irgrad.ops.arithmetic import ADD, MULTIPLY
 from irgrad.ops.elementwise import UFUNCS
 from irgrad.ops.linear import BroadcastTo, Reshape, Sum
 from irgrad.ops.ratio import RATIO, SCALE
@@ -176,13 +176,23 @@ def sum_simply(r: Rewriter, op: Sum, x: Value) -> Value | None:
     if not op.axes:
         return x
     if all(x.type.shape[axis] == 1 for axis in op.axes):
-        return r.emit(Reshape(drop_axes(x.type.shape, op.axes)), x)
+        return _begun_with_zero(r, r.emit(Reshape(drop_axes(x.type.shape, op.axes)), x))
     if isinstance(x.node.op, Sum) and r.used_once(x):
         source = x.node.operands[0]
         left = [axis for axis in range(source.type.ndim) if axis not in x.node.op.axes]
         axes = sorted((*x.node.op.axes, *(left[axis] for axis in op.axes)))
         return r.emit(Sum(tuple(axes)), source)
     return None
+
+
+def _begun_with_zero(r: Rewriter, x: Value) -> Value:
+    """0 + x, as a sum of one number has no -0.0 either; of the sums that differentiation emits
+    nobody has asked for that.
+    """
+    emitted = r.current is not None and r.current.origin is not None
+    if emitted or x.type.dtype.kind not in "fc":
+        return x
+    return r.emit(ADD, x, r.constant(np.zeros((), x.type.dtype)))
 
 
 @rule(SHAPES, "sum")
@@ -199,6 +209,6 @@ def sum_of_broadcast(r: Rewriter, op: Sum, x: Value) -> Value | None:
     shape = [1 if axis in repeated else extent for axis, extent in enumerate(x.type.shape)]
     kept = r.emit(BroadcastTo(tuple(shape[lead:])), source)
     rest = tuple(axis - lead for axis in op.axes if axis >= lead)
-    total = r.emit(Sum(rest), kept)
+    total = r.emit(Sum(rest), kept) if rest else _begun_with_zero(r, kept)
     scaled = r.emit(MULTIPLY, total, r.constant(np.asarray(count, x.type.dtype)))
     return r.emit(BroadcastTo(drop_axes(x.type.shape, op.axes)), scaled)

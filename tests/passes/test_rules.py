@@ -129,7 +129,7 @@ CLOSE = [
     (lambda x, y: x**3, {"square": 1, "multiply": 1}),
     (lambda x, y: x**4, {"square": 2}),
     (lambda x, y: np.sum(x[:, None] * y[None, :], axis=1), {"sum": 1, "multiply": 1}),
-    (lambda x, y: np.sum(np.broadcast_to(x, (7, 10)), axis=0), {"multiply": 1}),
+    (lambda x, y: np.sum(np.broadcast_to(x, (7, 10)), axis=0), {"multiply": 1, "add": 1}),
 ]
 
 

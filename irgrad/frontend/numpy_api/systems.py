@@ -137,9 +137,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 
 @implements(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
-    """`np.linalg.cond`; with an order other than 2, -2 and 'fro' a singular matrix is an error, and
-    so is a nan or inf in the matrix with these, of which NumPy makes nan or inf.
-    """
+    """`np.linalg.cond`; inf for a singular matrix."""
     x = matrix_of("cond", x)
     if 0 in x.shape[-2:]:
         raise ShapeError(f"cond is not defined on empty matrices, got {x.value!r}")
@@ -149,13 +147,14 @@ def cond(x: Any, p: Any = None) -> Any:
 
 
 def _cond(x: Any, p: Any) -> Any:
-    if p in (None, 2, -2, "fro"):
+    if p in (None, 2, -2):
         s = singular_values(x)
-        if p == "fro":
-            return np.sqrt(sum_(s * s, -1)) * np.sqrt(sum_(1 / (s * s), -1))
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    size, inverse = (np.linalg.norm(y, p, axis=(-2, -1)) for y in (x, bind(INV, x)))
-    return size * inverse
+    sign, _ = bind(SLOGDET, x)
+    singular = sign == 0
+    regular = np.where(singular[..., None, None], np.eye(x.shape[-1], dtype=x.dtype), x)
+    size, inverse = (np.linalg.norm(y, p, axis=(-2, -1)) for y in (x, bind(INV, regular)))
+    return np.where(singular, np.full_like(size, np.inf), size * inverse)
 
 
 @implements(np.linalg.matrix_rank)
@@ -169,7 +168,7 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any =
     s = singular_values(x)
     if tol is None:
         rtol = max(x.shape[-2:]) * np.finfo(s.dtype).eps if rtol is None else rtol
-        tol = max_(s, -1, keepdims=True) * np.asarray(rtol)[..., None]
+        tol = max_(s, -1, keepdims=True, initial=0.0) * np.asarray(rtol)[..., None]
     else:
         tol = np.asarray(tol)[..., None]
     return np.count_nonzero(s > tol, axis=-1)

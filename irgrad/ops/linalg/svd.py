@@ -37,6 +37,19 @@ def _turn(p: Any, s: Any) -> Any:
     return diagonal_matrix(imaginary(np.imag(diagonal(p)) * reciprocal(s)), p.dtype)
 
 
+def singular_parts(a: Array) -> tuple[Array, Array, Array]:
+    """U, s and V^H; nan for a matrix with an infinite number, as NumPy's singular values are: asked
+    for vectors of such a matrix, LAPACK may go on for ever.
+    """
+    infinite = np.isinf(a).any(axis=(-2, -1)) & ~np.isnan(a).any(axis=(-2, -1))
+    u, s, vh = np.linalg.svd(
+        np.where(infinite[..., None, None], np.zeros_like(a), a), full_matrices=False
+    )
+    for part, lead in ((u, 2), (s, 1), (vh, 2)):
+        part[infinite.reshape(infinite.shape + (1,) * lead) & np.ones(part.shape, bool)] = np.nan
+    return u, s, vh
+
+
 class SVD(Stacked):
     """A = U diag(s) V^H for A (..., m, n): U (..., m, k), s (..., k) decreasing, V^H (..., k, n),
     with k = min(m, n).
@@ -62,7 +75,7 @@ class SVD(Stacked):
         )
 
     def reference(self, *operands: Array) -> tuple[Array, ...]:
-        return tuple(np.linalg.svd(operands[0], full_matrices=False))
+        return singular_parts(operands[0])
 
     def jvp(
         self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]
