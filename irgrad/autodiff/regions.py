@@ -11,7 +11,7 @@ import numpy as np
 from irgrad.autodiff.budget import within_budget
 from irgrad.autodiff.composed import distinct
 from irgrad.autodiff.forward import push_forward
-from irgrad.autodiff.residuals import residuals_of
+from irgrad.autodiff.residuals import is_cheap, residuals_of
 from irgrad.autodiff.reverse import backpropagate, prepare, zero_of
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder, substitute
@@ -57,6 +57,7 @@ class RegionPullback:
         given = {k: x.value for k, x in zip(wrt, found, strict=True) if x is not None}
         new = {k: bar for k, bar in given.items() if bar != self.totals.get(k)}
         self.cotangents = dict.fromkeys(wrt) | self._joined(new)
+        self._decide_early()
 
     @property
     def backward(self) -> list[Node]:
@@ -80,6 +81,27 @@ class RegionPullback:
         outputs = dict(zip(region.output_names, joint.outputs, strict=False))
         self.region = region.replace(nodes=early, outputs=outputs)
         return dict(zip(cotangents, joint.outputs[len(outputs) :], strict=True))
+
+    def _decide_early(self) -> None:
+        """Make what derivatives of `maximum`, `where` and the like decide by, masks of what the
+        region computes, part of the region: a mask is an eighth of the numbers that it compares,
+        and may be what is kept.
+        """
+        early = {value for node in self.region.nodes for value in node.outputs}
+        early.update(self.region.inputs)
+        cheap: dict[Node, None] = {}
+        for node in self.backward:
+            if is_cheap(node) and all(v in early or v.constant is not None for v in node.operands):
+                early.update(node.outputs)
+                cheap[node] = None
+        wanted = {n for n in cheap if n.types[0].dtype.kind == "b" and n.types[0].shape}
+        for node in reversed(cheap):
+            if node in wanted:
+                wanted.update(v.node for v in node.operands if v.node in cheap)
+        moved = [node for node in cheap if node in wanted]
+        late = [node for node in self.backward if node not in wanted]
+        self.region = self.region.replace(nodes=[*self.region.nodes, *moved])
+        self.builder.nodes = [*self.region.nodes, *late]
 
     def zeros(self, like: Value) -> Value:
         """Zeros of a value's type, by an adjoint node."""
