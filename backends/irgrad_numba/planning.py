@@ -57,6 +57,8 @@ STORE_COST = 6
 """What storing and loading an element costs, in additions."""
 HOIST_COST = 4
 """Above this, work that does not depend on all loops is done once and stored."""
+MUCH = 8
+"""A value so many times as large as a part of it is computed from the part again."""
 REPEATED, SEVERAL = "else repeated in a loop", "computed for several at once"
 LANES = 32
 """From so many elements on, library functions run in a loop of their own, over vectors."""
@@ -164,8 +166,8 @@ class Planner:
                     self.reads[value] = self._touched(node.operands)
 
     def _keep_before(self, value: Value, gone: Collection[Value], why: str) -> None:
-        """Store a value before arrays that it is computed from are overwritten; where it takes only
-        single numbers from these, the numbers.
+        """Store a value before arrays that it is computed from are overwritten; where it takes
+        little from these, single numbers or a row, that.
         """
         numbers: dict[Value, None] = {}
         way: set[Value] = set()
@@ -178,7 +180,7 @@ class Planner:
                     self._keep(value, why)
                     return
                 if not self.reads.get(operand, frozenset()).isdisjoint(gone) and operand not in way:
-                    if operand.type.size == 1:
+                    if operand.type.size == 1 or operand.type.size * MUCH <= value.type.size:
                         numbers[operand] = None
                     else:
                         waiting.append(operand)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from irgrad.autodiff.batch import Batching
+from irgrad.autodiff.common_places import with_common_places
 from irgrad.autodiff.independent import Place, Steps
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder
@@ -93,7 +94,9 @@ def _whole(op: Loop, node: Node) -> Graph | None:
         return None
     if any(isinstance(n.op, (Structured, Call, Fail)) for n in op.body.nodes):
         return None
-    op = dataclasses.replace(op, body=tidy(op.body))
+    body = tidy(op.body)
+    apart = with_common_places(body, body.inputs[1 : 1 + op.carried])
+    op = dataclasses.replace(op, body=body if apart is body else tidy(apart))
     steps = Steps(op)
     if not steps.independent or steps.spans_unknown():
         return None

@@ -249,6 +249,28 @@ def _untransposed(letters: str, value: Value) -> tuple[str, Value]:
     return "".join(letters[axes.index(axis)] for axis in range(len(axes))), value.node.operands[0]
 
 
+@rule(CONTRACTIONS, "contract")
+def contract_masked_transpose(r: Rewriter, op: Contract, x: Value, y: Value) -> Value | None:
+    """where(m, x^T, 0) as a factor is where(m^T, x, 0) with its letters turned."""
+    *groups, result = split_spec(op.spec)
+    for k, value in enumerate((x, y)):
+        if not made_by(value, WHERE) or not r.used_once(value):
+            continue
+        mask, source, zero = value.node.operands
+        turn, ndim = source.node.op, value.type.ndim
+        whole = source.type.shape == value.type.shape and zero.type.size == 1
+        if not isinstance(turn, Transpose) or not whole:
+            continue
+        back = tuple(turn.axes.index(a) for a in range(ndim))
+        ones = (1,) * (ndim - mask.type.ndim)
+        mask = r.emit(Transpose(back), r.emit(Reshape((*ones, *mask.type.shape)), mask))
+        groups[k] = "".join(groups[k][a] for a in back)
+        turned = r.emit(WHERE, mask, source.node.operands[0], zero)
+        operands = (turned, y) if k == 0 else (x, turned)
+        return r.emit(Contract(f"{groups[0]},{groups[1]}->{result}"), *operands)
+    return None
+
+
 @rule(CONTRACTIONS, "transpose")
 def transpose_of_contraction(r: Rewriter, op: Transpose, x: Value) -> Value | None:
     """The transpose of a contraction that has no other use: its result's letters permuted."""

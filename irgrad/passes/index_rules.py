@@ -175,3 +175,35 @@ def scatter_window(r: Rewriter, op: ScatterAdd, y: Value, *indices: Value) -> Va
         inside = tuple(step - 1 for step in _step(window, y.type.ndim))
         y = r.emit(Pad(low, tuple(high), inside), y)
     return r.emit(ScatterAdd(window.axes, op.shape), y, *window.places) if window.axes else y
+
+
+@rule(INDEXING, "gather")
+def gather_of_transpose(r: Rewriter, op: Gather, x: Value, *indices: Value) -> Value | None:
+    """At single places of a turned array: at these places of the array, what is left turned."""
+    turn = x.node.op
+    if not isinstance(turn, Transpose) or indices[0].type.shape:
+        return None
+    part = r.emit(Gather(tuple(turn.axes[a] for a in op.axes)), x.node.operands[0], *indices)
+    return r.emit(Transpose(_left(turn, op.axes)), part)
+
+
+@rule(INDEXING, "update_at")
+def update_of_transpose(
+    r: Rewriter, op: UpdateAt, x: Value, y: Value, *indices: Value
+) -> Value | None:
+    """A write at single places of a turned array is one into the array, which is turned then."""
+    turn = x.node.op
+    if not isinstance(turn, Transpose) or indices[0].type.shape:
+        return None
+    left = _left(turn, op.axes)
+    back = tuple(left.index(a) for a in range(len(left)))
+    axes = tuple(turn.axes[a] for a in op.axes)
+    y = r.emit(Transpose(back), y)
+    return r.emit(turn, r.emit(UpdateAt(axes, op.distinct), x.node.operands[0], y, *indices))
+
+
+def _left(turn: Transpose, axes: Sequence[int]) -> tuple[int, ...]:
+    """How the axes without a place are turned."""
+    kept = [turn.axes[a] for a in range(len(turn.axes)) if a not in axes]
+    order = sorted(kept)
+    return tuple(order.index(a) for a in kept)

@@ -15,8 +15,9 @@ import irgrad
 from irgrad.ir.evaluate import evaluate
 from irgrad.ir.graph import Graph
 from irgrad.ops.base import bind
+from irgrad.ops.index import Gather, UpdateAt
 from irgrad.ops.ratio import ratio, scale
-from irgrad.ops.shape import Slice
+from irgrad.ops.shape import Slice, Transpose
 from irgrad.passes.pipeline import Report, optimise
 
 AWKWARD = np.array([0.0, -0.0, 1.0, -1.5, np.inf, -np.inf, np.nan, 5e-324, -1e-310, 1.7e308])
@@ -317,3 +318,48 @@ def test_provenance_survives_every_pass() -> None:
         for node in stage.graph.nodes:
             assert node.location is not None, f"{stage.name} lost the line of {node!r}"
         assert any(node.origin for node in stage.graph.nodes)
+
+
+@pytest.mark.parametrize("turn", [(1, 0, 2), (2, 0, 1), (1, 2, 0), (0, 2, 1)])
+@pytest.mark.parametrize("axes", [(0,), (2,), (1, 0), (0, 2), (2, 1, 0)])
+def test_places_in_turned_arrays(turn: tuple[int, ...], axes: tuple[int, ...]) -> None:
+    """What is read and written at single places of a turned array is so in the array itself."""
+    shape = (3, 4, 5)
+    x, i = np.random.default_rng(0).standard_normal(shape), np.array(-2)
+    rest = tuple(shape[a] for k, a in enumerate(turn) if k not in axes)
+    y = np.random.default_rng(1).standard_normal(rest)
+
+    def read(x: Any, y: Any, i: Any) -> Any:
+        return bind(Gather(axes), np.transpose(x, turn), *[i for _ in axes]) * 2.0
+
+    def written(x: Any, y: Any, i: Any) -> Any:
+        turned = np.transpose(x, turn)
+        found = bind(UpdateAt(axes, True), turned, y, *[i for _ in axes])
+        return np.transpose(found, [turn.index(a) for a in range(3)])
+
+    for program in (read, written):
+        graph = irgrad.trace(program, x, y, i)
+        small = optimise(graph)
+        assert not any(
+            isinstance(n.op, Transpose) and n.operands[0].type.ndim == 3 for n in small.nodes
+        )
+        for one, other in zip(evaluate(graph, [x, y, i]), evaluate(small, [x, y, i]), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("spec", ["a,ba->b", "b,ba->a", "ba,a->b"])
+def test_masked_turned_factors(spec: str) -> None:
+    x, v = np.random.default_rng(0).standard_normal((4, 5)), np.arange(5.0)
+    v = v[:4] if spec.startswith("a") or spec.endswith("a->b") else v
+
+    def program(x: Any, v: Any, k: Any) -> Any:
+        masked = np.where(np.arange(4) < k, np.transpose(x), 0.0)
+        return np.einsum(spec, *((masked, v) if spec.startswith("ba") else (v, masked)))
+
+    graph = irgrad.trace(program, x, v, np.array(2))
+    small = optimise(graph)
+    large = [n for n in small.nodes if isinstance(n.op, Transpose) and n.types[0].size == 20]
+    assert all(n.types[0].dtype.kind == "b" for n in large)
+    np.testing.assert_allclose(
+        evaluate(small, [x, v, np.array(2)])[0], program(x, v, 2), rtol=1e-14
+    )
