@@ -19,6 +19,7 @@ from irgrad_numba.strips import loop
 from irgrad_numba.thread_count import thread_count
 
 ROUTINES = {"f32": "sgemm", "f64": "dgemm", "c64": "cgemm", "c128": "zgemm"}
+POINTERS = ("%left", "%right", "%result")
 KINDS = {"f32": "float", "f64": "double", "c64": "[2 x float]", "c128": "[2 x double]"}
 """Elements as LLVM has them: of complex ones the real part and the imaginary."""
 BLAS_THREADS = 262_144
@@ -84,11 +85,21 @@ def emit_gemm(module: Module, gemm: Gemm, shared: bool = True) -> str:
     return Products(module, gemm, share_of(gemm) if shared else None).define()
 
 
+def emit_block(module: Module, gemm: Gemm, apart: Sequence[int] | None) -> str:
+    """Likewise, of the number of a chunk whose matrices are so many elements `apart` from those of
+    the one before; with None, of no such number.
+    """
+    return Products(module, gemm, None, apart).define()
+
+
 class Products:
     """The function that computes one batch of products."""
 
-    def __init__(self, module: Module, gemm: Gemm, share: Share | None) -> None:
+    def __init__(
+        self, module: Module, gemm: Gemm, share: Share | None, apart: Sequence[int] | None = None
+    ) -> None:
         self.module = module
+        self.apart: dict[str, int] = dict(zip(POINTERS, apart, strict=True)) if apart else {}
         self.gemm = gemm
         self.code = Code(module)
         self.share = share
@@ -121,7 +132,7 @@ class Products:
                 self.code.put(self.sizes[axis], (high - low).cast("i32"))
                 self._batched(batch, [])
         self.code.emit("ret void")
-        chunk = ", i64 %chunk" if self.share else ""
+        chunk = ", i64 %chunk" if self.share or self.apart else ""
         head = f"(ptr %left, ptr %right, ptr %result, ptr %state{chunk}) nounwind noinline {{"
         lines = [head, "entry:", *self.code.allocas, *self.code.lines, "}"]
         return self.module.shared("gemm", "\n".join(lines))
@@ -173,6 +184,9 @@ class Products:
     ) -> str:
         """Where a matrix of the batch begins, or this chunk's part of it."""
         position = self.code.constant(Type("i64"), matrix.offset)
+        if self.apart.get(pointer):
+            chunk = Value(self.code, Type("i64"), "%chunk")
+            position = position + chunk * self.apart[pointer]
         for i, stride in zip(batch, matrix.batch, strict=True):
             position = position + i * stride
         for axis, stride in ((rows, matrix.row), (columns, matrix.column)):

@@ -124,6 +124,21 @@ class Table:
         return "%table"
 
 
+class Own(Table):
+    """The frame of the chunks of a sweep, in which each thread has its own part of some buffers."""
+
+    def __init__(self, parts: Mapping[int, int]) -> None:
+        self.parts = parts
+        """The bytes of a part."""
+
+    def pointer(self, body: Body, buffer: int) -> str:
+        """The first part belongs to thread 0."""
+        pointer = super().pointer(body, buffer)
+        if buffer not in self.parts:
+            return pointer
+        return body.moved(pointer, body.value(f"mul i64 %thread, {self.parts[buffer]}"))
+
+
 class Local:
     """The frame of a region: a value of the function for each buffer."""
 
@@ -329,13 +344,13 @@ class Body:
         """Run the chunks of kernels on the threads of the pool."""
         inside = Body(self.module, self.memory, {})
         for call in sweep.calls:
-            inside._call(call, Table(), "i64 %chunk")
-        head = "(ptr %table, ptr %state, i64 %chunk) nounwind {"
+            inside._call(call, Own(sweep.parts), "i64 %chunk")
+        head = "(ptr %table, ptr %state, i64 %chunk, i64 %thread) nounwind {"
         name = self.module.shared(
             "sweep", "\n".join([head, *inside.entry, *inside.lines, "  ret void", "}"])
         )
         self.module.declare(pool.PARALLEL, pool.SIGNATURE)
-        arguments = f"ptr @{name}, ptr %table, ptr %state, i64 {sweep.count}"
+        arguments = f"ptr @{name}, ptr %table, ptr %state, i64 {sweep.count}, i64 {sweep.threads}"
         if sweep.alone:
             self._call_blas_threads(blas_threads.ALONE)
         self.emit(f"call void @{pool.PARALLEL}({arguments})")

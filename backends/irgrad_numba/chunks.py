@@ -111,9 +111,9 @@ def cut_of(parts: Sequence[Piece], sizes: Sizes, chunks: int = 0) -> Cut | None:
     if not led:
         return None
     most = min(most, *(extent_of(part, axis) for part, axis in led))
-    extent = chunks or _count(most, [(extent_of(*each), _strip(*each, most)) for each in led])
+    extent = chunks or even_count(most, [(extent_of(*each), strip_of(*each, most)) for each in led])
     steps = tuple(
-        0 if axis is None else _step(extent_of(part, axis), extent, _strip(part, axis, extent))
+        0 if axis is None else step_of(extent_of(part, axis), extent, strip_of(part, axis, extent))
         for part, axis in zip(parts, axes, strict=True)
     )
     cut = Cut(extent, axes, steps)
@@ -137,10 +137,10 @@ def joint_cut(
     most = min(max(_most(total), cached), rows)
     ratios = [extent_of(*each) // rows for each in led]
     strip = max(
-        _strip(*each, most) if ratio == 1 else 1 for each, ratio in zip(led, ratios, strict=True)
+        strip_of(*each, most) if ratio == 1 else 1 for each, ratio in zip(led, ratios, strict=True)
     )
-    extent = _count(most, [(rows, strip)])
-    step = _step(rows, extent, strip)
+    extent = even_count(most, [(rows, strip)])
+    step = step_of(rows, extent, strip)
     return [Cut(extent, (axis,), (step * ratio,)) for axis, ratio in zip(axes, ratios, strict=True)]
 
 
@@ -165,7 +165,7 @@ def chunked(parts: Sequence[Piece], cut: Cut, sizes: Sizes, first: int) -> Chunk
     rest = [
         piece
         for s in chosen
-        for piece in _combined(s, number[s.buffer], cut.extent, sizes(s.buffer))
+        for piece in combined(s, number[s.buffer], cut.extent, sizes(s.buffer))
     ]
     for part, axis, step in zip(parts, cut.axes, cut.steps, strict=True):
         if axis is None:
@@ -227,24 +227,25 @@ def _axis(part: Piece, most: int, sizes: Sizes) -> int | None:
     return -max(fitting)[1] if fitting else None
 
 
-def _count(most: int, extents: Sequence[tuple[int, int]]) -> int:
+def even_count(most: int, extents: Sequence[tuple[int, int]]) -> int:
     """How many chunks, of at most `most` and at least three quarters of it, leave the least over,
     for axes of so many steps in strips of so many.
     """
 
     def left_over(count: int) -> int:
-        return sum(steps - count * _step(steps, count, strip) for steps, strip in extents)
+        return sum(steps - count * step_of(steps, count, strip) for steps, strip in extents)
 
     return min(range(most, max(2, most * 3 // 4) - 1, -1), key=left_over, default=most)
 
 
-def _strip(part: Piece, axis: int, count: int) -> int:
+def strip_of(part: Piece, axis: int, count: int) -> int:
     """Of what the chunks of an axis are multiples."""
     innermost = axis == len(part.ranges) - 1
     return STRIP if innermost and extent_of(part, axis) // count >= 4 * STRIP else 1
 
 
-def _step(extent: int, count: int, strip: int) -> int:
+def step_of(extent: int, count: int, strip: int) -> int:
+    """How long each of so many chunks is, in whole strips."""
     return extent // count // strip * strip
 
 
@@ -277,7 +278,7 @@ def _cut(
     return piece._replace(statements=tuple(statements))
 
 
-def _combined(statement: Reduce, partial: int, count: int, size: int) -> list[Piece]:
+def combined(statement: Reduce, partial: int, count: int, size: int) -> list[Piece]:
     """The fold of partial results, so many rows at a time onto the first, until one is left."""
     assert count > 1, "one chunk is no cut"
     result: list[Piece] = []
@@ -306,8 +307,15 @@ def _folded(
     return Piece((span,), (Store(into, variable(0), parts[0]),), tuple(pool.order))
 
 
-def rewritten(part: Piece, ranges: tuple[Range, ...], change: Callable[[Index], Index]) -> Piece:
-    """The piece over other ranges, with expressions of its own, each index changed."""
+def rewritten(
+    part: Piece,
+    ranges: tuple[Range, ...],
+    change: Callable[[Index], Index],
+    home: Callable[[int, Index], tuple[int, Index]] = lambda *place: place,
+) -> Piece:
+    """The piece over other ranges, with expressions of its own, each index changed, and then each
+    place in memory.
+    """
     pool = Pool()
     known: dict[Expr, Expr] = {}
 
@@ -321,7 +329,7 @@ def rewritten(part: Piece, ranges: tuple[Range, ...], change: Callable[[Index], 
             number = float.fromhex(e.data) if isinstance(e.data, str) else e.data
             known[e] = pool.number(e.type, number)
         elif e.kind == "load":
-            known[e] = pool.load(e.type, e.data[0], index_of(e.data[1]))
+            known[e] = pool.load(e.type, *home(e.data[0], index_of(e.data[1])))
         elif e.kind == "index":
             known[e] = pool.index(index_of(e.data))
         elif e.kind == "inside":
@@ -330,7 +338,8 @@ def rewritten(part: Piece, ranges: tuple[Range, ...], change: Callable[[Index], 
             known[e] = pool.cast(e.type, args[0])
         else:
             known[e] = pool.apply(e.data, e.type, *args)
-    statements = tuple(
-        replace(s, value=known[s.value], index=index_of(s.index)) for s in part.statements
-    )
-    return Piece(ranges, statements, tuple(pool.order))
+    statements: list[Statement] = []
+    for s in part.statements:
+        buffer, index = home(s.buffer, index_of(s.index))
+        statements.append(replace(s, value=known[s.value], buffer=buffer, index=index))
+    return Piece(ranges, tuple(statements), tuple(pool.order))

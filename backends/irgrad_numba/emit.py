@@ -51,6 +51,8 @@ class Start(NamedTuple):
     number: Any
     size: int
     """How many elements; of a buffer with a row for each chunk, those of all rows."""
+    apart: bool = True
+    """Whether chunks have rows of their own in it."""
 
 
 def emit_kernel(
@@ -74,7 +76,8 @@ def emit_kernel(
     code.brief = brief
     chunk = Value(code, Type("i64"), "%chunk") if chunks else None
     for start in starts:
-        _fill(code, start, types[start.buffer], chunk, max(1, chunks))
+        apart = chunk if start.apart else None
+        _fill(code, start, types[start.buffer], apart, chunks if apart else 1)
     local = len(types)
     memory = 0
     for part in parts:

@@ -50,6 +50,10 @@ class Index(NamedTuple):
         """How far one step of a loop variable moves it (dynamic terms apart)."""
         return dict(self.terms).get(variable, 0)
 
+    def without(self, variable: int) -> Index:
+        """This index where a loop variable is 0 (dynamic terms apart)."""
+        return self._replace(terms=tuple(term for term in self.terms if term[0] != variable))
+
     def bounds(self, ranges: Sequence[Range]) -> Range | None:
         """The least and the greatest value over `ranges`, both included; None where dynamic."""
         if self.dynamic:

@@ -4,7 +4,7 @@ chunks of one or several and calls for what is left over."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from irgrad.ir.graph import Value
@@ -19,6 +19,7 @@ from irgrad_numba.pieces import Operand, Piece, pieces, relocated
 from irgrad_numba.schedule import Kernel, Schedule
 from irgrad_numba.sorts import REDUCTIONS
 from irgrad_numba.sweeps import runs
+from irgrad_numba.thread_count import MOST_THREADS
 from irgrad_numba.updates import is_update
 
 
@@ -39,13 +40,23 @@ class NativeCall:
 
 class Sweep:
     """Calls that are given the number of a chunk besides, for all numbers below `count`, in any
-    order and by several threads; BLAS's own stay out where it is said to leave that `alone`.
+    order and by several threads; BLAS's own stay out where it is said to leave that `alone`. Of
+    some buffers each of at most `threads` threads has a part of its own, of so many bytes.
     """
 
     checks = False
 
-    def __init__(self, count: int, calls: Sequence[NativeCall], alone: bool = False) -> None:
+    def __init__(
+        self,
+        count: int,
+        calls: Sequence[NativeCall],
+        alone: bool = False,
+        parts: Mapping[int, int] = {},
+        threads: int = MOST_THREADS,
+    ) -> None:
         self.alone = alone
+        self.parts = parts
+        self.threads = threads
         self.count = count
         self.calls = calls
         self.buffers = [buffer for call in calls for buffer in call.buffers]
@@ -118,9 +129,9 @@ class KernelCalls:
         """The call of a kernel that is not cut; None where it has nothing to do."""
         if not parts:
             starts = nothing(self.schedule, kernel)
-            return self._fill(starts) if starts else None
+            return self.fill(starts) if starts else None
         several = _folds(parts) if len(parts) > 1 else set[int]()
-        return self._call(parts, self._starts(parts[0], several), several)
+        return self.call(parts, self.starts(parts[0], several), several)
 
     def _swept(
         self, kernels: Sequence[list[Piece]], cuts: Sequence[Cut]
@@ -131,20 +142,21 @@ class KernelCalls:
         after: list[NativeCall] = []
         for parts, cut in zip(kernels, cuts, strict=True):
             allotted = len(self.schedule.buffers) + len(self.temporaries)
-            made = chunked(parts, cut, self._size, allotted)
+            made = chunked(parts, cut, self.size, allotted)
             self.temporaries += made.partials
             partial = {s.buffer: number for number, s in made.folds.items()}
             several = _folds(parts) if len(parts) > 1 else set[int]()
-            before += [s for s in self._starts(parts[0], several) if s.buffer not in partial]
+            before += [s for s in self.starts(parts[0], several) if s.buffer not in partial]
             inner = {partial.get(buffer, buffer) for buffer in several}
-            own = [s for s in self._starts(made.chunks[0], inner) if s.buffer in made.folds]
-            chunks.append(self._call(made.chunks, own, inner, cut.extent))
+            own = [s for s in self.starts(made.chunks[0], inner) if s.buffer in made.folds]
+            chunks.append(self.call(made.chunks, own, inner, cut.extent))
             if made.rest:
-                after.append(self._call(made.rest, [], several | set(partial), brief=True))
-        fills = [self._fill(before)] if before else []
+                after.append(self.call(made.rest, [], several | set(partial), brief=True))
+        fills = [self.fill(before)] if before else []
         return [*fills, Sweep(cuts[0].extent, chunks), *after]
 
-    def _size(self, buffer: int) -> int:
+    def size(self, buffer: int) -> int:
+        """How many elements a buffer has."""
         return self._type(buffer).size
 
     def _type(self, buffer: int) -> ArrayType:
@@ -153,7 +165,7 @@ class KernelCalls:
             return in_parts(self.schedule.buffers[buffer].type)
         return self.temporaries[buffer - count]
 
-    def _call(
+    def call(
         self,
         parts: list[Piece],
         starts: Sequence[Start],
@@ -178,7 +190,7 @@ class KernelCalls:
         )
         return NativeCall(name, operands, False, checks(parts))
 
-    def _fill(self, starts: Sequence[Start]) -> NativeCall:
+    def fill(self, starts: Sequence[Start]) -> NativeCall:
         """Define the function that sets buffers to the identities of their folds."""
         operands = [Operand(s.buffer, 0, SHORT[self._type(s.buffer).dtype]) for s in starts]
         own = [start._replace(buffer=k) for k, start in enumerate(starts)]
@@ -187,7 +199,7 @@ class KernelCalls:
         name = emit_kernel(self.module, types, every, [], own, set(), inline=self.inside)
         return NativeCall(name, operands, False)
 
-    def _starts(self, part: Piece, accumulated: set[int]) -> list[Start]:
+    def starts(self, part: Piece, accumulated: set[int]) -> list[Start]:
         """What buffers must hold before the loops that accumulate into them; of a chunk, its own
         part of the buffer.
         """

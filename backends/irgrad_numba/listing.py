@@ -3,8 +3,8 @@ what each reads and writes, and why a value has memory of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from irgrad.ir.graph import Node, Value
@@ -20,7 +20,7 @@ from irgrad_numba.lapack import Lapack
 from irgrad_numba.pieces import Piece, pieces
 from irgrad_numba.products import Gemm
 from irgrad_numba.routine import Routine
-from irgrad_numba.schedule import Kernel, Schedule
+from irgrad_numba.schedule import Blocks, Kernel, Schedule
 from irgrad_numba.stacks import StackSum
 from irgrad_numba.updates import is_update
 
@@ -56,7 +56,7 @@ class Listing:
                 yield [*self._head(number, step), *cuts.get(number, []), *self._loops(step)]
             elif isinstance(step, Gemm):
                 share = share_of(step)
-                parts = self._parts(share.chunks if share else 0)
+                parts = cuts.get(number) or self._parts(share.chunks if share else 0)
                 yield [f"# {number}: matrix product, by BLAS", *parts, self._product(step)]
             elif isinstance(step, StackSum):
                 x, y, z = (self.buffers[b] for b in step.buffers)
@@ -130,20 +130,27 @@ class Listing:
     def _cuts(self) -> dict[int, list[str]]:
         """By the number of a step what is said of its chunks."""
         lines: dict[int, list[str]] = {}
-        numbered = enumerate(self.schedule.steps, 1)
-        for kind, steps in groupby(numbered, lambda step: type(step[1])):
-            if kind is not Kernel:
-                continue
-            every = [(number, step) for number, step in steps if isinstance(step, Kernel)]
-            numbers = iter(number for number, _ in every)
-            for run, cuts in runs_of(self.schedule, [kernel for _, kernel in every]):
-                together = [next(numbers) for _ in run]
-                for number in together if cuts else ():
-                    others = ", ".join(str(other) for other in together if other != number)
-                    beside = f", chunk by chunk with {others}" if others else ""
-                    extent = cuts[0].extent if cuts else 0
-                    lines[number] = [f"#    in {extent} chunks for the threads{beside}"]
+        numbers = itertools.count(1)
+        for kind, steps in self.schedule.stretches():
+            own = list(itertools.islice(numbers, len(steps)))
+            if isinstance(kind, Blocks):
+                lines |= _said(own, kind.count, "block")
+                lines[own[-1]] += self._block(kind)
+            elif kind is Kernel:
+                left = iter(own)
+                kernels = [step for step in steps if isinstance(step, Kernel)]
+                for run, cuts in runs_of(self.schedule, kernels):
+                    together = [*itertools.islice(left, len(run))]
+                    if cuts:
+                        lines |= _said(together, cuts[0].extent, "chunk")
         return lines
+
+    def _block(self, blocks: Blocks) -> list[str]:
+        """What is said of the memory of steps that run block by block."""
+        names = ", ".join(
+            f"%{self.schedule.graph.names[self.schedule.buffers[b]]}" for b in blocks.own
+        )
+        return [f"#    of {names} each thread keeps one block of {blocks.height} rows"]
 
     def _loops(self, kernel: Kernel) -> Iterator[str]:
         for piece in pieces(self.schedule, kernel):
@@ -224,6 +231,16 @@ class Listing:
             self._name(v) if v.constant is None else "constant" for v in node.operands
         )
         return f"{results} = {node.op.name}({operands})"
+
+
+def _said(numbers: Sequence[int], count: int, what: str) -> dict[int, list[str]]:
+    """Of steps that run together, by their numbers, what is said of the parts they are cut into."""
+    lines: dict[int, list[str]] = {}
+    for number in numbers:
+        others = ", ".join(str(other) for other in numbers if other != number)
+        beside = f", {what} by {what} with {others}" if others else ""
+        lines[number] = [f"#    in {count} {what}s for the threads{beside}"]
+    return lines
 
 
 def _range(piece: Piece, level: int, names: dict[Expr, str]) -> tuple[str, str]:

@@ -27,6 +27,7 @@ from irgrad.ops.index import Gather
 from irgrad.ops.linear import BroadcastTo, Reshape
 from irgrad_numba.arranged import arranged
 from irgrad_numba.assembly import Assembly
+from irgrad_numba.blocks import blocked
 from irgrad_numba.columns import columns_first
 from irgrad_numba.control import Surroundings
 from irgrad_numba.deferred import deferred
@@ -369,7 +370,8 @@ def plan(graph: Graph, layouts: Sequence[Layout] = ()) -> Schedule:
     """
     strides = {k: strides for k, strides in enumerate(layouts) if strides is not None}
     whole = arranged(deferred(columns_first(graph)), layouts, is_product)
-    return plan_region(Surroundings(whole, strides=strides, sites=Sites(), inside=False))
+    place = Surroundings(whole, strides=strides, sites=Sites(), inside=False)
+    return blocked(plan_region(place))
 
 
 def plan_region(place: Surroundings) -> Schedule:

@@ -1,7 +1,8 @@
 """Threads that run the chunks of a kernel, shared by all programs of the process.
 
-`irgrad_parallel(function, table, state, count)` runs `function(table, state, k)` for k in 0..count,
-on the calling thread and on those of the pool. Each first takes the chunks of its own share, then
+`irgrad_parallel(function, table, state, count, most)` runs `function(table, state, k, thread)` for
+k in 0..count, on the calling thread, whose number is 0, and on those of the pool, but only on
+threads with numbers below `most`. Each first takes the chunks of its own share, then
 what is left of others': from one piece of work to the next a thread then finds most of what it
 reads in its own cache, and nothing is slower than lines that another core has written to. How work
 is cut into chunks does not depend on the number of threads, so neither do results. Where the pool
@@ -24,7 +25,7 @@ from irgrad_numba import machine
 from irgrad_numba.thread_count import thread_count
 
 PARALLEL = "irgrad_parallel"
-SIGNATURE = "void {}(ptr, ptr, ptr, i64)"
+SIGNATURE = "void {}(ptr, ptr, ptr, i64, i64)"
 PAUSE = {
     "x86_64": ("llvm.x86.sse2.pause()", "llvm.x86.sse2.pause()"),
     "aarch64": ("llvm.aarch64.hint(i32)", "llvm.aarch64.hint(i32 1)"),
@@ -62,6 +63,7 @@ declare i32 @getpid()
 @table = internal global ptr null
 @state = internal global ptr null
 @count = internal global i64 0
+@most = internal global i64 0
 @generation = internal global i64 0, align 64
 @sleeping = internal global i64 0, align 64
 @busy = internal global i64 0, align 64
@@ -97,7 +99,7 @@ take:
   %some = icmp slt i64 %chunk, %last
   br i1 %some, label %run, label %empty
 run:
-  call void %function(ptr %table, ptr %state, i64 %chunk)
+  call void %function(ptr %table, ptr %state, i64 %chunk, i64 %own)
   br label %take
 empty:
   %k.next = add i64 %k, 1
@@ -151,7 +153,11 @@ next:
   %entered = atomicrmw add ptr @inside, i64 1 seq_cst
   %is.open = load atomic i64, ptr @open seq_cst, align 8
   %closed = icmp eq i64 %is.open, 0
-  br i1 %closed, label %leave, label %work
+  br i1 %closed, label %leave, label %look
+look:
+  %most = load i64, ptr @most
+  %needed = icmp slt i64 %own, %most
+  br i1 %needed, label %work, label %leave
 work:
   %function = load ptr, ptr @function
   %table = load ptr, ptr @table
@@ -217,7 +223,7 @@ no:
   ret i1 false
 }
 
-define void @irgrad_parallel(ptr %function, ptr %table, ptr %state, i64 %count) {
+define void @irgrad_parallel(ptr %function, ptr %table, ptr %state, i64 %count, i64 %most) {
   %alone = icmp sge i32 1, THREADS
   br i1 %alone, label %serial, label %prepare
 prepare:
@@ -232,6 +238,7 @@ publish:
   store ptr %table, ptr @table
   store ptr %state, ptr @state
   store i64 %count, ptr @count
+  store i64 %most, ptr @most
   br label %reset
 reset:
   %s = phi i64 [0, %publish], [%s.next, %reset]
@@ -280,7 +287,7 @@ each:
   %some = icmp slt i64 %k, %count
   br i1 %some, label %one, label %end
 one:
-  call void %function(ptr %table, ptr %state, i64 %k)
+  call void %function(ptr %table, ptr %state, i64 %k, i64 0)
   %k.next = add i64 %k, 1
   br label %each
 end:

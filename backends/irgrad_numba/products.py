@@ -46,6 +46,38 @@ class Gemm(NamedTuple):
         """What it reads and writes."""
         return self.left.buffer, self.right.buffer, self.result.buffer
 
+    @property
+    def work(self) -> int:
+        """How many products of numbers it adds up."""
+        return math.prod(self.extents)
+
+    @property
+    def extents(self) -> tuple[int, ...]:
+        """Those of its axes: of the batch, rows, inner, columns."""
+        return (*self.batch, self.rows, self.inner, self.columns)
+
+    def strides(self, axis: int) -> tuple[int, int, int]:
+        """How far apart neighbours along one of its axes are in each of the matrices."""
+        x, y, z = self.left, self.right, self.result
+        own = ((x.row, 0, z.row), (x.column, y.row, 0), (0, y.column, z.column))
+        count = len(self.batch)
+        return own[axis - count] if axis >= count else (x.batch[axis], y.batch[axis], z.batch[axis])
+
+    def moved(self, by: Sequence[int]) -> Gemm:
+        """The product of the matrices so many elements on."""
+        x, y, z = (
+            matrix._replace(offset=matrix.offset + more)
+            for matrix, more in zip((self.left, self.right, self.result), by, strict=True)
+        )
+        return self._replace(left=x, right=y, result=z)
+
+    def over(self, axis: int, extent: int) -> Gemm:
+        """The product over the first elements of an axis."""
+        extents = [*self.extents]
+        extents[axis] = extent
+        *batch, rows, inner, columns = extents
+        return self._replace(batch=tuple(batch), rows=rows, inner=inner, columns=columns)
+
 
 def gemm_of(node: Node, views: Mapping[Value, View]) -> Gemm | None:
     """The call for a contraction of values that lie in memory; None where no strides fit."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from irgrad.ops.contract import Contract
 from irgrad.runtime.backend import Argument, Spelling, Template, WrittenProgram, WrittenStep
 from irgrad_numba import machine, nopython, recall
 from irgrad_numba.blas import emit_gemm, share_of
+from irgrad_numba.block_calls import BlockCalls
 from irgrad_numba.body import Callbacks, Checked, Step, write_body
 from irgrad_numba.bounds import Fault, emit_check
 from irgrad_numba.calls import Callback, Group
@@ -43,7 +42,7 @@ from irgrad_numba.planning import plan, plan_region
 from irgrad_numba.products import Gemm
 from irgrad_numba.raw import OUTSIDE, RAISED, RAW, emit_low_level, emit_raw
 from irgrad_numba.routine import Routine
-from irgrad_numba.schedule import Kernel, Schedule
+from irgrad_numba.schedule import Blocks, Kernel, Schedule
 from irgrad_numba.spelled import helpers
 from irgrad_numba.stacks import StackSum
 from irgrad_numba.whole_array import emit_routine
@@ -339,10 +338,13 @@ class Emitted:
 
     def _steps(self, calls: KernelCalls, times: int) -> Iterator[Step]:
         """The steps of a schedule that runs so many times, as machine code calls them."""
-        for kind, steps in groupby(calls.schedule.steps, type):
-            if kind is Kernel:
+        for kind, steps in calls.schedule.stretches():
+            if isinstance(kind, Blocks):
+                self.work += times * kind.work
+                yield from BlockCalls(calls, kind).run()
+            elif kind is Kernel:
                 kernels = [step for step in steps if isinstance(step, Kernel)]
-                self.work += times * sum(math.prod(k.space) * len(k.roots) for k in kernels)
+                self.work += times * sum(k.work for k in kernels)
                 yield from calls.of(kernels)
             else:
                 for step in steps:
@@ -375,7 +377,7 @@ class Emitted:
             if step.otherwise is not None:
                 return Checked(name, buffers, self._call_back(step.otherwise), RAISED)
             return NativeCall(name, [Operand(b, 0, "u8") for b in buffers], False)
-        self.work += times * math.prod(step.batch) * step.rows * step.inner * step.columns
+        self.work += times * step.work
         operands = [Operand(b, 0, PARTS.get(step.type, step.type)) for b in step.buffers]
         call = NativeCall(emit_gemm(self.module, step, not calls.inside), operands, True)
         share = None if calls.inside else share_of(step)

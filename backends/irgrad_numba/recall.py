@@ -27,6 +27,7 @@ from irgrad_numba import machine, native
 from irgrad_numba.gateway import ENTRY
 from irgrad_numba.layout import layout_of
 from irgrad_numba.llvm import Module
+from irgrad_numba.thread_count import thread_count
 
 if TYPE_CHECKING:
     from irgrad_numba.program import Program
@@ -51,7 +52,7 @@ class Way(NamedTuple):
             return None
         arguments = [f"{a.kind} {a.type} {a.strides}" for a in self.arguments]
         layouts = [str(layout_of(array)) for array in self.captured]
-        parts = [*arguments, str(self.result), *layouts]
+        parts = [*arguments, str(self.result), *layouts, str(thread_count())]
         return disk_cache.key_of(FORMAT, _versions(), self.graph.structural_hash, *parts)
 
     def things(self) -> dict[tuple[Any, ...], Any]:

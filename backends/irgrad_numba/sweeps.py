@@ -108,8 +108,8 @@ def _together(kernels: Sequence[Sequence[Piece]], sizes: Sizes) -> tuple[list[in
         known = [made[0] for made in kernels[: len(axes)]]
         fewest = min(rows or extent_of(parts[0], lead), extent_of(parts[0], lead))
         chosen = [*zip(known, axes, strict=True), (parts[0], lead)]
-        if not _have_rows(chosen, fewest) or not all(
-            _row_by_row(writer, reader, fewest) for writer, reader in combinations(chosen, 2)
+        if not have_rows(chosen, fewest) or not all(
+            row_by_row(writer, reader, fewest) for writer, reader in combinations(chosen, 2)
         ):
             break
         axes.append(lead)
@@ -121,7 +121,7 @@ Led = tuple[Piece, int]
 """A piece, and the axis along which it is cut."""
 
 
-def _have_rows(chosen: Sequence[Led], rows: int) -> bool:
+def have_rows(chosen: Sequence[Led], rows: int) -> bool:
     """Whether the axes begin together and are multiples of `rows`."""
     starts = {part.ranges[axis][0] for part, axis in chosen}
     extents = {extent_of(part, axis) for part, axis in chosen}
@@ -130,7 +130,7 @@ def _have_rows(chosen: Sequence[Led], rows: int) -> bool:
     )
 
 
-def _row_by_row(writer: Led, reader: Led, rows: int) -> bool:
+def row_by_row(writer: Led, reader: Led, rows: int) -> bool:
     """Whether each row of `reader` reads of what `writer` makes only what its same row makes."""
     written = {s.buffer: s for s in writer[0].statements}
     for e in reader[0].expressions:
@@ -139,8 +139,8 @@ def _row_by_row(writer: Led, reader: Led, rows: int) -> bool:
         statement = written[e.data[0]]
         if isinstance(statement, Reduce) and writer[1] in statement.axes:
             return False
-        made = _row(*writer, statement.index, rows)
-        read = _row(*reader, e.data[1], rows)
+        made = row(*writer, statement.index, rows)
+        read = row(*reader, e.data[1], rows)
         if made is None or read is None:
             return False
         (by, low, high), (also_by, first, last) = made, read
@@ -149,7 +149,7 @@ def _row_by_row(writer: Led, reader: Led, rows: int) -> bool:
     return True
 
 
-def _row(part: Piece, axis: int, index: Index, rows: int) -> tuple[int, int, int] | None:
+def row(part: Piece, axis: int, index: Index, rows: int) -> tuple[int, int, int] | None:
     """How far rows are apart, and the first and last element of row 0."""
     steps = extent_of(part, axis) // rows
     ranges = [(0, steps) if k == axis else r for k, r in enumerate(part.ranges)]
