@@ -342,6 +342,21 @@ def test_what_a_function_binds_itself_is_no_reason_to_trace_it_anew() -> None:
     assert [irgrad.grad(counted)(1.0) for _ in range(3)] == [1, 1, 1]
 
 
+def test_a_budget_of_tapes_has_programs_of_its_own() -> None:
+    """What was compiled without one does not serve a call inside a `with` block."""
+
+    def f(x: Any) -> Any:
+        return irgrad.fori_loop(0, 1000, lambda i, c: np.sin(c), x)
+
+    def programs() -> Any:
+        return remember.kept(irgrad.grad(f), object)
+
+    free = programs()
+    with irgrad.tape_budget(100):
+        assert programs() is programs() is not free
+    assert programs() is free
+
+
 def test_names_do_not_keep_what_they_stand_for() -> None:
     def made() -> list[weakref.ref[Any]]:
         model = Scaled()

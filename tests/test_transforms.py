@@ -306,6 +306,45 @@ def test_compile_takes_transformations_graphs_and_compiled_functions() -> None:
     assert g.graph(X, stage="lowered") != g.graph(X, stage="differentiated")
 
 
+def test_the_lowered_stage_is_the_function_as_it_is_called() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(np.sin(x) * x) if x.ndim else x * np.sin(x)
+
+    x, batch = np.ones(3), np.ones((2, 3))
+    for transformed, args, type in [
+        (irgrad.hvp(f), (x, x), "f64[3]"),
+        (irgrad.vmap(f), (x,), "f64[]"),
+        (irgrad.vmap(irgrad.hvp(f)), (batch, batch), "f64[3]"),
+        (irgrad.jacobian(irgrad.vmap(irgrad.vmap(f))), (batch,), "f64[]"),
+        (irgrad.vmap(irgrad.grad(f), in_axes=1), (batch,), "f64[2]"),
+        (irgrad.grad(irgrad.compile(f)), (x,), "f64[3]"),
+    ]:
+        graph = irgrad.compile(transformed).graph(*args, stage="lowered")
+        assert list(map(str, graph.input_types)) == [type]
+
+
+def test_errors_of_a_call_have_its_line() -> None:
+    x = np.ones(3)
+    for call in (
+        lambda: irgrad.vmap(f_of_two)(x, np.ones(4)),
+        lambda: irgrad.vmap(f_of_two, in_axes="a"),
+        lambda: irgrad.vmap(f_of_two, in_axes=(0, 0, 0))(x, x),
+        lambda: irgrad.vmap(f_of_two, out_axes=3)(x, x),
+        lambda: irgrad.vmap(f_of_two, out_axes=None)(x, x),
+        lambda: irgrad.vmap(f_of_two)(1.0, x),
+        lambda: irgrad.vmap(f_of_two, axis_size=-1),
+        lambda: irgrad.descend(lambda x: x**4, 9.0, rate=9.0),
+        lambda: irgrad.descend(lambda x: x, x),
+        lambda: irgrad.sparse_hessian(lambda x: x)(x),
+    ):
+        with pytest.raises(irgrad.errors.IrgradError, match=r"at .*test_transforms\.py:\d+ "):
+            call()
+
+
+def f_of_two(a: Any, b: Any) -> Any:
+    return a * b
+
+
 def test_bound_methods_callables_and_builtins() -> None:
     class Model:
         def __init__(self) -> None:

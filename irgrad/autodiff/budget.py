@@ -48,13 +48,22 @@ def tape_budget(bytes: int) -> Iterator[None]:
     >>> "replay=True" in text
     True
     """
-    if not isinstance(bytes, numbers.Real) or not 0 <= bytes < float("inf"):
-        raise OptionError(f"tape_budget: expected a number of bytes, got {bytes!r:.60}")
+    real = isinstance(bytes, numbers.Real) and not isinstance(bytes, bool)
+    if not real or not 0 <= bytes < float("inf") or bytes != int(bytes):
+        raise OptionError(
+            f"tape_budget: expected a number of bytes, got {bytes!r:.60}",
+            hint="a whole number, such as 2**20 for a MiB",
+        )
     token = _BUDGET.set(int(bytes))
     try:
         yield
     finally:
         _BUDGET.reset(token)
+
+
+def budget_set() -> int | None:
+    """The budget that has been set here."""
+    return _BUDGET.get()
 
 
 def budget() -> int:

@@ -97,6 +97,8 @@ def _remedy(what: str, name: str, signature: inspect.Signature, given: tuple[str
         return f"a callback is called at each step: def callback({', '.join(given)})"
     if what in ("cond", "switch"):
         return "all branches take the operands; what they close over is no operand"
+    if given[0] == "operator":
+        return "a solver gets a LinearOperator and the right-hand side, and returns the solution"
     if given[0] == "equation":
         return "a solver gets an Equation and the start, and returns the solution"
     if what.startswith("custom_"):

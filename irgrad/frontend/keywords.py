@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from irgrad.errors import ArgumentError
+from irgrad.errors import ArgumentError, IrgradError
 from irgrad.frontend.site import call_site
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def keywords(**remedies: str) -> Callable[[F], F]:
     """Decorator: a keyword that the function does not have, or has a remedy for, is an
-    `ArgumentError` that lists those it has.
+    `ArgumentError` that lists those it has. Errors that have no line get that of the call.
 
     >>> @keywords(jac="it is exact")
     ... def solve(f, *, method="lm"): ...
@@ -38,7 +38,11 @@ def keywords(**remedies: str) -> Callable[[F], F]:
             for name in kwargs:
                 if name not in own and (name in remedies or not open_ended):
                     raise _unknown(function, name, remedies)
-            return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            except IrgradError as error:
+                error.at(call_site().location)
+                raise
 
         return wrapper  # pyright: ignore[reportReturnType]
 

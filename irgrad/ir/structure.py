@@ -122,6 +122,8 @@ def _plain(item: Any) -> bytes:
         return tagged(b"g", [item.structural_hash.encode()])
     if isinstance(item, np.dtype):
         return tagged(b"d", [SHORT[cast("np.dtype[Any]", item)].encode()])
+    if isinstance(item, str):  # names of solvers are strings with more to them
+        return tagged(b"str", [str.__repr__(item).encode()])
     return tagged(type(item).__name__.encode(), [repr(item).encode()])
 
 

@@ -179,23 +179,7 @@ class _Root(Op):
             lambda x: calculus().matrix(jacobian, [x, *parameters]),
             self._objective(parameters),
         )
-        given = solve(equation, np.array(start))
-        try:
-            found = np.asarray(given)
-        except ValueError:
-            found = np.asarray(None)
-        if found.dtype.kind not in "biuf":
-            raise ArgumentError(
-                f"{self.name}: the solver '{self.solver}' gave {given!r:.60}, expected an array of "
-                f"shape {start.shape}",
-                hint="return result.x" if hasattr(given, "x") else "",
-            )
-        if found.shape != start.shape:
-            raise ShapeError(
-                f"{self.name}: the solver '{self.solver}' gave shape {found.shape}, expected "
-                f"{start.shape}"
-            )
-        return found.astype(start.dtype)
+        return _found(self, solve(equation, np.array(start)), start)
 
     def _check_derivative(self, transposed: bool) -> None:
         """Refuse a derivative where nothing says how x moves."""
@@ -232,6 +216,31 @@ class _Root(Op):
         for k in calculus().stepped(self.residual, _slots(wanted)):
             bars[k] = bind(BARRIER, bars[k], weight)  # zero, where the equation has a solution
         return bars
+
+
+def _found(op: _Root | SolveLinear, given: Any, like: Array) -> Array:
+    """What a solver gave, as a vector `like` another."""
+    try:
+        found = np.asarray(given)
+    except ValueError:
+        found = np.asarray(None)
+    what = f"{op.name}: the solver '{op.solver}' gave"
+    if found.dtype.kind not in ("biufc" if like.dtype.kind == "c" else "biuf"):
+        pair = isinstance(given, tuple) and len(given) == 2
+        raise ArgumentError(
+            f"{what} {given!r:.60}, expected an array of shape {like.shape}",
+            hint="return result.x"
+            if hasattr(given, "x")
+            else "return result[0]: SciPy's Krylov methods give (x, info)"
+            if pair
+            else f"return the solution, {np.dtype(like.dtype)} numbers",
+        )
+    if found.shape != like.shape:
+        raise ShapeError(
+            f"{what} shape {found.shape}, expected {like.shape}",
+            hint="one number for each unknown, in the order of the start",
+        )
+    return found.astype(like.dtype)
 
 
 def _slots(wanted: Sequence[bool]) -> tuple[int, ...]:
@@ -281,11 +290,7 @@ class SolveLinear(Op):
 
     def reference(self, *operands: Array) -> Array:
         right, *parameters = operands
-        solve = LINEAR_SOLVERS.get(self.solver)
-        if solve is None:
-            raise BackendError(
-                f"solve_linear: no solver '{self.solver}'; there are {', '.join(LINEAR_SOLVERS)}"
-            )
+        solve = LINEAR_SOLVERS.get(self.solver) or self._own()
         rest = calculus().run(self.product, [np.zeros_like(right), *parameters])
         if np.any(np.abs(rest) > 0):
             raise ArgumentError(
@@ -293,6 +298,24 @@ class SolveLinear(Op):
                 hint="what it adds belongs on the right-hand side",
             )
         return np.asarray(solve(self.product, right, parameters), right.dtype)
+
+    def _own(self) -> LinearSolver:
+        """The user's solver, which gets the map as SciPy's have it."""
+        from irgrad.ops.solvers import operator_of  # which enters its solvers here
+
+        own: Any = solver_of(self.solver)
+        if own is None:
+            raise BackendError(
+                f"solve_linear: no solver '{self.solver}' is registered; there are "
+                f"{', '.join(LINEAR_SOLVERS)}",
+                hint="irgrad.register_solver(name, function) before the graph runs",
+            )
+
+        def solve(product: Graph, right: Array, parameters: Sequence[Array]) -> Array:
+            given = own(operator_of(product, right, parameters), np.array(right))
+            return _found(self, given, right)
+
+        return solve
 
     def jvp(
         self, primals: Sequence[Any], outputs: Sequence[Any], tangents: Sequence[Any]

@@ -217,17 +217,27 @@ def direct(product: Graph, right: Array, parameters: Sequence[Array]) -> Array:
         ) from None
 
 
-def iterative(method: str, product: Graph, right: Array, parameters: Sequence[Array]) -> Array:
-    """A Krylov method of `scipy.sparse.linalg`, which makes no matrix."""
+def operator_of(product: Graph, right: Array, parameters: Sequence[Array]) -> Any:
+    """A linear map as a `scipy.sparse.linalg.LinearOperator`, to vectors like `right`."""
     size = right.size
 
-    def multiply(x: Array) -> Array:
+    def multiplied(product: Graph, x: Array) -> Array:
         return calculus().run(product, [x.reshape(size).astype(right.dtype), *parameters])
 
+    def adjoint(y: Array) -> Array:
+        return np.conj(multiplied(calculus().transposed(product), np.conj(y)))
+
     sparse: Any = scipy.sparse.linalg  # annotations miss the arguments of LinearOperator's base
-    operator = sparse.LinearOperator((size, size), matvec=multiply, dtype=right.dtype)
-    found, info = getattr(sparse, method)(operator, right, rtol=1e-12, maxiter=20 * size + 100)
-    left = _largest(multiply(found) - right)
+    return sparse.LinearOperator(
+        (size, size), matvec=partial(multiplied, product), rmatvec=adjoint, dtype=right.dtype
+    )
+
+
+def iterative(method: str, product: Graph, right: Array, parameters: Sequence[Array]) -> Array:
+    """A Krylov method of `scipy.sparse.linalg`, which makes no matrix."""
+    operator, most = operator_of(product, right, parameters), 20 * right.size + 100
+    found, info = getattr(scipy.sparse.linalg, method)(operator, right, rtol=1e-12, maxiter=most)
+    left = _largest(operator.matvec(found) - right)
     if info or not left <= 1e-6 * _largest(right):
         raise NoConvergence(
             f"linear_solve: {method} gave up where the residual is {left:.3g} (info {info})",

@@ -25,7 +25,13 @@ from irgrad.runtime.backend import Memory, default_backend, get_backend
 from irgrad.runtime.graph_function import graph_function
 from irgrad.runtime.program import Program, Programs, flat_key
 from irgrad.runtime.remember import bound, kept
-from irgrad.runtime.target import has_traced, inline, innermost_function, lower_target
+from irgrad.runtime.target import (
+    has_traced,
+    inline,
+    innermost_call,
+    innermost_function,
+    lower_target,
+)
 from irgrad.runtime.unbound import Unbound
 
 STAGES = ("lowered", "differentiated", "optimised")
@@ -161,8 +167,12 @@ class Compiled:
         return self._program(key, lowered, decisions)
 
     def _lowered(self, target: Any, signature: Signature) -> Lowered:
-        with capturing(self.capture, self.unroll):
-            return lower_target(target, signature)
+        try:
+            with capturing(self.capture, self.unroll):
+                return lower_target(target, signature)
+        except IrgradError as error:
+            error.at(call_site().location)
+            raise
 
     def _program(
         self, key: tuple[str, Signature], lowered: Lowered, decisions: Decisions | None = None
@@ -227,7 +237,7 @@ class Compiled:
         if stage not in STAGES:
             raise ArgumentError(f"no stage '{stage}'; there are {', '.join(STAGES)}")
         if stage == "lowered":
-            return self._lowered(innermost_function(self.target), signature).graph
+            return self._lowered(*innermost_call(self.target, signature)).graph
         graph = self._lowered(self.target, signature).graph
         return optimise(graph) if stage == "optimised" else graph
 

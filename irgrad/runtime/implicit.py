@@ -167,6 +167,13 @@ def matching(name: str, f: Any, unknown: Unknown) -> Callable[[Any], Any]:
                 f"{gives} {_described(shapes)}, expected the shapes of the unknown, "
                 f"{_described(wanted)}",
                 location=defined_at(f),
+                hint="as many equations as unknowns; irgrad.scipy.least_squares takes any number",
+            )
+        if np.result_type(*leaves, np.float32).kind == "c" and unknown.vector.dtype.kind != "c":
+            raise DTypeError(
+                f"{gives} complex numbers for real unknowns",
+                location=defined_at(f),
+                hint="return real and imaginary parts, for a real and an imaginary unknown",
             )
         return raveled(leaves, unknown.vector.dtype)
 
@@ -213,6 +220,13 @@ def register_solver(name: str, solver: Callable[..., Any]) -> str:
     >>> register_solver("halve", halve)
     'halve'
     """
+    check_function("register_solver", "solver", solver, "name, solver", "equation", "start")
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ArgumentError(
+            f"register_solver: name must be a string, got {name!r:.60}",
+            location=call_site().location,
+            hint="the order of arguments is register_solver(name, solver)",
+        )
     SOLVERS[name] = solver
     return name
 
@@ -227,6 +241,7 @@ def _named(what: str, solver: Any, names: Sequence[str]) -> str:
             f"{what}: no solver {solver!r:.60}; there are {', '.join(names)}, and your own: a "
             "callable (equation, start) -> solution",
             location=call_site().location,
+            hint="pass the function itself, or its name after irgrad.register_solver(name, solver)",
         )
     return solver
 
@@ -363,13 +378,15 @@ def _of_one(slope: Graph, dtype: Any) -> Graph:
     tol="the methods that iterate go on to 1e-12",
     preconditioner="multiply both sides with it",
 )
-def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: str = "direct") -> Any:
+def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: Any = "direct") -> Any:
     """x with matvec(x, *args) = b for a function that is linear in x, differentiable to `b` and
     `args`.
 
     `b` is a pytree of floats; x and what `matvec` returns have its structure. "direct" makes the
     matrix in one batch and solves it with LAPACK; "cg", "gmres", "bicgstab" and "minres" are
-    SciPy's and make no matrix.
+    SciPy's and make no matrix. A callable (operator, b) -> x gets a
+    `scipy.sparse.linalg.LinearOperator` and a vector, and for derivatives in reverse mode that of
+    the transposed map.
 
     Raises an `ArgumentError` where the derivative of `matvec` depends on x, or where it adds
     something to what is linear, and a `Singular`, NumPy's LinAlgError ("direct"), or a
@@ -382,11 +399,15 @@ def linear_solve(matvec: Any, b: Any, args: tuple[Any, ...] = (), *, solver: str
     """
     function, args = differentiable("linear_solve", matvec), arguments(args)
     check_unknown("linear_solve", function, args, name="matvec")
-    if not isinstance(solver, str) or solver not in LINEAR_SOLVERS:
+    if callable(solver):
+        call = "matvec, b, args, solver"
+        check_function("linear_solve", "solver", solver, call, "operator", "b")
+        solver = name_of(solver)
+    elif not isinstance(solver, str) or not (solver in LINEAR_SOLVERS or solver_of(solver)):
         raise OptionError(
-            f"linear_solve: solver must be one of {', '.join(LINEAR_SOLVERS)}, got {solver!r:.60}",
+            f"linear_solve: no solver {solver!r:.60}; there are {', '.join(LINEAR_SOLVERS)}",
             location=call_site().location,
-            hint="irgrad.root takes a solver of yours" if callable(solver) else "",
+            hint="or your own: a callable (operator, b) -> solution, as scipy.sparse.linalg's",
         )
     unknown = unknown_of("linear_solve", b)
     problem = _problem(function, unknown, args, matching("linear_solve", function, unknown))

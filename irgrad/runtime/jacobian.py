@@ -160,19 +160,8 @@ class HVP(Operator):
         positional argument.
         """
         argnums, has_aux = self.options
-        args, kwargs = arguments_of(signature)
-        if len(args) < 2:
-            raise ArgumentError(
-                f"hvp takes the arguments of {getattr(self.function, '__name__', 'the function')} "
-                f"and then a direction, got {len(args)} positional "
-                f"argument{'s' * (len(args) != 1)}",
-                location=call_site().location,
-                hint="the direction is positional, and the last: hvp(f)(x, v)",
-            )
-        *own, direction = args
-        given = (tuple(own), kwargs)
-        positions, tree = flatten(given)
-        inner = Signature.of(given, tree, [signature.leaves[position] for position in positions])
+        inner = self.inner(signature)
+        *_, direction = arguments_of(signature)[0]
         lowered = Gradient(self.function, argnums, has_aux, False, False).lower(inner)
         arguments = Arguments(inner, self.function, "hvp")
         entries = argnums if isinstance(argnums, tuple) else (argnums,)
@@ -190,6 +179,21 @@ class HVP(Operator):
             pushed = _beside(pushed, lowered.graph.replace(outputs=aux))
         graph = self._with_inputs(signature, along, pushed)
         return lowered._replace(graph=graph, signature=signature)
+
+    def inner(self, signature: Signature) -> Signature:
+        """That of the call without the direction."""
+        args, kwargs = arguments_of(signature)
+        if len(args) < 2:
+            raise ArgumentError(
+                f"hvp takes the arguments of {getattr(self.function, '__name__', 'the function')} "
+                f"and then a direction, got {len(args)} positional "
+                f"argument{'s' * (len(args) != 1)}",
+                location=call_site().location,
+                hint="the direction is positional, and the last: hvp(f)(x, v)",
+            )
+        given = (args[:-1], kwargs)
+        positions, tree = flatten(given)
+        return Signature.of(given, tree, [signature.leaves[position] for position in positions])
 
     @about_call
     def _along(

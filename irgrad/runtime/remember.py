@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any, TypeVar
 
+from irgrad.autodiff.budget import budget_set
 from irgrad.frontend.bindings import Bindings, bindings
 from irgrad.runtime.target import Transformation, innermost_function
 
@@ -24,7 +25,9 @@ MOST_HELD = 256
 
 
 def kept(target: Any, make: Callable[[], T], what: str = "programs") -> T:
-    """`make()`, made once for a function, a method, or a transformation of one."""
+    """`make()`, made once for a function, a method, or a transformation of one, and a budget of
+    tapes.
+    """
     owner, way = origin(target)
     known = _beside(owner)
     function = innermost_function(target)
@@ -33,7 +36,7 @@ def kept(target: Any, make: Callable[[], T], what: str = "programs") -> T:
     if bound is None or not all(place.hold for place in bound):
         known.clear()
         known[names] = bindings(function)
-    key = (what, *way)
+    key = (what, budget_set(), *way)
     return known.setdefault(key, make()) if key not in known else known[key]
 
 

@@ -34,7 +34,7 @@ from irgrad.runtime.remember import kept
 from irgrad.runtime.rule_arrays import with_rule_arrays
 from irgrad.runtime.selection import Arguments
 from irgrad.runtime.target import has_traced, lower_target
-from irgrad.runtime.transforms import OF_JAX, Argnums, checked_argnums, differentiable, grad
+from irgrad.runtime.transforms import OF_JAX, Argnums, Gradient, checked_argnums, differentiable
 
 
 class DenseWarning(UserWarning):
@@ -147,7 +147,8 @@ class SparseDerivative:
         self.argnums = argnums
         self.mode = mode
         self.symmetric = symmetric
-        self._target = grad(function, argnums) if symmetric else function
+        slope = Gradient(function, argnums, False, False, False, "sparse_hessian")
+        self._target = slope if symmetric else function
         what = ("sparse", symmetric, argnums, mode)
         self._programs: dict[Any, list[Prepared]] = kept(function, dict, repr(what))
         self._lock = threading.RLock()
@@ -175,6 +176,7 @@ class SparseDerivative:
         """The text of `graph`."""
         return str(self.graph(*args, **kwargs))
 
+    @about_call
     def _prepared(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Prepared, Sequence[Any]]:

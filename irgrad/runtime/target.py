@@ -28,6 +28,10 @@ class Transformation:
         """The transformed function, lowered for `signature`."""
         raise NotImplementedError
 
+    def inner(self, signature: Signature) -> Signature:
+        """What the function is called with, where the transformed one is with `signature`."""
+        return signature
+
 
 def lower_target(target: Callable[..., Any], signature: Signature) -> Lowered:
     """Lower a function or a transformation."""
@@ -46,6 +50,13 @@ def innermost_function(target: Any) -> Callable[..., Any]:
     while isinstance(target, Transformation):
         target = target.function
     return target
+
+
+def innermost_call(target: Any, signature: Signature) -> tuple[Callable[..., Any], Signature]:
+    """The plain function under transformations, and what it is called with."""
+    while isinstance(target, Transformation):
+        target, signature = target.function, target.inner(signature)
+    return target, signature
 
 
 def has_traced(leaves: Sequence[Any]) -> bool:

@@ -29,8 +29,8 @@ class Vmap(Operator):
 
     def lower(self, signature: Signature) -> Lowered:
         """The graph for all examples."""
-        in_axes, out_axes, size = self.options
-        mapped = _Mapped(self.function, signature, in_axes, size)
+        _, out_axes, _ = self.options
+        mapped = self._mapped(signature)
         lowered = lower_target(self.function, mapped.signature)
         lowered = numbers_as_outputs(lowered)
         axes = [mapped.axes.get(position) for position in signature.traced]
@@ -39,6 +39,14 @@ class Vmap(Operator):
         into = self._result_axes(lowered, out_axes, differ)
         graph = moved(many, axes, into, differ, mapped.size)
         return lowered._replace(graph=graph, signature=signature)
+
+    def inner(self, signature: Signature) -> Signature:
+        """That of the call with one example."""
+        return self._mapped(signature).signature
+
+    def _mapped(self, signature: Signature) -> _Mapped:
+        in_axes, _, size = self.options
+        return _Mapped(self.function, signature, in_axes, size)
 
     def _result_axes(
         self, lowered: Lowered, out_axes: Any, differ: Sequence[bool]
@@ -74,7 +82,9 @@ def _result_axis(axis: Any, type: ArrayType, differs: bool, place: str) -> int |
     try:
         return normalize_axis(axis, type.ndim + 1)
     except ShapeError as error:
-        raise ArgumentError(f"vmap: out_axes={axis} for {place}: {error.message}") from None
+        raise ArgumentError(
+            f"vmap: out_axes={axis} for {place}: {error.message}", hint="give another axis"
+        ) from None
 
 
 class _Mapped:
@@ -113,7 +123,10 @@ class _Mapped:
         if isinstance(in_axes, tuple) and len(in_axes) != len(args):
             raise ArgumentError(
                 f"vmap: in_axes={in_axes} has {len(in_axes)} entries, the call of "
-                f"{_name(self.function)} has {len(args)} positional arguments"
+                f"{_name(self.function)} has {len(args)} positional argument"
+                f"{'s' * (len(args) != 1)}",
+                hint="give an axis, None, or a pytree of them for each; arguments by keyword are "
+                "mapped over their first axis",
             )
         positions, tree = flatten(args)
         try:
@@ -256,7 +269,8 @@ def vmap(f: Any, in_axes: Any = 0, out_axes: Any = 0, *, axis_size: int | None =
         for axis in leaves_of(axes):
             if axis is not None and (not isinstance(axis, int) or isinstance(axis, bool)):
                 raise ArgumentError(
-                    f"vmap: {what} must be an int, None, or a pytree of them, got {axis!r}"
+                    f"vmap: {what} must be an int, None, or a pytree of them, got {axis!r:.60}",
+                    hint="None passes an argument whole: in_axes=(0, None)",
                 )
     whole = isinstance(axis_size, (int, np.integer)) and not isinstance(axis_size, bool)
     if axis_size is not None and (not whole or axis_size < 0):

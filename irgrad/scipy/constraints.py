@@ -26,10 +26,8 @@ def bounds_of(bounds: Any, unknown: Unknown) -> Any:
     is_vector = len(unknown.types) == 1 and unknown.tree.is_leaf()
     pairs = list(bounds) if is_vector and np.iterable(bounds) else None
     if pairs is not None and len(pairs) != unknown.vector.size:
-        raise ArgumentError(
-            f"bounds: {len(pairs)} pairs for {unknown.vector.size} unknowns",
-            location=call_site().location,
-            hint="a pair (low, high) for each element, or scipy.optimize.Bounds(low, high)",
+        raise bounds_error(
+            "minimize", f"hold {len(pairs)} pairs for {unknown.vector.size} unknowns"
         )
     try:
         pairs = subtrees(unknown.tree, bounds) if pairs is None else pairs
@@ -41,22 +39,26 @@ def bounds_of(bounds: Any, unknown: Unknown) -> Any:
             )
     except (TypeError, ValueError) as error:
         each = "element of x0" if is_vector else "leaf, in the structure of x0"
-        raise bounds_error(f"must be a pair (low, high) for each {each}: {error}") from None
+        got = str(error) if "mismatch" in str(error) else f"got {bounds!r:.60}"
+        must = f"must be a pair (low, high) for each {each}: {got}"
+        raise bounds_error("minimize", must) from None
     if not is_vector:
-        low = limits(unknown, unflatten(unknown.tree, low), -np.inf)
-        high = limits(unknown, unflatten(unknown.tree, high), np.inf)
+        low = limits(unknown, "minimize", unflatten(unknown.tree, low), -np.inf)
+        high = limits(unknown, "minimize", unflatten(unknown.tree, high), np.inf)
     sides: Any = scipy.optimize.Bounds
     return sides(low, high)
 
 
-def constraint_of(constraint: Any, number: int, x0: Any, unknown: Unknown) -> Any:
-    """A constraint of the vector, with exact derivatives where the user gives none."""
+def constraint_of(constraint: Any, number: int, x0: Any, unknown: Unknown, second: bool) -> Any:
+    """A constraint of the vector, with exact derivatives where the user gives none, also of
+    `second` order where the method takes these.
+    """
     name = f"minimize: constraints[{number}]"
     optimize = scipy.optimize
     if isinstance(constraint, optimize.LinearConstraint):
         return _linear(name, constraint, unknown)
     if isinstance(constraint, optimize.NonlinearConstraint):
-        return _nonlinear(name, constraint, x0, unknown)
+        return _nonlinear(name, constraint, x0, unknown, second)
     if not isinstance(constraint, dict):
         raise ArgumentError(
             f"{name} must be a dict or one of SciPy's constraints, got {constraint!r:.60}",
@@ -113,7 +115,7 @@ def _linear(name: str, constraint: Any, unknown: Unknown) -> Any:
     return constraint
 
 
-def _nonlinear(name: str, constraint: Any, x0: Any, unknown: Unknown) -> Any:
+def _nonlinear(name: str, constraint: Any, x0: Any, unknown: Unknown, second: bool) -> Any:
     vector, _ = vectorised(name, constraint.fun, x0, what="fun")
     if callable(constraint.jac):
         jacobian: Any = _own(unknown, constraint.jac, f"{name}: jac", _rows)
@@ -124,13 +126,17 @@ def _nonlinear(name: str, constraint: Any, x0: Any, unknown: Unknown) -> Any:
     def weighted(x: Any, weights: Any) -> Any:
         return vector.combined_hessian(np.asarray(weights, float), x)
 
-    own = callable(constraint.hess)
+    hess: Any = weighted
+    if callable(constraint.hess):
+        hess = _own(unknown, constraint.hess, f"{name}: hess", _square)
+    elif not second:  # SciPy's default, of which it does not warn
+        hess = scipy.optimize.BFGS()
     return scipy.optimize.NonlinearConstraint(
         numbers("minimize", vector.value),
         constraint.lb,
         constraint.ub,
         jac=jacobian,
-        hess=_own(unknown, constraint.hess, f"{name}: hess", _square) if own else weighted,
+        hess=hess,
         keep_feasible=constraint.keep_feasible,
     )
 

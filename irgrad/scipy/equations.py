@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from irgrad.frontend.called import check_callable, check_takes
 from irgrad.frontend.keywords import keywords
 from irgrad.frontend.site import call_site
 from irgrad.runtime.implicit import Unknown, arguments
+from irgrad.scipy.calling import called
 from irgrad.scipy.options import check_jacobian, check_method, check_options, check_tolerance
 from irgrad.scipy.vector import as_many, in_structure, limits, numbers, vectorised
 
@@ -62,7 +64,9 @@ def root(
     def value(x: Any, *rest: Any) -> Any:
         return as_many("root", unknown, vector.value(x, *rest))
 
-    result = scipy.optimize.root(
+    result = called(
+        "root",
+        scipy.optimize.root,
         value,
         unknown.vector,
         args=args,
@@ -127,7 +131,9 @@ def least_squares(
         pays = method != "lm" and vector.jacobian_pays((unknown.vector, *args))
         jac = "sparse" if pays else "dense"
     jacobian: Any = vector.jacobian if jac == "sparse" else vector.dense_jacobian
-    result = scipy.optimize.least_squares(
+    result = called(
+        "least_squares",
+        scipy.optimize.least_squares,
         numbers("least_squares", vector.value),
         unknown.vector,
         jac=jacobian,
@@ -146,7 +152,8 @@ def _both_sides(unknown: Unknown, bounds: Any) -> Any:
         raise ArgumentError(
             f"least_squares: bounds must be a pair (low, high), got {bounds!r:.60}",
             location=call_site().location,
-            hint="None for a side without bounds",
+            hint="each a number, None, or a pytree like x0: ({'a': 0.0, 'b': None}, None)",
         )
     low, high = bounds
-    return limits(unknown, low, -np.inf), limits(unknown, high, np.inf)
+    limit = partial(limits, unknown, "least_squares")
+    return limit(low, -np.inf), limit(high, np.inf)

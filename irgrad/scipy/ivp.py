@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import scipy
 
-from irgrad.errors import ArgumentError, NoConvergence, OptionError
+from irgrad.errors import ArgumentError, NoConvergence, OptionError, ShapeError
 from irgrad.frontend.called import check_callable, check_takes
 from irgrad.frontend.keywords import keywords
 from irgrad.frontend.pytree import unflatten
-from irgrad.frontend.site import call_site
+from irgrad.frontend.site import call_site, defined_at
+from irgrad.ir.types import type_of
 from irgrad.runtime.implicit import Unknown, arguments
+from irgrad.scipy.calling import called
 from irgrad.scipy.options import check_jacobian, check_method
 from irgrad.scipy.vector import as_many, vectorised
 
@@ -85,7 +87,9 @@ def solve_ivp(
             jac = "sparse" if method != "LSODA" and vector.jacobian_pays(start) else "dense"
         matrix: Any = vector.jacobian if jac == "sparse" else vector.dense_jacobian
         options["jac"] = lambda t, y, *rest: matrix(float(t), np.array(y), *rest)
-    result = scipy.integrate.solve_ivp(
+    result = called(
+        "solve_ivp",
+        scipy.integrate.solve_ivp,
         slope,
         t_span,
         unknown.vector,
@@ -136,7 +140,15 @@ def _event(event: Any, unknown: Unknown, args: tuple[Any, ...]) -> Any:
     check_takes("solve_ivp", "an event", event, *given)
 
     def of_vector(t: Any, y: Any, *rest: Any) -> Any:
-        return event(t, unknown.build(np.array(y)), *rest)
+        value = event(t, unknown.build(np.array(y)), *rest)
+        if np.size(value) != 1:
+            raise ShapeError(
+                f"solve_ivp: an event must give one number, {getattr(event, '__name__', 'it')} "
+                f"gives {type_of(np.asarray(value))}",
+                location=defined_at(event) or call_site().location,
+                hint="events are functions event(t, y) whose zeros are found; a list takes several",
+            )
+        return np.reshape(value, ())[()]
 
     vars(of_vector).update(getattr(event, "__dict__", {}))
     return of_vector

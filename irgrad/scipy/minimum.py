@@ -12,6 +12,7 @@ import scipy
 from irgrad.frontend.called import check_callable, check_takes
 from irgrad.frontend.keywords import keywords
 from irgrad.runtime.implicit import Unknown, arguments
+from irgrad.scipy.calling import called
 from irgrad.scipy.constraints import bounds_of, constraint_of
 from irgrad.scipy.options import check_method, check_options, check_tolerance
 from irgrad.scipy.second_order import second_order
@@ -74,14 +75,17 @@ def minimize(
     args = arguments(args)
     vector, unknown = vectorised("minimize", f, x0, args)
     listed = _listed(constraints)
-    constraints = [constraint_of(each, k, x0, unknown) for k, each in enumerate(listed)]
     limited = None if bounds is None else bounds_of(bounds, unknown)
-    name = _method(method, limited, constraints)
+    name = _method(method, limited, listed)
+    second = name == "trust-constr"
+    constraints = [constraint_of(each, k, x0, unknown, second) for k, each in enumerate(listed)]
     fun, jac = vector.value_and_gradient, True
     if name in WITHOUT_GRADIENT:
         fun, jac = vector.value, None
     extra = second_order(vector, unknown, name, hess, (unknown.vector, *args))
-    result = scipy.optimize.minimize(
+    result = called(
+        "minimize",
+        scipy.optimize.minimize,
         numbers("minimize", fun),
         unknown.vector,
         args=args,
@@ -122,7 +126,10 @@ def _callback(callback: Callable[..., Any], unknown: Unknown, method: str) -> Ca
     if names == ["intermediate_result"]:
 
         def with_result(intermediate_result: Any) -> Any:
-            return callback(intermediate_result=in_structure(unknown, intermediate_result, "x"))
+            given = intermediate_result
+            if isinstance(given, np.ndarray):  # of methods that have no result on the way
+                given = scipy.optimize.OptimizeResult(x=np.array(given))
+            return callback(intermediate_result=in_structure(unknown, given, "x"))
 
         return with_result
 

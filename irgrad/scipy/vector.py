@@ -191,7 +191,7 @@ def as_many(name: str, unknown: Unknown, result: Any) -> Any:
     return vector
 
 
-def limits(unknown: Unknown, side: Any, default: float) -> Any:
+def limits(unknown: Unknown, name: str, side: Any, default: float) -> Any:
     """A lower or upper limit of the unknown as a vector: None, a number, or a pytree like it of
     numbers and arrays that broadcast to its leaves.
     """
@@ -200,20 +200,27 @@ def limits(unknown: Unknown, side: Any, default: float) -> Any:
     try:
         parts = subtrees(unknown.tree, side)
     except ValueError as error:
-        raise bounds_error(f"do not have the structure of x0: {error}") from None
+        got = f"got {side!r:.60}" if "mismatch" not in str(error) else str(error)
+        raise bounds_error(name, f"do not have the structure of x0: {got}") from None
     try:
         filled = [
             np.broadcast_to(np.asarray(default if part is None else part, float), type.shape)
             for part, type in zip(parts, unknown.types, strict=True)
         ]
     except (TypeError, ValueError) as error:
-        raise bounds_error(f"must be numbers and arrays that fit x0: {error}") from None
+        raise bounds_error(name, f"must be numbers and arrays that fit x0: {error}") from None
     return raveled(filled, np.float64)
 
 
-def bounds_error(message: str) -> ArgumentError:
+def bounds_error(name: str, message: str) -> ArgumentError:
     """The error for bounds that do not fit."""
-    return ArgumentError(f"bounds {message}", location=call_site().location)
+    hint = (
+        "a pair (low, high) of None, numbers and pytrees like x0: ({'a': 0.0, 'b': None}, None)"
+        if name == "least_squares"
+        else "for a pytree, one of its structure: {'a': (0, None)} for x0 = {'a': ...}; else a "
+        "pair for each element, or scipy.optimize.Bounds(low, high)"
+    )
+    return ArgumentError(f"{name}: bounds {message}", location=call_site().location, hint=hint)
 
 
 def in_structure(unknown: Unknown, result: Any, *keys: str) -> Any:

@@ -238,7 +238,7 @@ def test_lengths_and_budgets_that_are_no_numbers() -> None:
     for length in ("a", -1, 2.5):
         message = refused(lambda n=length: irgrad.scan(lambda c, t: (c, t), 0.0, None, n))
         assert "scan: length must be a number of steps, got" in message
-    for budget in ("a", -1, np.inf):
+    for budget in ("a", -1, np.inf, 1.5, True, np.nan, None):
         with pytest.raises(OptionError, match="expected a number of bytes"):
             irgrad.tape_budget(budget).__enter__()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse.linalg import gmres
 
 import irgrad
 from irgrad.errors import (
@@ -113,8 +114,23 @@ def test_a_derivative_of_an_optimum_inside_a_derivative() -> None:
     np.testing.assert_allclose(irgrad.jvp(saddle, (1.0,), (1.0,))[1], numerical(1.0), rtol=1e-6)
 
 
-@pytest.mark.parametrize("solver", ["direct", "gmres", "bicgstab"])
-def test_linear_solve(solver: str) -> None:
+def krylov(operator: Any, b: Any) -> Any:
+    return gmres(operator, b, rtol=1e-13)[0]
+
+
+def dense(operator: Any, b: Any) -> Any:
+    return np.linalg.solve(operator @ np.eye(b.size), b)
+
+
+def of_the_adjoint(operator: Any, b: Any) -> Any:
+    return np.linalg.solve(np.conj(operator.rmatmat(np.eye(b.size))).T, b)
+
+
+OWN = [krylov, dense, of_the_adjoint]
+
+
+@pytest.mark.parametrize("solver", ["direct", "gmres", "bicgstab", *OWN])
+def test_linear_solve(solver: Any) -> None:
     def f(a: Any, b: Any) -> Any:
         return irgrad.linear_solve(lambda x, a: a @ x, b, (a,), solver=solver)
 
@@ -122,9 +138,13 @@ def test_linear_solve(solver: str) -> None:
     irgrad.check_grads(f, (A, B), order=2)
 
 
-def test_linear_solve_of_complex_numbers_and_trees() -> None:
+@pytest.mark.parametrize("solver", ["direct", *OWN])
+def test_linear_solve_of_complex_numbers_and_trees(solver: Any) -> None:
+    def product(x: Any) -> Any:
+        return {"p": 2j * x["p"] + x["q"], "q": x["q"] * 3}
+
     def f(b: Any) -> Any:
-        return irgrad.linear_solve(lambda x: {"p": 2j * x["p"] + x["q"], "q": x["q"] * 3}, b)
+        return irgrad.linear_solve(product, b, solver=solver)
 
     b = {"p": np.array([1.0 + 1j, 2.0]), "q": np.array([1.0, 1j])}
     x = f(b)
@@ -141,6 +161,31 @@ def test_linear_solve_of_what_is_not_linear(solver: str) -> None:
         irgrad.linear_solve(lambda x: 2 * x + 1.0, B, solver=solver)
 
 
+@pytest.mark.parametrize("backend", irgrad.backends())
+def test_a_linear_solver_of_the_users_in_text_batches_and_loops(backend: str) -> None:
+    def f(b: Any) -> Any:
+        return irgrad.fori_loop(
+            0, 2, lambda i, b: irgrad.linear_solve(lambda x: A @ x, b, solver=dense), b
+        )
+
+    inverse = np.linalg.inv(A @ A)
+    jacobian = irgrad.compile(irgrad.vmap(irgrad.jacrev(f)), backend=backend)
+    np.testing.assert_allclose(jacobian(np.stack([B, 2 * B])), [inverse, inverse], rtol=1e-9)
+    graph = irgrad.trace(f, B)
+    assert "dense'" in str(graph)
+    again = irgrad.parse(str(graph))
+    assert again == graph and again.structural_hash == graph.structural_hash
+    np.testing.assert_allclose(again(B, A), f(B))
+    for wrong, message in [
+        (lambda operator, b: gmres(operator, b), r"return result\[0\]: SciPy's Krylov methods"),
+        (lambda operator, b: b[:1], r"gave shape \(1,\), expected \(3,\)"),
+        (lambda operator: B, r"solver is called with 2 arguments, \(operator, b\)"),
+        (lambda operator, b: 1j * b, "return the solution, float64 numbers"),
+    ]:
+        with pytest.raises((ArgumentError, ShapeError), match=message):
+            irgrad.linear_solve(lambda x: A @ x, B, solver=wrong)
+
+
 def newton(equation: Any, start: Any) -> Any:
     x = start
     for _ in range(50):
@@ -155,6 +200,8 @@ def test_a_users_solver_and_its_name_in_the_text() -> None:
     gradient = irgrad.compile(irgrad.grad(f, argnums="b"))
     text = gradient.dump(A, B)
     assert "newton'" in text and "{residual= graph @residual" in " ".join(text.split())
+    graph = gradient.graph(A, B)
+    assert irgrad.parse(str(graph)).structural_hash == graph.structural_hash
     again = irgrad.compile(irgrad.parse(text))
     np.testing.assert_allclose(again(A, B), gradient(A, B))
     np.testing.assert_allclose(gradient(A, B), irgrad.grad(lambda b: f(A, b))(B))
@@ -291,6 +338,19 @@ def test_errors() -> None:
         irgrad.root(lambda x: x, "here")
     with pytest.raises(np.linalg.LinAlgError):
         irgrad.grad(lambda a: irgrad.root(lambda x: x**3 - a, 0.0))(0.0)
+
+
+def test_what_is_no_solver_is_not_registered() -> None:
+    for name, solver in (("one", 1), (1, newton), ("one", lambda equation: 0)):
+        with pytest.raises(ArgumentError, match="register_solver: "):
+            irgrad.register_solver(name, solver)  # pyright: ignore[reportArgumentType]
+    assert "one" not in SOLVERS
+
+
+def test_complex_equations_of_real_unknowns() -> None:
+    for call in (irgrad.root, irgrad.fixed_point, irgrad.scipy.root, irgrad.scipy.least_squares):
+        with pytest.raises(DTypeError, match=r"real and imaginary|\.real"):
+            call(lambda x: 1j * x, B)
 
 
 def test_a_custom_derivative_inside_an_equation() -> None:

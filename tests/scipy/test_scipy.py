@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -514,3 +515,72 @@ def test_none_in_the_start_stays_none() -> None:
             solve(lambda p: np.sum(p["a"]), {"a": np.zeros(0), "none": None})
         with pytest.raises(ArgumentError, match="the start is None"):
             solve(lambda p: p, None)
+
+
+ALL = ["Nelder-Mead", "COBYLA", "COBYQA", *METHODS]
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_a_callback_of_the_result_on_the_way(method: str | None) -> None:
+    seen: list[Any] = []
+
+    def told(intermediate_result: Any) -> None:
+        seen.append(intermediate_result.x["p"])
+
+    options = {"maxfun" if method == "TNC" else "maxiter": 30}
+    start = {"p": START}
+    irgrad.scipy.minimize(
+        lambda x: convex(x["p"]), start, method=method, callback=told, options=options
+    )
+    assert all(x.shape == (4,) for x in seen) and (seen or method == "COBYLA")
+
+
+@pytest.mark.parametrize("method", ["SLSQP", "COBYLA", "COBYQA", None])
+def test_a_nonlinear_constraint_is_no_reason_to_warn(method: str | None) -> None:
+    inside = optimize.NonlinearConstraint(lambda x: x @ x, -np.inf, 1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = irgrad.scipy.minimize(convex, START / 3, method=method, constraints=inside)
+    np.testing.assert_allclose(result.x @ result.x, 1.0, atol=1e-3)
+
+
+def test_what_scipy_says_about_an_argument_gets_the_users_line() -> None:
+    f, x = (lambda x: x), np.ones(2)
+    squares, integrated = irgrad.scipy.least_squares, irgrad.scipy.solve_ivp
+    for call in (
+        lambda: squares(f, x, loss="none"),
+        lambda: squares(f, x, method="lm", loss="huber"),
+        lambda: squares(lambda x: x[0], x, method="lm"),
+        lambda: squares(lambda x: x * np.nan, x),
+        lambda: squares(f, x, x_scale=-1.0),
+        lambda: squares(f, x, ftol="a"),
+        lambda: integrated(lambda t, y: y, (0, 1), x, t_eval=[2.0]),
+        lambda: irgrad.scipy.minimize(np.sum, x, bounds=[(2, 1), (0, 1)]),
+    ):
+        with pytest.raises(
+            (ArgumentError, OptionError), match=r"(?s)test_scipy\.py.*hint: "
+        ) as got:
+            call()
+        assert str(got.value).startswith(("least_squares: ", "solve_ivp: ", "minimize: "))
+
+
+def test_what_a_function_of_the_users_raises_stays_what_it_is() -> None:
+    def event(t: Any, y: Any) -> Any:
+        raise ValueError("mine")
+
+    def told(x: Any) -> None:
+        raise TypeError("mine")
+
+    with pytest.raises(ValueError, match=r"^mine$"):
+        irgrad.scipy.solve_ivp(lambda t, y: -y, (0, 1), 1.0, events=event)
+    with pytest.raises(TypeError, match=r"^mine$"):
+        irgrad.scipy.minimize(convex, START, callback=told)
+
+
+def test_an_event_is_one_number() -> None:
+    with pytest.raises(ShapeError, match=r"an event must give one number, <lambda> gives f64\[2\]"):
+        irgrad.scipy.solve_ivp(lambda t, y: -y, (0, 1), np.ones(2), events=lambda t, y: y - 0.5)
+    solution = irgrad.scipy.solve_ivp(
+        lambda t, y: -y, (0, 1), np.ones(1), events=lambda t, y: y - 0.5
+    )
+    np.testing.assert_allclose(solution.t_events[0], np.log(2), rtol=1e-3)
