@@ -77,12 +77,15 @@ class IndexOutOfBounds(IndexingError):
     `operand`.
     """
 
-    index = axis = extent = 0
+    index: int | str = 0
+    axis = extent = 0
     operand: int | None = None
 
     @classmethod
-    def of(cls, index: int, axis: int, extent: int, operand: int | None = None) -> IndexOutOfBounds:
-        """The error for an index into an axis of `extent` elements."""
+    def of(
+        cls, index: int | str, axis: int, extent: int, operand: int | None = None
+    ) -> IndexOutOfBounds:
+        """The error for an index (or what is known of it) into an axis of `extent` elements."""
         error = cls("")
         error.index, error.extent, error.operand = index, extent, operand
         error.tell(axis)

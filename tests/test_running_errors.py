@@ -134,11 +134,40 @@ def test_an_index_outside(way, operator, backend) -> None:
 
 @pytest.mark.parametrize("backend", irgrad.backends())
 def test_the_array_is_named(backend) -> None:
-    for function, name in ((one_axis, "x: f64[4,3]"), (named, "table: f64[4,3]")):
+    names = (one_axis, "x: f64[4,3]"), (named, "table: f64[4,3]"), (added, "a: i64[3]")
+    for function, name in names:
         for f in (function, irgrad.grad(function)):
             with pytest.raises(IndexOutOfBounds, match="out of bounds") as caught:
                 irgrad.compile(f, backend=backend)(X, I)
             assert f"array: %{name}" in str(caught.value)
+
+
+def added_to(a, i):
+    a = a.copy()
+    np.add.at(a, i, 1.0)
+    return a
+
+
+def set_in(a, i):
+    a = a.copy()
+    a[i] = 1.0
+    return a
+
+
+@pytest.mark.parametrize("backend", irgrad.backends())
+@pytest.mark.parametrize("function", [lambda a, i: a[i], added_to, set_in])
+def test_large_unsigned_indices_are_outside(function, backend) -> None:
+    """Of which NumPy makes negative ones."""
+    f = irgrad.compile(function, backend=backend)
+    for number in (2**64 - 1, 2**64 - 4, 2**63, 2**63 - 1, 4):
+        for i in (np.uint64(number), np.array([1, number], np.uint64)):
+            with pytest.raises(IndexOutOfBounds, match="is out of bounds for axis 0") as caught:
+                f(np.arange(4.0), i)
+            exact, least = f"index {number} is", f"index {2**63 - 1} or more is"
+            assert exact in str(caught.value) or (
+                number >= 2**63 - 1 and least in str(caught.value)
+            )
+    np.testing.assert_array_equal(f(np.arange(4.0), np.uint64(1)), function(np.arange(4.0), 1))
 
 
 def _powers(x, n):

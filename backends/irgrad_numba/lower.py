@@ -39,6 +39,8 @@ from irgrad_numba.intervals import interval_of
 from irgrad_numba.patched import Patched
 from irgrad_numba.updates import ADDING, Copy, UpdateWindow
 
+LARGEST = 2**63 - 1
+"""What larger unsigned indices count as."""
 Place = tuple[Index, ...]
 """An index for each axis of a value."""
 
@@ -77,7 +79,8 @@ class Sites:
         place = here.index(axis)
         operand = len(told.operands) - len(axes) + place
         extent = node.operands[0].type.shape[axis]
-        error = IndexOutOfBounds.of(index, axes[place], extent, operand)
+        what = f"{index} or more" if index == LARGEST else index
+        error = IndexOutOfBounds.of(what, axes[place], extent, operand)
         blame(error, told)
         return error
 
@@ -171,7 +174,7 @@ class Lowering:
         interval = interval_of(value, self.intervals)
         if interval is None or not -extent <= interval[0] <= interval[1] < extent:
             if e.type == "u64":
-                e = self.pool.apply("minimum", "u64", e, self.pool.number("u64", 2**63 - 1))
+                e = self.pool.apply("minimum", "u64", e, self.pool.number("u64", LARGEST))
             site = self.sites.number(node, axis)
             checked = self.pool.place(self.pool.cast("i64", e), extent, site)
             return Index(0, (), ((checked, 1),))

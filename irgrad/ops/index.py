@@ -54,6 +54,17 @@ def check_bounds(first: int, axes: tuple[int, ...], shape: Shape, indices: Seque
             raise IndexOutOfBounds.of(int(wrong.flat[0]), axis, extent, operand)
 
 
+def places(indices: Sequence[Array]) -> tuple[Array, ...]:
+    """What NumPy is to index with: it would make negative numbers of unsigned ones that are too
+    large, and take elements from the end.
+    """
+    most = np.iinfo(np.intp).max
+    return tuple(
+        np.minimum(index, most).astype(np.intp) if index.dtype == np.uint64 else index
+        for index in indices
+    )
+
+
 @register("gather")
 class Gather(Linear):
     """`result[s, rest] = x[..., i1[s], ..., ik[s], ...]`: axes not indexed come last."""
@@ -71,7 +82,7 @@ class Gather(Linear):
     def reference(self, *operands: Array) -> Array:
         x, *indices = operands
         try:
-            picked = x.transpose(in_front(self.axes, x.ndim))[tuple(indices)]
+            picked = x.transpose(in_front(self.axes, x.ndim))[places(indices)]
         except IndexError:
             check_bounds(1, self.axes, x.shape, indices)
             raise
@@ -117,7 +128,7 @@ class ScatterAdd(Linear):
         updates, *indices = operands
         result = np.zeros(self.shape, updates.dtype)
         try:
-            np.add.at(result.transpose(in_front(self.axes, result.ndim)), tuple(indices), updates)
+            np.add.at(result.transpose(in_front(self.axes, result.ndim)), places(indices), updates)
         except IndexError:
             check_bounds(1, self.axes, self.shape, indices)
             raise
@@ -169,7 +180,7 @@ class UpdateAt(Linear):
     def write(self, x: Array, y: Array, *indices: Array) -> Array:
         """`x` itself, changed."""
         try:
-            x.transpose(in_front(self.axes, x.ndim))[indices] = y
+            x.transpose(in_front(self.axes, x.ndim))[places(indices)] = y
         except IndexError:
             check_bounds(2, self.axes, x.shape, indices)
             raise

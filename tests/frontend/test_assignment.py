@@ -320,3 +320,25 @@ def test_derivatives_of_random_programs(text: str) -> None:
                 moved[place][at] += step
                 ends.append(float(function(*moved)))
             np.testing.assert_allclose(slope[at], (ends[0] - ends[1]) / 2e-6, rtol=1e-4, atol=1e-6)
+
+
+def add_at_pairs(x: Any, y: Any, i: Any) -> None:
+    np.add.at(x, (i, i[::-1]), y[0, :3])
+
+
+def add_at_a_row(x: Any, y: Any, i: Any) -> None:
+    np.add.at(x, (i[0], i), y[0, :3])
+    np.subtract.at(x, (slice(None), i), y[:, :3])
+
+
+def multiply_at_lists(x: Any, y: Any, i: Any) -> None:
+    np.multiply.at(x, ([i[0], i[1]], 1), y[0, 0])
+    np.maximum.at(x, (2, i), y[0, :3])
+    np.negative.at(x, (i, 0))
+
+
+@pytest.mark.parametrize("change", [add_at_pairs, add_at_a_row, multiply_at_lists])
+def test_tuples_of_traced_indices_are_indices_of_several_axes(change: Any) -> None:
+    """In code that is captured, too, where other ufuncs take tuples as arrays."""
+    same_changes(change, M, array(3, 4, seed=1), np.array([2, 0, -1]))
+    same_changes(change, M, array(3, 4, seed=1), np.array([1, 0, 1]))

@@ -61,6 +61,9 @@ def stacking(function: Any) -> Any:
     inside = function in _OF_SEQUENCES
     function = _JOINS.get(function, function)
 
+    if getattr(function, "__name__", None) == "at":  # of a ufunc: a tuple indexes several axes
+        return lambda a, indices, *b: function(a, _index(indices), *map(_joined, b))
+
     def run(*args: Any, **kwargs: Any) -> Any:
         return function(*(_items(x) if inside else _joined(x) for x in args), **kwargs)
 
@@ -72,6 +75,11 @@ def _joined(x: Any) -> Any:
     if is_open(x):
         return as_array(x)
     return array(x) if isinstance(x, (list, tuple)) and any_traced(x) else x
+
+
+def _index(x: Any) -> Any:
+    """An index, its lists made arrays."""
+    return tuple(map(_joined, x)) if isinstance(x, tuple) else _joined(x)
 
 
 def _items(x: Any) -> Any:

@@ -37,9 +37,10 @@ from irgrad.frontend.view import (
 )
 from irgrad.ir.builder import Traced
 from irgrad.ir.op import Op
-from irgrad.ir.types import ArrayType, Shape, broadcast_shapes, normalize_axis
+from irgrad.ir.types import I64, ArrayType, Shape, broadcast_shapes, normalize_axis
 from irgrad.ops.base import bind
 from irgrad.ops.cast import astype
+from irgrad.ops.create import iota
 from irgrad.ops.index import Nonzero, gather, scatter_add, update_at
 from irgrad.ops.linear import broadcast_to, reshape
 from irgrad.ops.select import where
@@ -318,6 +319,13 @@ _refuse("setfield", "assign to the elements")
 # ufunc.at
 
 
+def _numbers_of(a: Any) -> Any:
+    """The numbers of all elements of an array, under its name, which errors tell."""
+    numbers = np.reshape(iota(a, I64, (a.size,), 0), a.shape)
+    numbers.value.call(a.value.name)
+    return numbers
+
+
 def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None) -> None:
     """`ufunc.at`: `a[i] = ufunc(a[i], b[i])` one after the other, so that equal places add up."""
     _array(f"{ufunc.__name__}.at", a)
@@ -334,7 +342,7 @@ def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None) -> None:
         indices = tuple(map(fixed, entries))
     arrays = any(isinstance(entry, np.ndarray) for entry in entries)  # read anew at each call
     known = not any_traced(indices) and not (adds and arrays)
-    places = np.ravel(numbers[indices] if known else lift(a.builder, numbers)[indices])
+    places = np.ravel((numbers if known else _numbers_of(a))[indices])
     shape = np.shape(numbers[indices]) if known else _index_shape(a, items, indices)
     values = None if b is None else np.ravel(np.broadcast_to(b, shape))
     flat = flat_of(a)

@@ -41,12 +41,12 @@ def singular_parts(a: Array) -> tuple[Array, Array, Array]:
     """U, s and V^H; nan for a matrix with an infinite number, as NumPy's singular values are: asked
     for vectors of such a matrix, LAPACK may go on for ever.
     """
-    infinite = np.isinf(a).any(axis=(-2, -1)) & ~np.isnan(a).any(axis=(-2, -1))
-    u, s, vh = np.linalg.svd(
-        np.where(infinite[..., None, None], np.zeros_like(a), a), full_matrices=False
-    )
-    for part, lead in ((u, 2), (s, 1), (vh, 2)):
-        part[infinite.reshape(infinite.shape + (1,) * lead) & np.ones(part.shape, bool)] = np.nan
+    over = (-2, -1)
+    infinite: Any = np.isinf(a).any(axis=over, keepdims=True)
+    infinite &= ~np.isnan(a).any(axis=over, keepdims=True)
+    u, s, vh = np.linalg.svd(np.where(infinite, np.zeros_like(a), a), full_matrices=False)
+    for part, where in ((u, infinite), (s, infinite[..., 0]), (vh, infinite)):
+        part[np.broadcast_to(where, part.shape)] = np.nan
     return u, s, vh
 
 
