@@ -29,13 +29,14 @@ def njit(
     except ImportError:
         raise BackendError("njit needs Numba", hint="pip install numba") from None
     from irgrad_numba.given import given, numba_type
-    from irgrad_numba.pending import leave
+    from irgrad_numba.pending import Waiting, caught
 
     make = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_ssize_t, ctypes.c_ssize_t)
     scope: dict[str, Any] = {
         "irgrad_np": np,
         "irgrad_given": given,
-        "irgrad_leave": leave,
+        "irgrad_caught": caught,
+        "irgrad_waiting": Waiting,
         "irgrad_run": make(address),
         "irgrad_state": state.ctypes.data,
         **spelling.scope,
@@ -92,8 +93,8 @@ def _inner_source(
         "    status = irgrad_run(irgrad_state, given.ctypes.data)",
         # read again, so that Numba keeps the arrays until the call is over
         f"    alive = {' + '.join(f'{name}.size' for name in [*kept, 'given'])}",
-        "    if status != 0:",
-        "        irgrad_leave()",
+        "    if status != 0 and irgrad_caught():",
+        "        raise irgrad_waiting",
         f"    if status == {OUTSIDE}:",
         "        raise IndexError('irgrad: an index is out of bounds')",
         "    if status != 0 or alive < 0:",

@@ -213,6 +213,45 @@ def test_image_filters() -> None:
         ndimage.generic_filter(np.full(4, 7.0), low, size=3)
 
 
+def test_nopython_code_takes_what_a_program_raises() -> None:
+    """A `try` there, in many threads at once, and what it lets through comes out as it is."""
+
+    def picky(x: Any, k: Any) -> Any:
+        if x[0] > 1:
+            raise KeyError("large")
+        return np.linalg.cholesky(np.eye(2) * x)[0, 0] + x[k]
+
+    f = irgrad.compile(picky, backend="numba").njit(np.ones(2), 1)
+
+    @numba.njit(nogil=True)
+    def failures(xs: Any, k: int) -> Any:
+        count = 0
+        for x in xs:
+            try:
+                f(x, k)
+            except Exception:
+                count += 1
+        return count
+
+    xs = np.array([[1.0, 1.0], [2.0, 1.0], [1.0, -1.0], [3.0, -1.0], [0.5, 0.5]])
+    found: list[int] = []
+    threads = [
+        threading.Thread(target=lambda k=k: found.append(failures(np.tile(xs, (50, 1)), k)))
+        for k in (1, 1, 7)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [150, 150, 250]
+    for x, error in (([2.0, 1.0], KeyError), ([1.0, -1.0], np.linalg.LinAlgError)):
+        assert failures(np.array([x]), 1) == 1
+        for _ in range(2):
+            with pytest.raises(error):
+                f(np.array(x), 1)
+    assert f(np.ones(2), 1) == 2.0
+
+
 def test_what_low_level_callables_refuse() -> None:
     x = np.ones(2)
     with pytest.raises(OptionError, match="no caller 'quad'; there are integrate, generic_filter"):

@@ -321,7 +321,7 @@ _refuse("setfield", "assign to the elements")
 
 def _numbers_of(a: Any) -> Any:
     """The numbers of all elements of an array, under its name, which errors tell."""
-    numbers = np.reshape(iota(a, I64, (a.size,), 0), a.shape)
+    numbers: Any = np.reshape(iota(a, I64, (a.size,), 0), a.shape)
     numbers.value.call(a.value.name)
     return numbers
 
