@@ -33,6 +33,7 @@ class DecidedPool(Pool):
         """What each loop variable is at least, and at most."""
         self.intervals: dict[Expr, Range] = {}
         """What integers can be, both ends included."""
+        self.checked: dict[tuple[Expr, int], Expr] = {}
 
     def limit(self, number: int, at_least: bool, bound: Expr) -> None:
         """A loop variable is at least `bound`, or below it."""
@@ -40,6 +41,13 @@ class DecidedPool(Pool):
             self.low[number].append(affine(bound))
         else:
             self.high[number].append(affine(bound) + -1)
+
+    def place(self, x: Expr, extent: int, site: int) -> Expr:
+        """An index that is checked, by the first who asks for all that use it."""
+        key = x, extent
+        if key not in self.checked:
+            self.checked[key] = super().place(x, extent, site)
+        return self.checked[key]
 
     def apply(self, op: str, type: str, *args: Expr) -> Expr:
         """An elementwise op; of those that choose, what is chosen at every point."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from irgrad_numba import vector_math
 from irgrad_numba.expression import Add, Expr, Reduce, Statement, Store
-from irgrad_numba.fold import BLOCK, Fold, combine
+from irgrad_numba.fold import BLOCK, Fold, combine, gather_some
 from irgrad_numba.index import Index
 from irgrad_numba.llvm import BITS, Code, Module, Type, Value
 from irgrad_numba.neighbours import Neighbours, moved, neighbours
@@ -29,6 +29,7 @@ from irgrad_numba.strips import (
     stored_form,
     strips,
 )
+from irgrad_numba.tiles import TILE, tiles_of
 
 LIGHT = 12
 """Expressions in a loop below which four vectors go together; so they do where a library function
@@ -161,6 +162,9 @@ class Loops(Points):
                 self.width = 1 << (self.width.bit_length() - 1)
         if any(isinstance(s, Add) and not self._apart(s.index) for s in piece.statements):
             self.width = 1
+        self.tiles = tiles_of(piece, 0 if chunk is None else 1)
+        if self.tiles is not None:
+            self.width = TILE
         self.register = min(self.width, VECTOR_BYTES * 8 // widest)
         self.folds: dict[Reduce, Fold] = {}
         for s in piece.statements:
@@ -174,8 +178,11 @@ class Loops(Points):
         self.late: list[Statement] = []
         self._order()
         self.neighbours: Neighbours | None = None
-        if self.depth and self.width > 1 and not self._limited() and self._count() >= LONG:
+        looks_back = self.depth and self.width > 1 and not self._limited() and not self.tiles
+        if looks_back and self._count() >= LONG:
             self.neighbours = neighbours(piece)
+        self.given: dict[Expr, Value] = {}
+        """Expressions of the innermost loop that are known before its body."""
         self.kept: dict[Expr, str] = {}
         """Places for vectors that the next one takes lanes from, while the loop runs."""
 
@@ -209,10 +216,10 @@ class Loops(Points):
 
     def _level(self, depth: int) -> None:
         if depth == self.depth:  # a piece without loops
-            self._body(None, 1)
+            self.body(None, 1)
             return
         for expression in self.by_level.get(depth, []):
-            self.scalars[expression] = self._emit(expression, None, 1)
+            self.scalars[expression] = self.emit(expression, None, 1)
         low, high = self.piece.ranges[depth]
         limited = depth in self.limits
         starting = [fold for fold in self.folds.values() if fold.depth == depth]
@@ -228,15 +235,17 @@ class Loops(Points):
         elif limited:
             with guarded(self.code, *self._bounds(depth), 1) as i:
                 self._row(depth, i)
+        elif self.tiles is not None and depth == self.tiles.axis:
+            self.tiles.run(self, low, high)
         else:
-            self._steps(depth, low, high)
+            self.steps(depth, low, high)
         for fold in starting:
             self._finish(fold)
         for each in self.row_sums:
             if each.outermost == depth:
                 each.settle(self)
 
-    def _steps(self, depth: int, low: int, high: int) -> None:
+    def steps(self, depth: int, low: int, high: int) -> None:
         """A loop that is not the innermost one, several steps at a time where they may go together;
         row sums are moved when they are due.
         """
@@ -302,7 +311,7 @@ class Loops(Points):
             self.variables.append(row)
             self.scalars = dict(outer)
             for expression in own:
-                self.scalars[expression] = self._emit(expression, None, 1)
+                self.scalars[expression] = self.emit(expression, None, 1)
             scalars.append(self.scalars)
             self.variables.pop()
         low, high = self.piece.ranges[-1]
@@ -310,7 +319,7 @@ class Loops(Points):
         for at, width in strips(self.code, low, high, self.width, body):
             for row, self.scalars in zip(rows, scalars, strict=True):
                 self.variables.append(row)
-                self._body(at, width)
+                self.body(at, width)
                 self.variables.pop()
         self.scalars = outer
 
@@ -335,22 +344,22 @@ class Loops(Points):
         register, single elements.
         """
         careful = [fold for fold in self.folds.values() if fold.careful]
-        block = BLOCK * self.width
+        block, first = BLOCK * self.width, low
         if careful:
             end = self._end(low, high, block)
             with guarded(self.code, low, end, block) as start:
                 with loop(self.code, 0, block, self.width) as i:
-                    self._body(start + i, self.width)
+                    self.body(start + i, self.width)
                 for fold in careful:
                     fold.gather()
             low = end
         for width in sorted(self._widths(), reverse=True):
             end = self._end(low, high, width)
             with guarded(self.code, low, end, width) as i:
-                self._body(i, width)
+                self.body(i, width)
             low = end
-        for fold in careful:
-            fold.gather()
+        if careful:
+            gather_some(self.code, careful, high - first >= block)
 
     def _end(self, low: Value, high: Value, width: int) -> Value:
         """Where the last whole vector between two places ends, for a power of two."""
@@ -372,14 +381,14 @@ class Loops(Points):
             whole = (high - low) // block * block
             with loop(self.code, low, low + whole, block) as start:
                 with loop(self.code, 0, block, self.width) as i:
-                    self._body(start + i, self.width)
+                    self.body(start + i, self.width)
                 for fold in careful:
                     fold.gather()
             low += whole
         body, brief = len(self.by_level.get(self.depth, [])), self.code.brief
         for at, width in strips(self.code, low, high, self.width, body):
             self.code.brief = brief or (width < self.width and long)
-            self._body(at, width)
+            self.body(at, width)
         self.code.brief = brief
         self.kept = {}
         for fold in careful:
@@ -391,7 +400,7 @@ class Loops(Points):
             return
         self._values = {}
         for e in self.neighbours.first:
-            self._values[e] = self._emit(e, self._number(low - 1), 1)
+            self._values[e] = self.emit(e, self._number(low - 1), 1)
         for e in self.neighbours.behind.values():
             self.kept[e] = self.code.alloca(Type(e.type, self.width))
             self.code.put(self.kept[e], self._values[e].splat(self.width))
@@ -419,14 +428,16 @@ class Loops(Points):
             total = combine(statement.op, load(self.code, total.type, address), total)
         save(total, address)
 
-    def _body(self, at: Value | None, width: int) -> None:
-        self._values = {}
+    def body(self, at: Value | None, width: int) -> None:
+        """One vector, or point."""
+        self._values = dict(self.given)
         order, behind = self.by_level.get(self.depth, []), dict[Expr, Expr]()
         if self.kept and self.neighbours is not None and width == self.width:
             order, behind, _ = self.neighbours
         for e in order:
             ahead = behind.get(e)
-            self._values[e] = self._emit(e, at, width) if ahead is None else self._moved(ahead)
+            if e not in self.given:
+                self._values[e] = self.emit(e, at, width) if ahead is None else self._moved(ahead)
             for statement in self.early.get(e, ()):
                 self._state(statement, at, width)
         for statement in self.late:

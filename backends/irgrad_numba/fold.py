@@ -92,6 +92,11 @@ class Fold:
             self.code.put(total, s)
             self.code.put(part, self.code.constant(type, -0.0))
 
+    def take(self) -> None:
+        """The partial results of a float sum are its totals, for nothing has been gathered."""
+        for w, (part, total, _) in self.parts.items():
+            self.code.put(total, self.code.get(part, Type(self.type, w)))
+
     def result(self) -> Value:
         """The fold of all lanes."""
         values: list[Value] = []
@@ -102,6 +107,18 @@ class Fold:
             else:
                 values.append(self.code.get(part, type))
         return across(self.op, values)
+
+
+def gather_some(code: Code, folds: Sequence[Fold], long: Value) -> None:
+    """The totals of float sums, of which blocks have gathered something where they are `long`."""
+    many, few, done = map(code.fresh_label, ("many", "few", "done"))
+    code.emit(f"br i1 {long.text}, label %{many}, label %{few}")
+    for label, finish in ((many, Fold.gather), (few, Fold.take)):
+        code.label(label)
+        for fold in folds:
+            finish(fold)
+        code.emit(f"br label %{done}")
+    code.label(done)
 
 
 def two_sum(a: Value, b: Value) -> tuple[Value, Value]:

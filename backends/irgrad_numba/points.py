@@ -43,7 +43,8 @@ class Points:
             found = self._values[expression] = self.scalars[expression].splat(width)
         return found
 
-    def _emit(self, e: Expr, at: Value | None, width: int) -> Value:
+    def emit(self, e: Expr, at: Value | None, width: int) -> Value:
+        """The value of an expression whose operands are known."""
         type = Type(e.type, width)
         operand = (
             (lambda x: self._value(x, width))
@@ -59,10 +60,10 @@ class Points:
             buffer, index = e.data
             return self.read(buffer, type, index, at)
         if e.kind == "index":
-            return self._positions(e.data, at, width)
+            return self.positions(e.data, at, width)
         if e.kind == "inside":
             index, low, high = e.data
-            position = self._positions(index, at, width)
+            position = self.positions(index, at, width)
             return (position >= low) & (position < high)
         if e in self.doubled:
             factor, x = self.doubled[e]
@@ -92,7 +93,7 @@ class Points:
             return self._number(index.constant)
         return total + index.constant if index.constant else total
 
-    def _positions(self, index: Index, at: Value | None, width: int) -> Value:
+    def positions(self, index: Index, at: Value | None, width: int) -> Value:
         """The elements of all lanes."""
         first = self._scalar_position(index, at)
         by = index.coefficient(self.depth - 1) if at is not None else 0
@@ -108,8 +109,8 @@ class Points:
     def read(self, buffer: int, type: Type, index: Index, at: Value | None) -> Value:
         by = index.coefficient(self.depth - 1) if at is not None else 0
         if any(e.level == self.depth for e, _ in index.dynamic) and type.width > 1:
-            return self._gathered(buffer, type, self._positions(index, at, type.width))
-        first = self._positions(index, at, 1)
+            return self._gathered(buffer, type, self.positions(index, at, type.width))
+        first = self.positions(index, at, 1)
         if by == 0 or type.width == 1:
             address = element(self.code, buffer, type.element, first)
             return load(self.code, Type(type.element), address).splat(type.width)
@@ -118,7 +119,7 @@ class Points:
         if by == -1:
             first = first + (1 - type.width)
             return load(self.code, type, element(self.code, buffer, type.element, first)).reverse()
-        return self._gathered(buffer, type, self._positions(index, at, type.width))
+        return self._gathered(buffer, type, self.positions(index, at, type.width))
 
     def _gathered(self, buffer: int, type: Type, positions: Value) -> Value:
         lanes = [
@@ -137,14 +138,14 @@ class Points:
         index, buffer = statement.index, statement.buffer
         by = index.coefficient(self.depth - 1) if at is not None else 0
         if width == 1 or (by == 1 and self._uniform(index)):
-            position = self._positions(index, at, 1)
+            position = self.positions(index, at, 1)
             save(value, element(self.code, buffer, value.type.element, position))
             return
         if by == -1 and self._uniform(index):
-            position = self._positions(index, at, 1) + (1 - width)
+            position = self.positions(index, at, 1) + (1 - width)
             save(value.reverse(), element(self.code, buffer, value.type.element, position))
             return
-        positions = self._positions(index, at, width)
+        positions = self.positions(index, at, width)
         for k in range(width):
             save(value.lane(k), element(self.code, buffer, value.type.element, positions.lane(k)))
 
