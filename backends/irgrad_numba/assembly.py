@@ -4,7 +4,7 @@ one stage computes over the same extents a kernel, and nodes that are calls what
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -66,8 +66,50 @@ class Assembly:
             if value not in self.views:
                 self._allot(value)
         known = self.decided.intervals
+        self._drop_unread()
         steps = self._in_order()
         return Schedule(self.graph, steps, self.views, self.buffers, self.why, known, place.sites)
+
+    def _drop_unread(self) -> None:
+        """Write to memory no value that nothing but kernels beside its own read, which compute it
+        themselves.
+        """
+        homes = {node: key for key, kernel in self.kernels.items() for node in kernel.roots}
+        shown = Counter(view.buffer for view in self.views.values())
+        readers = self._readers_besides_nodes()
+        for node in reversed(self.graph.nodes):
+            value, key = Value(node, 0), homes.get(node)
+            home = None if key is None else (key[0], key[1], key[3], key[4])
+            own = self.decided.sorts[node] in ("view", "point") and value not in self.outputs
+            alone = key is not None and own and shown[self.views[value].buffer] == 1
+            if key is not None and alone and readers[value] and readers[value] <= {home}:
+                self._drop(node, self.kernels[key])
+            for operand in node.operands:
+                if self.decided.sorts[node] == "call":
+                    readers[operand].add(node)
+                else:
+                    readers[operand] |= readers[value] if home is None else {home}
+        self.kernels = {key: kernel for key, kernel in self.kernels.items() if kernel.roots}
+
+    def _readers_besides_nodes(self) -> dict[Value, set[object]]:
+        """Where loops end, and indices that are checked."""
+        readers: dict[Value, set[object]] = defaultdict(set)
+        for _, call in self.calls:
+            if isinstance(call, Check):
+                readers[call.array].add("check")
+        for kernel in self.kernels.values():
+            for condition in kernel.limits:
+                if condition.bound is not None:
+                    readers[condition.bound].add("limit")
+        return readers
+
+    def _drop(self, node: Node, kernel: Kernel) -> None:
+        """A root no more."""
+        value = Value(node, 0)
+        kernel.roots.remove(node)
+        if node in kernel.beside:
+            kernel.beside.remove(node)
+        del self.views[value], self.why[value], self.decided.stored[value]
 
     def _allot(self, value: Value) -> None:
         self.views[value] = contiguous(len(self.buffers), value.type.shape)

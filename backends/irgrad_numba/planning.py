@@ -186,10 +186,23 @@ class Planner:
                     else:
                         waiting.append(operand)
         for number in numbers:
-            self._keep(number, why)
+            shown = self._before_moves(number, gone)
+            way.update(shown[1:])
+            self._keep(shown[0], why)
         for node in self.graph.nodes if len(way) > 1 else [value.node]:
             if Value(node, 0) in way:
                 self.reads[Value(node, 0)] = self._touched(node.operands)
+
+    def _before_moves(self, value: Value, gone: Collection[Value]) -> list[Value]:
+        """The value that one shows in another shape, and the views between them."""
+        found = [value]
+        while self.sorts.get(value.node) == "view" and not isinstance(value.node.op, BroadcastTo):
+            source = value.node.operands[0]
+            if source in gone or source.type.size != value.type.size:
+                break
+            value = source
+            found.insert(0, value)
+        return found
 
     def _keep(self, value: Value, why: str) -> None:
         self.stored[value] = why

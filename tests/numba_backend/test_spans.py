@@ -175,6 +175,6 @@ def test_of_an_array_that_is_overwritten_numbers_are_kept() -> None:
 
     run = irgrad.compile(irgrad.grad(products), "numba", unroll=0)
     backward = run.kernels(A).rpartition("in reversed(range(9)):")[2]
-    assert "gather, kept: the write reads other places of its array" in backward
+    assert re.search("gather, kept: (its array|the write)", backward)
     assert not re.search("(where|add|multiply), kept: (its array|the write)", backward)
     np.testing.assert_allclose(run(A), irgrad.compile(irgrad.grad(products), "numpy")(A))
