@@ -60,6 +60,7 @@ HOIST_COST = 4
 """Above this, work that does not depend on all loops is done once and stored."""
 MUCH = 8
 """A value so many times as large as a part of it is computed from the part again."""
+NEEDED = "needed at"
 REPEATED, SEVERAL = "else repeated in a loop", "computed for several at once"
 LANES = 32
 """From so many elements on, library functions run in a loop of their own, over vectors."""
@@ -112,6 +113,7 @@ class Planner:
         if self._inline_again():
             self._stages()
             self._share()
+        self._inline_cheap()
         self._stages()
         return joined(Assembly(self, plan_region).run())
 
@@ -256,6 +258,19 @@ class Planner:
             self._costs()
         return any(value not in self.stored for value in hoisted)
 
+    def _inline_cheap(self) -> None:
+        """Take back what was stored for several places, and is next to nothing of one array that
+        has been stored since.
+        """
+        for node in self.graph.nodes:
+            value = Value(node, 0)
+            needed = self.stored.get(value, "").startswith(NEEDED) and self.sorts[node] == "point"
+            sources = {v for v in node.operands if v.type.size > 1}
+            if needed and cost_of(node.op.name) <= 1 and len(sources) == 1:
+                (source,) = sources
+                if source.type.shape == value.type.shape and not self._inlined(source):
+                    del self.stored[value]
+
     def _hoist(self, node: Node) -> None:
         """Costly operands that a larger space repeats along its innermost axis are stored."""
         if self.sorts[node] == "view" and not isinstance(node.op, BroadcastTo):
@@ -360,7 +375,7 @@ class Planner:
                 own = places[value]
                 again = 0 if value in self.places else self.cost[value]
                 if sort == "point" and (len(own) - 1) * again > STORE_COST:
-                    self._store(value, f"needed at {len(own)} places")
+                    self._store(value, f"{NEEDED} {len(own)} places")
                     own = {self.place_of(node): None}
             for operand, axes in self.axes[node]:
                 pure = sort != "view" and not isinstance(node.op, MOVES)
