@@ -20,7 +20,7 @@ from irgrad.ops.elementwise import Elementwise
 from irgrad.ops.index import Gather, UpdateAt
 from irgrad.ops.linear import BroadcastTo, Reshape
 from irgrad.ops.select import Where
-from irgrad.ops.shape import Transpose, UpdateSlice
+from irgrad.ops.shape import Pad, Slice, Transpose, UpdateSlice
 from irgrad_numba.fold import IDENTITY
 from irgrad_numba.sorts import REDUCTIONS, contract_extents, space_of, squeezed
 from irgrad_numba.updates import ADDING, Copy
@@ -48,6 +48,8 @@ TURNED = {
     "less": "greater", "less_equal": "greater_equal",
     "greater": "less", "greater_equal": "less_equal",
 }  # fmt: skip
+MOVED = (Reshape, BroadcastTo, Transpose, Slice, Pad)
+"""Ops that only move elements, or put zeros beside them."""
 BOTH_ZERO = {"add", "subtract", "multiply", "maximum", "minimum"}
 """Functions of two numbers that are 0 where both are."""
 ZERO = {"negative", "positive", "absolute", "square", "conjugate"}
@@ -85,12 +87,12 @@ class Known:
             self._zero(value, _spread(self.span(x) & self.span(y), value))
         elif isinstance(op, Astype) or (isinstance(op, Elementwise) and op.name in ZERO):
             self._zero(value, self.span(node.operands[0]))
-        elif isinstance(op, (Reshape, BroadcastTo, Transpose)):
+        elif isinstance(op, MOVED):
             self._zero(value, _forwards(node, self.span(node.operands[0])))
 
     def _mask(self, node: Node) -> Span:
         op, operands = node.op, node.operands
-        if isinstance(op, (Reshape, BroadcastTo, Transpose)):
+        if isinstance(op, MOVED):
             return _forwards(node, self.inside.get(operands[0], EVERYWHERE))
         if not isinstance(op, Elementwise):
             return EVERYWHERE
@@ -163,7 +165,7 @@ class Spans(Known):
             parts = [span, span | inside, span]
         elif isinstance(op, (Elementwise, Astype, Copy)):
             parts = [span] * len(operands)
-        elif isinstance(op, (Reshape, BroadcastTo, Transpose)):
+        elif isinstance(op, MOVED):
             parts = [_backwards(node, span)]
         elif isinstance(op, Gather):
             rest = [a for a in range(operands[0].type.ndim) if a not in op.axes]
@@ -277,6 +279,11 @@ def _moves(node: Node) -> Mapping[int, int]:
         return {axis - count: k - count for k, axis in enumerate(axes)}
     if isinstance(node.op, BroadcastTo):
         return {-k: -k for k in range(1, len(old) + 1) if old[-k] == new[-k]}
+    if isinstance(node.op, (Slice, Pad)):
+        p = node.op.parameters
+        near = {1} if isinstance(node.op, Slice) else {0}
+        apart = p["step"] if isinstance(node.op, Slice) else p["inside"]
+        return {k - len(old): k - len(old) for k, by in enumerate(apart) if by in near}
     if squeezed(old) != squeezed(new):
         return {}
     long = [[a - len(s) for a in range(len(s)) if s[a] != 1] for s in (old, new)]
@@ -284,11 +291,21 @@ def _moves(node: Node) -> Mapping[int, int]:
 
 
 def _forwards(node: Node, span: Span) -> Span:
-    return _renumbered(span, _moves(node)) if span else span
+    return _shifted(node, _renumbered(span, _moves(node)), 1) if span else span
 
 
 def _backwards(node: Node, span: Span) -> Span:
-    return _renumbered(span, {new: old for old, new in _moves(node).items()}) if span else span
+    moves = {new: old for old, new in _moves(node).items()}
+    return _shifted(node, _renumbered(span, moves), -1) if span else span
+
+
+def _shifted(node: Node, span: Span, sign: int) -> Span:
+    """Conditions as far on as places are in the result of a slice or pad, or (-1) back."""
+    op: Any = node.op
+    if not isinstance(op, (Slice, Pad)):
+        return span
+    by = [-start for start in op.start] if isinstance(op, Slice) else list(op.low)
+    return frozenset(c._replace(offset=c.offset + sign * by[c.axis]) for c in span)
 
 
 def _renumbered(span: Span, axes: Mapping[int, int]) -> Span:

@@ -46,7 +46,16 @@ def written_in_reverse(x: Any) -> Any:
     return y
 
 
-PROGRAMS = [levinson, convolved, written_in_reverse]
+def inverted(x: Any) -> Any:
+    """The power series of 1 / x(t): slices of one length that begin at different places."""
+    y = np.zeros_like(x)
+    y[0] = 1.0 / x[0]
+    for k in range(1, len(x)):
+        y[k] = -(x[1 : k + 1] @ np.flip(y[:k])) / (x[0] + 9.0)
+    return y
+
+
+PROGRAMS = [levinson, convolved, written_in_reverse, inverted]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda f: f.__name__)
@@ -67,8 +76,9 @@ def test_values_and_derivatives(program: Callable[..., Any]) -> None:
         np.testing.assert_allclose(make("numba"), make("numpy"), rtol=1e-10, atol=1e-12)
 
 
-def test_reversed_slices_are_read_in_steps_of_one() -> None:
-    text = irgrad.compile(irgrad.grad(lambda x: np.sum(levinson(x))), "numba").kernels(X)
+@pytest.mark.parametrize("program", [levinson, inverted], ids=lambda f: f.__name__)
+def test_reversed_slices_are_read_in_steps_of_one(program: Callable[..., Any]) -> None:
+    text = irgrad.compile(irgrad.grad(lambda x: np.sum(program(x))), "numba").kernels(X)
     assert not re.search(r"\[t\d+\[|place\(|minimum\(|where\(", text), text
     assert re.search(r"\[-i0 \+ ", text)
 
