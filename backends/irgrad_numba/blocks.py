@@ -31,10 +31,12 @@ from irgrad_numba.updates import is_update
 LARGE = 1 << 22
 """Bytes of intermediate values that do not fit the caches."""
 BLOCK_BYTES = 1 << 19
-"""What the steps read and write of the rows of a block."""
+"""What the steps read and write of the rows of a block,"""
+LARGEST_BLOCK = 1 << 21
+"""and where the rows are too long for products of `LEAST_ROWS` of them."""
 FEWEST = 16
 """Blocks, so that threads share them evenly."""
-SHARE = 1 / 16
+SHARE = 1 / 8
 """A step's partial results, and what it reads that all rows need, take at most this share of it."""
 WINDOW = 64
 """Steps that are looked at, from the first of a block on."""
@@ -228,29 +230,38 @@ class _Rows:
         """The steps in blocks; None where that saves too little."""
         if len(self.members) == 1:
             return None
-        own = self._own(intermediates, users)
-        if sum(intermediates[b] for b in own) < LARGE or not _is_light(*self.led[0], self.rows):
+        own, cut = self._own(intermediates, users), self._cut()
+        saved = sum(intermediates[b] for b in own)
+        if cut is None or saved < LARGE or not _is_light(*self.led[0], self.rows):
             return None
         every = [step for each in self.members for step in each.steps]
         steps = [step for step in every if isinstance(step, (Kernel, Gemm))]
-        blocks = Blocks(steps, self.axes, self.rows, *self._cut(), own)
-        sizes = [one.rows * one.inner * one.columns for one in blocks.products()]
-        told = max(sizes, default=0) <= BLAS_THREADS or blas_threads.functions()
-        return blocks if told and (not sizes or blocks.height >= LEAST_ROWS) else None
+        blocks = Blocks(steps, self.axes, self.rows, *cut, own)
+        largest = max((math.prod(one.extents[-3:]) for one in blocks.products()), default=0)
+        return blocks if largest <= BLAS_THREADS or blas_threads.functions() else None
 
-    def _cut(self) -> tuple[int, int]:
-        """How many blocks, and how many rows each has."""
+    def _cut(self) -> tuple[int, int] | None:
+        """How many blocks, and how many rows each has; None where a product would have too few."""
+        length = self._row_bytes()
+        count = max(FEWEST, -(-self.rows * length // BLOCK_BYTES))
+        most = min(self.rows, count * 4 // 3)
+        if any(isinstance(step, Gemm) for each in self.members for step in each.steps):
+            most = min(most, self.rows // LEAST_ROWS)
+            if most < FEWEST or LEAST_ROWS * length > LARGEST_BLOCK:
+                return None
+        strip = max(strip_of(*each, most) for each in self.led if extent_of(*each) == self.rows)
+        count = even_count(most, [(self.rows, strip)])
+        return count, step_of(self.rows, count, strip)
+
+    def _row_bytes(self) -> int:
+        """How much of memory the steps read and write for one row."""
         sizes: dict[int, int] = {}
         for part, axis in self.led:
             for buffer, index, type in _places(part):
                 if index.coefficient(axis):
                     size = _elements(part, axis, index, self.rows) * DTYPES[type].itemsize
                     sizes[buffer] = max(size, sizes.get(buffer, 0))
-        least = max(FEWEST, -(-self.rows * sum(sizes.values()) // BLOCK_BYTES))
-        most = min(self.rows, least * 4 // 3)
-        strip = max(strip_of(*each, most) for each in self.led if extent_of(*each) == self.rows)
-        count = even_count(most, [(self.rows, strip)])
-        return count, step_of(self.rows, count, strip)
+        return sum(sizes.values())
 
     def _own(self, intermediates: Mapping[int, int], users: Mapping[int, int]) -> dict[int, int]:
         """The buffers that nobody else reads or writes, with the length of a row of each."""
