@@ -7,7 +7,7 @@ catches them."""
 from __future__ import annotations
 
 import linecache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from numpy.linalg import LinAlgError
 
@@ -118,6 +118,9 @@ class TraceError(IrgradError):
 
     No TypeError: NumPy replaces those by errors of its own, and the remedy would be lost.
     """
+
+    written: Any = None
+    """The array from outside of what is traced that it was about to write to."""
 
     def __str__(self) -> str:
         text = super().__str__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -102,7 +103,11 @@ def switch(index: Any, branches: Sequence[Branch], *operands: Any) -> Any:
             *_numbered(operands),
         )
     if not branches:
-        raise ArgumentError("switch: there are no branches", location=call_site().location)
+        raise ArgumentError(
+            "switch: there are no branches",
+            location=call_site().location,
+            hint="branches is a list of functions, of which index chooses one",
+        )
     _check_selector("switch", "index", index)
     if not is_integer(index):
         raise DTypeError(
@@ -140,6 +145,12 @@ def _check_selector(what: str, name: str, selector: Any) -> None:
             location=call_site().location,
             hint="np.where chooses element by element; np.any and np.all make one condition",
         )
+    if not isinstance(selector, (Traced, bool, int, float, complex, np.generic, np.ndarray)):
+        raise DTypeError(
+            f"{what}: {name} must be a number, got {shown_type(selector)}",
+            location=call_site().location,
+            hint="a comparison gives a bool",
+        )
 
 
 def _chosen(
@@ -151,9 +162,10 @@ def _chosen(
     wanted: list[ArrayType | None] = []
     loans = Loans(what, (operands, {}))
     lending = [loans.lending(f) for f in functions]
+    trace = functools.partial(trace_region, contains=True, what=f"{what}: ")
     while True:
         loans.start()
-        regions = [trace_region(f, operands, kinds, wanted, contains=True) for f in lending]
+        regions = [trace(f, operands, kinds, wanted) for f in lending]
         agreed = _agreed(what, functions, regions)
         if agreed == wanted and loans.settled:
             break
@@ -209,7 +221,9 @@ def agreed_kind(
         raise ShapeError(
             f"{what}: {name} differs between the branches: {types}",
             location=line or call_site().location,
-            hint="return arrays of one shape from every branch",
+            hint="is a return missing?"
+            if one is None or other is None
+            else "return arrays of one shape from every branch",
         )
     dtype = joined(one, other)
     if dtype is None:

@@ -90,7 +90,9 @@ def _scanned(
 
     def trace(state: Any) -> Region:
         wanted = [k.type if isinstance(k, Argument) else None for k in state]
-        return trace_region(f, (init, xs), [*state, *slices], wanted, repeats=True)
+        return trace_region(
+            f, (init, xs), [*state, *slices], wanted, repeats=True, what=f"{what}: "
+        )
 
     def carried_of(result: Any) -> Any:
         if not isinstance(result, tuple) or len(result) != 2:
@@ -174,6 +176,7 @@ def _checked_length(what: str, length: Any) -> int:
         raise ArgumentError(
             f"{what}: length must be a number of steps, got {shown_type(length)}",
             location=call_site().location,
+            hint="an int that is known while the function is lowered, not negative",
         )
     return steps
 
@@ -247,7 +250,8 @@ def fori_loop(
         wanted = [k.type if isinstance(k, Argument) else None for k in state]
         index = Argument(ArrayType(I64, ()), weak=True)
         contains = not isinstance(count, int)  # there may be no step
-        return trace_region(step, (0, init_val), [index, *state], wanted, contains, repeats=True)
+        given = [index, *state]
+        return trace_region(step, (0, init_val), given, wanted, contains, True, "fori_loop: ")
 
     region, kinds = settled_carry("fori_loop", body, trace, init_val, kinds, lambda result: result)
     state = [(x, k) for x, k in zip(leaves, kinds, strict=True) if isinstance(k, Argument)]
@@ -346,10 +350,10 @@ def while_loop(
 
     def trace(state: Any) -> Region:
         wanted = [k.type if isinstance(k, Argument) else None for k in state]
-        return trace_region(step, (init_val,), state, wanted, contains=True, repeats=True)
+        return trace_region(step, (init_val,), state, wanted, True, True, "while_loop: ")
 
     region, kinds = settled_carry("while_loop", step, trace, init_val, kinds, lambda r: r)
-    test = trace_region(test_fun, (init_val,), kinds, contains=True, repeats=True)
+    test = trace_region(test_fun, (init_val,), kinds, (), True, True, "while_loop: ")
     if [k and k.type for k in test.kinds] != [ArrayType(BOOL, ())]:
         got = ", ".join(str(k.type) if k else "None" for k in test.kinds)
         raise DTypeError(

@@ -94,10 +94,11 @@ def trace_region(
     wanted: Sequence[ArrayType | None] = (),
     contains: bool = False,
     repeats: bool = False,
+    what: str = "",
 ) -> Region:
     """Trace `function` on arguments with these leaf kinds. A result whose type is `wanted`, leaf by
     leaf, is converted to that dtype where that loses nothing. See `Builder` for `contains` and
-    `repeats`.
+    `repeats`; errors about a result begin with `what`.
     """
     _, tree = flatten((args, {}))
     results: list[Argument | None] = []
@@ -110,7 +111,7 @@ def trace_region(
         builder.repeats |= repeats
         leaves, structure = flatten(function(*given))
         for position, leaf in enumerate(leaves):
-            place = functools.partial(written_path, structure, position, "the result")
+            place = functools.partial(written_path, structure, position, f"{what}the result")
             (found,) = leaf_kinds([leaf], lambda _, place=place: place(), _RETURN)
             results.append(found if isinstance(found, Argument) else None)
             lines.append(leaf.value.node.location if isinstance(leaf, Traced) else None)
@@ -218,7 +219,9 @@ def _agreed(
             "None" if k is None or isinstance(k, Static) else k.type for k in (before, after)
         )
         raise ArgumentError(
-            f"{what}: {name} is {one} before the step and {other} after", location=line
+            f"{what}: {name} is {one} before the step and {other} after",
+            location=line,
+            hint="is a return missing?" if other == "None" else "start with an array",
         )
     return settled_kind(before, after, line, f"{what}: {name}", "")
 

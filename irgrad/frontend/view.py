@@ -285,20 +285,13 @@ def within_reach(handle: Any, new: Any) -> None:
             return
         if current is not None and current.lend is not None and current.lend(root):
             return
-        raise OuterWrite(
-            root,
+        error = TraceError(
             f"an in-place write into an array from outside ({handle!r}) in a function that is "
             "traced by itself (differentiated, or the body of a loop or branch)",
-            "pass the array as an argument and return it, or return the value to write",
+            hint="pass the array as an argument and return it, or return the value to write",
         )
-
-
-class OuterWrite(TraceError):
-    """A write into an array, `root`, that does not belong to what is traced."""
-
-    def __init__(self, root: Any, message: str, hint: str) -> None:
-        super().__init__(message, hint=hint)
-        self.root = root
+        error.written = root
+        raise error
 
 
 Step = tuple[Op, tuple[Any, ...]]

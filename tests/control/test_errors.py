@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 import irgrad
-from irgrad.errors import ArgumentError, DTypeError, IrgradError, OptionError, ShapeError
+from irgrad.errors import (
+    ArgumentError,
+    DTypeError,
+    IrgradError,
+    OptionError,
+    ShapeError,
+    TraceError,
+)
 
 ONES = np.ones(3)
 
@@ -299,3 +306,32 @@ def test_keywords_of_jax_that_have_no_place(name) -> None:
         HABITS[name](**{name: 1.0})
     assert "test_errors.py" in str(caught.value)
     assert caught.value.hint or name.startswith("_")
+
+
+def test_results_and_conditions_that_are_no_arrays_say_whose_they_are() -> None:
+    for wrong, message in [
+        (lambda x: irgrad.fori_loop(0, 3, lambda i, c: "a", x), "fori_loop: the result: a str"),
+        (lambda x: irgrad.fori_loop(0, 3, lambda i, c: None, x), "hint: is a return missing?"),
+        (lambda x: irgrad.scan(lambda c, t: (c, "a"), 0.0, x), "scan: the result[1]: a str"),
+        (lambda x: irgrad.while_loop(lambda c: "a", lambda c: c, x), "while_loop: the result: a"),
+        (lambda x: irgrad.cond(x[0] > 0, lambda: "a", lambda: "b"), "cond: the result: a str"),
+        (lambda x: irgrad.cond(x[0] > 0, lambda: None, lambda: x), "hint: is a return missing?"),
+        (lambda x: irgrad.cond(None, lambda: x, lambda: x), "cond: pred must be a number, got N"),
+        (lambda x: irgrad.cond("a", lambda: x, lambda: x), "cond: pred must be a number, got str"),
+    ]:
+        assert message in refused(wrong, ONES)
+
+
+def test_a_write_to_an_array_from_outside_is_an_error_with_a_public_name() -> None:
+    def run(x):
+        seen = np.zeros(3)
+
+        def step(i, c):
+            seen[0] = c[0]
+            return c
+
+        return irgrad.fori_loop(0, 3, step, x) + seen
+
+    with pytest.raises(IrgradError, match="from outside") as caught:
+        irgrad.compile(run)(ONES)
+    assert type(caught.value) is TraceError

@@ -25,7 +25,6 @@ from irgrad.frontend.promote import innermost, lift
 from irgrad.frontend.region import apply, joined, operand_types, with_inputs
 from irgrad.frontend.site import call_site
 from irgrad.frontend.tracer import Tracer
-from irgrad.frontend.view import OuterWrite
 from irgrad.ir.builder import CURRENT
 from irgrad.ir.graph import Graph, input_value
 from irgrad.ir.names import numbered
@@ -154,10 +153,11 @@ def _attempted(carry: Carry, step: Step, indexed: bool, inner: Inner) -> Settled
 
     try:
         inner.run(run)
-    except OuterWrite as stop:
-        if id(stop.root) in carry.roots:
+    except TraceError as stop:
+        root = stop.written
+        if root is None or id(root) in carry.roots:
             raise
-        carry.take_root(id(stop.root), stop.root)
+        carry.take_root(id(root), root)
         return None
     _check_goes_on(inner)
     if carry.grow(inner):
