@@ -171,9 +171,12 @@ def plain_code(text: str, level: int) -> bytes:
     """Object code without LLVM's passes, generated at `level`, for text by hand that they would
     hardly improve: at level 1 in less than half the time, at level 0 in a tenth.
     """
-    machine = target_machine(level)
-    key = disk_cache.key_of(f"plain {level}", *compiler(), text)
-    return _kept(key, lambda: _packed([machine.emit_object(_parsed(text, machine))]))
+
+    def make() -> bytes:
+        machine = target_machine(level)
+        return _packed([machine.emit_object(_parsed(text, machine))])
+
+    return _kept(disk_cache.key_of(f"plain {level}", *compiler(), text), make)
 
 
 def _kept(key: str, make: Callable[[], bytes]) -> bytes:

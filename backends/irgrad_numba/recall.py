@@ -1,5 +1,5 @@
-"""Machine code that an earlier process made, found by the graph as it was lowered: passes, schedule
-and emission, most of the time to a first result, do not run again.
+"""Machine code that an earlier process made, found by the graph as it was lowered: differentiation,
+passes, schedule and emission, most of the time to a first result, do not run again.
 
 A record on disk says which object code belongs to a graph and to a way to call it, and what the
 code takes from the process that runs it: addresses by name, and constants as their bytes. Nothing
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from irgrad.ir.delayed import Delayed
 from irgrad.ir.graph import Constant, Graph
 from irgrad.ir.op import Array, Op
 from irgrad.ir.types import ArrayType
@@ -48,12 +49,15 @@ class Way(NamedTuple):
     @property
     def key(self) -> str | None:
         """The name of its record; None where there may be none."""
-        if not ENABLED or not disk_cache.enabled() or not is_own(self.graph):
+        if not ENABLED or not disk_cache.enabled():
+            return None
+        graph, recipes = _basis(self.graph)
+        if not is_own(graph):
             return None
         arguments = [f"{a.kind} {a.type} {a.strides}" for a in self.arguments]
         layouts = [str(layout_of(array)) for array in self.captured]
-        parts = [*arguments, str(self.result), *layouts, str(thread_count())]
-        return disk_cache.key_of(FORMAT, _versions(), self.graph.structural_hash, *parts)
+        parts = [*recipes, *arguments, str(self.result), *layouts, str(thread_count())]
+        return disk_cache.key_of(FORMAT, _versions(), graph.structural_hash, *parts)
 
     def things(self) -> dict[tuple[Any, ...], Any]:
         """The objects of this process that its code looks at."""
@@ -122,6 +126,15 @@ def _constants(head: Any, blob: bytes) -> dict[tuple[Any, ...], Array]:
         at += array.nbytes
         found[tuple(name)] = array.copy()  # aligned
     return found
+
+
+def _basis(graph: Graph) -> tuple[Graph, list[str]]:
+    """A graph that is there already, and how one that is yet to be made comes from it."""
+    recipes: list[str] = []
+    while isinstance(graph, Delayed):
+        recipes.append(graph.recipe)
+        graph = graph.source
+    return graph, recipes
 
 
 def is_own(graph: Graph) -> bool:

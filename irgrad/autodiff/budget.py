@@ -54,7 +54,14 @@ def tape_budget(bytes: int) -> Iterator[None]:
             f"tape_budget: expected a number of bytes, got {bytes!r:.60}",
             hint="a whole number, such as 2**20 for a MiB",
         )
-    token = _BUDGET.set(int(bytes))
+    with with_budget(int(bytes)):
+        yield
+
+
+@contextmanager
+def with_budget(bytes: int | None) -> Iterator[None]:
+    """The same for what `budget_set` has given."""
+    token = _BUDGET.set(bytes)
     try:
         yield
     finally:

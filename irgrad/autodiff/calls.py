@@ -14,7 +14,7 @@ from irgrad.autodiff.graphs import pullback, pushforward, ready
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder
 from irgrad.ir.exchange import Exchange
-from irgrad.ir.graph import Graph, Node, Value, input_value, with_regions
+from irgrad.ir.graph import Graph, Node, Value, input_value, regions, with_regions
 from irgrad.ir.types import ArrayType, is_inexact
 from irgrad.ops.base import bind, bind_all
 from irgrad.ops.batching import size_of
@@ -38,6 +38,16 @@ def with_residuals(graph: Graph) -> tuple[Graph, dict[Value, Value]]:
         every = [*graph.inputs, *(value for node in graph.nodes for value in node.outputs)]
         values = {value: moved(values.get(value, value)) for value in every}
     return prepared, values
+
+
+def can_wait(graph: Graph) -> bool:
+    """Whether a graph can be differentiated later as well as now, and what comes of it follows from
+    its structure: no rule has a part in it that is not irgrad's own.
+    """
+    ops = {id(node.op): node.op for node in graph.nodes}.values()
+    if any(op.home is not None or isinstance(op, Call) for op in ops):
+        return False
+    return all(can_wait(region) for op in ops for region in regions(op).values())
 
 
 def settled(graph: Graph) -> Graph:

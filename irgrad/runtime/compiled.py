@@ -18,6 +18,7 @@ from irgrad.frontend.lower import Lowered, Signature, check_numbers, signature_o
 from irgrad.frontend.pytree import LEAF
 from irgrad.frontend.site import call_site
 from irgrad.frontend.symbolic import from_sympy, is_sympy
+from irgrad.ir.delayed import made
 from irgrad.ir.graph import Graph
 from irgrad.passes.pipeline import optimise
 from irgrad.runtime import export, native, output
@@ -237,8 +238,8 @@ class Compiled:
         if stage not in STAGES:
             raise ArgumentError(f"no stage '{stage}'; there are {', '.join(STAGES)}")
         if stage == "lowered":
-            return self._lowered(*innermost_call(self.target, signature)).graph
-        graph = self._lowered(self.target, signature).graph
+            return made(self._lowered(*innermost_call(self.target, signature)).graph)
+        graph = made(self._lowered(self.target, signature).graph)
         return optimise(graph) if stage == "optimised" else graph
 
     def dump(self, *args: Any, stage: str = "optimised", **kwargs: Any) -> str:
@@ -471,7 +472,7 @@ def trace(target: Any, *args: Any, **kwargs: Any) -> Graph:
     """
     function = function_of("trace", target)
     signature, _ = signature_of(args, kwargs, function)
-    return lower_target(function, signature).graph
+    return made(lower_target(function, signature).graph)
 
 
 __all__ = ["Compiled", "IrgradError", "compile", "trace"]

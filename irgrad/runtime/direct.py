@@ -35,7 +35,7 @@ def direct_call(lowered: Lowered, direct: Direct, layouts: Layouts) -> Callable[
     flat = lowered.signature.tree == flatten((tuple(range(len(leaves))), {}))[1]
     strides = iter(layouts)
     arguments = [_argument(leaf, strides) for leaf in leaves]
-    count = len(lowered.graph.outputs)
+    count = len(lowered.graph.output_types)
     if not flat or None in arguments or any(lowered.statics) or len(lowered.statics) != count:
         return None
     if not all(array.dtype.isnative for array in lowered.captured):

@@ -13,6 +13,7 @@ from irgrad.errors import ArgumentError
 from irgrad.frontend.capture.settings import REWRITES
 from irgrad.frontend.lower import Lowered, Signature
 from irgrad.frontend.pytree import LEAF
+from irgrad.ir.delayed import made
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
 from irgrad.ir.types import check_dtype, type_of
@@ -56,7 +57,7 @@ class Program:
         """The optimised graph, made when it is needed."""
         with self._lock:
             if self._graph is None:
-                self._graph = optimise(self.lowered.graph)
+                self._graph = optimise(made(self.lowered.graph))
             return self._graph
 
     @property
@@ -139,7 +140,9 @@ class Program:
         if self._executable is not None or not isinstance(backend, RecallingBackend):
             return None
         arguments = [Argument("array", type) for type in graph.input_types]
-        return backend.direct(graph, self._made, arguments, tuple(range(len(graph.outputs))), ())
+        return backend.direct(
+            graph, self._made, arguments, tuple(range(len(graph.output_types))), ()
+        )
 
     def _captured(self) -> list[Array]:
         """The arrays closed over, as they are now: backends take native byte order only."""

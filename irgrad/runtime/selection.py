@@ -61,6 +61,10 @@ class Arguments:
         for position in flatten(self._argument(argnum))[0]:
             self._check_leaf(position, holomorphic)
 
+    def names_argument(self, argnum: int | str) -> bool:
+        """Whether an entry of argnums is no inner value."""
+        return not isinstance(argnum, str) or self._has(argnum)
+
     @about_call
     def select(self, argnum: int | str, lowered: Lowered) -> Selection:
         """The values that one entry of argnums names."""

@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.autodiff.calls import settled, with_residuals
+from irgrad.autodiff.budget import budget_set, with_budget
+from irgrad.autodiff.calls import can_wait, settled, with_residuals
 from irgrad.autodiff.graphs import gradient
 from irgrad.errors import ArgumentError, DTypeError, ShapeError, with_article
 from irgrad.frontend.keywords import keywords
 from irgrad.frontend.lower import Lowered, Signature, Static
 from irgrad.frontend.pytree import flatten, unflatten
 from irgrad.frontend.site import call_site, defined_at
+from irgrad.ir.delayed import Delayed, choosing
 from irgrad.ir.graph import Graph, Value
 from irgrad.runtime.compiled import Compiled, function_of
 from irgrad.runtime.operator import Operator
@@ -67,14 +69,15 @@ class Gradient(Operator):
         for argnum in argnums:
             arguments.check(argnum, self.holomorphic)
         lowered = lower_target(self.function, signature)
-        graph, _ = with_residuals(lowered.graph)
-        lowered = lowered._replace(graph=graph)
         self._check_output(lowered)
+        later = can_wait(lowered.graph) and all(map(arguments.names_argument, argnums))
+        if not later:
+            lowered = lowered._replace(graph=with_residuals(lowered.graph)[0])
         selections = [arguments.select(argnum, lowered) for argnum in argnums]
         wrt = [value for selection in selections for value in selection.values]
         self._check_inner(wrt)
-        extended = settled(gradient(graph, 0, wrt))
-        first = len(graph.outputs)
+        extended = _delayed(lowered.graph, wrt) if later else _extended(lowered.graph, wrt)
+        first = len(lowered.graph.outputs)
         gradients: list[Any] = []
         for selection in selections:
             gradients.append(
@@ -142,6 +145,24 @@ class Gradient(Operator):
                 )
 
 
+def _extended(graph: Graph, wrt: Sequence[Value]) -> Graph:
+    """A graph that is ready for reverse mode, and the gradients of its first output."""
+    return settled(gradient(graph, 0, wrt))
+
+
+def _delayed(graph: Graph, wrt: Sequence[Value]) -> Delayed:
+    """The same to some inputs of a graph, once it is asked for."""
+    bytes = budget_set()
+    recipe = f"gradient to {[graph.inputs.index(value) for value in wrt]}, tape {bytes}"
+    types = [*graph.output_types, *(value.type for value in wrt)]
+
+    def make() -> Graph:
+        with with_budget(bytes):
+            return _extended(with_residuals(graph)[0], wrt)
+
+    return Delayed(graph, recipe, types, make)
+
+
 def result_template(lowered: Lowered) -> Any:
     """The result pytree with a `Slot` for each output of the graph and a `Static` for the rest."""
     count = iter(range(len(lowered.graph.outputs)))
@@ -189,12 +210,11 @@ def with_result(lowered: Lowered, graph: Graph, template: Any) -> Lowered:
     """`lowered` with another graph, whose outputs go to the slots of `template`."""
     leaves, tree = flatten(template)
     slots = [leaf.output for leaf in leaves if isinstance(leaf, Slot)]
-    outputs = {graph.output_names[slot]: graph.outputs[slot] for slot in slots}
     statics = tuple(
         None if isinstance(leaf, Slot) else leaf if isinstance(leaf, Static) else Static(leaf)
         for leaf in leaves
     )
-    return lowered._replace(graph=graph.replace(outputs=outputs), result_tree=tree, statics=statics)
+    return lowered._replace(graph=choosing(graph, slots), result_tree=tree, statics=statics)
 
 
 @keywords(**OF_JAX)

@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 from irgrad_numba import recall
 from irgrad_numba.program import Program
+from scipy import special
 
 import irgrad
+from irgrad.errors import UnsupportedError
+from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array, Op
 from irgrad.ir.types import ArrayType
 from irgrad.ops.base import bind
@@ -23,14 +26,14 @@ from irgrad.passes.pipeline import optimise
 START = """
 import json, sys
 import numpy as np, irgrad
-from irgrad.runtime import program
-from irgrad_numba import machine
-optimised, optimise = [], program.optimise
-program.optimise = lambda graph: optimised.append(graph) or optimise(graph)
+from irgrad.runtime import program, transforms
+made, optimise, gradient = [], program.optimise, transforms.gradient
+program.optimise = lambda graph: made.append("optimised") or optimise(graph)
+transforms.gradient = lambda *args: made.append("differentiated") or gradient(*args)
 x = np.linspace(0.1, 2.0, 7)
 W = np.linspace(-1.0, 1.0, 49).reshape(7, 7)
 def told(*results):
-    print(json.dumps([[np.asarray(r).tolist() for r in results], len(optimised)]))
+    print(json.dumps([[np.asarray(r).tolist() for r in results], made]))
 """
 PROGRAMS = {
     "gradient": """
@@ -67,6 +70,12 @@ PROGRAMS = {
         f = irgrad.compile(irgrad.value_and_grad(steps))
         told(*f(x), *f(x + 1.0))
     """,
+    "slopes of slopes": """
+        slope = irgrad.grad(lambda x, y: np.sum(np.exp(x) * y), (1, 0))
+        f = irgrad.compile(irgrad.grad(lambda x: np.sum(slope(x, x)[0] ** 2)))
+        g = irgrad.compile(irgrad.value_and_grad(lambda x: np.tanh(irgrad.grad(np.sin)(x))))
+        told(f(x), *g(0.5), *slope(x, x))
+    """,
     "gather": """
         f = irgrad.compile(lambda x, i: x[i])
         right = f(x, np.array([0, 6]))
@@ -94,15 +103,15 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def run(path: Path, text: str) -> tuple[list[object], int]:
-    """The results of a program in a process of its own, and how many graphs it optimised."""
+def run(path: Path, text: str) -> tuple[list[object], list[str]]:
+    """The results of a program in a process of its own, and what was done to graphs for them."""
     lines = text.strip("\n").splitlines()
     indent = len(lines[0]) - len(lines[0].lstrip())
     path.write_text(START + "\n".join(line[indent:] for line in lines) + "\n")
     done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    results, optimised = json.loads(done.stdout)
-    return results, optimised
+    results, made = json.loads(done.stdout)
+    return results, made
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -110,10 +119,10 @@ def test_another_process_gives_the_same_bits(cache: Path, tmp_path: Path, name: 
     first, made = run(tmp_path / "program.py", PROGRAMS[name])
     second, remade = run(tmp_path / "program.py", PROGRAMS[name])
     assert second == first
-    assert made > 0
-    assert remade == (
-        name in ("gather", "linear algebra")
-    )  # the error asks the program what to say
+    assert "optimised" in made
+    if name not in ("gather", "linear algebra"):  # the error asks the program what to say
+        inner = name == "slopes of slopes"  # these are part of the trace
+        assert set(remade) <= ({"differentiated"} if inner else set())
 
 
 @pytest.mark.parametrize(
@@ -131,7 +140,47 @@ def test_another_program_is_not_recalled(cache: Path, tmp_path: Path, old: str, 
     start = START.replace(old, new)
     (path := tmp_path / "other.py").write_text(start + text.replace(old, new))
     done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)[1] == 1
+    assert json.loads(done.stdout)[1] == ["optimised"]
+
+
+ANOTHER = {
+    "one and the other": ("irgrad.grad(f)(x, x)", "irgrad.grad(f, 1)(x, x)"),
+    "their order": ("irgrad.grad(f, (0, 1))(x, x)[0]", "irgrad.grad(f, (1, 0))(x, x)[0]"),
+    "with value": ("irgrad.grad(f)(x, x)", "irgrad.value_and_grad(f)(x, x)[1]"),
+    "of the function": ("irgrad.grad(f)(x, x)", "irgrad.compile(f)(x, x)"),
+    "an inner value": ("irgrad.grad(f)(x, x)", "irgrad.grad(f, 'inner')(x, x)"),
+    "another tape": ("irgrad.grad(steps)(x)", "irgrad.grad(steps)(x)"),
+}
+
+
+@pytest.mark.parametrize("name", ANOTHER)
+def test_another_derivative_is_not_recalled(cache: Path, tmp_path: Path, name: str) -> None:
+    text = """
+        def f(x, y):
+            inner = np.sin(x) * y**2
+            return np.sum(inner * inner)
+        def steps(x):
+            return irgrad.fori_loop(0, 500, lambda i, c: np.sin(c), x).sum()
+        with irgrad.tape_budget({budget}):
+            told({first})
+    """
+    one, other = ANOTHER[name]
+    run(tmp_path / "one.py", text.format(first=one, budget=10**9))
+    budget = 1000 if name == "another tape" else 10**9
+    found, made = run(tmp_path / "other.py", text.format(first=other, budget=budget))
+    assert "optimised" in made
+    again, remade = run(tmp_path / "other.py", text.format(first=other, budget=budget))
+    assert again == found
+    assert not remade or name == "an inner value"
+
+
+def test_a_gradient_is_made_when_it_is_looked_at() -> None:
+    x = np.linspace(0.1, 2.0, 7)
+    slope = irgrad.grad(lambda x: np.sum(np.exp(x) * x))
+    graph = irgrad.trace(slope, x)
+    assert type(graph) is Graph
+    with pytest.raises(UnsupportedError, match="no derivative"):
+        irgrad.trace(irgrad.grad(lambda x: np.sum(special.gammainc(x, 0.5))), x)
 
 
 def test_records_that_lead_nowhere_are_made_anew(cache: Path, tmp_path: Path) -> None:
