@@ -73,15 +73,24 @@ class InPlaceSource:
         return [self.schedule.views[Value(n, 0)].buffer for n in roots if is_update(n)]
 
     def _is_in_loops(self, step: Step) -> bool:
-        if not isinstance(step, Kernel):
-            return isinstance(step, (Control, StackSum))
+        """Whether a step is written in loops; one that cannot be, and writes into arrays, makes the
+        program one that is not.
+        """
+        if not isinstance(step, (Kernel, Control, StackSum)):
+            return False
         try:
-            list(self.source.loops(step))
+            Steps(self.schedule, Names(), {}).lines([step])
         except UnwrittenError:
-            if any(is_update(n) or isinstance(n.op, (Copy, *ADDING)) for n in step.roots):
+            if self._writes(step):
                 raise
             return False
         return True
+
+    def _writes(self, step: Step) -> bool:
+        if isinstance(step, Control):
+            return bool(step.bases)
+        roots = step.roots if isinstance(step, Kernel) else []
+        return any(is_update(n) or isinstance(n.op, (Copy, *ADDING)) for n in roots)
 
     def _in_numpy(self, step: Step) -> WrittenStep:
         if isinstance(step, Check):
@@ -99,7 +108,7 @@ class InPlaceSource:
             return [self.schedule.buffers[step.result.buffer].node]
         if isinstance(step, Group):
             return list(step.nodes)
-        assert not isinstance(step, (Check, Control, StackSum))
+        assert not isinstance(step, (Check, StackSum))
         return [step.node]
 
     def _function(self, steps: Sequence[Step]) -> WrittenStep:

@@ -1,5 +1,5 @@
 """The loops of a schedule as Python that Numba's own compiler takes: for modules that need no
-irgrad. Buffers are flat arrays, named as the values in them."""
+irgrad. Buffers are flat arrays, named as the values in them; of complex numbers, of their parts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from irgrad.ir.graph import Value
-from irgrad.ir.types import SHORT
 from irgrad.runtime.backend import WrittenStep
 from irgrad_numba.calls import Group
-from irgrad_numba.complex_parts import is_complex
+from irgrad_numba.complex_parts import is_complex, part_type
 from irgrad_numba.emit import Start
 from irgrad_numba.expression import Expr, Reduce, Statement
 from irgrad_numba.fold import first
@@ -80,14 +79,17 @@ class LoopSource(Listing):
     def loops(self, kernel: Kernel) -> Iterator[str]:
         """The lines of a kernel."""
         parts, owners = pieces(self.schedule, kernel), self.schedule.buffers
-        written = {s.buffer for part in parts for s in part.statements}
-        if any(is_complex(owners[b].type) for b in (*loaded(parts), *written)):
-            raise UnwrittenError
         for start in _starts(parts[0]) if parts else nothing(self.schedule, kernel):
-            type = SHORT[owners[start.buffer].type.dtype]
+            type = part_type(owners[start.buffer].type.dtype)
             yield f"{self.whole(start.buffer)} = {_number(type, start.number)}"
         for part in parts:
             yield from self._piece(part)
+
+    def is_complex(self, kernel: Kernel) -> bool:
+        """Whether a kernel reads or writes complex numbers."""
+        parts, owners = pieces(self.schedule, kernel), self.schedule.buffers
+        written = {s.buffer for part in parts for s in part.statements}
+        return any(is_complex(owners[b].type) for b in (*loaded(parts), *written))
 
     def whole(self, buffer: int) -> str:
         """All elements of a buffer."""

@@ -119,6 +119,8 @@ class Steps(LoopSource):
 
     def _step(self, step: Step) -> Iterator[str]:
         if isinstance(step, Kernel):
+            if self.is_complex(step):
+                raise UnwrittenError
             yield from self.loops(step)
         elif isinstance(step, Gemm):
             yield from self._products(step)

@@ -109,7 +109,9 @@ def _loops(
         shape = value.type.shape or (1,)
         function.lines.append(f"{own} = np.empty({shape}, {dtype_name(value.type.dtype)})")
     given = [*reads, *(arrays[value] for value in step.writes)]
-    function.lines.append(f"{name}({', '.join(f'np.reshape({x}, -1)' for x in given)})")
+    values = [*step.reads, *step.writes]
+    flat = [_flat(x, value) for x, value in zip(given, values, strict=True)]
+    function.lines.append(f"{name}({', '.join(flat)})")
     for value, owner in step.made:
         own, shape = arrays[owner], value.type.shape
         there = f"{own}[0]" if not owner.type.shape else own
@@ -119,6 +121,14 @@ def _loops(
     head, *body = step.lines
     lines = ['@numba.njit(error_model="numpy")', f"def {name}{head}"]
     module.functions.append("\n".join([*lines, *(f"    {line}" for line in body)]))
+
+
+def _flat(text: str, value: Value) -> str:
+    """The elements of an array one after the other; of complex numbers, their parts."""
+    flat, dtype = f"np.reshape({text}, -1)", value.type.dtype
+    if dtype.kind != "c":
+        return flat
+    return f"np.ascontiguousarray({flat}).view(np.float{4 * dtype.itemsize})"
 
 
 class LeafText(str):

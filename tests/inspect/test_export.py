@@ -389,3 +389,54 @@ def test_refusals() -> None:
     f = irgrad.compile(lambda x: x, backend="numpy")
     with pytest.raises(OptionError, match="no style 'fortran'"):
         f.export(None, 1.0, style="fortran")
+
+
+def complex_sums(z: Any, w: Any) -> Any:
+    return np.exp(z) * w / (1 + z * z), np.sum(z * w, axis=0), np.abs(z), np.conj(z)[::-1] * 1j
+
+
+def complex_phases(z: Any, w: Any) -> Any:
+    return irgrad.grad(lambda a: np.sum(np.abs(np.exp(1j * a) * z[0] - w) ** 2))(w.real)
+
+
+def complex_writes(z: Any, w: Any) -> Any:
+    a = z.copy()
+    a[1] = w[0] * 2
+    for k in range(30):
+        a[k % 3] = a[(k + 1) % 3] * 0.5 + w[k % 3]
+    return a, np.exp(z)
+
+
+@pytest.mark.parametrize(
+    ("f", "least"), [(complex_sums, 1), (complex_phases, 1), (complex_writes, 0)]
+)
+def test_complex_numbers_in_loops_are_their_parts(
+    f: Any, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numba, "njit", lambda **_: lambda function: function)
+    rng = np.random.default_rng(0)
+    z, w = rng.standard_normal((2, 4, 3)) + 1j * rng.standard_normal((2, 4, 3))
+    for dtype in (np.complex128, np.complex64):
+        a, b = z.astype(dtype), w.astype(dtype)
+        compiled = irgrad.compile(f, backend="numba")
+        text = compiled.export(None, a, b, style="numba")
+        assert text.count("@numba.njit") >= least
+        for given in ((a, b), (a[::-1], np.asfortranarray(b))):
+            same(loaded(text, f.__name__)(*given), compiled(*given))
+
+
+def raising(x: Any) -> Any:
+    if np.sum(x) > 100:
+        raise ValueError("large")
+    return np.exp(x) * 2
+
+
+def test_what_raises_is_in_loops_but_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numba, "njit", lambda **_: lambda function: function)
+    x = np.ones(5)
+    text = irgrad.compile(raising, backend="numba").export(None, x, style="numba")
+    assert text.count("@numba.njit") == 2
+    exported = loaded(text, "raising")
+    same(exported(x), raising(x))
+    with pytest.raises(ValueError, match="large"):
+        exported(100 * x)
