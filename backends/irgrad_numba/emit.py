@@ -29,7 +29,7 @@ from irgrad_numba.strips import (
     stored_form,
     strips,
 )
-from irgrad_numba.tiles import TILE, tiles_of
+from irgrad_numba.tiles import TILE, is_scattered, tiles_of
 
 LIGHT = 12
 """Expressions in a loop below which four vectors go together; so they do where a library function
@@ -160,7 +160,8 @@ class Loops(Points):
             self.width = min(self.width, max(1, high - low))
             if self._limited():
                 self.width = 1 << (self.width.bit_length() - 1)
-        if any(isinstance(s, Add) and not self._apart(s.index) for s in piece.statements):
+        alone = any(isinstance(s, Add) and not self._apart(s.index) for s in piece.statements)
+        if alone or is_scattered(piece):
             self.width = 1
         self.tiles = tiles_of(piece, 0 if chunk is None else 1)
         if self.tiles is not None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from irgrad_numba.expression import Expr, Store
+from irgrad_numba.elementwise import cost_of
+from irgrad_numba.expression import Add, Expr, Store
 from irgrad_numba.llvm import BITS, Type, Value
 from irgrad_numba.pieces import Piece
 from irgrad_numba.strips import element, load, loop
@@ -20,6 +21,8 @@ MOST = 6
 """Loads that are turned in one loop, for which there are registers,"""
 LARGEST = 48
 """and expressions of a loop that is written out so many times."""
+LIGHT = 3
+"""Additions that are little work."""
 
 
 class Tiles(NamedTuple):
@@ -92,6 +95,19 @@ def tiles_of(piece: Piece, first: int) -> Tiles | None:
             return None
     loads = [e for e in piece.expressions if e.kind == "load" and _is_across(e, axis, inner)]
     return Tiles(axis, loads) if 0 < len(loads) <= MOST else None
+
+
+def is_scattered(piece: Piece) -> bool:
+    """Whether all that the innermost loop writes lands rows apart, and is little work: to put the
+    lanes of vectors together and to take them apart is more.
+    """
+    inner = len(piece.ranges) - 1
+    apart = all(
+        isinstance(s, (Store, Add)) and abs(s.index.coefficient(inner)) > 1
+        for s in piece.statements
+    )
+    own = [e for e in piece.expressions if e.level > inner and e.kind == "apply"]
+    return inner >= 0 and apart and sum(cost_of(e.data) for e in own) <= LIGHT
 
 
 def _is_across(e: Expr, axis: int, inner: int) -> bool:

@@ -67,3 +67,22 @@ def test_large_matrices(threads: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = irgrad.compile(lambda x: (x.T + 1.0, x.T[:, 5:] * x.T[:, :-5]), "numba")(x)
     np.testing.assert_array_equal(found[0], x.T + 1.0)
     np.testing.assert_array_equal(found[1], x.T[:, 5:] * x.T[:, :-5])
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i4"])
+def test_columns_are_written_element_by_element(dtype: str) -> None:
+    """Little work, much work, places that repeat and places outside of a triangle."""
+
+    def program(A: Any, x: Any) -> Any:
+        A = A.copy()
+        for j in range(A.shape[1]):
+            A[:, j] = A[:, j] + x
+            A[:j, j] -= x[:j] * x[j]
+            A[j:, j] = np.minimum(A[j:, j], 3) * (x[j:] - A[j, 0]) + A[0, j] * x[j:]
+            A[::2, j] *= 2
+        return A
+
+    rng = np.random.default_rng(0)
+    A, x = ((3 * rng.standard_normal(s)).astype(dtype) for s in ((21, 21), 21))
+    found = irgrad.compile(program, "numba", unroll=0)(A, x)
+    np.testing.assert_allclose(found, program(A, x), rtol=1e-4 if dtype == "f4" else 1e-12)
