@@ -68,7 +68,7 @@ class OneOf:
         refer = _held if holds else _reference
         self.known = [(condition, refer(each)) for condition, each in arms]
         self.frozen = frozen
-        self.seen = self._current()
+        self.seen = self.current()
 
     @property
     def arms(self) -> list[tuple[Any, Any]]:
@@ -76,7 +76,8 @@ class OneOf:
         there = [(condition, found()) for condition, found in self.known]
         return [(condition, each) for condition, each in there if each is not None]
 
-    def _current(self) -> list[Value]:
+    def current(self) -> list[Value]:
+        """The versions of all that it may be."""
         every = [self.base, *(each for _, each in self.arms)]
         for each in every:
             _ = each.builder.level  # which refuses an array whose numbers are elsewhere
@@ -99,7 +100,7 @@ class OneOf:
             _LOOKED_AT.seen = None
 
     def _choose(self, handle: Any) -> None:
-        current = self._current()
+        current = self.current()
         if not handle.owner.closed and all(value in self.seen for value in current):
             return
         chosen = self.base
@@ -110,16 +111,54 @@ class OneOf:
         handle.owner, handle.version, self.seen = chosen.builder, chosen.value, current
 
     def write(self, handle: Any, new: Any) -> None:
-        """Write to the one that it is."""
-        if self.frozen:
+        """Write to the one that it is: to each that it may be, once, whatever leads to it."""
+        several = _in_turn(handle)
+        frozen = next((each.window.frozen for each in several if each.window.frozen), None)
+        if frozen is not None:
             raise TraceError(
-                f"an in-place write where {self.frozen} may be names of one array",
+                f"an in-place write where {frozen} may be names of one array",
                 hint="bind one of them to a .copy()",
             )
-        write(self.base, new)
-        for condition, each in self.arms:
-            write(each, where(condition, new, each))
-        handle.owner, handle.version, self.seen = new.builder, new.value, self._current()
+        reached: dict[int, tuple[Any, Any]] = {id(handle): (handle, True)}
+        for one in several:
+            _, way = reached[id(one)]
+            for condition, each in one.window.arms:
+                _, other = reached.get(id(each), (each, False))
+                reached[id(each)] = each, _either(other, _both(way, condition))
+        values = {
+            key: new if way is True else where(way, new, each)
+            for key, (each, way) in reached.items()
+        }
+        inner = {id(each): each.window.base for each in several}
+        for key, (each, _) in reached.items():
+            write(inner.get(key, each), values[key])
+        for each in several[::-1]:
+            value = values[id(each)]
+            each.owner, each.version = value.builder, value.value
+            each.window.seen = each.window.current()
+
+
+def _in_turn(handle: Any) -> list[Any]:
+    """A handle and those that it may be which may be several themselves, each before its own."""
+    found: list[Any] = []
+    seen: set[int] = set()
+    work = [(handle, False)]
+    while work:
+        one, is_done = work.pop()
+        if is_done:
+            found.append(one)
+        elif id(one) not in seen and isinstance(one.window, OneOf):
+            seen.add(id(one))
+            work += [(one, True), *((each, False) for _, each in one.window.arms)]
+    return found[::-1]
+
+
+def _both(one: Any, other: Any) -> Any:
+    return other if one is True else one if other is True else np.logical_and(one, other)
+
+
+def _either(one: Any, other: Any) -> Any:
+    return other if one is False else one if other is False else np.logical_or(one, other)
 
 
 _LOOKED_AT = threading.local()

@@ -357,7 +357,21 @@ def another_name_from_outside_after_a_while(x: Any) -> Any:
     return c
 
 
+def exchanged_often_with_a_third_name(x: Any, steps: int = 6) -> Any:
+    a, b = np.array([x, 2.0, 0.5]), np.array([1.0, x, 0.25])
+    first = a
+    for k in range(steps):
+        if a[0] > b[0]:
+            other = a
+            a = b
+            b = other
+        first[1] += 0.1 * k
+        a[0] *= 1.3
+    return a, b, first
+
+
 PROGRAMS = (
+    exchanged_often_with_a_third_name,
     written_in_one_of_two,
     chosen_and_read_later,
     views_and_arrays_of_branches,
@@ -417,3 +431,10 @@ def test_refused(program: Any, match: str) -> None:
     with pytest.raises(TraceError, match=match) as error:
         irgrad.trace(program, 2.0)
     assert "test_array_names.py:" in str(error.value)
+
+
+def test_exchanges_add_to_the_graph_and_do_not_multiply_it() -> None:
+    def size(steps: int) -> int:
+        return len(irgrad.trace(lambda x: exchanged_often_with_a_third_name(x, steps), 0.5).nodes)
+
+    assert size(14) < 20 * size(4)
