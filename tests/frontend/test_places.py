@@ -208,3 +208,38 @@ def test_what_is_indexed_may_stand_on_several_lines() -> None:
     for i in range(2):
         assert irgrad.compile(f)(0.5, i) == pytest.approx(f(0.5, i), rel=1e-14)
         assert irgrad.compile(f)(0.5, np.int64(i)) == pytest.approx(f(0.5, i), rel=1e-14)
+
+
+COUNTS = np.array([1, 2, 3])
+
+
+def counted_in_a_branch(x: Any) -> Any:
+    if x > 0:
+        COUNTS[0] *= -1
+    return COUNTS[0] * x
+
+
+def counted_in_a_while(x: Any) -> Any:
+    while x > 1:
+        x = x / 2
+        COUNTS[1] += 1
+    return COUNTS[1] * x
+
+
+def counted_by_a_function(x: Any) -> Any:
+    def count(counts: Any) -> None:
+        if x > 0:
+            counts[:2] = 7
+
+    count(COUNTS)
+    return COUNTS[0] * x
+
+
+@pytest.mark.parametrize(
+    "function", [counted_in_a_branch, counted_in_a_while, counted_by_a_function]
+)
+def test_arrays_of_the_program_around_are_not_written_in_regions(function: Any) -> None:
+    before = COUNTS.copy()
+    with pytest.raises(IrgradError, match="in-place write into a NumPy array of the program"):
+        irgrad.compile(function)(2.5)
+    np.testing.assert_array_equal(COUNTS, before)

@@ -13,7 +13,7 @@ from irgrad.frontend.capture.parts import Alias, put_together, taken_apart
 from irgrad.frontend.capture.raising import Raised
 from irgrad.frontend.capture.rows import Row, place_of
 from irgrad.frontend.capture.state import UNBOUND, Key, State
-from irgrad.frontend.capture.tables import table_stacked
+from irgrad.frontend.capture.tables import FORMER, is_table, refuse_shared, table_stacked
 from irgrad.frontend.tracer import Tracer, snapshot
 from irgrad.frontend.view import roots_of
 from irgrad.ir.builder import CURRENT, Builder
@@ -118,6 +118,7 @@ class Inner:
     def _take_tables(self, changes: dict[Key, Any]) -> None:
         """Lists of lists of numbers as arrays, where they were written to at traced places."""
         for number, rows in self.state.tables.items():
+            self._take_exchanged(number, changes)
             own = [("contents", k) for k in rows]
             changed = [changes[key] for key in own if key in changes]
             if any(place_of(row) is not None for row in changed):
@@ -127,6 +128,23 @@ class Inner:
                     for key in own:
                         changes.pop(key, None)
                     self.changes["table", number] = self._as_now(stack)
+
+    def _take_exchanged(self, number: int, changes: dict[Key, Any]) -> None:
+        """A list of lists whose rows have become others as an array."""
+        rows, before = changes.get(("contents", number), ()), self.state.held[number][1]
+        if len(rows) != len(before) or not is_table(rows) or len(rows[0]) != len(before[0]):
+            return
+        stack = table_stacked(rows)
+        if stack is None:
+            return
+        refuse_shared(rows[0])
+        self.state.exchanged.add(number)
+        for key in self.state.covered(("table", number)):
+            changes.pop(key, None)
+        self.changes["table", number] = self._as_now(stack)
+        for key, new in changes.items():
+            if key[0] == "variable" and any(new is row for row in rows):
+                changes[key] = FORMER
 
     def packed(self, key: Key) -> Any:
         """The numbers of a list, or of a list of lists, at the end of the body as one array, where
@@ -140,6 +158,8 @@ class Inner:
         with self.open():
             if key[0] == "rows":
                 return stacked(now(key[1]))
+            if key[1] in self.state.exchanged and ("contents", key[1]) in self.changes:
+                FORMER.refuse()
             return table_stacked([now(number) for number in self.state.tables[key[1]]])
 
     def at_end(self, leaf: Any) -> Any:

@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from irgrad.errors import TraceError
 from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.capture.maybe import is_open, item_at, refuse_open
 from irgrad.frontend.capture.packing import rows_of, stacked
-from irgrad.frontend.capture.tables import TableRow, is_table, table_row
+from irgrad.frontend.capture.replacing import replace_row
+from irgrad.frontend.capture.tables import TableRow, is_table, refuse_shared, table_row
 from irgrad.frontend.known import known
 from irgrad.frontend.masked import Selection
+from irgrad.frontend.site import call_site
 from irgrad.ir.builder import CURRENT, Traced
 
 
@@ -46,8 +49,11 @@ class Places:
         if row is not None and row.takes(key, new):
             row[key] = new
             return
+        if (unknown or isinstance(new, TableRow)) and replace_row(self.items, key, new):
+            return
         stack = stacked(self.items, new) if unknown and _is_list(self.items) else None
         if stack is None:
+            refuse_shared(self.items)
             self.items[key] = new
             return
         stack[key] = new
@@ -72,6 +78,18 @@ class Numbers:
         return here.wrap(here, here.lift(self.array))[key]
 
 
+class Outside(Numbers):
+    """The same in a branch or a step of a loop: what is written there would be so in every run."""
+
+    def __setitem__(self, key: Any, new: Any) -> None:
+        raise TraceError(
+            "an in-place write into a NumPy array of the program around, in a branch or loop that "
+            "only the running program enters",
+            location=call_site().location,
+            hint="pass the array as an argument, or write into a .copy() that the function makes",
+        )
+
+
 def _is_open(entry: Any) -> bool:
     if isinstance(entry, slice):
         return any(_is_open(bound) for bound in (entry.start, entry.stop, entry.step))
@@ -81,6 +99,9 @@ def _is_open(entry: Any) -> bool:
 
 def place(items: Any) -> Any:
     """What stands in front of an index that is written to."""
+    if type(items) is np.ndarray:
+        here = CURRENT.get()
+        return items if here is None or here.branch is None else Outside(items)
     if type(items) not in (list, tuple) or CURRENT.get() is None:
         return items
     return Places(items)

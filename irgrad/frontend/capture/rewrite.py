@@ -196,10 +196,10 @@ class Expressions(ast.NodeTransformer):
         """`np.r_[...]` and the like, which look like arrays and are functions; `L[j]`."""
         self.generic_visit(node)
         value, name = node.value, name_of(node.value)
-        if name in ("r_", "c_", "mgrid", "ogrid") and isinstance(node.ctx, ast.Load):
+        reads = isinstance(node.ctx, ast.Load)
+        if reads and name in ("r_", "c_", "mgrid", "ogrid"):
             node.value = self._helped("call", value)
-        elif not self.in_class and _may_be_open(node.slice):
-            reads = isinstance(node.ctx, ast.Load)
+        elif not self.in_class and (not reads or _may_be_open(node.slice)):
             node.value = self._helped("source" if reads else "place", value)
         return self._deciding(node)
 

@@ -94,11 +94,14 @@ def is_row(item: Any) -> bool:
 
 class Grid:
     """A list of lists of numbers, the array that has these numbers, and the elements of it with
-    which the list was filled.
+    which the list was filled. While rows are put in the place of others it knows which places hold
+    one list, in `alike`, and what there was before, in `former`.
     """
 
-    def __init__(self, table: Sequence[list[Any]], stack: Any) -> None:
-        self.table, self.stack = table, stack
+    def __init__(self, table: Sequence[list[Any]], stack: Any, former: Grid | None = None) -> None:
+        self.table, self.stack, self.former = table, stack, former
+        self.alike: list[list[Any]] = []
+        self.rows = list(table)
         rows, columns = stack.shape
         self.cells = [[Cell(self, (i, j)) for j in range(columns)] for i in range(rows)]
         for row, own in zip(table, self.cells, strict=True):

@@ -25,6 +25,7 @@ from irgrad.frontend.capture.cells import (
 from irgrad.frontend.capture.function import is_users
 from irgrad.frontend.capture.jumps import is_flag
 from irgrad.frontend.capture.packing import rows_of, stacked
+from irgrad.frontend.capture.replacing import lose, renew
 from irgrad.frontend.capture.rows import Cell, Grid
 from irgrad.frontend.capture.tables import TableRow, is_table, table_stacked
 from irgrad.ir.builder import Traced
@@ -76,6 +77,8 @@ class State:
         self.held = contents([*self.before, *variables.seen()], own)
         self.containers = {id(container) for container, _, _ in self.held}
         numbers = {id(container): k for k, (container, _, _) in enumerate(self.held)}
+        self.exchanged: set[int] = set()
+        """Those of the tables whose rows have become other lists."""
         self.tables = {
             k: [numbers[id(row)] for row in then]
             for k, (_, then, _) in enumerate(self.held)
@@ -120,7 +123,8 @@ class State:
     def covered(self, key: Key) -> list[Key]:
         """What need not be looked at by itself where this is."""
         rows = self.tables.get(key[1], ()) if key[0] == "table" else ()
-        own = [("contents", key[1])] if key[0] == "rows" else []
+        is_own = key[0] == "rows" or (key[0] == "table" and key[1] in self.exchanged)
+        own = [("contents", key[1])] if is_own else []
         return [*own, *((kind, k) for k in rows for kind in ("contents", "rows"))]
 
     def put(self, changes: dict[Key, Any]) -> None:
@@ -132,7 +136,11 @@ class State:
             elif kind in ("contents", "rows"):
                 fill(self.held[number][0], rows_of(new) if kind == "rows" else new)
             elif kind == "table":
-                Grid(self.held[number][0], new)
+                if number in self.exchanged:
+                    lose([self.held[k][0] for k in self.tables[number]])
+                    renew(self.held[number][0], new)
+                else:
+                    Grid(self.held[number][0], new)
         self.variables.set(every)
 
     def name(self, key: Key) -> str:
@@ -152,6 +160,10 @@ class State:
         return key[0] == "variable" and (
             is_flag(self.variables.names[key[1]]) or " " in self.variables.names[key[1]]
         )
+
+    def is_jump(self, key: Key) -> bool:
+        """Whether it is true where a jump has been taken."""
+        return self.is_flag(key) and self.variables.names[key[1]].startswith("__")
 
     def is_whole(self, item: Any) -> bool:
         """Whether a container was there before: it is what it is, whatever it holds."""

@@ -15,7 +15,7 @@ import numpy as np
 from irgrad.errors import TraceError
 from irgrad.frontend.capture.handles import builder
 from irgrad.frontend.capture.packing import common_kind, constant, kind_of, rows_of, stacked
-from irgrad.frontend.capture.rows import Grid, Line, grid_of, place_of, whole
+from irgrad.frontend.capture.rows import Cell, Grid, Line, grid_of, place_of, whole
 from irgrad.frontend.lost import Lost
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.promote import lift
@@ -38,7 +38,7 @@ def table_stacked(rows: Sequence[Any], *more: Any) -> Any:
     if not rows or any(isinstance(row, list) and not row for row in rows):
         return None
     grid = grid_of(rows)
-    kinds = [_kind(grid.stack)] if grid else map(_kind, rows)
+    kinds = [kind_of_line(grid.stack)] if grid else map(kind_of_line, rows)
     kind = common_kind([*kinds, *map(kind_of, more)])
     if kind is None:
         return None
@@ -60,7 +60,8 @@ def table_stacked(rows: Sequence[Any], *more: Any) -> Any:
 _PLAIN = (bool, int, float, complex)
 
 
-def _kind(row: Any) -> Argument | None:
+def kind_of_line(row: Any) -> Argument | None:
+    """The kind of number that holds those of a list or array."""
     if isinstance(row, Tracer):
         return Argument(ArrayType(row.dtype, ()), row.weak)
     every = {type(x): x for x in row if type(x) in _PLAIN}
@@ -86,12 +87,23 @@ class TableRow(Line):
         super().__init__([_HELD] * len(table[0]))
         self.table, self.rows, self.place = table, list(table), place
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the table still has the rows that it had."""
+        return _are_same(self.table, self.rows)
+
     def _stacked(self, *more: Any) -> Any:
-        same = len(self.table) == len(self.rows) and all(map(operator.is_, self.table, self.rows))
-        stack = table_stacked(self.rows, *more) if same else None
+        stack = table_stacked(self.rows, *more) if self.is_there else self._former()
         if stack is None:
             raise _changed()
         return stack
+
+    def _former(self) -> Any:
+        """The numbers of all rows, where these have just been put in the place of one another."""
+        grid = grid_of(self.table)
+        while grid is not None and not _are_same(grid.rows, self.rows):
+            grid = grid.former
+        return None if grid is None else grid.stack
 
     def takes(self, key: Any, new: Any) -> bool:
         """Whether an item that is written to it is one of its numbers."""
@@ -115,6 +127,9 @@ class TableRow(Line):
     def __setitem__(self, key: Any, new: Any) -> None:
         if isinstance(key, slice):
             raise _changed()
+        if not self.is_there:
+            raise _changed()
+        refuse_shared(self.table[0])
         stack = self._stacked(new)
         stack[self.place, key] = new
         Grid(self.table, stack)
@@ -141,6 +156,25 @@ class TableRow(Line):
     __rmul__ = __mul__
 
 
+def _are_same(rows: Sequence[Any], others: Sequence[Any]) -> bool:
+    return len(rows) == len(others) and all(map(operator.is_, rows, others))
+
+
+def refuse_shared(row: Any) -> None:
+    """Refuse a write to an element of a row where two places of the table may hold one list, and to
+    what was a row.
+    """
+    if type(row) is list and row and row[0] is FORMER:
+        FORMER.refuse()
+    if type(row) is list and row and type(row[0]) is Cell and row[0].grid.alike:
+        raise TraceError(
+            "a write to a row of a list of lists that stands at two places of it, one of which is "
+            "known only when the program runs",
+            location=call_site().location,
+            hint="put a copy there: T[i] = T[j][:]",
+        )
+
+
 def _changed() -> TraceError:
     return TraceError(
         "a row of a list of lists at a place that is known only when the program runs, of which "
@@ -149,6 +183,18 @@ def _changed() -> TraceError:
         hint="np.array(table) makes an array, whose rows and slices can be written",
     )
 
+
+def _former() -> TraceError:
+    return TraceError(
+        "a list that was a row of a list of lists in which rows were put in the place of others, "
+        "where only the running program knows which",
+        location=call_site().location,
+        hint="look at the row anew, row = T[i], or keep a copy: row = T[i][:]",
+    )
+
+
+FORMER = Lost(_former)
+"""In place of the numbers of a list that was a row."""
 
 _HELD = Lost(_changed)
 """In place of its numbers where Python would look at them by itself."""
