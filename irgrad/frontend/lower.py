@@ -26,6 +26,7 @@ from irgrad.frontend.bounded import Bounded
 from irgrad.frontend.called import unfitting
 from irgrad.frontend.capture import captured
 from irgrad.frontend.capture.raising import Raised, tied
+from irgrad.frontend.capture.recursion import to_an_end
 from irgrad.frontend.capture.settings import is_enabled
 from irgrad.frontend.capture.source import tell_of_missing_source
 from irgrad.frontend.decisions import attend, record
@@ -238,8 +239,15 @@ def lower(
     inside: bool = False,
 ) -> Lowered:
     """Run `function` on tracers of the types in `signature`; see `Builder` for `contains`. Where it
-    is `inside` traced code, which gets the result, that may have arrays of traced extents.
+    is `inside` traced code, which gets the result, that may have arrays of traced extents. A
+    function that calls itself without end is left as it is, see `capture.recursion`.
     """
+    return to_an_end(lambda: _lower(function, signature, contains, inside))
+
+
+def _lower(
+    function: Callable[..., Any], signature: Signature, contains: bool, inside: bool
+) -> Lowered:
     builder = Builder(Tracer, CURRENT.get(), contains)
     names = argument_names(function, signature)
     leaves: list[Any] = []

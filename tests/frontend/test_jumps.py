@@ -278,3 +278,18 @@ def test_an_index_compares_with_python_s_numbers() -> None:
     compiled = irgrad.compile(program)
     assert compiled(2.0) == program(2.0)
     assert "loop" in [node.op.name for node in compiled.graph(2.0)]
+
+
+def certain_in_the_end(x: Any) -> Any:
+    for k in range(5):
+        if x < 0.5 * k - 1 or k == 4:
+            return x * k
+    return None
+
+
+def test_what_is_returned_at_the_latest_by_the_last_step() -> None:
+    function = certain_in_the_end
+    for x in (-3.0, -0.2, 0.7, 1.5, 9.0):
+        np.testing.assert_allclose(irgrad.compile(function)(x), function(x))
+        slope = function(x + 0.001) - function(x - 0.001)
+        np.testing.assert_allclose(irgrad.grad(function)(x) * 0.002, slope, rtol=1e-6)

@@ -10,7 +10,9 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, IrgradError, Location, ShapeError
 from irgrad.frontend.branches import agreed_kind, as_condition
+from irgrad.frontend.capture.ends import UNCHANGED, after, in_order
 from irgrad.frontend.capture.extents import alike, limited
+from irgrad.frontend.capture.flags import Flags, at_end
 from irgrad.frontend.capture.handles import repeated
 from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.maybe import Maybe, uncertain
@@ -28,6 +30,7 @@ from irgrad.frontend.capture.parts import (
     taken_apart,
 )
 from irgrad.frontend.capture.raising import Raised
+from irgrad.frontend.capture.recursion import check_ends
 from irgrad.frontend.capture.shared import array_of, own_roots, shared_by
 from irgrad.frontend.capture.state import UNBOUND, Key, State
 from irgrad.frontend.capture.swaps import Chosen, settle
@@ -59,12 +62,18 @@ def branch(
     container where these bodies are the `last` of a function.
     """
     selector = as_condition(_single(test))
+    check_ends()
     arms = [Inner(state, lends=True) for _ in range(2)]
     for arm, body in zip(arms, (other, then), strict=True):
         arm.run(body)
     merge = _Merge(selector, state, arms, lenient, last)
-    for key in _in_order(arms, state):
-        merge.add(key, [_after(state, arm, key) for arm in arms])
+    for key in in_order(arms, state):
+        ends = [after(state, arm, key) for arm in arms]
+        if state.is_jump(key):
+            ends = [
+                at_end(end, selector, holds) for end, holds in zip(ends, (False, True), strict=True)
+            ]
+        merge.add(key, ends)
     merge.add(RESULT, [UNBOUND if arm.raised else arm.result for arm in arms])
     found = merge.found()
     result = found.pop(RESULT)
@@ -76,15 +85,6 @@ def branch(
         if kind == "variable":
             called(new, state.variables.names[number])
     return result
-
-
-def _in_order(arms: Sequence[Inner], state: State) -> list[Key]:
-    """What the bodies change; arrays, which only ids tell apart, in the order in which they are
-    reached, the same in every process.
-    """
-    place = {key: k for k, key in enumerate(dict.fromkeys(k for arm in arms for k in arm.changes))}
-    keys = set(place).difference(*map(state.covered, place))
-    return sorted(keys, key=lambda key: (key[0], place[key] if key[0] == "array" else key[1]))
 
 
 def _single(test: Any) -> Any:
@@ -108,26 +108,6 @@ def reach(token: Any) -> None:
         here.reached = token if here.reached is True else np.logical_and(here.reached, token)
 
 
-def _after(state: State, arm: Inner, key: Key) -> Any:
-    """What there is after one branch."""
-    if key in arm.changes:
-        return arm.changes[key]
-    if key[0] in ("rows", "table"):
-        return UNBOUND if arm.raised else arm.packed(key)
-    if key == REACHED:
-        return True
-    if arm.raised:
-        return UNCHANGED if key[0] == "array" else UNBOUND
-    return UNCHANGED if key[0] == "array" else state.get(key)
-
-
-class _Unchanged:
-    """In place of an array that a branch does not write to."""
-
-
-UNCHANGED: Any = _Unchanged()
-
-
 class _Merge:
     """What two branches give: leaves that are the same in both, and outputs of a `cond`."""
 
@@ -143,6 +123,7 @@ class _Merge:
         self.twins: dict[tuple[int, ...], tuple[list[Any], list[Any]]] = {}
         self.naming: dict[int, list[str]] = {}
         self.chosen: list[Chosen | None] = []
+        self.flags = Flags(selector)
 
     def add(self, key: Key, values: list[Any]) -> None:
         """What the branches give for one thing."""
@@ -167,6 +148,10 @@ class _Merge:
         values = alike(values)
         if all(v is values[0] for v in values) and not isinstance(values[0], Tracer):
             self.made[key] = lambda given: values[0]
+            return
+        is_jump = self.state.is_jump(key) and all(isinstance(v, (bool, Tracer)) for v in values)
+        if is_jump and (known := self.flags.same(values)) is not None:
+            self.made[key] = known
             return
         if any(v is UNBOUND for v in values):
             there = [v for v in values if v is not UNBOUND]
@@ -202,7 +187,7 @@ class _Merge:
             limited(made)
             return made
 
-        self.made[key] = make
+        self.made[key] = self.flags.once(values, make) if is_jump else make
 
     def _grew(self, key: Key, values: list[Any]) -> bool:
         """Whether a list was appended to by the branches, not as often by each: items that only one

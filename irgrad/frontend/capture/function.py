@@ -15,6 +15,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from irgrad.frontend.capture.module import rewritten
+from irgrad.frontend.capture.recursion import is_left
 from irgrad.frontend.capture.rewrite import HELPER
 from irgrad.frontend.capture.settings import is_enabled
 from irgrad.frontend.capture.source import Source, source_of
@@ -43,6 +44,8 @@ def captured(function: Callable[..., Any]) -> Callable[..., Any]:
     if not is_enabled():
         return function
     known = _functions.get(function)
+    if known is not None and is_left(known.__code__):
+        return function
     if known is not None and known.__defaults__ == function.__defaults__:
         return known
     if function.__code__ in _rewritten or not is_users(function.__code__):

@@ -15,12 +15,17 @@ def rewritten(source: Source, free: tuple[str, ...]) -> ast.Module:
     """
     node = Statements(source.owner).definition(source.definition)
     parameters = [ast.arg(name) for name in (HELPER, *free)]
+    own: list[ast.stmt] = []
+    if (
+        isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name not in free
+    ):  # as of a function that calls itself
+        own.append(ast.Global([node.name]))
     holder = ast.FunctionDef(
         name="__holder__",
         args=ast.arguments(
             posonlyargs=[], args=parameters, kwonlyargs=[], kw_defaults=[], defaults=[]
         ),
-        body=[node if isinstance(node, ast.stmt) else ast.Expr(node)],
+        body=[*own, node if isinstance(node, ast.stmt) else ast.Expr(node)],
         decorator_list=[],
     )
     ast.copy_location(holder, node)
