@@ -37,6 +37,22 @@ def _is_foreign(kind: type) -> bool:
     )
 
 
+_REFLECTED = {
+    np.add: "__radd__", np.subtract: "__rsub__", np.multiply: "__rmul__", np.divide: "__rtruediv__",
+    np.floor_divide: "__rfloordiv__", np.remainder: "__rmod__", np.power: "__rpow__",
+    np.matmul: "__rmatmul__",
+}  # fmt: skip
+_PLAIN = (np.ndarray, np.generic, int, float, complex, list, tuple)
+
+
+def _knows_how(ufunc: np.ufunc, number: Tracer, other: Any) -> bool:
+    """Whether an object has an operation of its own with a number on its left, `0.5 * vector`."""
+    kind = type(other)
+    if issubclass(kind, (Tracer, *_PLAIN)) or number.ndim:
+        return False
+    return hasattr(kind, _REFLECTED.get(ufunc, ""))
+
+
 _NO_NUMBERS = (str, bytes, dict, set, frozenset, type(None))
 _EQUALITY = (np.equal, np.not_equal)
 
@@ -55,6 +71,8 @@ def _operator(ufunc: np.ufunc, reflected: bool = False) -> Any:
                 f"{ufunc.__name__}: {_kind(other)} is no number",
                 hint="operands are arrays and numbers; is a value missing, or of another type?",
             )
+        if not reflected and _knows_how(ufunc, self, other):
+            return NotImplemented
         if op is None:
             return call_ufunc(ufunc, operands)
         return call_elementwise(op, operands, operator=True)

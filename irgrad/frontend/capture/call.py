@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.frontend.capture import extremes, mathematics  # noqa: F401 -- for their doors
+from irgrad.frontend.capture import extremes, mathematics, ordering  # noqa: F401 -- for their doors
 from irgrad.frontend.capture.comprehension import listed, when
 from irgrad.frontend.capture.doors import DOORS, METHODS
 from irgrad.frontend.capture.flow import (
@@ -32,6 +32,7 @@ from irgrad.frontend.capture.held import method_of
 from irgrad.frontend.capture.iteration import Mapped as mapped
 from irgrad.frontend.capture.iteration import combining
 from irgrad.frontend.capture.lists import JOINING, stacking
+from irgrad.frontend.capture.maybe import is_open
 from irgrad.frontend.capture.maybe import method_of as list_method
 from irgrad.frontend.capture.membership import searched, within
 from irgrad.frontend.capture.naming import each_named, named
@@ -68,6 +69,8 @@ def call(function: Any) -> Any:
             return method_of(function.__self__, function)
         return functools.partial(door, function.__self__)
     if kind is BuiltinFunctionType and type(function.__self__) is list:
+        if function.__name__ == "sort" and not is_open(function.__self__):
+            return ordering.sort_of(function.__self__)
         return list_method(function.__self__, function)
     if kind is BuiltinFunctionType and isinstance(function.__self__, np.ufunc):
         return stacking(function)

@@ -116,7 +116,7 @@ def _true(value: Any) -> Any:
     value = _asked(value)
     certain = truth(value)
     if certain is not None:
-        return certain
+        return np.bool_(certain)  # the same object for the same truth
     return value if value.dtype.kind == "b" else np.not_equal(value, 0)
 
 
