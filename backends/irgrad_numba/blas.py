@@ -85,11 +85,15 @@ def emit_gemm(module: Module, gemm: Gemm, shared: bool = True) -> str:
     return Products(module, gemm, share_of(gemm) if shared else None).define()
 
 
-def emit_block(module: Module, gemm: Gemm, apart: Sequence[int] | None) -> str:
+def emit_block(
+    module: Module, gemm: Gemm, apart: Sequence[int] | None = None, adds: bool = False
+) -> str:
     """Likewise, of the number of a chunk whose matrices are so many elements `apart` from those of
-    the one before; with None, of no such number.
+    the one before; with None, of no such number. What `adds` goes on from what the result holds.
     """
-    return Products(module, gemm, None, apart).define()
+    products = Products(module, gemm, None, apart)
+    products.adds = adds
+    return products.define()
 
 
 class Products:
@@ -100,6 +104,7 @@ class Products:
     ) -> None:
         self.module = module
         self.apart: dict[str, int] = dict(zip(POINTERS, apart, strict=True)) if apart else {}
+        self.adds = False
         self.gemm = gemm
         self.code = Code(module)
         self.share = share
@@ -169,7 +174,7 @@ class Products:
             *[self.sizes[axis] for axis in sizes],
             self._number("1.0"),
             *matrices,
-            self._number("0.0"),
+            self._number("1.0" if self.adds else "0.0"),
             self._address(gemm.result, "%result", batch, "rows", "columns"),
             self._constant("i32", leading),
         ]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from irgrad_numba import blas_threads, pool
-from irgrad_numba.kernel import NativeCall, Sweep
+from irgrad_numba.kernel import Groups, NativeCall, Sweep
 from irgrad_numba.llvm import BITS, Module
 from irgrad_numba.memory import Memory
 from irgrad_numba.raw import OUTSIDE, RAISED
@@ -125,18 +125,21 @@ class Table:
 
 
 class Own(Table):
-    """The frame of the chunks of a sweep, in which each thread has its own part of some buffers."""
+    """The frame of a sweep: each thread, or each chunk, has its own part of some buffers."""
 
-    def __init__(self, parts: Mapping[int, int]) -> None:
-        self.parts = parts
-        """The bytes of a part."""
+    def __init__(self, sweep: Sweep) -> None:
+        self.parts = {buffer: ("%thread", size) for buffer, size in sweep.parts.items()}
+        """Whose part it is, and the bytes of a part."""
+        for buffer, size in sweep.groups.parts.items() if sweep.groups else ():
+            self.parts[buffer] = "%chunk", size
 
     def pointer(self, body: Body, buffer: int) -> str:
-        """The first part belongs to thread 0."""
+        """The first part belongs to number 0."""
         pointer = super().pointer(body, buffer)
         if buffer not in self.parts:
             return pointer
-        return body.moved(pointer, body.value(f"mul i64 %thread, {self.parts[buffer]}"))
+        number, size = self.parts[buffer]
+        return body.moved(pointer, body.value(f"mul i64 {number}, {size}"))
 
 
 class Local:
@@ -343,8 +346,11 @@ class Body:
     def _sweep(self, sweep: Sweep) -> None:
         """Run the chunks of kernels on the threads of the pool."""
         inside = Body(self.module, self.memory, {})
-        for call in sweep.calls:
-            inside._call(call, Own(sweep.parts), "i64 %chunk")
+        if sweep.groups is None:
+            for call in sweep.calls:
+                inside._call(call, Own(sweep), "i64 %chunk")
+        else:
+            inside._group(sweep, sweep.groups)
         head = "(ptr %table, ptr %state, i64 %chunk, i64 %thread) nounwind {"
         name = self.module.shared(
             "sweep", "\n".join([head, *inside.entry, *inside.lines, "  ret void", "}"])
@@ -356,6 +362,26 @@ class Body:
         self.emit(f"call void @{pool.PARALLEL}({arguments})")
         if sweep.alone:
             self._call_blas_threads(blas_threads.SHARED)
+
+    def _group(self, sweep: Sweep, groups: Groups) -> None:
+        """One group of neighbouring numbers."""
+        first, last = (
+            self.value(f"udiv i64 {self.value(f'mul i64 {k}, {groups.end}')}, {sweep.count}")
+            for k in ("%chunk", self.value("add i64 %chunk, 1"))
+        )
+        for call in groups.starts:
+            self._call(call, Own(sweep))
+        self.emit("br label %before")
+        self.label("before")
+        self.emit("br label %each")
+        self.label("each")
+        self.emit(f"%number = phi i64 [{first}, %before], [%following, %each]")
+        for call in sweep.calls:
+            self._call(call, Own(sweep), "i64 %number")
+        self.emit("%following = add i64 %number, 1")
+        more = self.value(f"icmp slt i64 %following, {last}")
+        self.emit(f"br i1 {more}, label %each, label %done")
+        self.label("done")
 
     def _call_blas_threads(self, name: str) -> None:
         self.module.declare(name, blas_threads.SIGNATURE)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from irgrad.ir.graph import Value
 from irgrad.ir.types import SHORT, ArrayType
@@ -38,6 +39,17 @@ class NativeCall:
         self.buffers = [operand.buffer for operand in operands]
 
 
+class Groups(NamedTuple):
+    """The numbers below `end` in groups of neighbours, by the chunk: of each group the calls run
+    for one number after the other, after the `starts`; of some buffers it has a part of its own, of
+    so many bytes.
+    """
+
+    end: int
+    starts: Sequence[NativeCall]
+    parts: Mapping[int, int]
+
+
 class Sweep:
     """Calls that are given the number of a chunk besides, for all numbers below `count`, in any
     order and by several threads; BLAS's own stay out where it is said to leave that `alone`. Of
@@ -53,7 +65,9 @@ class Sweep:
         alone: bool = False,
         parts: Mapping[int, int] = {},
         threads: int = MOST_THREADS,
+        groups: Groups | None = None,
     ) -> None:
+        self.groups = groups
         self.alone = alone
         self.parts = parts
         self.threads = threads

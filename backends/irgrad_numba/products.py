@@ -63,6 +63,10 @@ class Gemm(NamedTuple):
         count = len(self.batch)
         return own[axis - count] if axis >= count else (x.batch[axis], y.batch[axis], z.batch[axis])
 
+    def folds(self, axis: int) -> bool:
+        """Whether it adds up over an axis."""
+        return axis == len(self.batch) + 1
+
     def moved(self, by: Sequence[int]) -> Gemm:
         """The product of the matrices so many elements on."""
         x, y, z = (
