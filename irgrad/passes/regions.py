@@ -17,11 +17,21 @@ def has_regions(graph: Graph) -> bool:
 
 
 def everywhere(run: Pass) -> Pass:
-    """`run` on the regions of a graph, and then on the graph."""
+    """`run` on the regions of a graph, and then on the graph. A region that many ops share, as the
+    loops of segments inside segments do, is looked at once, and shared still.
+    """
 
     @functools.wraps(run)
     def recursive(graph: Graph) -> Graph:
-        return run(inside(graph, recursive) if has_regions(graph) else graph)
+        done: dict[int, tuple[Graph, Graph]] = {}
+
+        def each(region: Graph) -> Graph:
+            if id(region) not in done:
+                changed = inside(region, each) if has_regions(region) else region
+                done[id(region)] = region, run(changed)
+            return done[id(region)][1]
+
+        return each(graph)
 
     return recursive
 
