@@ -95,10 +95,23 @@ def moved(x: Any) -> Any:
     return list(place), abs(speed), list(x - place)
 
 
+def best_by_key(x: Any) -> Any:
+    values = [np.sin(x * (k * k + 1)) for k in range(6)]
+    place, least = min(enumerate(values), key=lambda pair: pair[1])
+    farthest = max((v - 0.1 for v in values), key=lambda v: v * v)
+    return (
+        place * 1.0,
+        least,
+        farthest,
+        max(x, 1.0, -x, key=abs),
+        max(["a", "bcd"], key=len)[0] == "b",
+    )
+
+
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize(
     "function",
-    [numbers, in_place, equal_keys, area, arrays, interpolated, moved],
+    [best_by_key, numbers, in_place, equal_keys, area, arrays, interpolated, moved],
     ids=lambda f: f.__name__,
 )
 def test_as_python_means_it(function: Any, backend: str) -> None:

@@ -12,6 +12,7 @@ from irgrad.frontend.capture.doors import door
 from irgrad.frontend.capture.flow import for_, if_
 from irgrad.frontend.capture.iteration import Mapped, TracedRange, positions
 from irgrad.frontend.capture.maybe import as_array, is_open
+from irgrad.frontend.capture.packing import kind_of
 from irgrad.frontend.capture.raising import fail
 from irgrad.frontend.capture.rows import line_of_numbers
 from irgrad.frontend.known import known
@@ -34,7 +35,10 @@ def _extreme(function: Any, better: Any, reduction: Any) -> None:
         if line is not None and line.dtype.kind != "c":
             return first_extreme(line)
         if kwargs.keys() == {"key"} and kwargs["key"] is not None:
-            found = _Keyed.of(args[0] if len(args) == 1 else list(args), kwargs["key"], better)
+            items = args[0] if len(args) == 1 else list(args)
+            if CURRENT.get() is not None and positions(items) is None:
+                args = (items := list(items),)  # what a generator gives comes once
+            found = _Keyed.of(items, kwargs["key"], better)
             if found is not None:
                 return found.best
         items = list(args[0]) if len(args) == 1 else list(args)
@@ -61,6 +65,8 @@ class _Keyed:
         from irgrad.frontend.capture.call import call
 
         found = positions(items) if CURRENT.get() is not None else None
+        if found is None and CURRENT.get() is not None:
+            return cls._in_turn(items, call(key), better)
         if found is None or (isinstance(found.count, int) and found.count < 1):
             return None
         count, known_count = found.count, isinstance(found.count, int)
@@ -69,6 +75,18 @@ class _Keyed:
         made = cls(call(key), better, found.at(0))
         others = Mapped(range(1, count) if known_count else TracedRange(1, count), found.at)
         for_(others, made.take, made, made.get, made.set, tuple, ("best", "rank"))
+        return made
+
+    @classmethod
+    def _in_turn(cls, items: list[Any], key: Any, better: Any) -> _Keyed | None:
+        """The same of a list that is no loop, where the keys are numbers and one is traced."""
+        ranks = list(map(key, items))
+        if not any_traced(ranks) or any(kind_of(rank) is None for rank in ranks):
+            return None
+        made = cls(key, better, items[0])
+        for item in items[1:]:
+            made.take(item)
+            made()
         return made
 
     def get(self) -> tuple[Any, ...]:
