@@ -75,7 +75,9 @@ def _has_parts(item: Any) -> bool:
 
 def _parts(owner: Any) -> Iterable[tuple[Any, Any]]:
     """What an object holds: the items of a list or dict, the attributes of any other."""
-    if isinstance(owner, (list, tuple)):
-        return enumerate(cast("list[Any]", owner))
+    if isinstance(owner, list):
+        return enumerate(list.__iter__(cast("list[Any]", owner)))
+    if isinstance(owner, tuple):
+        return enumerate(tuple.__iter__(cast("tuple[Any, ...]", owner)))
     held: Any = owner if isinstance(owner, dict) else object.__getattribute__(owner, "__dict__")
     return [*dict[Any, Any].items(held)]

@@ -100,7 +100,44 @@ def while_of_known_length(x: Any) -> Any:
     return np.array(us), sum(above)
 
 
+def orbit(x: Any) -> Any:
+    place = [x, 1.0]
+    places = [place]
+    for _ in range(40):
+        place = [place[0] - 0.1 * place[1], place[1] + 0.1 * np.sin(place[0])]
+        places.append(place)
+    return places[-1], places[0], places[7], sum(p[0] for p in places)
+
+
+def orbit_by_the_last_place(x: Any) -> Any:
+    places = [[x, 1.0]]
+    for k in range(40):
+        a, b = places[-1]
+        places.append([a - 0.1 * b, b + 0.1 * np.sin(a) + 0.01 * k])
+    return places[-1], np.array(places)[3], sum(p[0] for p in places)
+
+
+def last_place_written_to(x: Any) -> Any:
+    place = [x, 1.0]
+    places = [place]
+    for _ in range(20):
+        places[-1][0] += 0.5
+        place = [0.9 * place[0], place[1] + 0.1 * place[0]]
+        places.append(place)
+    return places[-1], places[0], places[3], sum(p[0] for p in places)
+
+
+def first_place_written_to(x: Any) -> Any:
+    place = [x, 1.0]
+    places = [place]
+    for k in range(20):
+        place[0] = 0.9 * place[0] + 0.01 * places[-1][0]
+        places.append([place[0], place[1] + k])
+    return places[-1], places[0], places[3], sum(p[0] for p in places)
+
+
 FUNCTIONS = [
+    orbit, orbit_by_the_last_place, last_place_written_to, first_place_written_to,
     taken_whole, unrolled, peaks, last_read_in_the_loop, until_it_breaks, adaptive_steps,
     while_of_known_length,
 ]  # fmt: skip
@@ -112,7 +149,12 @@ def test_as_python_means_it(function: Any, backend: str) -> None:
     check_like_python(function, backend, (0.9, 0.5))
 
 
-@pytest.mark.parametrize("function", [taken_whole, peaks, until_it_breaks, while_of_known_length])
+GROWING = [
+    taken_whole, peaks, until_it_breaks, while_of_known_length, orbit, orbit_by_the_last_place,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", GROWING)
 def test_graphs_do_not_grow_with_the_lists(function: Any) -> None:
     assert node_count(irgrad.trace(function, 0.9).nodes) < 200
 

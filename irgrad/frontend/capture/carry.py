@@ -13,7 +13,7 @@ from irgrad.errors import ArgumentError, IrgradError, Location, TraceError
 from irgrad.frontend.capture.branching import reach
 from irgrad.frontend.capture.exchange import LEFT, SHARED, Elsewhere, Exchange, Exchanged, exchange
 from irgrad.frontend.capture.extents import limited, widened
-from irgrad.frontend.capture.growth import EARLIER, Growing, Grows, filled, growth, regrown
+from irgrad.frontend.capture.growth import EARLIER, Growing, Grows, as_seen, filled, growth, regrown
 from irgrad.frontend.capture.handles import repeated
 from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.jumps import is_skip
@@ -84,6 +84,7 @@ class Carry:
         self.growing: dict[int, Growing] = {}
         self.exchange: Exchange | None = None
         self.handed: list[Any] = []
+        self.touched: Collection[Key] = ()
         self.ties: dict[int, Tie] = {}
         self.left: dict[int, Any] = {}
         self.level = 0
@@ -92,7 +93,7 @@ class Carry:
 
     def grow(self, inner: Inner) -> bool:
         """Take in what a trace of a step has changed -> whether that is more than was known."""
-        self.handed, self.level = inner.handed, inner.builder.level
+        self.handed, self.level, self.touched = inner.handed, inner.builder.level, inner.changes
         grown = self._look_for_exchange(inner)
         for number, root in inner.roots.items():
             if not (self.exchange and self.exchange.position(root) is not None):
@@ -160,7 +161,8 @@ class Carry:
         if key[0] != "tail":
             return self.state.get(key)
         before = self.state.held[key[1]][1]
-        return last_items(before, self.growing[key[1]].seen)
+        items = last_items(before, self.growing[key[1]].seen)
+        return items and as_seen(items, self.state, self.touched)
 
     def take_root(self, number: int, root: Any) -> bool:
         """Carry an array that is written to -> whether it was not carried before."""

@@ -3,7 +3,7 @@ appended last, and nothing else of the list."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from irgrad.errors import IrgradError, Location, TraceError
@@ -18,7 +18,7 @@ from irgrad.frontend.capture.parts import (
     taken_apart,
 )
 from irgrad.frontend.capture.rows import Grid, Packed, Row, whole
-from irgrad.frontend.capture.state import State
+from irgrad.frontend.capture.state import Key, State
 from irgrad.frontend.lost import Lost
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.site import call_site
@@ -67,6 +67,19 @@ class Growing(NamedTuple):
         """What a step that saw the last items appended."""
         items = _appended(end[1 + self.seen :])
         return taken_apart(items if self.seen else _packed(items), state.is_whole)[0]
+
+
+def as_seen(items: Sequence[Any], state: State, changes: Collection[Key]) -> list[Any]:
+    """Items from before a loop as its steps see them: a list that no step changes by its numbers,
+    like those that are appended.
+    """
+    changed = {id(state.held[number][0]) for kind, number in changes if kind in _CHANGED}
+    return [
+        item.copy() if type(item) is list and id(item) not in changed else item for item in items
+    ]
+
+
+_CHANGED = ("contents", "rows")
 
 
 def growth(state: State, number: int, end: Sequence[Any]) -> Growing | None:
