@@ -77,3 +77,16 @@ def test_the_command_line_says_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["reverse"]["peak_bytes"] >= 16 * 16 * 8
     assert main(argv) == 0
     assert "Bytes of a call" in capsys.readouterr().out
+
+
+def test_large_scratch_memory_is_whole() -> None:
+    """It lies in pages of its own (on Linux large ones), which many calls take and give back."""
+    f = irgrad.value_and_grad(lambda x: np.sum(np.sin(np.sin(x[2:] * x[:-2])[1:-1] + x[4:]) ** 2))
+    x = np.cos(np.arange(400_000.0))
+    value, slope = irgrad.compile(f, backend="numpy")(x)
+    compiled = irgrad.compile(f, backend="numba")
+    assert compiled.memory(x).scratch > 1 << 22
+    for _ in range(3):
+        found, gradient = compiled(x)
+        np.testing.assert_allclose(found, value, rtol=1e-12)
+        np.testing.assert_allclose(gradient, slope, rtol=1e-12, atol=1e-14)

@@ -12,12 +12,16 @@ start of an object."""
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 
 from irgrad_numba import machine
 
 STACK_BYTES = 32_768
 """Scratch memory up to this size lies on the stack."""
+LEAST_HUGE, HUGE_PAGE = 1 << 22, 1 << 21
+"""From this size on Linux is asked for large pages, as NumPy asks for large arrays: loops that go
+through several arrays, or through long rows, need the addresses of fewer pages at a time."""
 
 SIGNATURES = {
     "irgrad_same_array": "i1 {}(ptr, ptr, ptr, i32, ptr)",
@@ -31,13 +35,16 @@ SIGNATURES = {
 @cache
 def loaded() -> machine.Loaded:
     """The functions in this process."""
-    return machine.Loaded(machine.plain_code(TEXT, 0), list(SIGNATURES), {})
+    least = LEAST_HUGE if sys.platform == "linux" else 2**62
+    text = TEXT.replace("LEAST_HUGE", str(least)).replace("HUGE_PAGE", str(HUGE_PAGE))
+    return machine.Loaded(machine.plain_code(text, 0), list(SIGNATURES), {})
 
 
 TEXT = """
 declare void @Py_IncRef(ptr)
 declare void @Py_DecRef(ptr)
 declare ptr @aligned_alloc(i64, i64)
+declare i32 @madvise(ptr, i64, i32)
 declare void @free(ptr)
 define internal i1 @is_array(
     ptr %x, ptr %type, ptr %descr, i32 %nd, ptr %dims, i32 %flags) nounwind alwaysinline {
@@ -175,10 +182,23 @@ define ptr @irgrad_scratch(ptr %kept, i64 %size) nounwind {
   %none = icmp eq ptr %old, null
   br i1 %none, label %new, label %end
 new:
+  %large = icmp sge i64 %size, LEAST_HUGE
+  br i1 %large, label %huge, label %small
+small:
   %fresh = call ptr @aligned_alloc(i64 64, i64 %size)
   br label %end
+huge:
+  %more = add i64 %size, HUGE_PAGE
+  %pages = udiv i64 %more, HUGE_PAGE
+  %whole = mul i64 %pages, HUGE_PAGE
+  %begin = call ptr @aligned_alloc(i64 HUGE_PAGE, i64 %whole)
+  %failed = icmp eq ptr %begin, null
+  br i1 %failed, label %end, label %advise
+advise:
+  %advised = call i32 @madvise(ptr %begin, i64 %whole, i32 14)
+  br label %end
 end:
-  %x = phi ptr [%old, %0], [%fresh, %new]
+  %x = phi ptr [%old, %0], [%fresh, %small], [%begin, %huge], [%begin, %advise]
   ret ptr %x
 }
 
