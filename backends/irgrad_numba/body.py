@@ -1,14 +1,12 @@
-"""The function that runs all steps of a program on a table of buffers, written as LLVM text.
-
-A frame says where the buffers of the code that is being written lie: those of the program in the
-table, those of a region in values of the function."""
+"""The function that runs all steps of a program on a table of buffers, written as LLVM text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from irgrad_numba import blas_threads, pool
+from irgrad_numba.frames import Frame, Own, Table
 from irgrad_numba.kernel import Groups, NativeCall, Sweep
 from irgrad_numba.llvm import BITS, Module
 from irgrad_numba.memory import Memory
@@ -86,79 +84,6 @@ class Steps(Protocol):
 
 
 Step = NativeCall | Sweep | Callbacks | Checked | StackSum | Steps
-
-
-class Frame(Protocol):
-    """Where buffers lie."""
-
-    def pointer(self, body: Body, buffer: int) -> str:
-        """The address of a buffer."""
-        ...
-
-    def table(self, body: Body, buffers: Sequence[int]) -> str:
-        """The address of a table that holds those of some buffers, at their numbers."""
-        ...
-
-
-class Table:
-    """The frame of the program itself."""
-
-    def pointer(self, body: Body, buffer: int) -> str:
-        """Loaded where it is used; in scratch memory, at its offset there; of a stack, its
-        entry.
-        """
-        memory = body.memory
-        if memory.buffers[buffer].is_dynamic:
-            return body.stack(0, buffer)
-        if buffer in memory.offsets:
-            return body.moved(body.scratch(), memory.offsets[buffer])
-        at = body.value(f"getelementptr ptr, ptr %table, i64 {buffer}")
-        return body.value(f"load ptr, ptr {at}")
-
-    def table(self, body: Body, buffers: Sequence[int]) -> str:
-        """The table that the function gets, with what lies in scratch memory added."""
-        for buffer in sorted(set(buffers) & body.memory.offsets.keys()):
-            pointer = self.pointer(body, buffer)
-            at = body.value(f"getelementptr ptr, ptr %table, i64 {buffer}")
-            body.emit(f"store ptr {pointer}, ptr {at}")
-        return "%table"
-
-
-class Own(Table):
-    """The frame of a sweep: each thread, or each chunk, has its own part of some buffers."""
-
-    def __init__(self, sweep: Sweep) -> None:
-        self.parts = {buffer: ("%thread", size) for buffer, size in sweep.parts.items()}
-        """Whose part it is, and the bytes of a part."""
-        for buffer, size in sweep.groups.parts.items() if sweep.groups else ():
-            self.parts[buffer] = "%chunk", size
-
-    def pointer(self, body: Body, buffer: int) -> str:
-        """The first part belongs to number 0."""
-        pointer = super().pointer(body, buffer)
-        if buffer not in self.parts:
-            return pointer
-        number, size = self.parts[buffer]
-        return body.moved(pointer, body.value(f"mul i64 {number}, {size}"))
-
-
-class Local:
-    """The frame of a region: a value of the function for each buffer."""
-
-    def __init__(self, pointers: Mapping[int, str]) -> None:
-        self.pointers = dict(pointers)
-
-    def pointer(self, body: Body, buffer: int) -> str:
-        """Known already."""
-        return self.pointers[buffer]
-
-    def table(self, body: Body, buffers: Sequence[int]) -> str:
-        """Written for each call."""
-        table = body.local(8 * (max(buffers) + 1))
-        for buffer in sorted(set(buffers)):
-            at = body.value(f"getelementptr ptr, ptr {table}, i64 {buffer}")
-            body.emit(f"store ptr {self.pointers[buffer]}, ptr {at}")
-        return table
 
 
 def write_body(module: Module, memory: Memory, steps: Sequence[Step]) -> None:

@@ -18,8 +18,9 @@ from irgrad.ir.types import DTYPES, ArrayType
 from irgrad.ops.cond import Cond
 from irgrad.ops.loop import Loop
 from irgrad.ops.while_loop import While
-from irgrad_numba.body import Body, Frame, Local, Step
+from irgrad_numba.body import Body, Step
 from irgrad_numba.control import Control
+from irgrad_numba.frames import Frame, Local
 from irgrad_numba.in_place import SMALL
 from irgrad_numba.index import View, contiguous
 from irgrad_numba.memory import packed, rounded
