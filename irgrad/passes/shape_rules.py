@@ -15,6 +15,7 @@ from irgrad.ops.linear import BroadcastTo, Reshape, Sum
 from irgrad.ops.ratio import RATIO, SCALE
 from irgrad.ops.select import WHERE
 from irgrad.ops.shape import Flip, Pad, Slice, Transpose
+from irgrad.passes.arithmetic_rules import made_by, scalar
 from irgrad.passes.rewrite import Rewriter, Rules, rule
 
 SHAPES: Rules = {}
@@ -193,6 +194,17 @@ def _begun_with_zero(r: Rewriter, x: Value) -> Value:
     if emitted or x.type.dtype.kind not in "fc":
         return x
     return r.emit(ADD, x, r.constant(np.zeros((), x.type.dtype)))
+
+
+@rule(SHAPES, "sum")
+def sum_of_begun(r: Rewriter, op: Sum, x: Value) -> Value | None:
+    """sum(x + 0) = sum(x), which begins with 0 itself."""
+    if not made_by(x, ADD):
+        return None
+    for number, rest in (x.node.operands, x.node.operands[::-1]):
+        if scalar(number) == 0 and rest.type == x.type:
+            return r.emit(op, rest)
+    return None
 
 
 @rule(SHAPES, "sum")

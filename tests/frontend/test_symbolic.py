@@ -122,7 +122,9 @@ a = sympy.IndexedBase("a")
 )  # fmt: skip
 def test_symbols_of_arrays_are_refused(formula) -> None:
     for call in (from_sympy, irgrad.compile, irgrad.grad):
-        with pytest.raises(UnsupportedError, match=r"is no scalar.*\n.*sympy\.symbols.*A @ x"):
+        with pytest.raises(
+            UnsupportedError, match=r"is no scalar.*\n(.*\n)?.*sympy\.symbols.*A @ x"
+        ):
             call(formula)
 
 
