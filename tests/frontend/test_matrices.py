@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,7 @@ OF_HARD = {
     "cond_1": lambda a: la.cond(a, 1),
     "cond_small": lambda a: la.cond(a, -2),
 }
+OF_SINGULAR_VALUES = ("svd", "norm", "rank", "cond", "cond_small")
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -177,6 +179,10 @@ def test_hard_matrices_have_numpys_result_or_an_error_where_it_has_one(name: str
     function = OF_HARD[name]
     compiled = irgrad.compile(function, backend=backend)
     for kind, a in HARD.items():
+        if name in OF_SINGULAR_VALUES and not np.isfinite(a).all():
+            with contextlib.suppress(LinAlgError):  # nan or an error: versions of NumPy differ
+                assert name == "rank" or not np.isfinite(compiled(a)).any()
+            continue
         try:
             expected = function(a)
         except LinAlgError:
