@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from irgrad.ir.builder import rebuilt
+from irgrad.ir.exchange import Exchange
 from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.op import Op
 from irgrad.ops.index import Gather, UpdateAt
@@ -27,7 +27,14 @@ def with_common_places(body: Graph, carried: Sequence[Value]) -> Graph:
         versions, common = _uses(body, array)
         if common:
             places.update(dict.fromkeys(versions, common))
-    return _Walk(body, places).result() if places else body
+    walk = Exchange(body)
+    for node in body.nodes:
+        common = places.get(node.operands[0]) if node.operands else None
+        if common is None:
+            walk.keep(node)
+        else:
+            _take_apart(walk, node, common)
+    return walk.result()
 
 
 def _uses(body: Graph, array: Value) -> tuple[list[Value], At]:
@@ -62,49 +69,33 @@ def _at(node: Node) -> At | None:
     return None if indices[0].type.shape else dict(zip(op.axes, indices, strict=True))
 
 
-class _Walk:
-    def __init__(self, body: Graph, places: Mapping[Value, At]) -> None:
-        self.body, self.places = body, places
-        self.nodes: list[Node] = []
-        self.values: dict[Value, Value] = {}
+def _take_apart(walk: Exchange, node: Node, common: At) -> None:
+    """Put a read or write in two in the place of one."""
+    at = _at(node) or {}
+    rest = {a: i for a, i in at.items() if a not in common}
+    axes = tuple(axis - sum(c < axis for c in common) for axis in rest)
+    x, *others = map(walk.moved, node.operands)
+    here, inside = ([walk.moved(v) for v in group.values()] for group in (common, rest))
+    read = Gather(tuple(common))
+    if isinstance(node.op, Gather):
+        part = _like(node, read, x, *here)
+        image = _like(node, Gather(axes), _emitted(walk, part), *inside) if rest else part
+    else:
+        new = others[0]
+        if rest:
+            part = _emitted(walk, _like(node, read, x, *here))
+            new = _emitted(walk, _like(node, UpdateAt(axes, True), part, new, *inside))
+        image = _like(node, UpdateAt(tuple(common), True), x, new, *here)
+    walk.replace(node, image, [0])
 
-    def result(self) -> Graph:
-        """The body."""
-        images: dict[Node, Node] = {}
-        for node in self.body.nodes:
-            common = self.places.get(node.operands[0]) if node.operands else None
-            if common is not None:
-                self._apart(node, common)
-                continue
-            operands = tuple(self.values.get(v, v) for v in node.operands)
-            image = node if operands == node.operands else rebuilt(node, operands, images)
-            images[node] = image
-            self.nodes.append(image)
-            self.values.update(zip(node.outputs, image.outputs, strict=True))
-        outputs = [self.values.get(v, v) for v in self.body.outputs]
-        named = dict(zip(self.body.output_names, outputs, strict=True))
-        return self.body.replace(nodes=self.nodes, outputs=named)
 
-    def _apart(self, node: Node, common: At) -> None:
-        """A read or write in two."""
-        at = _at(node) or {}
-        rest = {a: i for a, i in at.items() if a not in common}
-        axes = tuple(axis - sum(c < axis for c in common) for axis in rest)
-        x, *others = (self.values.get(v, v) for v in node.operands)
-        here, inside = ([self.values.get(v, v) for v in group.values()] for group in (common, rest))
-        part = self._emit(node, Gather(tuple(common)), x, *here)
-        if isinstance(node.op, Gather):
-            found = self._emit(node, Gather(axes), part, *inside) if rest else part
-        else:
-            new = others[0]
-            if rest:
-                new = self._emit(node, UpdateAt(axes, True), part, new, *inside)
-            found = self._emit(node, UpdateAt(tuple(common), True), x, new, *here)
-        self.values[Value(node, 0)] = found
+def _emitted(walk: Exchange, node: Node) -> Value:
+    walk.nodes.append(node)
+    return Value(node, 0)
 
-    def _emit(self, like: Node, op: Op, *operands: Value) -> Value:
-        types = op.result_types(*(v.type for v in operands))
-        names = like.names if types == like.types else (None,)
-        node = Node(op, operands, types, names=names, location=like.location, origin=like.origin)
-        self.nodes.append(node)
-        return Value(node, 0)
+
+def _like(node: Node, op: Op, *operands: Value) -> Node:
+    """A node of another op where `node` is, which has its name if it has its type."""
+    types = op.result_types(*(v.type for v in operands))
+    names = node.names if types == node.types else (None,)
+    return Node(op, operands, types, names=names, location=node.location, origin=node.origin)
