@@ -21,6 +21,8 @@ from irgrad.passes import pipeline
 _CACHE = tempfile.TemporaryDirectory(prefix="irgrad-test-cache-")
 atexit.register(_CACHE.cleanup)
 os.environ["IRGRAD_CACHE_DIR"] = _CACHE.name  # a user's own cache stays out of the tests
+OWN_OPS = frozenset(REGISTRY)
+"""The ops that irgrad has, before tests add any."""
 pipeline.VERIFY = True
 recall.ENABLED = False  # tests change what decides the code; those of recalling turn it on
 EVERYTHING = bool(os.environ.get("IRGRAD_TEST_EVERYTHING"))

@@ -96,6 +96,7 @@ def test_large_arrays_are_summarised(capsys) -> None:
         (["grad", "x * 2", "--wrt", "x"], "--wrt x: it has no value"),
         (["grad", "1 + 2"], "no argument to differentiate to"),
         (["grad", "nowhere.py:f", "--at", "x=1"], "there is no file nowhere.py"),
+        (["grad", "my models/loss (2).py:f", "--at", "x=1"], "is no file my models/loss (2).py"),
         (["grad", "x", "--at", "x=1", "--backend", "nmpy"], "no backend called 'nmpy'"),
         (["dump", "nowhere.py:f"], "there is no file nowhere.py"),
         (["dump", "no_such_module:f"], "there is no module 'no_such_module'"),

@@ -160,7 +160,7 @@ def target(text: str) -> Callable[..., Any]:
     return function
 
 
-_FUNCTION = re.compile(r"[\w./\\-]+:[A-Za-z_][\w.]*")
+_FUNCTION = re.compile(r"([\w./\\-]+|.+\.py):[A-Za-z_][\w.]*")
 
 
 def formula_or_function(text: str) -> Any:
