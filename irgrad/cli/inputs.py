@@ -21,7 +21,7 @@ import numpy as np
 from irgrad.cli.users_code import users_code
 from irgrad.errors import ArgumentError, IrgradError, with_article
 from irgrad.frontend.expression import expression
-from irgrad.runtime.compiled import as_callable
+from irgrad.runtime.callables import as_callable
 
 
 def values(given: Iterable[str]) -> dict[str, Any]:

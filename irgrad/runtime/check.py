@@ -12,7 +12,8 @@ from irgrad.frontend.lower import Argument, signature_of
 from irgrad.frontend.pytree import leaves_of, map_leaves
 from irgrad.frontend.site import call_site
 from irgrad.ir.types import is_inexact
-from irgrad.runtime.compiled import Compiled, function_of
+from irgrad.runtime.callables import function_of
+from irgrad.runtime.compiled import Compiled
 from irgrad.runtime.linearize import jvp, vjp
 from irgrad.runtime.target import lower_target
 

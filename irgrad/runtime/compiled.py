@@ -17,13 +17,12 @@ from irgrad.frontend.decisions import Decisions, deciding_by
 from irgrad.frontend.lower import Lowered, Signature, check_numbers, signature_of
 from irgrad.frontend.pytree import LEAF
 from irgrad.frontend.site import call_site
-from irgrad.frontend.symbolic import from_sympy, is_sympy
 from irgrad.ir.delayed import made
 from irgrad.ir.graph import Graph
 from irgrad.passes.pipeline import optimise
 from irgrad.runtime import export, native, output
 from irgrad.runtime.backend import Memory, default_backend, get_backend
-from irgrad.runtime.graph_function import graph_function
+from irgrad.runtime.callables import as_callable, function_of
 from irgrad.runtime.program import Program, Programs, flat_key
 from irgrad.runtime.remember import bound, kept
 from irgrad.runtime.target import (
@@ -431,33 +430,6 @@ def compile(
     from irgrad.runtime.donate import Donating
 
     return Donating(as_callable(target), backend, None, capture, unroll, donate)
-
-
-def as_callable(target: Any) -> Any:
-    """A function for any target: expression strings, SymPy expressions and graphs become callables,
-    the same each time.
-    """
-    if isinstance(target, Graph):
-        return graph_function(target)
-    if isinstance(target, str):
-        from irgrad.frontend.expression import expression
-
-        return expression(target)
-    if is_sympy(target):
-        return from_sympy(target)
-    return target
-
-
-def function_of(name: str, target: Any) -> Any:
-    """The function for the target that is given to what is called `name`, or an error of that."""
-    function = as_callable(target)
-    if not callable(function):
-        raise ArgumentError(
-            f"{name}: cannot transform {with_article(type(target).__name__)}, {target!r:.60}",
-            location=call_site().location,
-            hint="pass a function, an expression or a Graph",
-        )
-    return function
 
 
 def trace(target: Any, *args: Any, **kwargs: Any) -> Graph:

@@ -21,7 +21,8 @@ from irgrad.frontend.pytree import flatten, unflatten
 from irgrad.frontend.site import call_site, defined_at
 from irgrad.ir.delayed import Delayed, choosing
 from irgrad.ir.graph import Graph, Value
-from irgrad.runtime.compiled import Compiled, function_of
+from irgrad.runtime.callables import function_of
+from irgrad.runtime.compiled import Compiled
 from irgrad.runtime.operator import Operator
 from irgrad.runtime.selection import Arguments
 from irgrad.runtime.target import lower_target

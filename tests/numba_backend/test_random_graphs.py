@@ -130,7 +130,7 @@ def test_gradients(case: tuple[Graph, list[Array]]) -> None:
         outputs = outputs if len(graph.outputs) > 1 else (outputs,)
         return sum((np.sum(np.sin(outputs[k])).astype(np.float64) for k in real), 0.0)
 
-    graph_function = irgrad.runtime.compiled.as_callable(graph)
+    graph_function = irgrad.runtime.callables.as_callable(graph)
     gradient = irgrad.grad(total, wrt)
     expected = irgrad.compile(gradient, backend="numpy")(*kept)
     found = irgrad.compile(gradient, backend="numba")(*arrays)
