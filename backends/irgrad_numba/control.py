@@ -19,6 +19,7 @@ from irgrad_numba.masked import in_parts
 from irgrad_numba.patched import patched
 from irgrad_numba.rejoined import rejoined
 from irgrad_numba.stacks import is_known
+from irgrad_numba.summed import summed
 from irgrad_numba.tapes import WHOLE, Parts
 from irgrad_numba.updates import COPY, spread_out
 
@@ -147,7 +148,7 @@ def _own_results(
 ) -> Surroundings:
     """A region each result of which has memory of its own, or that of the input that `own` says."""
     owned = frozenset(owned)
-    graph = patched(in_parts(rejoined(spread_out(graph)), {graph.inputs[k] for k in owned}))
+    graph = patched(in_parts(rejoined(summed(spread_out(graph))), {graph.inputs[k] for k in owned}))
     homes = {k: home for k, n in own.items() if not is_small(home := graph.inputs[n])}
     graph = into_homes(graph, homes)
     inputs, seen = graph.inputs, set[Value]()

@@ -20,6 +20,7 @@ from irgrad.ops.loop import Loop
 from irgrad.ops.shape import Flip, Slice, Transpose
 from irgrad.ops.stop import StopGradient
 from irgrad.ops.while_loop import While
+from irgrad_numba.summed import summed
 from irgrad_numba.updates import COPY, is_update, spread_out
 from irgrad_numba.windows import in_windows
 
@@ -78,7 +79,7 @@ class Prepared(NamedTuple):
 
 def prepared(graph: Graph, owned: Collection[int] = ()) -> Prepared:
     """`graph` with updates in place. Of its inputs, the `owned` ones may be written to."""
-    graph = spread_out(graph)
+    graph = summed(spread_out(graph))
     if not any(bases(node) for node in graph.nodes):
         return Prepared(graph, {})
     return _with_copies(readers_first(in_windows(graph)), owned)

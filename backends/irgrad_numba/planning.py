@@ -39,6 +39,7 @@ from irgrad_numba.joined import joined
 from irgrad_numba.layout import Layout
 from irgrad_numba.lower import Sites
 from irgrad_numba.overlaps import reads_in_place
+from irgrad_numba.scalar_replacement import scalars_replaced
 from irgrad_numba.schedule import Schedule
 from irgrad_numba.sorts import (
     MOVES,
@@ -397,7 +398,7 @@ def plan(graph: Graph, layouts: Sequence[Layout] = ()) -> Schedule:
     order).
     """
     strides = {k: strides for k, strides in enumerate(layouts) if strides is not None}
-    whole = arranged(deferred(columns_first(graph)), layouts, is_product)
+    whole = arranged(scalars_replaced(deferred(columns_first(graph))), layouts, is_product)
     place = Surroundings(whole, strides=strides, sites=Sites(), inside=False)
     return blocked(plan_region(place))
 
