@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from irgrad.ir.types import DTYPES, ArrayType
 from irgrad_numba.elementwise import cost_of
-from irgrad_numba.expression import Expr, Pool, Reduce, Statement, Store
+from irgrad_numba.expression import Copies, Pool, Reduce, Statement, Store
 from irgrad_numba.index import Index, Range, variable
 from irgrad_numba.pieces import Piece
 
@@ -316,30 +316,10 @@ def rewritten(
     """The piece over other ranges, with expressions of its own, each index changed, and then each
     place in memory.
     """
-    pool = Pool()
-    known: dict[Expr, Expr] = {}
-
-    def index_of(index: Index) -> Index:
-        dynamic = tuple((known[e], by) for e, by in index.dynamic)
-        return change(index)._replace(dynamic=dynamic)
-
+    copies = Copies(Pool(), change, home)
     for e in part.expressions:
-        args = [known[x] for x in e.args]
-        if e.kind == "number":
-            number = float.fromhex(e.data) if isinstance(e.data, str) else e.data
-            known[e] = pool.number(e.type, number)
-        elif e.kind == "load":
-            known[e] = pool.load(e.type, *home(e.data[0], index_of(e.data[1])))
-        elif e.kind == "index":
-            known[e] = pool.index(index_of(e.data))
-        elif e.kind == "inside":
-            known[e] = pool.inside(index_of(e.data[0]), *e.data[1:])
-        elif e.kind == "cast":
-            known[e] = pool.cast(e.type, args[0])
-        else:
-            known[e] = pool.apply(e.data, e.type, *args)
-    statements: list[Statement] = []
-    for s in part.statements:
-        buffer, index = home(s.buffer, index_of(s.index))
-        statements.append(replace(s, value=known[s.value], buffer=buffer, index=index))
-    return Piece(ranges, tuple(statements), tuple(pool.order))
+        copies.make(e)
+    statements = tuple(map(copies.statement, part.statements))
+    return part._replace(
+        ranges=ranges, statements=statements, expressions=tuple(copies.pool.order), limits=()
+    )

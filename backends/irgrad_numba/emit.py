@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from irgrad_numba import vector_math
@@ -174,30 +175,43 @@ class Loops(Points):
                 while depth and depth - 1 in s.axes:
                     depth -= 1
                 self.folds[s] = Fold(code, piece.ranges, s, depth, self.width)
-        self.early: dict[Expr, list[Statement]] = {}
-        """What is stored as soon as it is known, so that no register waits with it."""
-        self.late: list[Statement] = []
-        self._order()
+        self.script = self._in_turn() if piece.turns else self._script(innermost)
+        """What the body computes and writes, in order."""
         self.neighbours: Neighbours | None = None
         looks_back = self.depth and self.width > 1 and not self._limited() and not self.tiles
-        if looks_back and self._count() >= LONG:
+        if looks_back and self._count() >= LONG and not piece.turns:
             self.neighbours = neighbours(piece)
         self.given: dict[Expr, Value] = {}
         """Expressions of the innermost loop that are known before its body."""
         self.kept: dict[Expr, str] = {}
         """Places for vectors that the next one takes lanes from, while the loop runs."""
 
-    def _order(self) -> None:
-        """Statements that nothing else in the body waits for come early."""
+    def _script(self, order: Sequence[Expr]) -> list[Expr | Statement]:
+        """Expressions, and statements that nothing else in the body waits for as soon as they can,
+        so that no register waits with their values; then the others.
+        """
         piece = self.piece
         loaded = {e.data[0] for e in piece.expressions if e.kind == "load"}
         written = Counter(s.buffer for s in piece.statements)
+        early: dict[Expr, list[Statement]] = {}
+        late: list[Statement] = []
         for s in piece.statements:
             alone = written[s.buffer] == 1 and s.buffer not in loaded
             if alone and s.value.level == self.depth and not s.index.dynamic:
-                self.early.setdefault(s.value, []).append(s)
+                early.setdefault(s.value, []).append(s)
             else:
-                self.late.append(s)
+                late.append(s)
+        return [*chain.from_iterable((e, *early.get(e, ())) for e in order), *late]
+
+    def _in_turn(self) -> list[Expr | Statement]:
+        """Expressions, and statements at their turns."""
+        result: list[Expr | Statement] = []
+        piece, done = self.piece, 0
+        for s, turn in zip(piece.statements, piece.turns, strict=True):
+            result += [e for e in piece.expressions[done:turn] if e.level == self.depth]
+            result.append(s)
+            done = turn
+        return result
 
     def _count(self) -> int:
         """How many whole vectors the innermost loop takes."""
@@ -432,17 +446,18 @@ class Loops(Points):
     def body(self, at: Value | None, width: int) -> None:
         """One vector, or point."""
         self._values = dict(self.given)
-        order, behind = self.by_level.get(self.depth, []), dict[Expr, Expr]()
+        script, behind = self.script, dict[Expr, Expr]()
         if self.kept and self.neighbours is not None and width == self.width:
             order, behind, _ = self.neighbours
-        for e in order:
-            ahead = behind.get(e)
-            if e not in self.given:
-                self._values[e] = self.emit(e, at, width) if ahead is None else self._moved(ahead)
-            for statement in self.early.get(e, ()):
-                self._state(statement, at, width)
-        for statement in self.late:
-            self._state(statement, at, width)
+            script = self._script(order)
+        for step in script:
+            if not isinstance(step, Expr):
+                self._state(step, at, width)
+            elif step not in self.given:
+                ahead = behind.get(step)
+                self._values[step] = (
+                    self.emit(step, at, width) if ahead is None else self._moved(ahead)
+                )
 
     def _state(self, statement: Statement, at: Value | None, width: int) -> None:
         value = self._value(statement.value, width)

@@ -5,7 +5,8 @@ same expression, in an order in which operands come before their users."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from irgrad_numba.index import Index
@@ -114,6 +115,61 @@ class Pool:
     def cast(self, type: str, x: Expr) -> Expr:
         """`x` as another dtype."""
         return x if x.type == type else self._make("cast", type, (x,), None, 0)
+
+    def forget(self, buffer: int) -> None:
+        """A buffer has been written to: its elements must be loaded again."""
+        keys = [k for k, e in self._known.items() if e.kind == "load" and e.data[0] == buffer]
+        for key in keys:
+            del self._known[key]
+
+
+class Copies:
+    """The expressions of one piece in the pool of another, each index changed, and then each place
+    in memory; `load` makes what is loaded.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        change: Callable[[Index], Index] = lambda index: index,
+        home: Callable[[int, Index], tuple[int, Index]] = lambda *place: place,
+        load: Callable[[str, int, Index], Expr] | None = None,
+    ) -> None:
+        self.pool = pool
+        self.change = change
+        self.home = home
+        self.load = load or pool.load
+        self.known: dict[Expr, Expr] = {}
+
+    def _index(self, index: Index) -> Index:
+        dynamic = tuple((self.known[e], by) for e, by in index.dynamic)
+        return self.change(index)._replace(dynamic=dynamic)
+
+    def make(self, e: Expr) -> Expr:
+        """The copy of an expression, whose operands have been copied."""
+        pool, args = self.pool, [self.known[x] for x in e.args]
+        if e.kind == "number":
+            number = float.fromhex(e.data) if isinstance(e.data, str) else e.data
+            copy = pool.number(e.type, number)
+        elif e.kind == "load":
+            copy = self.load(e.type, *self.home(e.data[0], self._index(e.data[1])))
+        elif e.kind == "index":
+            copy = pool.index(self._index(e.data))
+        elif e.kind == "inside":
+            copy = pool.inside(self._index(e.data[0]), *e.data[1:])
+        elif e.kind == "place":
+            copy = pool.place(args[0], *e.data)
+        elif e.kind == "cast":
+            copy = pool.cast(e.type, args[0])
+        else:
+            copy = pool.apply(e.data, e.type, *args)
+        self.known[e] = copy
+        return copy
+
+    def statement(self, s: Statement) -> Statement:
+        """The copy of a statement."""
+        buffer, index = self.home(s.buffer, self._index(s.index))
+        return replace(s, value=self.known[s.value], buffer=buffer, index=index)
 
 
 def _level(index: Index) -> int:

@@ -4,7 +4,9 @@ chunks of one or several and calls for what is left over."""
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
@@ -15,6 +17,8 @@ from irgrad_numba.complex_parts import in_parts
 from irgrad_numba.emit import Start, checks, emit_kernel
 from irgrad_numba.expression import Add, Reduce
 from irgrad_numba.fold import first
+from irgrad_numba.fused import fused, touched
+from irgrad_numba.indices import Check
 from irgrad_numba.llvm import Module
 from irgrad_numba.pieces import Operand, Piece, pieces, relocated
 from irgrad_numba.schedule import Kernel, Schedule
@@ -81,7 +85,7 @@ Lowered = tuple[Kernel, list[Piece]]
 
 
 def runs_of(
-    schedule: Schedule, kernels: Sequence[Kernel], inside: bool = False
+    schedule: Schedule, lowered: Sequence[Lowered], inside: bool = False
 ) -> Iterator[tuple[list[Lowered], list[Cut] | None]]:
     """Neighbouring kernels as they are called: together, with the cut of each, or (None) whole, as
     all are `inside` a loop.
@@ -94,7 +98,6 @@ def runs_of(
     def size(buffer: int) -> int:
         return in_parts(schedule.buffers[buffer].type).size
 
-    lowered = [(kernel, pieces(schedule, kernel)) for kernel in kernels]
     for (whole, _), group in groupby(lowered, neighbours):
         some = list(group)
         if whole:
@@ -121,6 +124,20 @@ class KernelCalls:
         self.temporaries.append(type)
         return len(self.schedule.buffers) + len(self.temporaries) - 1
 
+    @cached_property
+    def _uses(self) -> Counter[int]:
+        """How many steps read or write a buffer, and how often it is an input or a result."""
+        schedule, graph = self.schedule, self.schedule.graph
+        uses = Counter(schedule.views[v].buffer for v in (*graph.inputs, *graph.outputs))
+        for step in schedule.steps:
+            if isinstance(step, Kernel):
+                uses.update(touched(pieces(schedule, step)))
+            elif isinstance(step, Check):
+                uses[schedule.views[step.array].buffer] += 1
+            else:
+                uses.update({*step.buffers})
+        return uses
+
     @property
     def types(self) -> list[ArrayType]:
         """Those of all buffers."""
@@ -129,7 +146,10 @@ class KernelCalls:
     def of(self, kernels: Sequence[Kernel]) -> list[NativeCall | Sweep]:
         """The calls that run kernels, one after the other."""
         calls: list[NativeCall | Sweep] = []
-        for run, cuts in runs_of(self.schedule, kernels, self.inside):
+        lowered = [(kernel, pieces(self.schedule, kernel)) for kernel in kernels]
+        if self.inside and len(lowered) > 1:
+            lowered = fused(lowered, self._uses)
+        for run, cuts in runs_of(self.schedule, lowered, self.inside):
             if cuts is None:
                 calls += self._all_whole(run)
             else:

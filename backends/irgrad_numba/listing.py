@@ -138,7 +138,7 @@ class Listing:
                 lines[own[-1]] += self._block(kind)
             elif kind is Kernel:
                 left = iter(own)
-                kernels = [step for step in steps if isinstance(step, Kernel)]
+                kernels = [(k, pieces(self.schedule, k)) for k in steps if isinstance(k, Kernel)]
                 for run, cuts in runs_of(self.schedule, kernels):
                     together = [*itertools.islice(left, len(run))]
                     if cuts:

@@ -37,13 +37,15 @@ class Limit(NamedTuple):
 
 class Piece(NamedTuple):
     """Loops over `ranges` within `limits`, outermost first, that run `statements` at each point;
-    expressions in an order in which operands come first.
+    expressions in an order in which operands come first. `turns` say before how many of these each
+    statement runs, where what comes later loads what it writes; else all run at the end.
     """
 
     ranges: tuple[Range, ...]
     statements: tuple[Statement, ...]
     expressions: tuple[Expr, ...]
     limits: tuple[Limit, ...] = ()
+    turns: tuple[int, ...] = ()
 
 
 def pieces(schedule: Schedule, kernel: Kernel) -> list[Piece]:
