@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from irgrad_numba import blas_threads, pool
-from irgrad_numba.frames import Frame, Own, Table
+from irgrad_numba.frames import Frame, Table
 from irgrad_numba.kernel import Groups, NativeCall, Sweep
 from irgrad_numba.llvm import BITS, Module
 from irgrad_numba.memory import Memory
 from irgrad_numba.raw import OUTSIDE, RAISED
 from irgrad_numba.stacks import ENTRY, StackSum, emit_sum, grow
+from irgrad_numba.trials import Trial
 from irgrad_numba.walk import emit_copy
 
 LONGEST = 256
@@ -153,6 +154,8 @@ class Body:
         """The entries of those that are used here."""
         self.arena: str | None = None
         """The address of the scratch memory, where it is used here."""
+        self.trial: Trial | None = None
+        """That of the loop around."""
 
     def name(self, stem: str = "x") -> str:
         """A new name, without its sign."""
@@ -250,7 +253,7 @@ class Body:
         elif isinstance(step, NativeCall):
             self._call(step, frame)
         elif isinstance(step, Sweep):
-            self._sweep(step)
+            self._sweep(step, frame)
         elif isinstance(step, Checked):
             self._check(step, frame)
         elif isinstance(step, StackSum):
@@ -268,41 +271,56 @@ class Body:
         self.checks |= call.checks
         self.emit(f"call void @{call.name}({', '.join([*arguments, *more])})")
 
-    def _sweep(self, sweep: Sweep) -> None:
+    def _sweep(self, sweep: Sweep, frame: Frame) -> None:
         """Run the chunks of kernels on the threads of the pool."""
         inside = Body(self.module, self.memory, {})
+        table, own = frame.handed(self, sweep)
         if sweep.groups is None:
             for call in sweep.calls:
-                inside._call(call, Own(sweep), "i64 %chunk")
+                inside._call(call, own, "i64 %chunk")
+            for number, call in sweep.ends:
+                inside._only(number, call, own)
         else:
-            inside._group(sweep, sweep.groups)
+            inside._group(sweep, sweep.groups, own)
         head = "(ptr %table, ptr %state, i64 %chunk, i64 %thread) nounwind {"
         name = self.module.shared(
             "sweep", "\n".join([head, *inside.entry, *inside.lines, "  ret void", "}"])
         )
         self.module.declare(pool.PARALLEL, pool.SIGNATURE)
-        arguments = f"ptr @{name}, ptr %table, ptr %state, i64 {sweep.count}, i64 {sweep.threads}"
+        threads = str(sweep.threads) if self.trial is None else self.trial.threads()
+        numbers = f"i64 {sweep.count}, i64 {threads}, i64 {sweep.work}"
+        arguments = f"ptr @{name}, ptr {table}, ptr %state, {numbers}"
         if sweep.alone:
             self._call_blas_threads(blas_threads.ALONE)
         self.emit(f"call void @{pool.PARALLEL}({arguments})")
         if sweep.alone:
             self._call_blas_threads(blas_threads.SHARED)
 
-    def _group(self, sweep: Sweep, groups: Groups) -> None:
+    def _only(self, number: int, call: NativeCall, own: Frame) -> None:
+        """A call in one chunk alone."""
+        here, go_on = self.name("here"), self.name("chunk")
+        it = self.value(f"icmp eq i64 %chunk, {number}")
+        self.emit(f"br i1 {it}, label %{here}, label %{go_on}")
+        self.label(here)
+        self._call(call, own)
+        self.emit(f"br label %{go_on}")
+        self.label(go_on)
+
+    def _group(self, sweep: Sweep, groups: Groups, own: Frame) -> None:
         """One group of neighbouring numbers."""
         first, last = (
             self.value(f"udiv i64 {self.value(f'mul i64 {k}, {groups.end}')}, {sweep.count}")
             for k in ("%chunk", self.value("add i64 %chunk, 1"))
         )
         for call in groups.starts:
-            self._call(call, Own(sweep))
+            self._call(call, own)
         self.emit("br label %before")
         self.label("before")
         self.emit("br label %each")
         self.label("each")
         self.emit(f"%number = phi i64 [{first}, %before], [%following, %each]")
         for call in sweep.calls:
-            self._call(call, Own(sweep), "i64 %number")
+            self._call(call, own, "i64 %number")
         self.emit("%following = add i64 %number, 1")
         more = self.value(f"icmp slt i64 %following, {last}")
         self.emit(f"br i1 {more}, label %each, label %done")

@@ -2,7 +2,8 @@
 
 A piece is cut along one axis into chunks of the same extent; the number of the chunk becomes its
 outermost loop variable, which the function of a chunk is given. What is left over, and pieces too
-small to cut, run once afterwards. A fold over the axis leaves a partial result for each chunk, and
+small to cut, belong to the first or last chunk where they lie beside it, or run once afterwards. A
+fold over the axis leaves a partial result for each chunk, and
 these are folded by halves. The cut depends on the kernel alone, never on the number of threads, so
 that results do not either."""
 
@@ -18,14 +19,10 @@ from irgrad_numba.elementwise import cost_of
 from irgrad_numba.expression import Copies, Pool, Reduce, Statement, Store
 from irgrad_numba.index import Index, Range, variable
 from irgrad_numba.pieces import Piece
+from irgrad_numba.pool import WAKING
 
 ADDITION = 0.05
 """Nanoseconds an element that an addition takes in a vector."""
-BYTE = 0.03
-"""Nanoseconds that moving a byte takes."""
-LEAST_WORK = 40_000
-"""Nanoseconds below which a kernel stays whole: to wake a thread takes five to fifty thousand."""
-CHUNK_WORK = 15_000
 MOST_CHUNKS = 64
 STRIP = 512
 """Chunks of the innermost axis are multiples of this, so that none ends within a vector."""
@@ -42,6 +39,23 @@ LINE = 1 << 12
 """Bytes that do not count."""
 SMALL = 1 / 64
 """Pieces below this share of the work are not cut."""
+
+
+class Grain(NamedTuple):
+    """In nanoseconds: the work below which a kernel stays whole, that of a chunk, and what moving a
+    byte takes; whether the number of chunks is even, so that two threads have as much to do.
+    """
+
+    least: float
+    chunk: float
+    byte: float
+    even: bool = False
+
+
+COARSE = Grain(WAKING, 15_000, 0.03)
+"""Of kernels for which threads may have to be woken, and which read from memory."""
+FINE = Grain(3_000, 2_000, 0.006, even=True)
+"""Of kernels in loops: threads are awake from step to step, and what is read is in their caches."""
 
 
 Sizes = Callable[[int], int]
@@ -62,19 +76,14 @@ class Chunked(NamedTuple):
     """By the number of such a buffer the fold whose results it holds."""
 
 
-def work_of(piece: Piece) -> float:
+def work_of(piece: Piece, grain: Grain) -> float:
     """About how many nanoseconds a piece takes on one thread."""
     depth = len(piece.ranges)
     innermost = [e for e in piece.expressions if e.level == depth]
     additions = sum(cost_of(e.data) for e in innermost if e.kind == "apply")
     additions += sum(e.kind == "cast" for e in innermost)
     points = math.prod(high - low for low, high in piece.ranges)
-    return points * additions * ADDITION + bytes_of(piece) * BYTE
-
-
-def is_small(work: float) -> bool:
-    """Whether so much work stays on one thread."""
-    return work < LEAST_WORK
+    return points * additions * ADDITION + bytes_of(piece) * grain.byte
 
 
 def bytes_of(piece: Piece) -> int:
@@ -96,13 +105,13 @@ class Cut(NamedTuple):
     steps: tuple[int, ...]
 
 
-def cut_of(parts: Sequence[Piece], sizes: Sizes, chunks: int = 0) -> Cut | None:
+def cut_of(parts: Sequence[Piece], sizes: Sizes, grain: Grain, chunks: int = 0) -> Cut | None:
     """The cut of a kernel, into so many `chunks` where that is given; None where it stays whole."""
-    works = [work_of(part) for part in parts]
+    works = [work_of(part, grain) for part in parts]
     total = sum(works)
-    if is_small(total):
+    if total < grain.least:
         return None
-    most = chunks or _most(total)
+    most = chunks or _most(total, grain)
     axes = tuple(
         _axis(part, most, sizes) if work > SMALL * total else None
         for part, work in zip(parts, works, strict=True)
@@ -110,8 +119,11 @@ def cut_of(parts: Sequence[Piece], sizes: Sizes, chunks: int = 0) -> Cut | None:
     led = [(part, axis) for part, axis in zip(parts, axes, strict=True) if axis is not None]
     if not led:
         return None
+    axes = tuple(_beside(part, axis, led) for part, axis in zip(parts, axes, strict=True))
     most = min(most, *(extent_of(part, axis) for part, axis in led))
-    extent = chunks or even_count(most, [(extent_of(*each), strip_of(*each, most)) for each in led])
+    extent = chunks or even_count(
+        most, [(extent_of(*each), strip_of(*each, most)) for each in led], grain.even
+    )
     steps = tuple(
         0 if axis is None else step_of(extent_of(part, axis), extent, strip_of(part, axis, extent))
         for part, axis in zip(parts, axes, strict=True)
@@ -123,23 +135,23 @@ def cut_of(parts: Sequence[Piece], sizes: Sizes, chunks: int = 0) -> Cut | None:
 
 
 def joint_cut(
-    parts: Sequence[Piece], axes: Sequence[int], rows: int, sizes: Sizes
+    parts: Sequence[Piece], axes: Sequence[int], rows: int, sizes: Sizes, grain: Grain
 ) -> list[Cut] | None:
     """Cuts of several kernels of one piece into the same chunks of `rows`, of which the range of
     each axis is a multiple; None where they stay whole.
     """
-    total = sum(map(work_of, parts))
-    if is_small(total):
+    total = sum(work_of(part, grain) for part in parts)
+    if total < grain.least:
         return None
     led = [*zip(parts, axes, strict=True)]
     small = all(_is_foldable(*each, MOST_CACHED, sizes) for each in led)
     cached = min(MOST_CACHED if small else MOST_CHUNKS, sum(map(bytes_of, parts)) // CACHE_BYTES)
-    most = min(max(_most(total), cached), rows)
+    most = min(max(_most(total, grain), cached), rows)
     ratios = [extent_of(*each) // rows for each in led]
     strip = max(
         strip_of(*each, most) if ratio == 1 else 1 for each, ratio in zip(led, ratios, strict=True)
     )
-    extent = even_count(most, [(rows, strip)])
+    extent = even_count(most, [(rows, strip)], grain.even)
     step = step_of(rows, extent, strip)
     return [Cut(extent, (axis,), (step * ratio,)) for axis, ratio in zip(axes, ratios, strict=True)]
 
@@ -181,6 +193,21 @@ def chunked(parts: Sequence[Piece], cut: Cut, sizes: Sizes, first: int) -> Chunk
     return Chunked(cut.extent, chunks, rest, types, {number[s.buffer]: s for s in chosen})
 
 
+def at_ends(made: Chunked, parts: Sequence[Piece], cut: Cut) -> tuple[list[Piece], list[Piece]]:
+    """What of the rest lies before the first chunk or after the last one, on the one axis that is
+    cut: the threads that have these find what it reads in their caches. Nothing where a fold needs
+    all in order, or where several axes are cut.
+    """
+    pairs = zip(parts, cut.axes, cut.steps, strict=True)
+    places = {(axis, part.ranges[axis][0], step) for part, axis, step in pairs if axis is not None}
+    if len(places) > 1 or any(isinstance(s, Reduce) for part in parts for s in part.statements):
+        return [], []
+    ((axis, low, step),) = places
+    ranges = [(part, part.ranges[axis]) for part in made.rest if len(part.ranges) > axis]
+    high = low + cut.extent * step
+    return [part for part, r in ranges if r[1] <= low], [part for part, r in ranges if r[0] >= high]
+
+
 def _partial(parts: Sequence[Piece], cut: Cut) -> list[Reduce]:
     """The folds of which each chunk makes a part: those over an axis that is cut, and all where
     chunks of different pieces may meet in one place.
@@ -194,8 +221,8 @@ def _partial(parts: Sequence[Piece], cut: Cut) -> list[Reduce]:
     ]
 
 
-def _most(work: float) -> int:
-    return max(2, min(MOST_CHUNKS, int(work / CHUNK_WORK)))
+def _most(work: float, grain: Grain) -> int:
+    return max(2, min(MOST_CHUNKS, int(work / grain.chunk)))
 
 
 def _too_large(statement: Reduce, moved: int, extent: int, sizes: Sizes) -> bool:
@@ -210,6 +237,16 @@ def _is_foldable(part: Piece, axis: int, extent: int, sizes: Sizes) -> bool:
         isinstance(s, Reduce) and axis in s.axes and _too_large(s, moved, extent, sizes)
         for s in part.statements
     )
+
+
+def _beside(part: Piece, axis: int | None, led: Sequence[tuple[Piece, int]]) -> int | None:
+    """The axis along which a small piece is cut like a large one that it lies beside: what it reads
+    and writes then stays with one thread.
+    """
+    if axis is not None or any(isinstance(s, Reduce) for s in part.statements):
+        return axis
+    beside = (k for other, k in led if part.ranges[k : k + 1] == other.ranges[k : k + 1])
+    return next(beside, None)
 
 
 def _axis(part: Piece, most: int, sizes: Sizes) -> int | None:
@@ -227,15 +264,16 @@ def _axis(part: Piece, most: int, sizes: Sizes) -> int | None:
     return -max(fitting)[1] if fitting else None
 
 
-def even_count(most: int, extents: Sequence[tuple[int, int]]) -> int:
-    """How many chunks, of at most `most` and at least three quarters of it, leave the least over,
-    for axes of so many steps in strips of so many.
+def even_count(most: int, extents: Sequence[tuple[int, int]], even: bool = False) -> int:
+    """How many chunks, of at most `most` and at least three quarters of it or an even number, leave
+    the least over, for axes of so many steps in strips of so many.
     """
 
     def left_over(count: int) -> int:
         return sum(steps - count * step_of(steps, count, strip) for steps, strip in extents)
 
-    return min(range(most, max(2, most * 3 // 4) - 1, -1), key=left_over, default=most)
+    counts = range(most, max(2, most * 3 // 4) - 1, -1)
+    return min(range(most & -2, 1, -2) if even else counts, key=left_over, default=most)
 
 
 def strip_of(part: Piece, axis: int, count: int) -> int:

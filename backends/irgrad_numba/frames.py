@@ -23,6 +23,10 @@ class Frame(Protocol):
         """The address of a table that holds those of some buffers, at their numbers."""
         ...
 
+    def handed(self, body: Body, sweep: Sweep) -> tuple[str, Frame]:
+        """The address of the table that threads get, and the frame of the function they run."""
+        ...
+
 
 class Table:
     """The frame of the program itself."""
@@ -46,6 +50,10 @@ class Table:
             at = body.value(f"getelementptr ptr, ptr %table, i64 {buffer}")
             body.emit(f"store ptr {pointer}, ptr {at}")
         return "%table"
+
+    def handed(self, body: Body, sweep: Sweep) -> tuple[str, Frame]:
+        """The table itself."""
+        return "%table", Own(sweep)
 
 
 class Own(Table):
@@ -83,3 +91,28 @@ class Local:
             at = body.value(f"getelementptr ptr, ptr {table}, i64 {buffer}")
             body.emit(f"store ptr {self.pointers[buffer]}, ptr {at}")
         return table
+
+    def handed(self, body: Body, sweep: Sweep) -> tuple[str, Frame]:
+        """A table of what the sweep needs alone: other threads read it from step to step."""
+        assert not sweep.parts, "threads have memory of their own for steps of the program only"
+        places = {buffer: k for k, buffer in enumerate(sorted(set(sweep.buffers)))}
+        table = body.local(8 * len(places))
+        for buffer, k in places.items():
+            at = body.value(f"getelementptr ptr, ptr {table}, i64 {k}")
+            body.emit(f"store ptr {self.pointers[buffer]}, ptr {at}")
+        return table, Handed(places)
+
+
+class Handed(Local):
+    """The frame of a sweep in a region: addresses are in the table, at `places`."""
+
+    def __init__(self, places: Mapping[int, int]) -> None:
+        super().__init__({})
+        self.places = places
+
+    def pointer(self, body: Body, buffer: int) -> str:
+        """Loaded once."""
+        if buffer not in self.pointers:
+            at = body.once(f"getelementptr ptr, ptr %table, i64 {self.places[buffer]}")
+            self.pointers[buffer] = body.once(f"load ptr, ptr {at}")
+        return self.pointers[buffer]

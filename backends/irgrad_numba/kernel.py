@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from irgrad.ir.graph import Value
 from irgrad.ir.types import SHORT, ArrayType
-from irgrad_numba.chunks import Cut, chunked
+from irgrad_numba.chunks import COARSE, FINE, Cut, Grain, at_ends, chunked, work_of
 from irgrad_numba.complex_parts import in_parts
 from irgrad_numba.emit import Start, checks, emit_kernel
 from irgrad_numba.expression import Add, Reduce
@@ -21,6 +21,7 @@ from irgrad_numba.fused import fused, touched
 from irgrad_numba.indices import Check
 from irgrad_numba.llvm import Module
 from irgrad_numba.pieces import Operand, Piece, pieces, relocated
+from irgrad_numba.pool import WAKING
 from irgrad_numba.schedule import Kernel, Schedule
 from irgrad_numba.sorts import REDUCTIONS
 from irgrad_numba.sweeps import runs
@@ -57,7 +58,8 @@ class Groups(NamedTuple):
 class Sweep:
     """Calls that are given the number of a chunk besides, for all numbers below `count`, in any
     order and by several threads; BLAS's own stay out where it is said to leave that `alone`. Of
-    some buffers each of at most `threads` threads has a part of its own, of so many bytes.
+    some buffers each of at most `threads` threads has a part of its own, of so many bytes. Each of
+    `ends` is a number and what belongs to that alone. All together take about `work` nanoseconds.
     """
 
     checks = False
@@ -70,14 +72,19 @@ class Sweep:
         parts: Mapping[int, int] = {},
         threads: int = MOST_THREADS,
         groups: Groups | None = None,
+        work: float = WAKING,
+        ends: Sequence[tuple[int, NativeCall]] = (),
     ) -> None:
+        self.ends = ends
+        self.work = int(work)
         self.groups = groups
         self.alone = alone
         self.parts = parts
         self.threads = threads
         self.count = count
         self.calls = calls
-        self.buffers = [buffer for call in calls for buffer in call.buffers]
+        every = [*calls, *(call for _, call in ends)]
+        self.buffers = [buffer for call in every for buffer in call.buffers]
 
 
 Lowered = tuple[Kernel, list[Piece]]
@@ -87,13 +94,13 @@ Lowered = tuple[Kernel, list[Piece]]
 def runs_of(
     schedule: Schedule, lowered: Sequence[Lowered], inside: bool = False
 ) -> Iterator[tuple[list[Lowered], list[Cut] | None]]:
-    """Neighbouring kernels as they are called: together, with the cut of each, or (None) whole, as
-    all are `inside` a loop.
+    """Neighbouring kernels as they are called: together, with the cut of each, or (None) whole.
+    Those `inside` a loop are shared more finely.
     """
 
     def neighbours(pair: Lowered) -> tuple[bool, int]:
         """Whether a kernel must stay whole, and one number for those that may run together."""
-        return inside or in_order(pair[1]), apart(pair[0])
+        return in_order(pair[1]), apart(pair[0])
 
     def size(buffer: int) -> int:
         return in_parts(schedule.buffers[buffer].type).size
@@ -103,14 +110,18 @@ def runs_of(
         if whole:
             yield some, None
             continue
-        for run in runs([parts for _, parts in some], size):
+        for run in runs([parts for _, parts in some], size, grain(inside)):
             yield [some[k] for k in run.kernels], run.cuts
+
+
+def grain(inside: bool) -> Grain:
+    """How finely kernels are cut, in a loop or outside."""
+    return FINE if inside else COARSE
 
 
 class KernelCalls:
     """Defines the functions of kernels; `temporaries` are the types of buffers, numbered after
-    those of the schedule, that they need besides. Kernels `inside` a loop are not cut, and small
-    ones become part of it.
+    those of the schedule, that they need besides. Small kernels `inside` a loop become part of it.
     """
 
     def __init__(self, module: Module, schedule: Schedule, inside: bool = False) -> None:
@@ -174,6 +185,7 @@ class KernelCalls:
         before: list[Start] = []
         chunks: list[NativeCall] = []
         after: list[NativeCall] = []
+        ends: list[tuple[int, NativeCall]] = []
         for parts, cut in zip(kernels, cuts, strict=True):
             allotted = len(self.schedule.buffers) + len(self.temporaries)
             made = chunked(parts, cut, self.size, allotted)
@@ -184,10 +196,20 @@ class KernelCalls:
             inner = {partial.get(buffer, buffer) for buffer in several}
             own = [s for s in self.starts(made.chunks[0], inner) if s.buffer in made.folds]
             chunks.append(self.call(made.chunks, own, inner, cut.extent))
-            if made.rest:
-                after.append(self.call(made.rest, [], several | set(partial), brief=True))
+            rest = made.rest
+            if len(kernels) == 1:  # else it may read what is left over of others
+                beside = at_ends(made, parts, cut)
+                rest = [part for part in rest if not any(part in some for some in beside)]
+                ends += [
+                    (number, self.call(some, [], set(), brief=True))
+                    for number, some in zip((0, cut.extent - 1), beside, strict=True)
+                    if some
+                ]
+            if rest:
+                after.append(self.call(rest, [], several | set(partial), brief=True))
         fills = [self.fill(before)] if before else []
-        return [*fills, Sweep(cuts[0].extent, chunks), *after]
+        work = sum(work_of(part, grain(self.inside)) for parts in kernels for part in parts)
+        return [*fills, Sweep(cuts[0].extent, chunks, work=work, ends=ends), *after]
 
     def size(self, buffer: int) -> int:
         """How many elements a buffer has."""

@@ -50,7 +50,7 @@ class Listing:
 
     def steps(self) -> Iterator[list[str]]:
         """The lines of each step."""
-        cuts = {} if self.inside else self._cuts()
+        cuts = self._cuts()
         for number, step in enumerate(self.schedule.steps, 1):
             if isinstance(step, Kernel):
                 yield [*self._head(number, step), *cuts.get(number, []), *self._loops(step)]
@@ -139,7 +139,7 @@ class Listing:
             elif kind is Kernel:
                 left = iter(own)
                 kernels = [(k, pieces(self.schedule, k)) for k in steps if isinstance(k, Kernel)]
-                for run, cuts in runs_of(self.schedule, kernels):
+                for run, cuts in runs_of(self.schedule, kernels, self.inside):
                     together = [*itertools.islice(left, len(run))]
                     if cuts:
                         lines |= _said(together, cuts[0].extent, "chunk")

@@ -26,6 +26,7 @@ from irgrad_numba.index import View, contiguous
 from irgrad_numba.memory import packed, rounded
 from irgrad_numba.schedule import Schedule
 from irgrad_numba.stacks import is_stack
+from irgrad_numba.trials import Trial
 
 UNKNOWN_TRIPS = 100
 """How often a loop is taken to run where it is not known."""
@@ -241,6 +242,7 @@ class _Writer:
             some = body.value(f"icmp sgt i64 {count}, 0")
             body.emit(f"br i1 {some}, label %{head}, label %{done}")
         before = body.block
+        trial = Trial(body)
         body.label(head)
         i = turns.begin(before)
         at = i
@@ -254,9 +256,11 @@ class _Writer:
             by = body.value(f"mul i64 {at}, {size}")
             pointers[part.results[k]] = body.moved(self.results[k], by)
         part.run(body, pointers)
+        trial.step()
         turns.change()
         more = body.value(f"icmp slt i64 {turns.following}, {count}")
         turns.end(head, done, more)
+        trial.end()
         body.label(done)
         turns.finish(self.results, "" if sure else before)
 
@@ -295,6 +299,7 @@ class _Writer:
         head, go_on, done = body.name("while"), body.name("body"), body.name("done")
         body.emit(f"br label %{head}")
         before = body.block
+        trial = Trial(body)
         body.label(head)
         steps = turns.begin(before)
         tested |= {k: pointers[k] for k in range(op.carried)}
@@ -312,8 +317,10 @@ class _Writer:
         part.run(body, pointers)
         if self.control.checks:
             body.stop_if_outside()
+        trial.step()
         turns.change()
         turns.end(head, None, "")
+        trial.end()
         body.label(done)
         turns.finish(self.results, "", counted=True)
         body.emit(f"store i64 {steps}, ptr {self.results[op.carried]}")

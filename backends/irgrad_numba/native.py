@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.ir.types import DTYPES
-from irgrad_numba import blas_threads, pool, scipy_library, support
+from irgrad_numba import blas_threads, pool, scipy_library, support, trials
 from irgrad_numba.llvm import Module
 from irgrad_numba.machine import Loaded
 
@@ -21,6 +21,7 @@ NUMPY_API = {"PyArray_Type": 2, "PyArray_Scalar": 60, "PyArray_NewFromDescr": 94
 """Places in NumPy's table of C functions, part of its binary interface."""
 PROVIDED: dict[str, Callable[[], Loaded]] = {
     pool.PARALLEL: pool.loaded,
+    trials.STEP: pool.loaded,
     blas_threads.ALONE: blas_threads.loaded,
 }
 """What code may call that is loaded only for who does."""

@@ -1,31 +1,45 @@
 """Threads that run the chunks of a kernel, shared by all programs of the process.
 
-`irgrad_parallel(function, table, state, count, most)` runs `function(table, state, k, thread)` for
-k in 0..count, on the calling thread, whose number is 0, and on those of the pool, but only on
-threads with numbers below `most`. Each first takes the chunks of its own share, then
-what is left of others': from one piece of work to the next a thread then finds most of what it
-reads in its own cache, and nothing is slower than lines that another core has written to. How work
-is cut into chunks does not depend on the number of threads, so neither do results. Where the pool
-is busy with the work of another caller, this one runs its chunks alone.
+`irgrad_parallel(function, table, state, count, most, work)` runs
+`function(table, state, k, thread)` for k in 0..count, on the calling thread, whose number is 0, and
+on those of the pool, but only on threads with numbers below `most`. Each first takes the chunks of
+its own share, then what is left of others': from one piece of work to the next a thread then finds
+most of what it reads in its own cache, and nothing is slower than lines that another core has
+written to. How work is cut into chunks does not depend on the number of threads, so neither do
+results. Where the pool is busy with the work of another caller, this one runs its chunks alone.
 
 Threads start at the first call, as many as `IRGRAD_NUM_THREADS` says or the processors this process
-may use; after work they look out for more for some 50 microseconds, then sleep. A child after a
-fork starts threads of its own.
+may use; after work they look out for more for some 50 microseconds, then sleep. To wake them takes
+as long: they are woken, or started, when calls since the last time were `work` (about so many
+nanoseconds) worth it. Where they are awake, as in a loop whose steps are shared, a call costs some
+hundred nanoseconds. A child after a fork starts threads of its own.
 
-A worker that has seen a new generation counts itself in, and works only where the job is still
-open; the caller closes the job and waits until nobody is in. Both orders are sequentially
-consistent, so that a worker never meets a job that is over."""
+The caller waits only for chunks that others have taken, never for a thread. Where one that has
+taken some had to leave its processor, all work is done alone for a while. For `LATE` looks a thread
+leaves the share of another to that: to look at its counters would take their lines of the cache
+from it."""
 
 from __future__ import annotations
 
 import platform
+import sys
 from functools import cache
+from string import Template
 
-from irgrad_numba import machine
+from irgrad_numba import machine, trials, workers
 from irgrad_numba.thread_count import thread_count
 
 PARALLEL = "irgrad_parallel"
-SIGNATURE = "void {}(ptr, ptr, ptr, i64, i64)"
+SIGNATURE = "void {}(ptr, ptr, ptr, i64, i64, i64)"
+WAKING = 40_000
+"""Nanoseconds of work that are worth waking threads: that takes five to fifty thousand."""
+PATIENCE = 2000
+"""How often a thread looks for work before it sleeps."""
+LATE = 50
+RARELY = 64 * WAKING
+"""The most work before threads are woken; it doubles where they came too late to help."""
+REGRET = 32
+"""All work is done alone so many times as long as the caller has waited for one that was away."""
 PAUSE = {
     "x86_64": ("llvm.x86.sse2.pause()", "llvm.x86.sse2.pause()"),
     "aarch64": ("llvm.aarch64.hint(i32)", "llvm.aarch64.hint(i32 1)"),
@@ -38,13 +52,26 @@ def loaded() -> machine.Loaded:
     """The pool of this process."""
     kind = platform.machine().replace("arm64", "aarch64")
     declared, called = PAUSE.get(kind, ("llvm.donothing()", "llvm.donothing()"))
-    text = TEXT.replace("THREADS", str(thread_count())).replace("DECLARED", declared)
-    code = machine.plain_code(text.replace("PAUSE", called), 0)
-    return machine.Loaded(code, [PARALLEL], {})
+    threads = thread_count()
+    text = Template(workers.TEXT + TEXT + trials.TEXT).substitute(
+        declared=declared,
+        pause=called,
+        threads=threads,
+        others=threads - 1,
+        patience=PATIENCE,
+        late=LATE,
+        later=LATE + 1,
+        waking=WAKING,
+        rarely=RARELY,
+        regret=REGRET,
+        clock=1 if sys.platform == "linux" else 6,
+        **trials.NUMBERS,
+    )
+    return machine.Loaded(machine.plain_code(text, 0), [PARALLEL, trials.STEP], {})
 
 
 TEXT = """
-declare void @DECLARED
+declare void @${declared}
 declare i32 @pthread_create(ptr, ptr, ptr, ptr)
 declare i32 @pthread_detach(ptr)
 declare i32 @pthread_mutex_init(ptr, ptr)
@@ -55,135 +82,23 @@ declare i32 @pthread_cond_wait(ptr, ptr)
 declare i32 @pthread_cond_broadcast(ptr)
 declare i32 @sched_yield()
 declare i32 @getpid()
-
-@process = internal global i32 0
-@lock = internal global [128 x i8] zeroinitializer, align 64
-@wake = internal global [128 x i8] zeroinitializer, align 64
-@function = internal global ptr null
-@table = internal global ptr null
-@state = internal global ptr null
-@count = internal global i64 0
-@most = internal global i64 0
-@generation = internal global i64 0, align 64
-@sleeping = internal global i64 0, align 64
-@busy = internal global i64 0, align 64
-@open = internal global i64 0, align 64
-@next = internal global [THREADS x [64 x i8]] zeroinitializer, align 64
-@inside = internal global i64 0, align 64
-
-define internal void @take_chunks(ptr %function, ptr %table, ptr %state, i64 %count, i64 %own) {
-  br label %share
-share:
-  %k = phi i64 [0, %0], [%k.next, %empty]
-  %more = icmp slt i64 %k, THREADS
-  br i1 %more, label %enter, label %end
-enter:
-  %beside = add i64 %own, %k
-  %whose = urem i64 %beside, THREADS
-  %after = add i64 %whose, 1
-  %low = mul i64 %whose, %count
-  %high = mul i64 %after, %count
-  %first = udiv i64 %low, THREADS
-  %last = udiv i64 %high, THREADS
-  %taken = getelementptr [64 x i8], ptr @next, i64 %whose
-  %any = icmp slt i64 %first, %last
-  br i1 %any, label %look, label %empty
-look:
-  %so.far = load atomic i64, ptr %taken monotonic, align 8
-  %reached = add i64 %first, %so.far
-  %open = icmp slt i64 %reached, %last
-  br i1 %open, label %take, label %empty
-take:
-  %old = atomicrmw add ptr %taken, i64 1 seq_cst
-  %chunk = add i64 %first, %old
-  %some = icmp slt i64 %chunk, %last
-  br i1 %some, label %run, label %empty
-run:
-  call void %function(ptr %table, ptr %state, i64 %chunk, i64 %own)
-  br label %take
-empty:
-  %k.next = add i64 %k, 1
-  br label %share
-end:
-  ret void
-}
-
-define internal void @wait_for_work(i64 %seen) {
-  br label %look
-look:
-  %tries = phi i64 [0, %0], [%tries.next, %again]
-  %now = load atomic i64, ptr @generation seq_cst, align 8
-  %same = icmp eq i64 %now, %seen
-  br i1 %same, label %patience, label %end
-patience:
-  %tries.next = add i64 %tries, 1
-  %more = icmp slt i64 %tries, 1000
-  br i1 %more, label %again, label %sleep
-again:
-  call void @PAUSE
-  br label %look
-sleep:
-  %locked = call i32 @pthread_mutex_lock(ptr @lock)
-  %one = atomicrmw add ptr @sleeping, i64 1 seq_cst
-  br label %check
-check:
-  %still = load atomic i64, ptr @generation seq_cst, align 8
-  %unchanged = icmp eq i64 %still, %seen
-  br i1 %unchanged, label %doze, label %awake
-doze:
-  %woken = call i32 @pthread_cond_wait(ptr @wake, ptr @lock)
-  br label %check
-awake:
-  %less = atomicrmw sub ptr @sleeping, i64 1 seq_cst
-  %unlocked = call i32 @pthread_mutex_unlock(ptr @lock)
-  br label %end
-end:
-  ret void
-}
-
-define internal ptr @worker(ptr %start) {
-  %both = ptrtoint ptr %start to i64
-  %first = lshr i64 %both, 10
-  %own = and i64 %both, 1023
-  br label %next
-next:
-  %seen = phi i64 [%first, %0], [%now, %leave]
-  call void @wait_for_work(i64 %seen)
-  %now = load atomic i64, ptr @generation seq_cst, align 8
-  %entered = atomicrmw add ptr @inside, i64 1 seq_cst
-  %is.open = load atomic i64, ptr @open seq_cst, align 8
-  %closed = icmp eq i64 %is.open, 0
-  br i1 %closed, label %leave, label %look
-look:
-  %most = load i64, ptr @most
-  %needed = icmp slt i64 %own, %most
-  br i1 %needed, label %work, label %leave
-work:
-  %function = load ptr, ptr @function
-  %table = load ptr, ptr @table
-  %state = load ptr, ptr @state
-  %count = load i64, ptr @count
-  call void @take_chunks(ptr %function, ptr %table, ptr %state, i64 %count, i64 %own)
-  br label %leave
-leave:
-  %left = atomicrmw sub ptr @inside, i64 1 seq_cst
-  br label %next
-}
+declare i32 @clock_gettime(i32, ptr)
 
 define internal void @start_threads() {
   %a = call i32 @pthread_mutex_init(ptr @lock, ptr null)
   %b = call i32 @pthread_cond_init(ptr @wake, ptr null)
   store atomic i64 0, ptr @sleeping seq_cst, align 8
   store atomic i64 0, ptr @busy seq_cst, align 8
-  store atomic i64 0, ptr @open seq_cst, align 8
-  store atomic i64 0, ptr @inside seq_cst, align 8
-  %generation = load atomic i64, ptr @generation seq_cst, align 8
-  %moved = shl i64 %generation, 10
+  %number = load atomic i64, ptr @job seq_cst, align 8
+  %next = add i64 %number, 3
+  %even = and i64 %next, -2
+  store atomic i64 %even, ptr @job seq_cst, align 8
+  %moved = shl i64 %even, 10
   %place = alloca ptr
   br label %more
 more:
   %k = phi i32 [1, %0], [%k.next, %detach]
-  %enough = icmp sge i32 %k, THREADS
+  %enough = icmp sge i32 %k, ${threads}
   br i1 %enough, label %end, label %create
 create:
   %own = zext i32 %k to i64
@@ -199,6 +114,17 @@ detach:
   br label %more
 end:
   ret void
+}
+
+define internal i64 @nanoseconds() noinline {
+  %time = alloca [2 x i64]
+  %got = call i32 @clock_gettime(i32 ${clock}, ptr %time)
+  %seconds = load i64, ptr %time
+  %place = getelementptr i64, ptr %time, i64 1
+  %rest = load i64, ptr %place
+  %whole = mul i64 %seconds, 1000000000
+  %sum = add i64 %whole, %rest
+  ret i64 %sum
 }
 
 define internal i1 @ready() {
@@ -223,69 +149,171 @@ no:
   ret i1 false
 }
 
-define void @irgrad_parallel(ptr %function, ptr %table, ptr %state, i64 %count, i64 %most) {
-  %alone = icmp sge i32 1, THREADS
-  br i1 %alone, label %serial, label %prepare
+; How many chunks the other threads have finished; whether one of them was not there lately.
+define internal {i64, i1} @look(i64 %mark, i64 %shares) {
+  %last = sub i64 %mark, 2097152
+  br label %next
+next:
+  %k = phi i64 [1, %0], [%k.next, %each]
+  %n = phi i64 [0, %0], [%n.next, %each]
+  %missed = phi i1 [false, %0], [%missed.next, %each]
+  %more = icmp slt i64 %k, %shares
+  br i1 %more, label %each, label %end
+each:
+  %place = getelementptr [${threads} x %counter], ptr @finished, i64 0, i64 %k
+  %word = load atomic i64, ptr %place acquire, align 8
+  %ahead = sub i64 %word, %mark
+  %here = icmp sge i64 %ahead, 0
+  %own = select i1 %here, i64 %ahead, i64 0
+  %n.next = add i64 %n, %own
+  %since = sub i64 %word, %last
+  %late = icmp slt i64 %since, 0
+  %missed.next = or i1 %missed, %late
+  %k.next = add i64 %k, 1
+  br label %next
+end:
+  %one = insertvalue {i64, i1} undef, i64 %n, 0
+  %both = insertvalue {i64, i1} %one, i1 %missed, 1
+  ret {i64, i1} %both
+}
+
+define void @irgrad_parallel(ptr %function, ptr %table, ptr %state, i64 %count, i64 %most,
+                             i64 %work) {
+  %nobody.else = icmp sge i32 1, ${threads}
+  %kept.alone = icmp sle i64 %most, 1
+  %only = or i1 %nobody.else, %kept.alone
+  br i1 %only, label %serial, label %trust
+trust:
+  %debt = load atomic i64, ptr @distrust monotonic, align 8
+  %doubt = icmp sgt i64 %debt, 0
+  br i1 %doubt, label %work.off, label %weigh
+work.off:
+  %less = sub i64 %debt, %work
+  store atomic i64 %less, ptr @distrust monotonic, align 8
+  br label %serial
+weigh:
+  %before = load atomic i64, ptr @unwoken monotonic, align 8
+  %sum = add i64 %before, %work
+  %enough = load atomic i64, ptr @waking monotonic, align 8
+  %worth = icmp sge i64 %sum, %enough
+  %kept = select i1 %worth, i64 0, i64 %sum
+  store atomic i64 %kept, ptr @unwoken monotonic, align 8
+  br i1 %worth, label %prepare, label %glance
 prepare:
   %ready = call i1 @ready()
   br i1 %ready, label %reserve, label %serial
+glance:
+  %owner = load atomic i32, ptr @process seq_cst, align 4
+  %started = icmp sgt i32 %owner, 0
+  %resting = load atomic i64, ptr @sleeping monotonic, align 8
+  %some = icmp slt i64 %resting, ${others}
+  %there = and i1 %started, %some
+  br i1 %there, label %reserve, label %serial
 reserve:
   %pair = cmpxchg ptr @busy, i64 0, i64 1 seq_cst seq_cst
   %free = extractvalue {i64, i1} %pair, 1
   br i1 %free, label %publish, label %serial
 publish:
-  store ptr %function, ptr @function
-  store ptr %table, ptr @table
-  store ptr %state, ptr @state
-  store i64 %count, ptr @count
-  store i64 %most, ptr @most
-  br label %reset
-reset:
-  %s = phi i64 [0, %publish], [%s.next, %reset]
-  %taken = getelementptr [64 x i8], ptr @next, i64 %s
-  store atomic i64 0, ptr %taken seq_cst, align 8
-  %s.next = add i64 %s, 1
-  %s.more = icmp slt i64 %s.next, THREADS
-  br i1 %s.more, label %reset, label %offer
-offer:
-  store atomic i64 1, ptr @open seq_cst, align 8
-  %old = atomicrmw add ptr @generation, i64 1 seq_cst
+  %fewer = call i64 @llvm.smin.i64(i64 %most, i64 %count)
+  %shares = call i64 @llvm.smin.i64(i64 %fewer, i64 ${threads})
+  %number = load atomic i64, ptr @job monotonic, align 8
+  %odd = add i64 %number, 1
+  store atomic i64 %odd, ptr @job monotonic, align 8
+  fence release
+  store atomic ptr %function, ptr getelementptr (%job, ptr @job, i64 0, i32 1) monotonic, align 8
+  store atomic ptr %table, ptr getelementptr (%job, ptr @job, i64 0, i32 2) monotonic, align 8
+  store atomic ptr %state, ptr getelementptr (%job, ptr @job, i64 0, i32 3) monotonic, align 8
+  store atomic i64 %count, ptr getelementptr (%job, ptr @job, i64 0, i32 4) monotonic, align 8
+  store atomic i64 %shares, ptr getelementptr (%job, ptr @job, i64 0, i32 5) monotonic, align 8
+  %now = add i64 %number, 2
+  %mark = shl i64 %now, 20
+  %first = add i64 %mark, 1
+  store atomic i64 %first, ptr @taken monotonic, align 8
+  store atomic i64 %now, ptr @job release, align 8
+  br i1 %worth, label %check, label %work.on
+check:
+  fence seq_cst
   %asleep = load atomic i64, ptr @sleeping seq_cst, align 8
   %nobody = icmp eq i64 %asleep, 0
-  br i1 %nobody, label %work, label %rouse
+  br i1 %nobody, label %work.on, label %rouse
 rouse:
+  %help.came = load atomic i64, ptr @helped monotonic, align 8
+  %help.before = load atomic i64, ptr @help.before monotonic, align 8
+  store atomic i64 %help.came, ptr @help.before monotonic, align 8
+  %in.vain = icmp eq i64 %help.came, %help.before
+  %twice = shl i64 %enough, 1
+  %most.waking = call i64 @llvm.smin.i64(i64 %twice, i64 ${rarely})
+  %waking.next = select i1 %in.vain, i64 %most.waking, i64 ${waking}
+  store atomic i64 %waking.next, ptr @waking monotonic, align 8
   %locked = call i32 @pthread_mutex_lock(ptr @lock)
   %roused = call i32 @pthread_cond_broadcast(ptr @wake)
   %unlocked = call i32 @pthread_mutex_unlock(ptr @lock)
-  br label %work
-work:
-  call void @take_chunks(ptr %function, ptr %table, ptr %state, i64 %count, i64 0)
-  store atomic i64 0, ptr @open seq_cst, align 8
+  br label %work.on
+work.on:
+  call void %function(ptr %table, ptr %state, i64 0, i64 0)
+  %next = call i64 @run_share(ptr %function, ptr %table, ptr %state, i64 %count, i64 %shares,
+                              i64 %mark, i64 0, i64 0)
+  %own = add i64 %next, 1
   br label %others
 others:
-  %tries = phi i64 [0, %work], [%tries.next, %again], [%tries.next, %yield]
-  %in = load atomic i64, ptr @inside seq_cst, align 8
-  %over = icmp eq i64 %in, 0
-  br i1 %over, label %done, label %patience
+  %mine = phi i64 [%own, %work.on], [%mine, %again], [%mine, %yield], [%more.mine, %help]
+  %tries = phi i64 [0, %work.on], [%tries.next, %again], [%tries.next, %yield], [${later}, %help]
+  %since = phi i64 [0, %work.on], [0, %again], [%begun, %yield], [0, %help]
+  %seen = call {i64, i1} @look(i64 %mark, i64 %shares)
+  %theirs = extractvalue {i64, i1} %seen, 0
+  %missed = extractvalue {i64, i1} %seen, 1
+  %so.far = add i64 %mine, %theirs
+  %over = icmp eq i64 %so.far, %count
+  br i1 %over, label %all, label %patience
 patience:
   %tries.next = add i64 %tries, 1
-  %short = icmp slt i64 %tries, 1000
-  br i1 %short, label %again, label %yield
-again:
-  call void @PAUSE
+  %early = icmp slt i64 %tries, ${late}
+  %at.once = and i1 %early, %missed
+  %due = icmp eq i64 %tries, ${late}
+  %now.help = or i1 %at.once, %due
+  br i1 %now.help, label %help, label %wait
+help:
+  %left = call i64 @run_others(ptr %function, ptr %table, ptr %state, i64 %count, i64 %shares,
+                               i64 %mark, i64 0)
+  %more.mine = add i64 %mine, %left
   br label %others
+wait:
+  %short = icmp slt i64 %tries, 1000
+  br i1 %short, label %again, label %long
+again:
+  call void @${pause}
+  br label %others
+long:
+  %known = icmp ne i64 %since, 0
+  br i1 %known, label %yield, label %begin
+begin:
+  %start = call i64 @nanoseconds()
+  br label %yield
 yield:
+  %begun = phi i64 [%since, %long], [%start, %begin]
   %yielded = call i32 @sched_yield()
   br label %others
+all:
+  %before.help = load atomic i64, ptr @helped monotonic, align 8
+  %with.help = add i64 %before.help, %theirs
+  store atomic i64 %with.help, ptr @helped monotonic, align 8
+  %waited = icmp ne i64 %since, 0
+  br i1 %waited, label %regret, label %done
+regret:
+  %end.time = call i64 @nanoseconds()
+  %lost = sub i64 %end.time, %since
+  %owed = mul i64 %lost, ${regret}
+  store atomic i64 %owed, ptr @distrust monotonic, align 8
+  br label %done
 done:
-  store atomic i64 0, ptr @busy seq_cst, align 8
+  store atomic i64 0, ptr @busy release, align 8
   ret void
 serial:
   br label %each
 each:
   %k = phi i64 [0, %serial], [%k.next, %one]
-  %some = icmp slt i64 %k, %count
-  br i1 %some, label %one, label %end
+  %some.left = icmp slt i64 %k, %count
+  br i1 %some.left, label %one, label %end
 one:
   call void %function(ptr %table, ptr %state, i64 %k, i64 0)
   %k.next = add i64 %k, 1
@@ -293,4 +321,7 @@ one:
 end:
   ret void
 }
+
+declare i64 @llvm.smin.i64(i64, i64)
+declare i64 @llvm.umin.i64(i64, i64)
 """

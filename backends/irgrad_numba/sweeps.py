@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from irgrad_numba.chunks import (
     Cut,
+    Grain,
     Sizes,
     cut_of,
     extent_of,
-    is_small,
     joint_cut,
     lead_of,
     work_of,
@@ -39,13 +39,13 @@ class Run(NamedTuple):
     cuts: list[Cut] | None
 
 
-def runs(kernels: Sequence[Sequence[Piece]], sizes: Sizes) -> list[Run]:
+def runs(kernels: Sequence[Sequence[Piece]], sizes: Sizes, grain: Grain) -> list[Run]:
     """All kernels in order, in runs."""
     result: list[Run] = []
-    works = [sum(map(work_of, parts)) for parts in kernels]
+    works = [sum(work_of(part, grain) for part in parts) for parts in kernels]
     number = 0
     while number < len(kernels):
-        if is_small(sum(works[number : number + LONGEST])):  # so is any run from here on
+        if sum(works[number : number + LONGEST]) < grain.least:  # so is any run from here on
             result.append(Run([number], None))
             number += 1
             continue
@@ -53,13 +53,13 @@ def runs(kernels: Sequence[Sequence[Piece]], sizes: Sizes) -> list[Run]:
         run = list(range(number, number + max(1, len(axes))))
         cuts = None
         if len(run) > 1:
-            cuts = joint_cut([kernels[k][0] for k in run], axes, rows, sizes)
+            cuts = joint_cut([kernels[k][0] for k in run], axes, rows, sizes, grain)
         if cuts is None:
             run = [number]
-            alone = cut_of(kernels[number], sizes)
+            alone = cut_of(kernels[number], sizes, grain)
             cuts = None if alone is None else [alone]
         while cuts is not None and len(run) < LONGEST and run[-1] + 1 < len(kernels):
-            beside = _beside([kernels[k] for k in run], cuts, kernels[run[-1] + 1], sizes)
+            beside = _beside([kernels[k] for k in run], cuts, kernels[run[-1] + 1], sizes, grain)
             if beside is None:
                 break
             run.append(run[-1] + 1)
@@ -70,12 +70,16 @@ def runs(kernels: Sequence[Sequence[Piece]], sizes: Sizes) -> list[Run]:
 
 
 def _beside(
-    run: Sequence[Sequence[Piece]], cuts: Sequence[Cut], parts: Sequence[Piece], sizes: Sizes
+    run: Sequence[Sequence[Piece]],
+    cuts: Sequence[Cut],
+    parts: Sequence[Piece],
+    sizes: Sizes,
+    grain: Grain,
 ) -> Cut | None:
     """The cut of a kernel that has nothing to do with those before it but goes through arrays of
     about the same length, so that they read the same parts of them at one time.
     """
-    cut = cut_of(parts, sizes, cuts[0].extent)
+    cut = cut_of(parts, sizes, grain, cuts[0].extent)
     if cut is None or not all(_are_apart(made, parts) for made in run):
         return None
     length, other = max(cuts[0].steps), max(cut.steps)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from irgrad_numba import blas, chunks, emit
+from irgrad_numba import blas, chunks, emit, kernel
 from irgrad_numba.thread_count import VARIABLE, thread_count
 
 import irgrad
@@ -23,8 +23,8 @@ RNG = np.random.default_rng(0)
 @pytest.fixture
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small kernels are cut like large ones."""
-    monkeypatch.setattr(chunks, "LEAST_WORK", 0)
-    monkeypatch.setattr(chunks, "CHUNK_WORK", 0.3)
+    for name in ("COARSE", "FINE"):
+        monkeypatch.setattr(kernel, name, chunks.Grain(0, 0.3, 0.03))
     monkeypatch.setattr(chunks, "CACHE_BYTES", 256)
     monkeypatch.setattr(chunks, "STRIP", 2)
     monkeypatch.setattr(blas, "LEAST_WORK", 0)
