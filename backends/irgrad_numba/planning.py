@@ -16,6 +16,7 @@ reading (see `joined`)."""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -61,7 +62,6 @@ HOIST_COST = 4
 """Above this, work that does not depend on all loops is done once and stored."""
 MUCH = 8
 """A value so many times as large as a part of it is computed from the part again."""
-NEEDED = "needed at"
 REPEATED, SEVERAL = "else repeated in a loop", "computed for several at once"
 LANES = 32
 """From so many elements on, library functions run in a loop of their own, over vectors."""
@@ -102,6 +102,8 @@ class Planner:
         self.segment: dict[Node, int] = {}
         """Which part of very long code over its space a node belongs to."""
         self.cost: dict[Value, int] = {}
+        self.places_of: dict[Value, int] = {}
+        """How many places need a value that is stored for them; 0 where their loops are longer."""
         self.places = made_of_places(graph)
 
     def run(self) -> Schedule:
@@ -241,14 +243,18 @@ class Planner:
     def _costs(self) -> None:
         for node in self.graph.nodes:
             if self.sorts[node] in ("view", "point"):
-                below = sum(self.cost.get(v, 0) for v in node.operands if self._inlined(v))
-                own = cost_of(node.op.name) if self.sorts[node] == "point" else 0
-                masks = Value(node, 0) in self.spans.inside  # loops inside of them need none
-                self.cost[Value(node, 0)] = 0 if masks else min(10**6, own + below)
+                self._cost(node)
                 self._hoist(node)
                 self._gathered(node)
             elif self.sorts[node] in ("reduction", "update"):
                 self._hoist(node)
+
+    def _cost(self, node: Node) -> None:
+        """What computing a view or a point takes, from what is stored."""
+        below = sum(self.cost.get(v, 0) for v in node.operands if self._inlined(v))
+        own = cost_of(node.op.name) if self.sorts[node] == "point" else 0
+        masks = Value(node, 0) in self.spans.inside  # loops inside of them need none
+        self.cost[Value(node, 0)] = 0 if masks else min(10**6, own + below)
 
     def _inline_again(self) -> bool:
         """Take back what was stored for work that others, stored since, do for it."""
@@ -260,16 +266,17 @@ class Planner:
         return any(value not in self.stored for value in hoisted)
 
     def _inline_cheap(self) -> None:
-        """Take back what was stored for several places, and is next to nothing of one array that
+        """Take back what was stored for several places, and costs little to compute again from what
         has been stored since.
         """
+        if not self.places_of:
+            return
         for node in self.graph.nodes:
             value = Value(node, 0)
-            needed = self.stored.get(value, "").startswith(NEEDED) and self.sorts[node] == "point"
-            sources = {v for v in node.operands if v.type.size > 1}
-            if needed and cost_of(node.op.name) <= 1 and len(sources) == 1:
-                (source,) = sources
-                if source.type.shape == value.type.shape and not self._inlined(source):
+            if self.sorts[node] in ("view", "point"):
+                self._cost(node)
+                others = self.places_of.get(value, 0) - 1
+                if others > 0 and others * self.cost[value] <= STORE_COST:
                     del self.stored[value]
 
     def _hoist(self, node: Node) -> None:
@@ -369,15 +376,17 @@ class Planner:
             if sort == "call":
                 continue
             value = Value(node, 0)
-            folds = sort in ("reduction", "update")
-            if folds or value in self.stored:
-                own: dict[Any, None] = {self.place_of(node): None}
-            else:
-                own = places[value]
+            own = places[value]
+            if sort not in ("reduction", "update") and value not in self.stored:
                 again = 0 if value in self.places else self.cost[value]
                 if sort == "point" and (len(own) - 1) * again > STORE_COST:
-                    self._store(value, f"{NEEDED} {len(own)} places")
-                    own = {self.place_of(node): None}
+                    self._store(value, f"needed at {len(own)} places")
+                    self.places_of[value] = 0
+            if value in self.places_of:
+                alike = all(math.prod(_loops_at(at)) <= 2 * value.type.size for at in own)
+                self.places_of[value] = len(own) if alike else 0
+            if sort in ("reduction", "update") or value in self.stored:
+                own = {self.place_of(node): None}
             for operand, axes in self.axes[node]:
                 pure = sort != "view" and not isinstance(node.op, MOVES)
                 if pure and squeezed(operand.type.shape) == self.loops[node]:
@@ -390,6 +399,13 @@ class Planner:
                     )
                     found = [(how, self.spaces[node], place) for place in list(own)[:3]]
                     places[operand] |= dict.fromkeys(found)
+
+
+def _loops_at(place: Any) -> Shape:
+    """The loops of the kernel at a place, or at one that is reached through others."""
+    while len(place) == 3:
+        place = place[2]
+    return place[1]
 
 
 @paused_gc()

@@ -30,6 +30,15 @@ def limited(x: Any) -> Any:
     return np.sum(np.where(d > 0, d, 0.5) ** 2) + np.sum(np.where(e > 0, e, 0.1) ** 2)
 
 
+def diffused(x: Any) -> Any:
+    """Fluxes, which are little of a Laplacian that lies in memory, needed at two places."""
+    lap = 4.0 * x[1:-1, 1:-1] - (x[2:, 1:-1] + x[:-2, 1:-1] + x[1:-1, 2:] + x[1:-1, :-2])
+    d, e = lap[1:, 1:-1] - lap[:-1, 1:-1], lap[1:-1, 1:] - lap[1:-1, :-1]
+    f = np.where(d * (x[2:-1, 2:-2] - x[1:-2, 2:-2]) > 0, 0, d)
+    g = np.where(e * (x[2:-2, 2:-1] - x[2:-2, 1:-2]) > 0, 0, e)
+    return np.sum(x[2:-2, 2:-2] * (f[1:] - f[:-1] + g[:, 1:] - g[:, :-1]))
+
+
 def alike(program: Any, x: Any) -> None:
     v = np.random.default_rng(1).standard_normal(x.shape)
     for make in (
@@ -54,6 +63,12 @@ def test_what_is_little_of_another_array_is_computed_from_it() -> None:
     alike(limited, DATA)
     text = irgrad.compile(irgrad.grad(limited), "numba").kernels(DATA)
     assert "negative, kept: needed" not in text
+
+
+def test_what_costs_little_from_what_is_stored_is_not() -> None:
+    alike(diffused, DATA)
+    text = irgrad.compile(diffused, "numba").kernels(DATA)
+    assert re.findall(r"%(\w+) = \w+, kept: needed", text) == ["lap"]
 
 
 def test_a_value_that_another_kernel_or_the_caller_reads_is_kept() -> None:
