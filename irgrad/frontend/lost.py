@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -9,10 +10,12 @@ from irgrad.errors import IrgradError, MissingAttribute
 
 
 class Lost:
-    """In place of a value; `make` gives the error for the place where it is used."""
+    """In place of a value; `make` gives the error for the place where it is used. Where it `waits`,
+    it does so also in what a branch or loop changes.
+    """
 
-    def __init__(self, make: Callable[[], IrgradError]) -> None:
-        self.make = make
+    def __init__(self, make: Callable[[], IrgradError], waits: bool = False) -> None:
+        self.make, self.waits = make, waits
 
     def refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Any use of the value."""
@@ -34,10 +37,10 @@ for _use in _USES.split():
 Lost.__hash__ = object.__hash__
 
 
-def lost_contents(values: Sequence[Any], error: IrgradError, named: bool) -> Any:
+def lost_contents(values: Sequence[Any], lost: Lost, named: bool) -> Any:
     """What a container holds that would hold the one or the other; `named` if it has attributes."""
-    lost, first = Lost(lambda: error), values[0]
-    if isinstance(first, list):
+    first = values[0]
+    if isinstance(first, (list, deque)):
         return [lost] * max(map(len, values))
     if isinstance(first, set):
         return {lost}
@@ -48,7 +51,7 @@ def lost_contents(values: Sequence[Any], error: IrgradError, named: bool) -> Any
 def refuse_lost(items: Any) -> None:
     """Refuse what would depend on how many of such values a container holds, or which."""
     if isinstance(items, (list, dict, set)):
-        for item in items:
+        for item in items.values() if isinstance(items, dict) else items:
             if type(item) is Lost:
                 item.refuse()
             return

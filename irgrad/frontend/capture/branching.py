@@ -10,7 +10,8 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, IrgradError, Location, ShapeError
 from irgrad.frontend.branches import agreed_kind, as_condition
-from irgrad.frontend.capture.ends import UNCHANGED, after, in_order
+from irgrad.frontend.capture.choices import is_chosen, remember
+from irgrad.frontend.capture.ends import UNCHANGED, after, in_order, parts_after
 from irgrad.frontend.capture.extents import alike, limited
 from irgrad.frontend.capture.flags import Flags, at_end
 from irgrad.frontend.capture.handles import repeated
@@ -143,6 +144,10 @@ class _Merge:
             self._lose(key, values, error)
 
     def _add(self, key: Key, values: list[Any]) -> None:
+        refused = next(filter(is_chosen, values), None) if key[0] == "contents" else None
+        if refused is not None:
+            self.made[key] = lambda given: refused
+            return
         if key[0] == "contents" and self._grew(key, values):
             return
         values = alike(values)
@@ -160,16 +165,7 @@ class _Merge:
             if not there or not fine:
                 self._lose(key, values, None)
                 return
-        shapes: list[Shape | None] = []
-        leaves: list[list[Any]] = []
-        for item in values:
-            if item is UNBOUND:
-                shapes.append(None)
-                leaves.append([])
-                continue
-            own, shape = taken_apart(item, self.state.is_whole)
-            shapes.append(shape)
-            leaves.append(own)
+        leaves, shapes = parts_after(self.state, self.arms, values)
         shape = next(shape for shape in shapes if shape is not None)
         if any(s is not None and s != shape for s in shapes):
             raise ArgumentError(
@@ -185,6 +181,9 @@ class _Merge:
         def make(given: Any) -> Any:
             made = put_together(shape, (leaf(given) for leaf in plan))
             limited(made)
+            for item, arm in zip(values, self.arms, strict=True):
+                with arm.left():
+                    remember(made, item, arm.choices)
             return made
 
         self.made[key] = self.flags.once(values, make) if is_jump else make
@@ -254,7 +253,7 @@ class _Merge:
         if key[0] != "contents" or error is None:
             self.made[key] = lambda given: UNBOUND
             return
-        left = lost_contents(values, error, self.state.name(key).endswith(" object"))
+        left = lost_contents(values, Lost(lambda: error), self.state.name(key).endswith(" object"))
         self.made[key] = lambda given: left
 
     def _array(self, key: Key, values: list[Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.frontend.capture import extremes, mathematics, ordering  # noqa: F401 -- for their doors
+from irgrad.frontend.capture.choices import written
 from irgrad.frontend.capture.comprehension import listed, when
 from irgrad.frontend.capture.doors import DOORS, METHODS
 from irgrad.frontend.capture.flow import (
@@ -48,6 +49,11 @@ from irgrad.frontend.scipy_api import scipy_door
 from irgrad.ir.builder import CURRENT
 
 _NUMPY_FUNCTION = type(np.mean)
+_WRITING = {
+    "add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "insert", "pop",
+    "popitem", "popleft", "remove", "reverse", "rotate", "setdefault", "sort", "update",
+}  # fmt: skip
+"""Methods that change a list, dict, set or deque."""
 
 
 def call(function: Any) -> Any:
@@ -68,6 +74,8 @@ def call(function: Any) -> Any:
         if door is None:
             return method_of(function.__self__, function)
         return functools.partial(door, function.__self__)
+    if kind is BuiltinFunctionType and function.__name__ in _WRITING:
+        written(function.__self__)
     if kind is BuiltinFunctionType and type(function.__self__) is list:
         if function.__name__ == "sort" and not is_open(function.__self__):
             return ordering.sort_of(function.__self__)
@@ -174,4 +182,5 @@ __all__ = [
     "when",
     "while_",
     "within",
+    "written",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 
 from irgrad.errors import ArgumentError, IrgradError, Location, TraceError
 from irgrad.frontend.capture.branching import reach
+from irgrad.frontend.capture.choices import Choices, is_chosen, remember
 from irgrad.frontend.capture.exchange import LEFT, SHARED, Elsewhere, Exchange, Exchanged, exchange
 from irgrad.frontend.capture.extents import limited, widened
 from irgrad.frontend.capture.growth import EARLIER, Growing, Grows, as_seen, filled, growth, regrown
@@ -81,10 +82,12 @@ class Carry:
         self.roots: dict[int, Any] = {}
         self.own = set(own)
         self.lost: set[Key] = set()
+        self.refused: dict[Key, Any] = {}
         self.growing: dict[int, Growing] = {}
         self.exchange: Exchange | None = None
         self.handed: list[Any] = []
-        self.touched: Collection[Key] = ()
+        self.touched: dict[Key, Any] = {}
+        self.choices: Choices | None = None
         self.ties: dict[int, Tie] = {}
         self.left: dict[int, Any] = {}
         self.level = 0
@@ -94,6 +97,7 @@ class Carry:
     def grow(self, inner: Inner) -> bool:
         """Take in what a trace of a step has changed -> whether that is more than was known."""
         self.handed, self.level, self.touched = inner.handed, inner.builder.level, inner.changes
+        self.choices = inner.choices
         grown = self._look_for_exchange(inner)
         for number, root in inner.roots.items():
             if not (self.exchange and self.exchange.position(root) is not None):
@@ -101,7 +105,12 @@ class Carry:
         for key, end in inner.changes.items():
             if key in self.own and end is UNBOUND:
                 raise Rebound(key, self.state.name(key))
-            if key[0] == "array" or key in self.lost:
+            if key[0] == "array" or key in self.lost or key in self.refused:
+                continue
+            if key[0] == "contents" and is_chosen(end):
+                grown |= key not in self.refused
+                self.refused[key] = end
+                self.changing.pop(key, None)
                 continue
             covered = [self.changing.pop(each, None) for each in self.state.covered(key)]
             grown |= any(covered)
@@ -314,6 +323,7 @@ class Carry:
             changes["contents", number] = kept
         lost = (key for key in self.lost if key[0] == "variable")
         changes.update((key, UNBOUND) for key in (*self.own, *lost))
+        changes.update(self.refused)
         for key, one in self.changing.items():
             leaves = [next(given) if slot.kind else slot.first for slot in one.slots]
             if key[0] == "array":
@@ -338,6 +348,9 @@ class Carry:
                 changes["contents", key[1]] += made if inner or self.open_ended else []
                 continue
             changes[key] = made
+            if key[0] in ("variable", "contents"):
+                remember(made, self.touched.get(key, UNBOUND), self.choices)
+                remember(made, UNBOUND if inner is None and self.runs else self.state.get(key))
             if key[0] == "variable":
                 called(made, self.state.variables.names[key[1]])
         for root in self.left.values():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from irgrad.frontend.capture.inner import REACHED, Inner
+from irgrad.frontend.capture.parts import Shape, taken_apart
 from irgrad.frontend.capture.state import UNBOUND, Key, State
 
 
@@ -31,6 +33,35 @@ def after(state: State, arm: Inner, key: Key) -> Any:
     return UNCHANGED if key[0] == "array" else state.get(key)
 
 
+def parts_after(
+    state: State, arms: Sequence[Inner], values: Sequence[Any]
+) -> tuple[list[list[Any]], list[Shape | None]]:
+    """The leaves of what the branches give for one thing, and its structures. A container from
+    before is one leaf where each branch has the same one there; another is what it holds then.
+    """
+    opened: set[int] = set()
+
+    def whole(item: Any) -> bool:
+        return state.is_whole(item) and id(item) not in opened
+
+    while True:
+        leaves: list[list[Any]] = []
+        shapes: list[Shape | None] = []
+        for item, arm in zip(values, arms, strict=True):
+            with arm.left():
+                own, shape = ([], None) if item is UNBOUND else taken_apart(item, whole)
+            leaves.append(own)
+            shapes.append(shape)
+        there = [own for own in leaves if own]
+        alike = len({shape for shape in shapes if shape is not None}) == 1
+        columns = zip(*there, strict=True) if alike else [list(chain(*there))]
+        apart = [column for column in columns if any(x is not column[0] for x in column)]
+        more = {i for column in apart for x in column if (i := state.container_of(x))}
+        if not more:
+            return leaves, shapes
+        opened |= more
+
+
 class _Unchanged:
     """In place of an array that a branch does not write to."""
 
@@ -38,4 +69,4 @@ class _Unchanged:
 UNCHANGED: Any = _Unchanged()
 
 
-__all__ = ["UNCHANGED", "after", "in_order"]
+__all__ = ["UNCHANGED", "after", "in_order", "parts_after"]

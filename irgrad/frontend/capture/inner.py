@@ -3,16 +3,18 @@ needed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
+from irgrad.frontend.capture.choices import choices, is_chosen, know, remember
 from irgrad.frontend.capture.extents import side_by_side
-from irgrad.frontend.capture.packing import rows_stacked, stacked
-from irgrad.frontend.capture.parts import Alias, put_together, taken_apart
+from irgrad.frontend.capture.packing import rows_of, rows_stacked, stacked
+from irgrad.frontend.capture.parts import Alias, now, put_together, taken_apart
 from irgrad.frontend.capture.raising import Raised
 from irgrad.frontend.capture.rows import Row, place_of
-from irgrad.frontend.capture.state import UNBOUND, Key, State
+from irgrad.frontend.capture.state import UNBOUND, Key, State, fill
 from irgrad.frontend.capture.tables import FORMER, is_table, refuse_shared, table_stacked
 from irgrad.frontend.tracer import Tracer, snapshot
 from irgrad.frontend.view import roots_of
@@ -50,6 +52,7 @@ class Inner:
         self.ends: dict[int, Value] = {}
         self.result: Any = None
         self.raised = False
+        self.choices = choices()
 
     def lend(self, root: Any, version: Value | None = None) -> bool:
         """Let the body write to an array."""
@@ -76,6 +79,8 @@ class Inner:
 
     def run(self, body: Callable[[], Any]) -> None:
         """Trace a body, see what it has changed, and put everything back."""
+        around = choices()
+        know(around.copy())
         try:
             with self.open():
                 try:
@@ -92,7 +97,7 @@ class Inner:
                 for key, new in changes.items():
                     stack = self._stack(key, new)
                     if stack is None:
-                        self.changes[key] = self._as_now(new)
+                        self.changes[key] = new if is_chosen(new) else self._as_now(new)
                     else:
                         self.changes["rows", key[1]] = stack
                 for root, _, _, lent, window in self.loans:
@@ -109,6 +114,8 @@ class Inner:
             for root, owner, version, _, window in reversed(self.loans):
                 root.owner, root.version, root.window = owner, version, window
             self.state.reset()
+            self.choices = choices()
+            know(around)
 
     def _stack(self, key: Key, new: Any) -> Any:
         """A list of numbers as one array, where it was written to at a traced place."""
@@ -122,8 +129,7 @@ class Inner:
             own = [("contents", k) for k in rows]
             changed = [changes[key] for key in own if key in changes]
             if any(place_of(row) is not None for row in changed):
-                now = [changes.get(key, self.state.held[key[1]][1]) for key in own]
-                stack = table_stacked(now)
+                stack = table_stacked([changes.get(key, self.state.held[key[1]][1]) for key in own])
                 if stack is not None:
                     for key in own:
                         changes.pop(key, None)
@@ -151,16 +157,50 @@ class Inner:
         it wrote to them at no traced place.
         """
 
-        def now(number: int) -> Any:
+        def held(number: int) -> Any:
             kinds = [kind for kind in ("rows", "contents") if (kind, number) in self.changes]
             return self.changes[kinds[0], number] if kinds else self.state.held[number][1]
 
         with self.open():
             if key[0] == "rows":
-                return stacked(now(key[1]))
+                return stacked(held(key[1]))
             if key[1] in self.state.exchanged and ("contents", key[1]) in self.changes:
                 FORMER.refuse()
-            return table_stacked([now(number) for number in self.state.tables[key[1]]])
+            return table_stacked([held(number) for number in self.state.tables[key[1]]])
+
+    @contextmanager
+    def left(self) -> Generator[None]:
+        """Meanwhile containers from outside hold what they do at the end of the body."""
+        for number, items in self._left.items():
+            fill(self.state.held[number][0], items)
+        try:
+            yield
+        finally:
+            for number in self._left:
+                container, then, _ = self.state.held[number]
+                fill(container, then)
+
+    @cached_property
+    def _left(self) -> dict[int, Any]:
+        """The numbers of the containers that the body changes, and what they hold at its end."""
+        return dict(self._changed())
+
+    def _changed(self) -> Iterator[tuple[int, Any]]:
+        for (kind, number), new in self.changes.items():
+            if kind == "contents":
+                yield number, new
+            if kind == "rows":
+                yield number, self._rows(new)
+            if kind == "table":
+                lines = [self._rows(new, k) for k in range(len(self.state.tables[number]))]
+                anew = number in self.state.exchanged
+                places = [] if anew else self.state.tables[number]
+                yield from zip(places, lines, strict=False)
+                yield from [(number, lines)] if anew else []
+
+    def _rows(self, stack: Any, *place: int) -> list[Any]:
+        with self.open():
+            return rows_of(now(stack)[place] if place else now(stack))
 
     def at_end(self, leaf: Any) -> Any:
         """A value from outside as it is at the end of the body."""
@@ -182,10 +222,12 @@ class Inner:
             return new
         new = side_by_side(new)
         leaves, shape = taken_apart(new, self.state.is_whole)
-        now = list(map(self._leaf_now, leaves))
-        if all(one is other for one, other in zip(now, leaves, strict=True)):
+        ends = list(map(self._leaf_now, leaves))
+        if all(one is other for one, other in zip(ends, leaves, strict=True)):
             return new
-        return put_together(shape, iter(now))
+        made = put_together(shape, iter(ends))
+        remember(made, new)
+        return made
 
     def _leaf_now(self, leaf: Any) -> Any:
         lazy = isinstance(leaf, Row) and leaf.stack is not None
@@ -202,13 +244,13 @@ class Inner:
             return Alias(leaf, Tracer(leaf.builder, leaf.value, leaf.weak))
         if all(outer):
             return leaf
-        now = snapshot(leaf)
-        self.shown[id(now)] = now, leaf
-        return now
+        end = snapshot(leaf)
+        self.shown[id(end)] = end, leaf
+        return end
 
-    def handle(self, now: Any) -> Any:
-        """The handle of the body's own whose value at the end is `now`."""
-        return self.shown.get(id(now), (now, now))[1]
+    def handle(self, end: Any) -> Any:
+        """The handle of the body's own whose value at the end is `end`."""
+        return self.shown.get(id(end), (end, end))[1]
 
     def close(self, name: str, outputs: dict[str, Value]) -> tuple[Graph, Sequence[Any]]:
         """The region, what it closed over as its last inputs, and what these stand for."""

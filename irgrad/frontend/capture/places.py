@@ -12,6 +12,7 @@ import numpy as np
 
 from irgrad.errors import TraceError
 from irgrad.frontend.bounded import Bounded
+from irgrad.frontend.capture.choices import written
 from irgrad.frontend.capture.maybe import is_open, item_at, refuse_open
 from irgrad.frontend.capture.packing import rows_of, stacked
 from irgrad.frontend.capture.replacing import replace_row
@@ -102,14 +103,17 @@ def place(items: Any) -> Any:
     if type(items) is np.ndarray:
         here = CURRENT.get()
         return items if here is None or here.branch is None else Outside(items)
-    if type(items) not in (list, tuple) or CURRENT.get() is None:
-        return items
-    return Places(items)
+    return _listed(written(items))
+
+
+def _listed(items: Any) -> Any:
+    seen = type(items) in (list, tuple) and CURRENT.get() is not None
+    return Places(items) if seen else items
 
 
 def source(items: Any) -> Any:
     """What stands in front of an index that is read."""
-    return Numbers(items) if type(items) is np.ndarray else place(items)
+    return Numbers(items) if type(items) is np.ndarray else _listed(items)
 
 
 def _in_a_step() -> bool:

@@ -223,6 +223,8 @@ class Expressions(ast.NodeTransformer):
         """As names."""
         self.generic_visit(node)
         node.attr = self._private(node.attr)
+        if not (self.in_class or isinstance(node.ctx, ast.Load)):
+            node.value = self._helped("written", node.value)
         return self._deciding(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:

@@ -82,7 +82,9 @@ class State:
         self.tables = {
             k: [numbers[id(row)] for row in then]
             for k, (_, then, _) in enumerate(self.held)
-            if is_table(then) and all(id(row) in numbers for row in then)
+            if not isinstance(self.held[k][0], CELLS)
+            and is_table(then)
+            and all(id(row) in numbers for row in then)
         }
 
     def reset(self) -> None:
@@ -168,6 +170,11 @@ class State:
     def is_whole(self, item: Any) -> bool:
         """Whether a container was there before: it is what it is, whatever it holds."""
         return id(item) in self.containers
+
+    def container_of(self, item: Any) -> int:
+        """The id of the container that was there before and is this item; 0 for others."""
+        own: Any = item.__dict__ if is_object(item) else item
+        return id(own) if id(own) in self.containers else 0
 
 
 # lists, dicts and objects that a body can reach
