@@ -24,6 +24,7 @@ _STACK = "np.stack([a, b]) makes an array of traced values"
 _REMEDIES = {
     "full": "np.full_like(a, x), np.broadcast_to(x, shape) and x * np.ones(shape) take a traced x",
     "fromiter": f"{_STACK}, of any list",
+    "nditer": "for place, x in np.ndenumerate(a), with a[place] = ... to write, takes a traced a",
     "r_": "np.concatenate([a, b]) and np.hstack([a, b]) take traced values",
     "c_": "np.column_stack([a, b]) and np.stack([a, b], axis=-1) take traced values",
     "logsumexp": "irgrad.functions.logsumexp(x) takes traced values",
@@ -39,7 +40,6 @@ _OF_MATH = {
     "remainder": "x - y * np.rint(x / y) is the same but for rounding",
     "frexp": remedy_for("frexp"),
     "ldexp": "x * 2.0**i is the same within the range of floats",
-    "fsum": "sum(x) and np.sum(x) add traced values, rounding each sum",
 }
 """What to write instead of functions of `math` that NumPy lacks or means otherwise."""
 _ROOT = "irgrad.root(f, x0, args) takes traced values, and can be differentiated"

@@ -10,7 +10,7 @@ from types import TracebackType
 from irgrad.errors import IrgradError, Location, MissingAttribute, NotTraceable
 from irgrad.frontend.capture.function import is_users
 
-_CLASS = re.compile(r"'?\b(?:Tracer|Bounded|Selection|Lost)\b'?")
+_CLASS = re.compile(r"'?\b(?:Tracer|Row|Bounded|Selection|Lost)\b'?")
 _REMEDIES = {
     "attribute": "a traced array takes no attributes of yours: keep the value in a variable",
     "": "the numbers are not known while the function is lowered: use functions of NumPy",

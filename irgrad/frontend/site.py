@@ -6,12 +6,12 @@ site of a code object is looked up once."""
 
 from __future__ import annotations
 
-import contextlib
 import dis
 import importlib.util
 import inspect
 import os
 import sys
+import sysconfig
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache, lru_cache
@@ -41,8 +41,9 @@ _LIBRARY = (
     f"{_HERE.parent}{os.sep}",
     f"{Path(np.__file__).parent}{os.sep}",
     f"{Path(str(importlib.util.find_spec('scipy').origin)).parent}{os.sep}",  # pyright: ignore[reportOptionalMemberAccess] -- irgrad depends on it
-    contextlib.__file__,
 )
+_PYTHON = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib"))
+_INSTALLED = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib"))
 LOWERING = str(_HERE / "lower.py")
 """The file whose frame runs the function that is lowered."""
 COMMAND = str(_HERE.parent / "cli" / "main.py")
@@ -50,8 +51,8 @@ COMMAND = str(_HERE.parent / "cli" / "main.py")
 
 
 def call_site(depth: int = 1, home: str | None = None) -> Site:
-    """The innermost frame outside irgrad, NumPy and SciPy, from `depth` callers up, and beyond the
-    file `home`, which defines the op that is called.
+    """The innermost frame outside irgrad, NumPy, SciPy and the standard library, from `depth`
+    callers up, and beyond the file `home`, which defines the op that is called.
 
     Beyond the frame that runs the traced function (which may be NumPy's own) stands the call that
     had it traced: its line serves, the variable that it stores to is not the value's.
@@ -91,13 +92,15 @@ def defined_at(function: Any) -> Location | None:
 
 
 def is_library(code: CodeType) -> bool:
-    """Whether code is irgrad's, NumPy's or SciPy's."""
+    """Whether code is irgrad's, NumPy's or SciPy's, or Python's own."""
     return _is_library_file(code.co_filename)
 
 
 @cache
 def _is_library_file(file: str) -> bool:
-    return file.startswith((*_LIBRARY, "<__array_function__"))
+    if file.startswith((*_LIBRARY, "<__array_function__", "<frozen")):
+        return True
+    return file.startswith(_PYTHON) and not file.startswith(_INSTALLED)
 
 
 class Same:

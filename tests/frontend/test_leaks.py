@@ -42,7 +42,7 @@ LEAKS: dict[str, tuple[Any, type[Exception]]] = {
     "attribute": (with_attribute, AttributeError),
     "deleted": (deleted, ValueError),
     "called": (lambda u: u(3), TypeError),
-    "statistics": (lambda u: statistics.mean(u), TypeError),
+    "statistics": (lambda u: statistics.variance(u, 0.0), TypeError),
     "decimal": (lambda u: decimal.Decimal(u[0]), TypeError),
     "json": (lambda u: json.dumps(u), TypeError),
 }

@@ -22,12 +22,13 @@ SAMPLES: dict[str, list[tuple[Any, ...]]] = {
     "dist": [([1.0, 2.0], [0.3, -0.7]), ((3.0,), (1.0,))],
     "lgamma": [(x,) for x in ONE if x != -math.inf],  # where SciPy's is -inf
     "prod": [([1.5, 2.0, 0.3],)],
+    "fsum": [([0.1] * 10,), ([1.0, 1e100, 1.0, -1e100],), ([2.0, math.inf, 1.0],), ([0.3],)],
     "sumprod": [([1.5, 2.0], [0.3, 4.0])],
 }  # fmt: skip
 """Arguments; a function that is not named here takes one number."""
 REFUSED = {
     "comb", "factorial", "gcd", "isqrt", "lcm", "perm",  # of integers
-    "frexp", "fsum", "ldexp", "nextafter", "ulp", "fma",  # exact, or of bits
+    "frexp", "ldexp", "nextafter", "ulp", "fma",  # of bits
 }  # fmt: skip
 FUNCTIONS = sorted(name for name, f in vars(math).items() if callable(f) and name[0] != "_")
 LOWERED = [name for name in FUNCTIONS if name not in REFUSED]
@@ -77,7 +78,7 @@ def test_others_are_refused(name: str) -> None:
     count = 3 if name == "fma" else 2 if name in ("gcd", "lcm", "ldexp", "nextafter", "comb") else 1
 
     def lowered(x: Any) -> Any:
-        return function([x]) if name == "fsum" else function(*[x] * count)
+        return function(*[x] * count)
 
     with pytest.raises((TraceError, TypeError), match=r"traced value|integer"):
         irgrad.compile(lowered)(2.0)
@@ -93,12 +94,14 @@ def test_nothing_is_taken_for_an_output(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["hypot", "log", "remainder", "dist", "fmod", "modf", "erf", "lgamma"]
+    "name", ["hypot", "log", "remainder", "dist", "fmod", "modf", "erf", "lgamma", "fsum"]
 )
 def test_derivatives(name: str) -> None:
     function = getattr(math, name)
 
     def of(x: Any, y: Any) -> Any:
+        if name == "fsum":
+            return function([x, y, x * y, 1e17, x])
         if name == "dist":
             return function([x, 1.0], [y, x])
         result = function(x, y) if name in ("log", "remainder", "fmod") else function(x)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from irgrad.frontend.capture import extremes, mathematics, ordering  # noqa: F401 -- for their doors
+from irgrad.frontend.capture import data, extremes, mathematics, ordering  # noqa: F401 -- doors
 from irgrad.frontend.capture.choices import written
 from irgrad.frontend.capture.comprehension import listed, when
 from irgrad.frontend.capture.doors import DOORS, METHODS
@@ -35,7 +35,7 @@ from irgrad.frontend.capture.iteration import combining
 from irgrad.frontend.capture.lists import JOINING, stacking
 from irgrad.frontend.capture.maybe import is_open
 from irgrad.frontend.capture.maybe import method_of as list_method
-from irgrad.frontend.capture.membership import searched, within
+from irgrad.frontend.capture.membership import searched, searching, within
 from irgrad.frontend.capture.naming import each_named, named
 from irgrad.frontend.capture.once import refused_in_loops
 from irgrad.frontend.capture.places import place, source
@@ -76,6 +76,8 @@ def call(function: Any) -> Any:
         return functools.partial(door, function.__self__)
     if kind is BuiltinFunctionType and function.__name__ in _WRITING:
         written(function.__self__)
+    if _is_search(function):
+        return searching(function.__self__, function)
     if kind is BuiltinFunctionType and type(function.__self__) is list:
         if function.__name__ == "sort" and not is_open(function.__self__):
             return ordering.sort_of(function.__self__)
@@ -99,6 +101,14 @@ def call(function: Any) -> Any:
     if id(function) in JOINING:
         return JOINING[id(function)]
     return captured(function)
+
+
+def _is_search(function: Any) -> bool:
+    """Whether this is `items.index` or `items.count`."""
+    if type(function) is not BuiltinFunctionType or function.__name__ not in ("index", "count"):
+        return False
+    items: Any = function.__self__
+    return isinstance(items, (list, tuple)) and not is_open(items)
 
 
 _SHAPES = (np.iscomplexobj, np.isrealobj, np.iterable, np.ndim, np.result_type, np.shape, np.size)

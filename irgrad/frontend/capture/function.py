@@ -5,8 +5,6 @@ The code is made once for each code object; where a function has no source, it s
 from __future__ import annotations
 
 import functools
-import os
-import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -26,8 +24,6 @@ _lock = threading.RLock()
 _codes: dict[tuple[CodeType, str, Any], CodeType | None] = {}
 _rewritten: set[CodeType] = set()
 _functions: WeakKeyDictionary[FunctionType, FunctionType] = WeakKeyDictionary()
-_PLACES = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib"))
-_SITE = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib"))
 
 
 def captured(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -81,10 +77,7 @@ def _captured_object(function: Callable[..., Any]) -> Callable[..., Any]:
 @cache
 def is_users(code: CodeType) -> bool:
     """Whether code is neither a library's that irgrad knows the functions of, nor Python's own."""
-    file = code.co_filename
-    if is_library(code):
-        return False
-    return file.startswith(_SITE) or not file.startswith((*_PLACES, "<frozen"))
+    return not is_library(code)
 
 
 def _code_of(function: FunctionType) -> CodeType | None:

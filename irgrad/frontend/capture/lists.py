@@ -91,6 +91,8 @@ def _items(x: Any) -> Any:
 @door(builtins.sum)
 def total(items: Any, start: Any = 0) -> Any:
     """`sum`, of what a loop appended and of the rows of an array too."""
+    if isinstance(start, (list, tuple)):
+        return sum(items, start)
     if is_open(items):
         return start + np.sum(as_array(items), axis=0)
     stack = items if isinstance(items, Tracer) and items.ndim else whole(items)

@@ -1,12 +1,14 @@
-"""The functions of `math` on traced numbers: arguments become floats, results are Python numbers.
+"""The functions of `math` and `cmath` on traced numbers: arguments become floats or complex ones,
+results are Python numbers.
 
 Where Python raises for a number outside the domain, or for one too large, the result is NumPy's:
-nan or an infinity. What is not here (integers, exact sums, bits) is refused where it asks for a
+nan or an infinity. What is not here (integers, bits) is refused where it asks for a
 number."""
 
 from __future__ import annotations
 
 import builtins
+import cmath
 import functools
 import math
 from collections.abc import Callable, Iterable
@@ -16,8 +18,10 @@ import numpy as np
 from scipy import special
 
 from irgrad.errors import ShapeError
+from irgrad.frontend.capture.constructors import array
 from irgrad.frontend.capture.doors import DOORS, at_home, door
 from irgrad.frontend.capture.scalars import weak_number
+from irgrad.frontend.functions import stop_gradient
 from irgrad.frontend.known import known
 from irgrad.frontend.promote import any_traced
 from irgrad.frontend.site import call_site
@@ -64,18 +68,35 @@ def _is_close(a: Any, b: Any, *, rel_tol: Any = 1e-9, abs_tol: Any = 0.0) -> Any
     return np.equal(a, b) | near
 
 
-def _as_number(name: str, x: Any) -> Any:
-    """An argument as a float, traced or not."""
+def _polar(z: Any) -> Any:
+    return np.abs(z), np.angle(z)
+
+
+def _rect(r: Any, angle: Any) -> Any:
+    return r.real * np.cos(angle.real) + 1j * (r.real * np.sin(angle.real))
+
+
+_COMPLEX: dict[str, Callable[..., Any]] = {
+    **{name: getattr(np, name) for name in ["exp", "sqrt", "log10", "isnan", "isinf", "isfinite"]},
+    **{name: getattr(np, name) for name in ["sin", "cos", "tan", "sinh", "cosh", "tanh"]},
+    **{f"a{name}": getattr(np, f"arc{name}") for name in _INVERSE.split()},
+    "log": _log, "phase": np.angle, "polar": _polar, "rect": _rect,
+}  # fmt: skip
+"""The same of `cmath`."""
+
+
+def _as_number(library: Any, name: str, x: Any) -> Any:
+    """An argument as a float, or a complex number, traced or not."""
     number: Any = known(x) if isinstance(x, Traced) else x
     if number is not None:
-        return float(number)
+        return complex(number) if library is cmath else float(number)
     if x.value.type.size != 1:
         raise ShapeError(
-            f"math.{name} takes numbers, got {x.value!r}",
+            f"{library.__name__}.{name} takes numbers, got {x.value!r}",
             location=call_site().location,
             hint=_for_arrays(name),
         )
-    return weak_number(x, np.float64)
+    return weak_number(x, np.complex128 if library is cmath else np.float64)
 
 
 def _for_arrays(name: str) -> str:
@@ -92,11 +113,11 @@ def _as_python(result: Any) -> Any:
         return tuple(map(_as_python, result))
     if not isinstance(result, Traced) or result.value.type.dtype == bool:
         return result
-    return weak_number(result, np.float64)
+    return weak_number(result, np.complex128 if result.value.type.dtype.kind == "c" else np.float64)
 
 
-def _on_floats(name: str, function: Callable[..., Any]) -> None:
-    original = getattr(math, name)
+def _on_numbers(library: Any, name: str, function: Callable[..., Any]) -> None:
+    original = getattr(library, name)
 
     @at_home
     def lowered(*args: Any, **kwargs: Any) -> Any:
@@ -108,8 +129,8 @@ def _on_floats(name: str, function: Callable[..., Any]) -> None:
             return original(*args, **kwargs)
         if isinstance(function, np.ufunc) and (len(args) != function.nin or kwargs):
             return original(*(0.0 for _ in args), **kwargs)  # Python's error
-        args = tuple(_as_number(name, x) for x in args)
-        kwargs = {key: _as_number(name, x) for key, x in kwargs.items()}
+        args = tuple(_as_number(library, name, x) for x in args)
+        kwargs = {key: _as_number(library, name, x) for key, x in kwargs.items()}
         traced = any_traced((*args, *kwargs.values()))
         return lowered(*args, **kwargs) if traced else original(*args, **kwargs)
 
@@ -119,7 +140,35 @@ for _name, _function in (
     ("log", _log), ("hypot", _hypot), ("remainder", _remainder), ("isclose", _is_close),
 ):  # fmt: skip
     if hasattr(math, _name):
-        _on_floats(_name, _function)
+        _on_numbers(math, _name, _function)
+for _name, _function in _COMPLEX.items():
+    _on_numbers(cmath, _name, _function)
+
+
+@door(math.fsum)
+def fsum(items: Iterable[Any], /) -> Any:
+    """`math.fsum`, rounded once but where what the sums of pairs lose does not fit into a float."""
+    items = list(items)
+    return _exact_sum(array(items, np.float64)) if any_traced(items) else math.fsum(items)
+
+
+def _pairs_summed(x: Any) -> Any:
+    lost: Any = 0.0
+    while len(x) > 1:
+        half = len(x) // 2
+        a, b = x[:half], x[half : 2 * half]
+        both = a + b
+        rest = both - a
+        error = np.where(np.isfinite(both), (a - (both - rest)) + (b - rest), 0.0)
+        lost = lost + np.sum(stop_gradient(error))  # rounding has no derivative
+        x = np.concatenate([both, x[2 * half :]])
+    return weak_number(x[0] + lost, np.float64)
+
+
+_exact_sum = at_home(_pairs_summed, "fsum")
+"""Of a + b = s + e, with s the rounded sum, e is a float too.
+
+Knuth, The Art of Computer Programming, vol. 2, 4.2.2, theorem B."""
 
 
 @door(math.dist)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from irgrad.errors import IrgradError, TraceError
+from irgrad.frontend.capture.choices import remember
 from irgrad.frontend.capture.rows import joined_pieces, whole
 from irgrad.frontend.lost import Lost
 from irgrad.frontend.masked import Selection
@@ -85,9 +86,14 @@ _FEW = 8
 
 
 def _chosen(test: Any, one: Any, other: Any) -> Any:
-    """`one if test else other`, of numbers, arrays and tuples of them."""
-    if isinstance(one, tuple):
-        return tuple(_chosen(test, *each) for each in zip(one, other, strict=True))
+    """`one if test else other`, of numbers, arrays, and tuples and lists of them."""
+    if isinstance(one, (tuple, list)):
+        if type(one) is not type(other) or len(one) != len(other):
+            raise _unknown()
+        made = type(one)(_chosen(test, *each) for each in zip(one, other, strict=True))
+        for each in (one, other):
+            remember(made, each)
+        return made
     return np.where(test, one, other)
 
 

@@ -1,12 +1,15 @@
-"""`in` of traced values: an element is one that is equal to what is looked for."""
+"""`in`, `.index` and `.count` of traced values: an element is one that is equal to what is looked
+for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from irgrad.frontend.capture.demand import demand
+from irgrad.frontend.capture.doors import DOORS
 from irgrad.frontend.capture.flow import or_
 from irgrad.frontend.capture.maybe import as_array, is_open
 from irgrad.frontend.capture.rows import whole
@@ -36,6 +39,44 @@ def within(item: Any, items: Any) -> Any:
     if not _is_unknown(item) and not any(map(_is_unknown, items)):
         return item in items
     return _equal_to_one(item, items)
+
+
+def searching(items: Any, function: Any) -> Any:
+    """What to call in place of the method `index` or `count` of a list or tuple."""
+    refuse_lost(items)
+
+    def search(item: Any, *bounds: Any) -> Any:
+        first, last = (*bounds, None, None)[:2]
+        part = slice(first, last)
+        line = None if any(map(_is_unknown, bounds)) else _equal_line(item, items[part])
+        if line is None:
+            return function(item, *bounds)
+        if function.__name__ == "count":
+            return DOORS[int](np.sum(line))
+        demand(np.any(line), lambda: ValueError(f"{item} is not in {type(items).__name__}"))
+        start = range(len(items))[part].start
+        return DOORS[int](start + np.argmax(line))
+
+    return search
+
+
+def _equal_line(item: Any, items: Sequence[Any]) -> Any:
+    """Which of the items are equal to a number; None where Python says so."""
+    numbers: list[Any] = [x for x in items if isinstance(x, _NUMBERS)]
+    if np.ndim(item) or any(map(np.ndim, numbers)) or not any(map(_is_unknown, [item, *numbers])):
+        return None
+    rows = whole(items)
+    if rows is not None:
+        return np.equal(rows, item)
+    return np.stack([_is_equal(x, item) for x in items])
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, _NUMBERS)
+
+
+def _is_equal(x: Any, item: Any) -> Any:
+    return np.equal(x, item) if _is_number(x) else False
 
 
 def _equal_to_one(item: Any, items: Iterable[Any]) -> Any:
