@@ -19,6 +19,7 @@ from irgrad_numba.expression import Copies, Expr, Pool, Reduce, Statement, Store
 from irgrad_numba.index import Index, Range
 from irgrad_numba.pieces import Piece
 from irgrad_numba.schedule import Kernel
+from irgrad_numba.updates import is_update
 
 LARGEST = 160
 """Expressions in one point of such a loop."""
@@ -35,6 +36,7 @@ class Access(NamedTuple):
 class Unit(NamedTuple):
     """Statements of a kernel that stay together, with the expressions that they need."""
 
+    kernel: Kernel
     statements: list[Statement]
     expressions: list[Expr]
 
@@ -61,8 +63,7 @@ def fused(
         else:
             inside = Counter(b for _, parts in some for b in touched(parts))
             private = {b for b, count in inside.items() if count == uses[b]}
-            run = _Run(ranges, [part for _, (part,) in some])
-            result += [(some[0][0], [piece]) for piece in run.pieces(private)]
+            result += _Run(ranges, some).kernels(private)
     return result
 
 
@@ -85,22 +86,26 @@ def _ranges(parts: Sequence[Piece]) -> tuple[Range, ...] | None:
 class _Run:
     """Kernels over the same ranges."""
 
-    def __init__(self, ranges: tuple[Range, ...], parts: Sequence[Piece]) -> None:
+    def __init__(
+        self, ranges: tuple[Range, ...], kernels: Sequence[tuple[Kernel, list[Piece]]]
+    ) -> None:
         self.ranges = ranges
         self.loops: list[_Loop] = []
         pool = Pool()  # so that what is the same is one expression in all of them
-        self.units = [unit for part in parts for unit in _units(part, Copies(pool))]
+        self.units = [
+            unit for kernel, (part,) in kernels for unit in _units(kernel, part, Copies(pool))
+        ]
         self.written = {s.buffer for unit in self.units for s in unit.statements}
 
-    def pieces(self, private: set[int]) -> list[Piece]:
+    def kernels(self, private: set[int]) -> list[tuple[Kernel, list[Piece]]]:
         """As few loops as there are places where the points of one must wait for all of another;
-        `private` buffers nobody else reads.
+        `private` buffers nobody else reads. Each goes by a kernel that writes in place, if any.
         """
         for unit in self.units:
             self._place(unit)
         dead = private & self.written - {b for loop in self.loops for b in loop.loads()}
-        found = [loop.piece(self.ranges, dead) for loop in self.loops]
-        return [piece for piece in found if piece.statements]
+        found = [(loop.kernel(), [loop.piece(self.ranges, dead)]) for loop in self.loops]
+        return [(kernel, [piece]) for kernel, (piece,) in found if piece.statements]
 
     def _place(self, unit: Unit) -> None:
         """A unit goes where what it waits for is done, into the first such loop."""
@@ -156,7 +161,7 @@ class _Run:
         return loaded or any(map(self._changes, e.args))
 
 
-def _units(part: Piece, copies: Copies) -> list[Unit]:
+def _units(kernel: Kernel, part: Piece, copies: Copies) -> list[Unit]:
     """Each statement of a kernel alone, or all where it reads what it writes."""
     for e in part.expressions:
         copies.make(e)
@@ -168,9 +173,9 @@ def _units(part: Piece, copies: Copies) -> list[Unit]:
     ):
         first, *others = statements
         checked = [e for e in expressions if e.kind == "place"]  # used or not
-        own = Unit([first], _needed([first], expressions, checked))
-        return [own, *(Unit([s], _needed([s], expressions)) for s in others)]
-    return [Unit(statements, expressions)]
+        own = Unit(kernel, [first], _needed([first], expressions, checked))
+        return [own, *(Unit(kernel, [s], _needed([s], expressions)) for s in others)]
+    return [Unit(kernel, statements, expressions)]
 
 
 def _needed(
@@ -204,6 +209,8 @@ class _Loop:
 
     def __init__(self) -> None:
         self.pool = Pool()
+        self.of: list[Kernel] = []
+        """The kernels whose statements it has."""
         self.statements: list[Statement] = []
         self.turns: list[int] = []
         self.accesses: dict[int, list[Access]] = {}
@@ -212,6 +219,7 @@ class _Loop:
 
     def add(self, unit: Unit) -> None:
         """Append a unit."""
+        self.of.append(unit.kernel)
         copies = Copies(self.pool, load=self._load)
         for e in unit.expressions:
             copies.make(e)
@@ -224,6 +232,10 @@ class _Loop:
                 self.stored[s.buffer] = s
         for access in unit.accesses():
             self.accesses.setdefault(access.buffer, []).append(access)
+
+    def kernel(self) -> Kernel:
+        """One that writes into an array which others read before, if there is any."""
+        return next((k for k in self.of if any(map(is_update, k.roots))), self.of[0])
 
     def _load(self, type: str, buffer: int, index: Index) -> Expr:
         """An element as it is by now."""
