@@ -12,6 +12,7 @@ from irgrad.ir.graph import Node, Value
 from irgrad.ir.types import Shape
 from irgrad.ops.accumulate import AddStacks
 from irgrad.ops.contract import Contract
+from irgrad_numba.bands import Room
 from irgrad_numba.calls import Group
 from irgrad_numba.control import Control, Surroundings, is_native
 from irgrad_numba.factorisations import lapack_of
@@ -165,6 +166,8 @@ class Assembly:
 
     def _step(self, node: Node) -> None:
         value = Value(node, 0)
+        if isinstance(node.op, Room):
+            return
         if self.decided.sorts[node] == "call":
             self.calls.append((self.decided.stage[value][0] - 1, node))
         elif self._has_loops(node):

@@ -291,10 +291,10 @@ class Body:
         numbers = f"i64 {sweep.count}, i64 {threads}, i64 {sweep.work}"
         arguments = f"ptr @{name}, ptr {table}, ptr %state, {numbers}"
         if sweep.alone:
-            self._call_blas_threads(blas_threads.ALONE)
+            self.keep_alone()
         self.emit(f"call void @{pool.PARALLEL}({arguments})")
         if sweep.alone:
-            self._call_blas_threads(blas_threads.SHARED)
+            self.share_again()
 
     def _only(self, number: int, call: NativeCall, own: Frame) -> None:
         """A call in one chunk alone."""
@@ -326,6 +326,14 @@ class Body:
         self.emit(f"br i1 {more}, label %each, label %done")
         self.label("done")
 
+    def keep_alone(self) -> None:
+        """Let BLAS use no threads of its own,"""
+        self._call_blas_threads(blas_threads.ALONE)
+
+    def share_again(self) -> None:
+        """and again as many as before."""
+        self._call_blas_threads(blas_threads.SHARED)
+
     def _call_blas_threads(self, name: str) -> None:
         self.module.declare(name, blas_threads.SIGNATURE)
         ways = [self.state("blas_threads", way) for way in ("set", "get")]
@@ -335,10 +343,10 @@ class Body:
         arguments = [f"ptr {frame.pointer(self, buffer)}" for buffer in step.given]
         arguments += ["ptr %state"] if step.stateful else []
         if step.alone:
-            self._call_blas_threads(blas_threads.ALONE)
+            self.keep_alone()
         wrong = self.value(f"call i1 @{step.name}({', '.join(arguments)})")
         if step.alone:
-            self._call_blas_threads(blas_threads.SHARED)
+            self.share_again()
         bad, right = self.name("wrong"), self.name("right")
         self.emit(f"br i1 {wrong}, label %{bad}, label %{right}")
         self.label(bad)

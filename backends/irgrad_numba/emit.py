@@ -6,9 +6,7 @@ run in a vector of partial results, other folds accumulate in memory (see `row_s
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any, NamedTuple
 
 from irgrad_numba import vector_math
@@ -20,6 +18,7 @@ from irgrad_numba.neighbours import Neighbours, moved, neighbours
 from irgrad_numba.pieces import Limit, Piece
 from irgrad_numba.points import Points
 from irgrad_numba.row_sums import RowSum, with_row_sums
+from irgrad_numba.script import script_of
 from irgrad_numba.strips import (
     VECTOR_BYTES,
     element,
@@ -175,7 +174,7 @@ class Loops(Points):
                 while depth and depth - 1 in s.axes:
                     depth -= 1
                 self.folds[s] = Fold(code, piece.ranges, s, depth, self.width)
-        self.script = self._in_turn() if piece.turns else self._script(innermost)
+        self.script = script_of(piece, innermost)
         """What the body computes and writes, in order."""
         self.neighbours: Neighbours | None = None
         looks_back = self.depth and self.width > 1 and not self._limited() and not self.tiles
@@ -185,33 +184,6 @@ class Loops(Points):
         """Expressions of the innermost loop that are known before its body."""
         self.kept: dict[Expr, str] = {}
         """Places for vectors that the next one takes lanes from, while the loop runs."""
-
-    def _script(self, order: Sequence[Expr]) -> list[Expr | Statement]:
-        """Expressions, and statements that nothing else in the body waits for as soon as they can,
-        so that no register waits with their values; then the others.
-        """
-        piece = self.piece
-        loaded = {e.data[0] for e in piece.expressions if e.kind == "load"}
-        written = Counter(s.buffer for s in piece.statements)
-        early: dict[Expr, list[Statement]] = {}
-        late: list[Statement] = []
-        for s in piece.statements:
-            alone = written[s.buffer] == 1 and s.buffer not in loaded
-            if alone and s.value.level == self.depth and not s.index.dynamic:
-                early.setdefault(s.value, []).append(s)
-            else:
-                late.append(s)
-        return [*chain.from_iterable((e, *early.get(e, ())) for e in order), *late]
-
-    def _in_turn(self) -> list[Expr | Statement]:
-        """Expressions, and statements at their turns."""
-        result: list[Expr | Statement] = []
-        piece, done = self.piece, 0
-        for s, turn in zip(piece.statements, piece.turns, strict=True):
-            result += [e for e in piece.expressions[done:turn] if e.level == self.depth]
-            result.append(s)
-            done = turn
-        return result
 
     def _count(self) -> int:
         """How many whole vectors the innermost loop takes."""
@@ -449,7 +421,7 @@ class Loops(Points):
         script, behind = self.script, dict[Expr, Expr]()
         if self.kept and self.neighbours is not None and width == self.width:
             order, behind, _ = self.neighbours
-            script = self._script(order)
+            script = script_of(self.piece, order)
         for step in script:
             if not isinstance(step, Expr):
                 self._state(step, at, width)

@@ -129,6 +129,8 @@ class KernelCalls:
         self.schedule = schedule
         self.inside = inside
         self.temporaries: list[ArrayType] = []
+        self._lowered: dict[int, list[Piece]] = {}
+        """Kernels that have been lowered to see what they use."""
 
     def allot(self, type: ArrayType) -> int:
         """The number of a new buffer."""
@@ -142,7 +144,8 @@ class KernelCalls:
         uses = Counter(schedule.views[v].buffer for v in (*graph.inputs, *graph.outputs))
         for step in schedule.steps:
             if isinstance(step, Kernel):
-                uses.update(touched(pieces(schedule, step)))
+                self._lowered[id(step)] = pieces(schedule, step)
+                uses.update(touched(self._lowered[id(step)]))
             elif isinstance(step, Check):
                 uses[schedule.views[step.array].buffer] += 1
             else:
@@ -157,9 +160,13 @@ class KernelCalls:
     def of(self, kernels: Sequence[Kernel]) -> list[NativeCall | Sweep]:
         """The calls that run kernels, one after the other."""
         calls: list[NativeCall | Sweep] = []
-        lowered = [(kernel, pieces(self.schedule, kernel)) for kernel in kernels]
-        if self.inside and len(lowered) > 1:
-            lowered = fused(lowered, self._uses)
+        uses = self._uses if self.inside and len(kernels) > 1 else {}
+        lowered = [
+            (kernel, self._lowered.pop(id(kernel), None) or pieces(self.schedule, kernel))
+            for kernel in kernels
+        ]
+        if uses:
+            lowered = fused(lowered, uses)
         for run, cuts in runs_of(self.schedule, lowered, self.inside):
             if cuts is None:
                 calls += self._all_whole(run)

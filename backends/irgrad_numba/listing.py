@@ -10,6 +10,7 @@ from typing import Any
 from irgrad.ir.graph import Node, Value
 from irgrad.ops.cond import Cond
 from irgrad.ops.while_loop import While
+from irgrad_numba.bands import Bands
 from irgrad_numba.blas import share_of
 from irgrad_numba.control import Control
 from irgrad_numba.expression import Add, Expr, Reduce, Statement
@@ -62,7 +63,7 @@ class Listing:
                 x, y, z = (self.buffers[b] for b in step.buffers)
                 yield [f"# {number}: a sum of stacks, row by row", f"{z} = {x} + {y}"]
             elif isinstance(step, Control):
-                yield [f"# {number}: {self._kind(step)}", *self._regions(step)]
+                yield [f"# {number}: {self._kind(step)}", *self._shared(step), *self._regions(step)]
             elif isinstance(step, Check):
                 yield [f"# {number}: indices that are looked at", self._check(step)]
             elif isinstance(step, Lapack):
@@ -77,6 +78,11 @@ class Listing:
     def _parts(self, count: int) -> list[str]:
         """What is said of the parts of a step that threads share."""
         return [f"#    in {count} parts for the threads"] if count and not self.inside else []
+
+    def _shared(self, step: Control) -> list[str]:
+        """What is said of a loop over bands of rows."""
+        op = step.node.op
+        return [f"#    in {op.length} bands for the threads"] if isinstance(op, Bands) else []
 
     def _kind(self, step: Control) -> str:
         """What a loop or branch does, and where it writes."""

@@ -157,10 +157,12 @@ class NativeControl:
 
     def emit(self, body: Body, frame: Frame) -> None:
         """Write it."""
-        _Writer(self, body, frame).run()
+        Writer(self, body, frame).run()
 
 
-class _Writer:
+class Writer:
+    """The code of a loop or branch, in a function."""
+
     def __init__(self, control: NativeControl, body: Body, frame: Frame) -> None:
         self.control = control
         self.body = body
@@ -226,12 +228,7 @@ class _Writer:
         op, body, part = self.op, self.body, self.control.parts[0]
         groups = op.groups(list(range(len(self.operands))))
         count = self._count(groups.trips)
-        place = body.local(8)
-        first = 1 + op.carried + op.scanned
-        held = self._variables(groups.carried, op.carried)
-        given = {0: place, **{1 + k: p for k, p in held.items()}}
-        given |= {first + k: p for k, p in self._variables(groups.fixed).items()}
-        pointers = part.memory(body, self.scratch, self.control.places[0], given)
+        place, pointers = self._entered(groups)
         turns = Turns(body, part, pointers, list(range(1, 1 + op.carried)))
         self._stacks_of(groups.scanned, count)
         done, head = body.name("done"), body.name("loop")
@@ -251,10 +248,7 @@ class _Writer:
         body.emit(f"store i64 {at}, ptr {place}")
         for k, number in enumerate(groups.scanned):
             pointers[1 + op.carried + k] = self._row(number, at)
-        for k in range(op.carried, len(part.results)):
-            size = part.size(part.results[k])
-            by = body.value(f"mul i64 {at}, {size}")
-            pointers[part.results[k]] = body.moved(self.results[k], by)
+        self._rows(pointers, at)
         part.run(body, pointers)
         trial.step()
         turns.change()
@@ -263,6 +257,31 @@ class _Writer:
         trial.end()
         body.label(done)
         turns.finish(self.results, "" if sure else before)
+
+    def _entered(self, groups: Any) -> tuple[str, dict[int, str]]:
+        """Where the number of the step lies, and all buffers of a loop's body."""
+        op, body = self.op, self.body
+        place = body.local(8)
+        first = 1 + op.carried + op.scanned
+        held = self._variables(groups.carried, op.carried)
+        given = {0: place, **{1 + k: p for k, p in held.items()}}
+        given |= {first + k: p for k, p in self._variables(groups.fixed).items()}
+        places = self.control.places[0]
+        return place, self.control.parts[0].memory(body, self.scratch, places, given)
+
+    def _rows(self, pointers: dict[int, str], at: str) -> None:
+        """Where the rows of step `at` go."""
+        body, part = self.body, self.control.parts[0]
+        for k in range(self.op.carried, len(part.results)):
+            by = body.value(f"mul i64 {at}, {part.size(part.results[k])}")
+            pointers[part.results[k]] = body.moved(self.results[k], by)
+
+    def step(self, at: str) -> None:
+        """One step of a loop that carries nothing on, by itself."""
+        place, pointers = self._entered(self.op.groups(list(range(len(self.operands)))))
+        self.body.emit(f"store i64 {at}, ptr {place}")
+        self._rows(pointers, at)
+        self.control.parts[0].run(self.body, pointers)
 
     def _stacks_of(self, scanned: Sequence[int], count: str) -> None:
         """Where the rows of stacks are that a loop of `count` steps reads and writes."""

@@ -19,7 +19,7 @@ from irgrad_numba.lower import Lowering, Place, indexed
 from irgrad_numba.schedule import Kernel, Schedule
 from irgrad_numba.sorts import REDUCTIONS, contract_extents, space_of, squeezed
 from irgrad_numba.spans import Condition, Span
-from irgrad_numba.updates import ADDING, AddAt, is_update
+from irgrad_numba.updates import ADDING, AddAt, UpdateRows, is_update
 
 MOST_BOXES = 64
 """Where cutting would give more boxes, what is undecided is decided at run time."""
@@ -163,7 +163,11 @@ def _update(low: Lowering, node: Node, view: View, place: Place) -> Statement:
     _, y, *indices = node.operands
     op: Any = node.op
     at = place
-    if not isinstance(op, (UpdateAt, AddAt)):
+    if isinstance(node.op, UpdateRows):
+        axis = node.op.axis
+        first = Index(0, (), ((low.at(*indices, ()), y.type.shape[axis]),))
+        at, indices = (*at[:axis], at[axis] + first, *at[axis + 1 :]), []
+    elif not isinstance(op, (UpdateAt, AddAt)):
         at = tuple(
             i.scaled(step) + start for i, start, step in zip(place, op.start, op.step, strict=True)
         )

@@ -28,6 +28,7 @@ from irgrad.ops.index import Gather
 from irgrad.ops.linear import BroadcastTo, Reshape
 from irgrad_numba.arranged import arranged
 from irgrad_numba.assembly import Assembly
+from irgrad_numba.bands import in_bands
 from irgrad_numba.blocks import blocked
 from irgrad_numba.columns import columns_first
 from irgrad_numba.control import Surroundings
@@ -414,7 +415,8 @@ def plan(graph: Graph, layouts: Sequence[Layout] = ()) -> Schedule:
     order).
     """
     strides = {k: strides for k, strides in enumerate(layouts) if strides is not None}
-    whole = arranged(scalars_replaced(deferred(columns_first(graph))), layouts, is_product)
+    in_order = scalars_replaced(deferred(columns_first(in_bands(graph))))
+    whole = arranged(in_order, layouts, is_product)
     place = Surroundings(whole, strides=strides, sites=Sites(), inside=False)
     return blocked(plan_region(place))
 

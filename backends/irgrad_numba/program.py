@@ -16,6 +16,8 @@ from irgrad.ir.op import Array
 from irgrad.ops.contract import Contract
 from irgrad.runtime.backend import Argument, Spelling, Template, WrittenProgram, WrittenStep
 from irgrad_numba import machine, nopython, recall
+from irgrad_numba.band_calls import NativeBands, may_share
+from irgrad_numba.bands import Bands
 from irgrad_numba.blas import emit_gemm, share_of
 from irgrad_numba.block_calls import BlockCalls
 from irgrad_numba.body import Callbacks, Checked, Step, write_body
@@ -393,6 +395,8 @@ class Emitted:
             for k, value in enumerate(region.buffers):
                 if value.constant is not None:
                     self.constants["constant", number, k] = value.constant
+        if isinstance(step.node.op, Bands) and may_share(step, parts[0]):
+            return NativeBands(step, parts, calls.allot)
         return NativeControl(step, parts, calls.allot)
 
     def _lapack(self, step: Lapack, calls: KernelCalls, times: int) -> Iterator[Step]:

@@ -111,9 +111,28 @@ class AddWindow(UpdateWindow):
         part += y
 
 
+@dataclass(frozen=True, repr=False)
+class UpdateRows(Op):
+    """`x` after `x[..., k * n : (k + 1) * n, ...] = y`, on an axis along which `y` has n rows."""
+
+    axis: int
+    name = "update_rows"
+
+    def result_types(self, *operands: ArrayType) -> tuple[ArrayType, ...]:
+        return operands[:1]
+
+    def reference(self, *operands: Array) -> Array:
+        x, y, k = operands
+        result, n = x.copy(), y.shape[self.axis]
+        np.moveaxis(result, self.axis, 0)[int(k) * n : (int(k) + 1) * n] = np.moveaxis(
+            y, self.axis, 0
+        )
+        return result
+
+
 COPY = Copy()
 ADDING = (AddAt, AddSlice, AddWindow)
-WRITES = (UpdateAt, UpdateSlice, UpdateWindow, *ADDING)
+WRITES = (UpdateAt, UpdateSlice, UpdateWindow, UpdateRows, *ADDING)
 
 
 def is_update(node: Node) -> bool:
