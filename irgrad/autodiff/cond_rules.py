@@ -60,6 +60,7 @@ class CondRule(Rule):
         wants: Sequence[bool],
         receives: Sequence[bool],
         changing: Sequence[bool] = (),
+        course: Any = None,
     ) -> tuple[Op, Pull]:
         wrt = [k for k, want in enumerate(wants[1:]) if want]
         seeded = [k for k, get in enumerate(receives) if get]

@@ -9,6 +9,7 @@ import numpy as np
 
 from irgrad.autodiff.budget import within_budget
 from irgrad.autodiff.forward import push_forward
+from irgrad.autodiff.lasting import Course
 from irgrad.autodiff.parallel import at_once
 from irgrad.autodiff.residuals import extracted, kept_static
 from irgrad.autodiff.reverse import Prepared, backpropagate, prepare, zero_of
@@ -47,7 +48,7 @@ def pullback(graph: Graph, wrt: Sequence[Value], beside: bool = False) -> Graph:
     """
     names = [f"d_{graph.names[value]}" for value in wrt]
     if beside:
-        prepared = prepare(graph, graph.outputs, wrt)
+        prepared = prepare(graph, graph.outputs, wrt, course=Course(graph))
     else:
         prepared, wrt = _prepared(graph, range(len(graph.outputs)), wrt)
     graph = prepared.graph
@@ -76,7 +77,7 @@ def ready(graph: Graph) -> tuple[Graph, Callable[[Value], Value]]:
     graph, hoisting = hoisted(graph)
     wanted = graph.inputs[: len(graph.inputs) - graph.captured]
     graph, cutting = within_budget(graph, graph.outputs, wanted)
-    prepared = prepare(graph, graph.outputs, wanted)
+    prepared = prepare(graph, graph.outputs, wanted, course=Course(graph))
     return prepared.graph, lambda value: prepared.moved(cutting(hoisting(joining(value))))
 
 
@@ -93,7 +94,7 @@ def _prepared(
         wrt = list(map(moved, wrt))
     graph, moved = within_budget(graph, [graph.outputs[k] for k in numbers], wrt)
     wrt = list(map(moved, wrt))
-    prepared = prepare(graph, [graph.outputs[k] for k in numbers], wrt)
+    prepared = prepare(graph, [graph.outputs[k] for k in numbers], wrt, course=Course(graph))
     return prepared, list(map(prepared.moved, wrt))
 
 

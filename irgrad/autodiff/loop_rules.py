@@ -62,8 +62,9 @@ class LoopRule(Rule):
         wants: Sequence[bool],
         receives: Sequence[bool],
         changing: Sequence[bool] = (),
+        course: Any = None,
     ) -> tuple[Op, Pull]:
-        steps = StepsPullback(op.body, 1, op.groups(wants), receives, op.length)
+        steps = StepsPullback(op.body, 1, op.groups(wants), receives, op.length, course)
         count = len(op.body.outputs)
         back = dataclasses.replace(op, backward=not op.backward, replay=False)
 
@@ -118,6 +119,7 @@ class WhileRule(Rule):
         wants: Sequence[bool],
         receives: Sequence[bool],
         changing: Sequence[bool] = (),
+        course: Any = None,
     ) -> tuple[Op, Pull]:
         n = op.carried
         steps = StepsPullback(op.body, 0, _groups(op, wants), [*receives[:n], *receives[n + 1 :]])

@@ -7,7 +7,7 @@ back through the steps, the array before a step is the array after it with that 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -223,19 +223,25 @@ class Undo:
 
 
 def restored(
-    undo: Sequence[Undo], again: Sequence[Node], backward: Sequence[Node]
+    undo: Sequence[Undo],
+    again: Sequence[Node],
+    backward: Sequence[Node],
+    read: Mapping[Value, Sequence[Node]],
 ) -> tuple[list[Node], dict[Value, Value], list[Value]]:
-    """The nodes of an adjoint step on arrays that are put back at its start: the nodes, what old
-    values have become, and the arrays at its end.
+    """The nodes of an adjoint step on arrays that are put back at its start, with values that nodes
+    `read` elsewhere: the nodes, what old values have become, and the arrays at its end.
 
     Where the steps that run again have written to an array, what stood there is put back in what
     these leave, so that all of them can have the same memory."""
-    if not undo:
+    if not undo and not read:
         return [*again, *backward], {}, []
-    early = _needed(again, [index for one in undo for index in one.indices])
+    first = [index for one in undo for index in one.indices]
+    reads = [node for chain in read.values() for node in chain]
+    first += [operand for node in reads for operand in node.operands]
+    early = _needed(again, first)
     ran = set(again)
-    nodes = [node for node in again if node in early]
-    values: dict[Value, Value] = {}
+    nodes = [*(node for node in again if node in early), *reads]
+    values = {value: Value(chain[-1], 0) for value, chain in read.items()}
     for one in undo:
         if one.versions[0].node not in ran:
             values[one.versions[0]] = one.after

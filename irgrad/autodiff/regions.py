@@ -11,6 +11,7 @@ import numpy as np
 from irgrad.autodiff.budget import within_budget
 from irgrad.autodiff.composed import distinct
 from irgrad.autodiff.forward import push_forward
+from irgrad.autodiff.lasting import Course
 from irgrad.autodiff.residuals import is_cheap, residuals_of
 from irgrad.autodiff.reverse import backpropagate, prepare, zero_of
 from irgrad.frontend.tracer import Tracer
@@ -34,11 +35,13 @@ class RegionPullback:
         seeded: Sequence[int],
         summed: Sequence[int] = (),
         changing: Sequence[int] = (),
+        course: Course | None = None,
     ) -> None:
         wanted = [region.inputs[k] for k in wrt]
         region, _ = within_budget(region, [region.outputs[k] for k in seeded], wanted, 1)
         outputs = [region.outputs[k] for k in seeded]
-        prepared = prepare(region, outputs, wanted, [region.inputs[k] for k in changing])
+        varying = [region.inputs[k] for k in changing]
+        prepared = prepare(region, outputs, wanted, varying, course)
         self.region = prepared.graph
         self.builder = Builder.extending(self.region, Tracer)
         self.seeds: dict[int, Value] = {}

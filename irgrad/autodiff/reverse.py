@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from irgrad.autodiff.lasting import Course
 from irgrad.autodiff.outside import held, remind
 from irgrad.autodiff.structured import (
     RULES,
@@ -27,6 +28,7 @@ from irgrad.ir.builder import Builder, rebuilt
 from irgrad.ir.graph import Graph, Node, Origin, Value
 from irgrad.ops.accumulate import add
 from irgrad.ops.linear import zeros_like
+from irgrad.ops.loop import Loop
 from irgrad.ops.region import Structured
 
 
@@ -45,9 +47,11 @@ def prepare(
     seeded: Sequence[Value],
     wanted: Sequence[Value],
     changing: Sequence[Value] = (),
+    course: Course | None = None,
 ) -> Prepared:
     """`graph` with ops that give what their adjoints need, for a sweep from `seeded` to
-    `wanted`. To have `changing` inputs again, a loop must keep them at each step.
+    `wanted`. To have `changing` inputs again, a loop must keep them at each step. `course` is that
+    of `graph` in the steps around it.
     """
     if not any(isinstance(node.op, Structured) for node in graph.nodes):
         return Prepared(graph, lambda value: value, {})
@@ -73,7 +77,9 @@ def prepare(
         if isinstance(node.op, Structured) and any(receives) and any(wants):
             known = prepared_pull(node.op, wants, receives)
             if known is None:
-                op, pull = RULES[type(node.op)].plan(node.op, wants, receives, varies)
+                loop = course if isinstance(node.op, Loop) else None
+                steps = None if loop is None else loop.inside(node)
+                op, pull = RULES[type(node.op)].plan(node.op, wants, receives, varies, steps)
                 vars(op)["_pull"] = len(node.types), wants, receives, pull
                 image = rebuilt(node, operands, images, op)
             else:

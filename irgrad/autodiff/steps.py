@@ -14,9 +14,11 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from irgrad.autodiff.lasting import Course, Lasting
 from irgrad.autodiff.overwritten import Undo, restored
 from irgrad.autodiff.regions import RegionPullback, piece, used_by, with_more_outputs
 from irgrad.autodiff.structured import influenced, receiving, region_influence
+from irgrad.frontend.tracer import Tracer
 from irgrad.ir.graph import Graph, Node, Value, input_value
 from irgrad.ops.linear import zeros_like
 from irgrad.ops.loop import Groups, Loop
@@ -48,6 +50,7 @@ class StepsPullback:
         wants: Groups,
         receives: Sequence[bool],
         steps: int | None = None,
+        course: Course | None = None,
     ) -> None:
         self.lead, self.count, self.steps = lead, len(wants.carried), steps
         live, rows, wrt = self._flow(body, wants, list(receives))
@@ -55,7 +58,7 @@ class StepsPullback:
         after = lead + self.count + len(wants.scanned)
         summed = [k for k in wrt if k >= after]
         self.pullback = RegionPullback(
-            body, wrt, [*live, *rows], summed, range(lead, lead + self.count)
+            body, wrt, [*live, *rows], summed, range(lead, lead + self.count), course
         )
         region = self.pullback.region
         inputs = region.inputs
@@ -74,6 +77,7 @@ class StepsPullback:
             for m, x in enumerate(self.fixed)
             if (v := bar.get(x))
         }
+        self.course = course or Course(region, carried=())
         self._keep(region)
 
     def _flow(
@@ -110,11 +114,18 @@ class StepsPullback:
             *self.slice_bars.values(),
             *(new for _, new in self.sums.values()),
         ]
-        kept, self.again = self.pullback.residuals(free, results)
+        self.lasting = Lasting(self.course, region, self.pullback.backward, results, free)
+        kept, self.again = self.pullback.residuals([*free, *self.lasting.nodes], results)
         self.undo = self._undone(region, kept, own)
+        self.lasting.drop(self.undo)
+        self.lasting.keep(used_by([*self.again, *self.pullback.backward], results))
+        if self.lasting.nodes or self.undo:
+            free += self.lasting.nodes
+            results += self.lasting.operands
         if self.undo:
             free += [v for undo in self.undo.values() for v in (undo.source, undo.versions[0])]
             results += [index for undo in self.undo.values() for index in undo.indices]
+        if self.lasting.nodes or self.undo:
             kept, self.again = self.pullback.residuals(free, results)
         after = self._handed_on(region, kept, own)
         self.passed = {k: value for value, k in after.items()}
@@ -160,7 +171,8 @@ class StepsPullback:
         adjoint ones go; `finals` are the carried values after the last.
         """
         p = self.pullback
-        nodes, moved, ends = restored([*self.undo.values()], self.again, p.backward)
+        read = self.lasting.nodes
+        nodes, moved, ends = restored([*self.undo.values()], self.again, p.backward, read)
         results = [(name, moved.get(value, value)) for name, value in self._results(ends)]
         used = used_by(nodes, [value for _, value in results])
         carried = self._carried(operands, finals, cotangents)
@@ -170,13 +182,17 @@ class StepsPullback:
             *zip(self.kept, tapes, strict=True),
         ]
         fixed = [(x, v) for x, v in zip(self.fixed, operands.fixed, strict=True) if x in used]
+        builder = next(x.builder for x in [*finals, *cotangents] if x is not None)
+        for array in self.course.carried or ():
+            if array.last in used:
+                outer = array.outer and Tracer(builder, array.outer)
+                fixed.append((array.last, finals[array.number] if outer is None else outer))
         pairs = [*carried, *scanned, *fixed]
         position = p.region.inputs[0] if self.lead else input_value("i", INDEX)
         absent = [p.seeds[k] for k in self.rows if cotangents[k] is None]
         leaves = [position, *(leaf for leaf, _ in pairs)]
         body = piece(f"{p.region.name}.bar", self.names, leaves, nodes, results, absent)
         op = dataclasses.replace(steps, carried=len(carried), scanned=len(scanned), body=body)
-        builder = next(x.builder for x in [*finals, *cotangents] if x is not None)
         bound = builder.bind(op, [*operands.trips, *(given for _, given in pairs)])
         return self._sorted(bound if isinstance(bound, tuple) else (bound,), operands, len(carried))
 
@@ -184,7 +200,8 @@ class StepsPullback:
     def names(self) -> dict[Value, str]:
         """The names of the region's values, and of the inputs that the adjoint adds."""
         p = self.pullback
-        return p.region.names | {v: v.name or "x" for v in p.builder.inputs}
+        lasts = [array.last for array in self.course.carried or ()]
+        return p.region.names | {v: v.name or "x" for v in [*p.builder.inputs, *lasts]}
 
     def _results(self, ends: Sequence[Value]) -> list[tuple[str, Value]]:
         """What an adjoint step gives: what it carries, then the adjoints of the slices."""

@@ -37,10 +37,12 @@ class Rule:
         wants: Sequence[bool],
         receives: Sequence[bool],
         changing: Sequence[bool] = (),
+        course: Any = None,
     ) -> tuple[Op, Pull]:
         """An op that gives the outputs of `op` and then what the pullback needs, and the pullback
         from the outputs that `receives` names to the operands that `wants` names. To have an
         operand again that `changing` names, a loop around the op must keep it at each step.
+        `course` is what is known of the steps of the op (see `lasting`).
         """
         raise NotImplementedError
 
