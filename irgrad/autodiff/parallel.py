@@ -9,12 +9,16 @@ adds may become 0.0."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from irgrad.autodiff.along_axis import is_of_products, over_an_axis
 from irgrad.autodiff.batch import Batching
 from irgrad.autodiff.common_places import with_common_places
 from irgrad.autodiff.independent import Place, Steps
+from irgrad.autodiff.parts import Numbers
+from irgrad.autodiff.staged import Stages, staged
+from irgrad.autodiff.untouched import before_the_loop
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import Builder
 from irgrad.ir.exchange import Exchange
@@ -37,7 +41,7 @@ from irgrad.passes.contract_rules import CONTRACTIONS, MASKED
 from irgrad.passes.cse import cse
 from irgrad.passes.dce import dce
 from irgrad.passes.fold import fold
-from irgrad.passes.prune import reached
+from irgrad.passes.prune import live_carried, reached
 from irgrad.passes.regions import has_regions
 from irgrad.passes.rewrite import rewrite
 from irgrad.passes.simplify import simplify
@@ -48,16 +52,22 @@ GROWTH = 4
 """How many times what a loop reads and gives its steps may take together."""
 
 
-def at_once(graph: Graph) -> tuple[Graph, Callable[[Value], Value]]:
+def at_once(graph: Graph, numbers: Numbers | None = None) -> tuple[Graph, Callable[[Value], Value]]:
     """`graph` with the loops gone whose steps can be taken at once, and where values have gone; the
-    very graph where there is none: what has been made ready for a sweep stays so.
+    very graph where there is none: what has been made ready for a sweep stays so. `numbers` are its
+    integers.
     """
     if not has_regions(graph):
         return graph, lambda value: value
     walk, changed = Exchange(graph), False
+    numbers = numbers or Numbers(graph, {})
+    used = {operand for node in graph.nodes for operand in node.operands} | set(graph.outputs)
     for node in graph.nodes:
-        op = with_regions(node.op, _inside)
-        whole = _whole(op, node) if isinstance(op, Loop) else None
+        inner = numbers.inside(node.op, node.operands)[0] if isinstance(node.op, Loop) else None
+        op = with_regions(node.op, lambda region, inner=inner: at_once(region, inner)[0])
+        whole = None
+        if isinstance(op, Loop):
+            whole = _whole(_of_use(op, [v in used for v in node.outputs]), node, numbers)
         changed |= op is not node.op or whole is not None
         if whole is None:
             walk.keep(node, None if op is node.op else op)
@@ -71,8 +81,16 @@ def at_once(graph: Graph) -> tuple[Graph, Callable[[Value], Value]]:
     return (walk.result(), walk.moved) if changed else (graph, lambda value: value)
 
 
-def _inside(region: Graph) -> Graph:
-    return at_once(region)[0]
+def _of_use(op: Loop, used: Sequence[bool]) -> Loop:
+    """The loop with what it carries for nobody left as it is."""
+    body, n = op.body, op.carried
+    rows = [k for k in range(n, len(used)) if used[k]]
+    live, _ = live_carried(body, body.inputs[1 : 1 + n], used, rows)
+    outputs = [v if k in live or k >= n else body.inputs[1 + k] for k, v in enumerate(body.outputs)]
+    if outputs == list(body.outputs):
+        return op
+    named = dict(zip(body.output_names, outputs, strict=True))
+    return dataclasses.replace(op, body=body.replace(outputs=named))
 
 
 def tidy(graph: Graph) -> Graph:
@@ -86,21 +104,36 @@ def _contracted(graph: Graph) -> Graph:
     return rewrite(graph, CONTRACTIONS)
 
 
-def _whole(op: Loop, node: Node) -> Graph | None:
+def _whole(op: Loop, node: Node, numbers: Numbers) -> Graph | None:
     """What a loop gives, of the same operands, all steps at once; None where that is not possible,
     takes much more memory or work, or is a loop again: of an op that has no rule for a batch.
     """
-    if op.length is None or op.length < 2 or op.replay:
+    if op.replay or (op.length is not None and op.length < 2):
         return None
     if any(isinstance(n.op, (Structured, Call, Fail)) for n in op.body.nodes):
         return None
+    if op.length is None and not is_of_products(op):
+        return None
+    given = list(range(len(node.operands)))
+    op = dataclasses.replace(op, body=tidy(op.body))
+    op, before = before_the_loop(op, *numbers.inside(op, node.operands))
+    given += before
+    if op.length is None:
+        op = dataclasses.replace(op, body=tidy(op.body))
+        found = over_an_axis(op, [node.operands[k] for k in given], numbers)
+        if found is None:
+            return None
+        op, chosen = found
+        given = [given[k] for k in chosen]
+    stages = staged(op, *numbers.inside(op, [node.operands[k] for k in given]))
+    op, given = stages.op, [given[k] for k in stages.given]
     body = tidy(op.body)
     apart = with_common_places(body, body.inputs[1 : 1 + op.carried])
     op = dataclasses.replace(op, body=body if apart is body else tidy(apart))
     steps = Steps(op)
     if not steps.independent or steps.spans_unknown():
         return None
-    graph = _Emission(op, steps, node).graph()
+    graph = _Emission(op, steps, node, given).graph(stages)
     is_loop = any(isinstance(inner.op, Structured) for inner in graph.nodes)
     return None if is_loop or not _fits(graph) else graph
 
@@ -108,21 +141,21 @@ def _whole(op: Loop, node: Node) -> Graph | None:
 class _Emission:
     """All steps of a loop at once, as a graph of its operands."""
 
-    def __init__(self, op: Loop, steps: Steps, node: Node) -> None:
+    def __init__(self, op: Loop, steps: Steps, node: Node, given: Sequence[int]) -> None:
         assert op.length is not None
         self.op, self.steps, self.size, self.node = op, steps, op.length, node
         self.builder = Builder(Tracer)
         self.builder.provenance.busy = True
         self.inputs = [input_value(v.name or "x", v.type) for v in node.operands]
-        groups = op.groups(self.inputs)
+        groups = op.groups([self.inputs[k] for k in given])
         self.start = groups.carried
         self.batch = Batching(self.builder, {}, self.size)
-        given = zip([*steps.scanned, *steps.fixed], [*groups.scanned, *groups.fixed], strict=True)
-        self.batch.values.update(given)
+        known = zip([*steps.scanned, *steps.fixed], [*groups.scanned, *groups.fixed], strict=True)
+        self.batch.values.update(known)
         self.batch.batched.update(groups.scanned)
         self.visited: set[Node] = set()
 
-    def graph(self) -> Graph:
+    def graph(self, stages: Stages) -> Graph:
         """The graph, tidied."""
         op, steps = self.op, self.steps
         with self.builder.emitting(self.node.location, None):
@@ -132,17 +165,31 @@ class _Emission:
             for k in steps.same:
                 self.batch.values[steps.inner[k]] = self.start[k]
             self._visit([v for place in steps.places.values() for v in place.at])
-            rows = {k: self._at(k, self.start[k]) for k in steps.places}
-            for k, row in rows.items():
-                self.batch.values[steps.rows[k]] = row.value
-                if k in steps.own:
-                    self.batch.batched.add(row.value)
-            self._visit(steps.free)
-            results = [self._result(k, rows) for k in range(op.carried)]
+            rows: dict[int, Any] = {}
+            for k in steps.places:
+                if k not in stages.before:
+                    self._read(k, rows)
+            self._visit(steps.free - {steps.outputs[k] for k in stages.before})
+            results: list[Any] = []
+            for k in range(op.carried):
+                if k in stages.before:
+                    self.start[k] = self.builder.lift(results[stages.before[k]])
+                    self._read(k, rows)
+                    self._visit([steps.outputs[k]])
+                results.append(self._result(k, rows))
+            count = op.carried - len(stages.before)
+            results = [results[stages.last(k)] for k in range(count)]
             results += [self._spread(v) for v in steps.outputs[op.carried :]]
-        named = dict(zip(self.op.result_names(), map(self.builder.lift, results), strict=True))
+        named = {f"out_{k}": self.builder.lift(x) for k, x in enumerate(results)}
         graph = Graph("at_once", self.inputs, self.builder.nodes, named)
         return tidy(rewrite(tidy(graph), MASKED))
+
+    def _read(self, k: int, rows: dict[int, Any]) -> None:
+        """Take what stands at the places of carried value k at the start."""
+        rows[k] = row = self._at(k, self.start[k])
+        self.batch.values[self.steps.rows[k]] = row.value
+        if k in self.steps.own:
+            self.batch.batched.add(row.value)
 
     def _visit(self, wanted: Collection[Value]) -> None:
         graph = Graph("steps", [], self.steps.nodes, {str(k): v for k, v in enumerate(wanted)})

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irgrad.ir.graph import Value
+from irgrad.ir.op import Op
 from irgrad.ir.types import broadcast_axes, broadcast_shapes, drop_axes
 from irgrad.ops.arithmetic import ABSOLUTE, ADD, MULTIPLY, SQUARE, SUBTRACT
 from irgrad.ops.contract import Contract, split_spec
+from irgrad.ops.elementwise import UFUNCS
 from irgrad.ops.exponential import EXP
 from irgrad.ops.linear import BroadcastTo, Reshape, Sum
 from irgrad.ops.reduction import Any_
@@ -269,6 +271,21 @@ def contract_masked_transpose(r: Rewriter, op: Contract, x: Value, y: Value) -> 
         operands = (turned, y) if k == 0 else (x, turned)
         return r.emit(Contract(f"{groups[0]},{groups[1]}->{result}"), *operands)
     return None
+
+
+@rule(CONTRACTIONS, "where")
+def where_twice(r: Rewriter, op: Op, mask: Value, x: Value, y: Value) -> Value | None:
+    """where(m, where(n, x, c), c) = where(m and n, x, c), for masks along different axes."""
+    if not made_by(x, WHERE) or not r.used_once(x) or y.constant is None:
+        return None
+    inner, source, other = x.node.operands
+    if other.constant is None or y.type.shape or other.type != y.type:
+        return None
+    if max(mask.type.size, inner.type.size) >= x.type.size:
+        return None
+    if other.constant.tobytes() != y.constant.tobytes():
+        return None
+    return r.emit(WHERE, r.emit(UFUNCS[np.logical_and], mask, inner), source, y)
 
 
 @rule(CONTRACTIONS, "transpose")

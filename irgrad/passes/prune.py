@@ -60,7 +60,7 @@ def _loop(node: Node, used: Sequence[bool]) -> Pruned | None:
     end = 1 + n + op.scanned
     state, slices, fixed = body.inputs[1 : 1 + n], body.inputs[1 + n : end], body.inputs[end:]
     rows = [k for k in range(n, len(used)) if used[k]]
-    live, same = _carried(body, state, used, rows)
+    live, same = live_carried(body, state, used, rows)
     kept = [*live, *rows]
     read = reached(body, [body.outputs[k] for k in kept])
     scanned, given = _merged(list(zip(groups.scanned, slices, strict=True)), read, False)
@@ -86,7 +86,7 @@ def _while(node: Node, used: Sequence[bool]) -> Pruned | None:
     tested = reached(test, test.outputs)
     rows = [k for k in range(n, len(body.outputs)) if used[k + 1]]
     wanted = [used[k] or test.inputs[k] in tested for k in range(n)]
-    live, same = _carried(body, body.inputs[:n], wanted, rows)
+    live, same = live_carried(body, body.inputs[:n], wanted, rows)
     read = reached(body, [body.outputs[k] for k in (*live, *rows)])
     read |= {one for one, other in twin.items() if other in tested}
     pairs = list(zip(node.operands, body.inputs, strict=True))
@@ -157,7 +157,7 @@ def reached(graph: Graph, results: Collection[Value]) -> set[Value]:
     return found
 
 
-def _carried(
+def live_carried(
     body: Graph, inputs: Sequence[Value], used: Sequence[bool], rows: Sequence[int]
 ) -> tuple[list[int], list[int]]:
     """The carried values that a result depends on, over any number of steps: those that change, and

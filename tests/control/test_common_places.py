@@ -109,7 +109,7 @@ def test_other_steps_places_keep_the_loop() -> None:
     def recurrence(B: Any) -> Any:
         B = B.copy()
         for j in range(1, B.shape[1]):
-            B[2, j] += np.sum(B[:, j]) * B[1, j - 1] + B[2, 0]
+            B[2, j] += np.sum(B[:, j]) * B[2, j - 1] + B[2, 0]
         return B
 
     run = irgrad.compile(recurrence, unroll=0)
