@@ -232,8 +232,10 @@ def power_of_small_integer(r: Rewriter, op: Op, x: Value, p: Value) -> Value | N
 @rule(ARITHMETIC, "where")
 def where_decided(r: Rewriter, op: Op, condition: Value, x: Value, y: Value) -> Value | None:
     """A constant condition, or equal branches."""
-    decided = scalar(condition)
-    return x if x == y else None if decided is None else x if decided else y
+    truth = condition.constant
+    if x == y or (truth is not None and truth.all()):
+        return x
+    return y if truth is not None and not truth.any() else None
 
 
 @rule(ARITHMETIC, "where")

@@ -3,7 +3,7 @@
 Captured arrays are inputs, never constants, so they are never folded. A result is folded only where
 it is small, or no larger than its operands; a broadcast constant stays a broadcast, which costs
 nothing and shows its scalar to the rules, and so do positions; a sum or an extreme of them is
-folded."""
+folded, and so is whether any or all of them compare."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from irgrad.ir.builder import rebuilt
 from irgrad.ir.graph import Graph, Node, Value, constant_value
 from irgrad.ir.op import Array
 from irgrad.ops.create import Iota
-from irgrad.ops.linear import BroadcastTo
+from irgrad.ops.linear import BroadcastTo, Reshape
 from irgrad.ops.region import Structured
 
 SMALL = 64
 """A result of no more elements may be larger than the constants that it comes from."""
 REDUCTIONS = ("sum", "prod", "max", "min", "argmax", "argmin", "any", "all")
-MOST = 4096
+OF_PLACES = ("add", "subtract", "less", "less_equal", "greater", "greater_equal")
+"""What is made of positions, and folded with what reduces it, by at most so many nodes less one:"""
+DEEPEST = 4
+MOST = 2**15
 """So many elements at most of a spread constant are reduced now."""
 
 
@@ -57,7 +60,8 @@ def folded(node: Node, operands: tuple[Value, ...]) -> Array | None:
     size, largest = node.types[0].size, max(operand.type.size for operand in operands)
     if size > largest and (size > SMALL or isinstance(node.op, BroadcastTo)):
         return None
-    arrays = [_numbers(operand, node.op.name in REDUCTIONS) for operand in operands]
+    depth = DEEPEST if node.op.name in REDUCTIONS else 0
+    arrays = [_numbers(operand, depth) for operand in operands]
     if any(array is None for array in arrays):
         return None
     try:
@@ -69,13 +73,17 @@ def folded(node: Node, operands: tuple[Value, ...]) -> Array | None:
     return array if array.shape == node.types[0].shape else None
 
 
-def _numbers(value: Value, reduced: bool) -> Array | None:
-    """The numbers of a constant; where they are to be `reduced`, also of one that is spread."""
-    if value.constant is not None or not reduced or value.type.size > MOST:
+def _numbers(value: Value, depth: int) -> Array | None:
+    """The numbers of a constant; where they are to be reduced, also of one that is spread, or of
+    what positions make in at most `depth` nodes.
+    """
+    if value.constant is not None or not depth or value.type.size > MOST:
         return value.constant
     node = value.node
-    if not isinstance(node.op, (BroadcastTo, Iota)):
+    if node.is_input:
         return None
-    arrays = [operand.constant for operand in node.operands]
+    if not (isinstance(node.op, (BroadcastTo, Iota, Reshape)) or node.op.name in OF_PLACES):
+        return None
+    arrays = [_numbers(operand, depth - 1) for operand in node.operands]
     known = [array for array in arrays if array is not None]
     return np.asarray(node.op.reference(*known)) if len(known) == len(arrays) else None

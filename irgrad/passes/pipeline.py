@@ -28,15 +28,17 @@ from irgrad.passes.inline import inline
 from irgrad.passes.prune import prune
 from irgrad.passes.regions import everywhere
 from irgrad.passes.rewrite import rewrite
-from irgrad.passes.simplify import simplify
+from irgrad.passes.shared_factor import SHARED
+from irgrad.passes.simplify import merged, simplify
 
+PRODUCTS = merged(CONTRACTIONS, SHARED)
 VERIFY = False
 """Verify after each pass; the tests set it."""
 
 
 def contract(graph: Graph) -> Graph:
     """Sums of products into contractions, contractions into their best order."""
-    return rewrite(graph, CONTRACTIONS)
+    return rewrite(graph, PRODUCTS)
 
 
 def join(graph: Graph) -> Graph:

@@ -13,12 +13,13 @@ from irgrad.passes.rewrite import Rule, Rules, rewrite
 from irgrad.passes.shape_rules import SHAPES
 
 
-def _merged(*tables: Rules) -> dict[str, tuple[Rule, ...]]:
+def merged(*tables: Rules) -> dict[str, tuple[Rule, ...]]:
+    """The rules of several tables, in order."""
     names = dict.fromkeys(name for table in tables for name in table)
     return {name: tuple(rule for table in tables for rule in table.get(name, ())) for name in names}
 
 
-RULES = _merged(SHAPES, INDEXING, ADJOINTS, ARITHMETIC)
+RULES = merged(SHAPES, INDEXING, ADJOINTS, ARITHMETIC)
 
 
 def simplify(graph: Graph) -> Graph:
