@@ -200,7 +200,7 @@ def _agreed(
     agreed: list[ArrayType | None] = []
     for place in range(len(first.kinds)):
         kind = first.kinds[place]
-        name = written_path(first.tree, place, "the result")
+        name = functools.partial(written_path, first.tree, place, "the result")
         for region in regions[1:]:
             line = region.lines[place] or first.lines[place]
             kind = agreed_kind(what, name, kind, region.kinds[place], line)
@@ -209,17 +209,21 @@ def _agreed(
 
 
 def agreed_kind(
-    what: str, name: str, one: Argument | None, other: Argument | None, line: Location | None
+    what: str,
+    name: Callable[[], str],
+    one: Argument | None,
+    other: Argument | None,
+    line: Location | None,
 ) -> Argument | None:
-    """The kind of a value, called `name`, that two branches give, converted where nothing is
-    lost.
+    """The kind of a value that two branches give, converted where nothing is lost; `name` makes
+    what errors call it.
     """
     if one is None and other is None:
         return None
     if one is None or other is None or one.type.shape != other.type.shape:
         types = " and ".join("None" if kind is None else str(kind.type) for kind in (one, other))
         raise ShapeError(
-            f"{what}: {name} differs between the branches: {types}",
+            f"{what}: {name()} differs between the branches: {types}",
             location=line or call_site().location,
             hint="is a return missing?"
             if one is None or other is None
@@ -228,7 +232,7 @@ def agreed_kind(
     dtype = joined(one, other)
     if dtype is None:
         raise DTypeError(
-            f"{what}: {name} differs between the branches: {one.type} and {other.type}",
+            f"{what}: {name()} differs between the branches: {one.type} and {other.type}",
             location=line or call_site().location,
             hint=f"convert one of them, with .astype(np.{one.type.dtype})",
         )

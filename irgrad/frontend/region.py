@@ -211,7 +211,7 @@ def _agreed(
 ) -> Any:
     """The kind of one carried value, given what it is before a step and after."""
     after, line = region.kinds[place], region.lines[place] or defined_at(function)
-    name = written_path(structure, position, "the carried value")
+    name = lambda: f"{what}: {written_path(structure, position, 'the carried value')}"  # noqa: E731
     if isinstance(before, Static) or after is None:
         if isinstance(before, Static) and after is None:
             return before
@@ -219,22 +219,22 @@ def _agreed(
             "None" if k is None or isinstance(k, Static) else k.type for k in (before, after)
         )
         raise ArgumentError(
-            f"{what}: {name} is {one} before the step and {other} after",
+            f"{name()} is {one} before the step and {other} after",
             location=line,
             hint="is a return missing?" if other == "None" else "start with an array",
         )
-    return settled_kind(before, after, line, f"{what}: {name}", "")
+    return settled_kind(before, after, line, name, "")
 
 
 def settled_kind(
-    before: Argument, after: Argument, line: Location | None, name: str, place: str
+    before: Argument, after: Argument, line: Location | None, name: Callable[[], str], place: str
 ) -> Argument:
     """The kind of a carried value, given its kinds before a step and after; errors say that the
-    value of this `name` changes, in what `place`.
+    value, which they call what `name` makes, changes, in what `place`.
     """
     if before.type.shape != after.type.shape:
         raise ShapeError(
-            f"{name} changes its shape{place}: expected {before.type}, got {after.type}",
+            f"{name()} changes its shape{place}: expected {before.type}, got {after.type}",
             location=line,
             hint=f"start with an array of shape {after.type.shape}, or keep the shape "
             f"{before.type.shape} in every step",
@@ -242,7 +242,7 @@ def settled_kind(
     dtype = joined(before, after)
     if dtype is None:
         raise DTypeError(
-            f"{name} changes its dtype{place}: expected {before.type}, got {after.type}",
+            f"{name()} changes its dtype{place}: expected {before.type}, got {after.type}",
             location=line,
             hint=f"start with .astype(np.{after.type.dtype}), or convert in the step with "
             f".astype(np.{before.type.dtype})",

@@ -149,7 +149,7 @@ def _joined(before: Any, after: Any) -> Any:
             raise Unfit
         return before
     try:
-        return settled_kind(before, after, None, "", "")
+        return settled_kind(before, after, None, str, "")
     except IrgradError:
         raise Unfit from None
 

@@ -4,6 +4,7 @@ what a `cond` gives."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -296,8 +297,8 @@ class _Merge:
         if any(kind is None for kind in kinds):
             self._refuse(key, shape, k, there, kinds)
         name = self.state.variables.names[key[1]] if key[0] == "variable" else "out"
-        text = lambda: self._name(key, shape, k)  # noqa: E731 -- made only for errors
-        put = self._output(ends, kinds, name, (text, self._line([column])))
+        told = partial(self._name, key, shape, k), self._line([column])
+        put = self._output(ends, kinds, name, told)
         for leaf, arm in zip(column, self.arms, strict=True):
             for root in own_roots(leaf, arm):
                 self.naming.setdefault(id(root), []).append(self._name(key, shape, k))
@@ -393,8 +394,8 @@ class _Merge:
         """One output of the `cond`."""
         kind: Any = kinds[0]
         for following in kinds[1:]:
-            place = told[0]() if told else name
-            kind = agreed_kind("if", place, kind, following, told and told[1])
+            text, line = told or (lambda: name, None)
+            kind = agreed_kind("if", text, kind, following, line)
         for arm, leaf, outputs in zip(self.arms, ends, self.outputs, strict=True):
             with arm.open():
                 outputs.append(_lifted(arm.builder, leaf, kind))

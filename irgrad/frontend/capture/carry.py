@@ -4,10 +4,9 @@ changes, and lists that grow."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from irgrad.errors import ArgumentError, IrgradError, Location, TraceError
 from irgrad.frontend.capture.branching import reach
@@ -15,7 +14,7 @@ from irgrad.frontend.capture.choices import Choices, is_chosen, remember
 from irgrad.frontend.capture.exchange import LEFT, SHARED, Elsewhere, Exchange, Exchanged, exchange
 from irgrad.frontend.capture.extents import limited, widened
 from irgrad.frontend.capture.growth import EARLIER, Growing, Grows, as_seen, filled, growth, regrown
-from irgrad.frontend.capture.handles import repeated
+from irgrad.frontend.capture.handles import blank
 from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.jumps import is_skip
 from irgrad.frontend.capture.maybe import Maybe, certain, is_open, last_items
@@ -51,10 +50,11 @@ class Slot(NamedTuple):
 
 
 class Changing(NamedTuple):
-    """A variable, container or array that a step changes."""
+    """A variable, container or array that a step changes; `is_new` where it has no value before."""
 
     shape: Shape
     slots: list[Slot]
+    is_new: bool = False
 
 
 class Rebound(TraceError):
@@ -195,19 +195,21 @@ class Carry:
         if is_own or end is UNBOUND:
             return None
         if isinstance(end, TableRow):  # of each step alone: row = T[i]
-            if not _is_unbound(self._first(key)):
+            if not is_unbound(self._first(key)):
                 raise Rebound(key, state.name(key))
             return None
         leaves, shape = taken_apart(end, state.is_whole)
+        is_new = False if moving or known else is_unbound(self._first(key))
         if known is not None:
-            firsts, own = [slot.first for slot in known.slots], known.shape
-        elif not moving and _is_unbound(self._first(key)):
+            firsts, own, is_new = [slot.first for slot in known.slots], known.shape, known.is_new
+        elif is_new:
             if any(isinstance(leaf, Alias) for leaf in leaves):  # of each step alone: row = A[i]
                 return None
             kinds = kinds_of(leaves)
             if any(k is None and leaf is not None for k, leaf in zip(kinds, leaves, strict=True)):
                 return None
-            firsts, own = [_blank(leaf) for leaf in leaves], shape
+            given = [leaf if leaf is None else array_leaf(now(leaf)) for leaf in leaves]
+            firsts, own = [kind and blank(*kind) for kind in given], shape
         else:
             first = first or widened(self._first(key), end)
             firsts, own = taken_apart(first, state.is_whole)
@@ -217,7 +219,7 @@ class Carry:
         for k, (first, leaf) in enumerate(zip(firsts, leaves, strict=True)):
             before = known.slots[k].kind if known else None
             slots.append(Slot(first, self._kind(key, shape, k, first, before, leaf)))
-        return Changing(shape, slots)
+        return Changing(shape, slots, is_new)
 
     def _moving(self, key: Key, end: Any) -> list[Shown] | None:
         """A variable that names a view as one that moves, before the loop and after a step."""
@@ -237,14 +239,11 @@ class Carry:
             leaf = now(leaf)
         if before is None and same(first, handle(leaf)):
             return None
-        name = f"'{shape.place(k, self.state.name(key).strip(chr(39)))}'"
-        if key[0] in ("contents", "tail", "rows", "table"):
-            name = f"what is in {self.state.name(key)}"
         line = line_of(leaf) or call_site().location
         if isinstance(leaf, Alias) and not (
             self._hands_on(first, leaf.handle) or self._stays_or_is_new(first, leaf)
         ):
-            raise Rebound(key, name)
+            raise Rebound(key, self._name(key, shape, k))
         one, other = before or kinds_of([first])[0], kinds_of([leaf])[0]
         if isinstance(leaf, Lost):
             leaf.refuse()
@@ -252,12 +251,20 @@ class Carry:
             types = [
                 repr(x) if kind is None else kind.type for x, kind in ((first, one), (leaf, other))
             ]
+            name = self._name(key, shape, k)
             raise ArgumentError(
                 f"{name} is {types[0]} before a step of the loop and {types[1]} after",
                 location=line,
                 hint="only numbers and arrays can change in a loop that is not unrolled",
             )
+        name = partial(self._name, key, shape, k)
         return settled_kind(one, other, line, name, " in a loop")
+
+    def _name(self, key: Key, shape: Shape, k: int) -> str:
+        """What errors call a leaf."""
+        if key[0] in ("contents", "tail", "rows", "table"):
+            return f"what is in {self.state.name(key)}"
+        return f"'{shape.place(k, self.state.name(key).strip(chr(39)))}'"
 
     def _hands_on(self, first: Any, end: Any) -> bool:
         """Whether this is a step of the exchange."""
@@ -448,7 +455,7 @@ def _no(item: Any) -> bool:
     return False
 
 
-def _is_unbound(first: Any) -> bool:
+def is_unbound(first: Any) -> bool:
     """Whether a variable, of an inner function too, has no value."""
     return first is UNBOUND or (type(first) is list and len(first) == 1 and first[0] is UNBOUND)
 
@@ -457,14 +464,3 @@ def line_of(leaf: Any) -> Location | None:
     """The user's line that made a value."""
     version = getattr(now(leaf), "version", None)
     return None if version is None else version.node.location
-
-
-def _blank(leaf: Any) -> Any:
-    """Zeros like what a step makes of a variable that has no value before the loop."""
-    if leaf is None:
-        return None
-    kind = array_leaf(now(leaf))
-    zero = kind.type.dtype.type(0)
-    if kind.weak or not kind.type.shape:
-        return zero.item() if kind.weak else zero
-    return repeated(np.asarray(zero), kind.type.shape)

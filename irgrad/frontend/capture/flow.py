@@ -299,7 +299,8 @@ _WARM_UP = 4
 
 def _is_long(variables: Variables, items: Positions, bind: Any, body: Any) -> bool:
     """Whether a loop had better not unroll: for the number of its steps, or for that of the nodes
-    of all of them. A step is traced to see its size, once for each place in the code.
+    of all of them. A step is traced to see its size, once for each place in the code; what is seen
+    of one that does not unroll is kept for the loop.
     """
     most = most_nodes()
     if items.count > unrolled():
@@ -308,22 +309,26 @@ def _is_long(variables: Variables, items: Positions, bind: Any, body: Any) -> bo
         return False
     here = CURRENT.get()
     assert here is not None
-    key = "size", body.__code__
+    key, inner = ("size", body.__code__), None
     if key not in here.notes:
         here.notes[key] = 0
-        here.notes[key] = _size(variables, lambda i: _one(bind, items.at(i), body))
-    return items.count * here.notes[key] > most
+        inner = _seen(variables, lambda i: _one(bind, items.at(i), body))
+        here.notes[key] = node_count(inner.builder.nodes) if inner else 0
+    if items.count * here.notes[key] > most:
+        here.notes["seen", body.__code__] = inner
+        return True
+    if inner is not None:
+        inner.builder.closed = True
+    return False
 
 
-def _size(variables: Variables, step: Callable[[Any], None]) -> int:
-    """The nodes of a step; 0 for one that needs the number of its index."""
+def _seen(variables: Variables, step: Callable[[Any], None]) -> Inner | None:
+    """A trace of a step; None where it needs the number of its index."""
     try:
-        inner = looked_at(State(variables), step)
+        return looked_at(State(variables), step)
     except NEEDS_NUMBERS as error:
         forget(error)
-        return 0
-    inner.builder.closed = True
-    return node_count(inner.builder.nodes)
+        return None
 
 
 def _nothing() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from irgrad.errors import IrgradError
 from irgrad.frontend.sharing import copied
 from irgrad.ir.builder import CURRENT, Builder
-from irgrad.ir.types import check_dtype
+from irgrad.ir.types import ArrayType, check_dtype
 from irgrad.ops.linear import BroadcastTo
 
 SMALL = 16
@@ -54,3 +54,11 @@ def repeated(value: Any, shape: tuple[int, ...]) -> Any:
     made = copied(given.builder.bind(BroadcastTo(shape), [given]) if shape else given)
     made.in_place = True
     return made
+
+
+def blank(type: ArrayType, weak: bool) -> Any:
+    """Zeros in the place of a variable that has no value yet."""
+    zero = type.dtype.type(0)
+    if weak or not type.shape:
+        return zero.item() if weak else zero
+    return repeated(np.asarray(zero), type.shape)

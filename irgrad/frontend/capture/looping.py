@@ -11,18 +11,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irgrad.errors import DTypeError, TraceError
-from irgrad.frontend.capture.carry import Carry, Changing, Rebound, Slot, line_of
+from irgrad.frontend.capture.carry import Carry, Rebound, line_of
 from irgrad.frontend.capture.exchange import Elsewhere
 from irgrad.frontend.capture.growth import Grows
-from irgrad.frontend.capture.inner import REACHED, Inner
-from irgrad.frontend.capture.parts import kinds_of, now, taken_apart
+from irgrad.frontend.capture.inner import Inner
+from irgrad.frontend.capture.parts import kinds_of, now
 from irgrad.frontend.capture.raising import tied
-from irgrad.frontend.capture.state import UNBOUND, Key, State
+from irgrad.frontend.capture.recall import recall, remembered
+from irgrad.frontend.capture.state import Key, State
 from irgrad.frontend.capture.steps import known_steps
 from irgrad.frontend.capture.ties import ties
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.promote import innermost, lift
-from irgrad.frontend.region import apply, joined, operand_types, with_inputs
+from irgrad.frontend.region import apply, operand_types, with_inputs
 from irgrad.frontend.site import call_site
 from irgrad.frontend.tracer import Tracer
 from irgrad.ir.builder import CURRENT
@@ -51,14 +52,13 @@ def settled(carry: Carry, step: Step, indexed: bool, memory: Any) -> Settled:
     """Trace a step until what is carried is known."""
     here = CURRENT.get()
     assert here is not None
-    known = here.notes.pop(memory, None)
-    if known is None or not _recall(carry, known):
-        _look(carry, step)
+    known, seen = here.notes.pop(memory, None), here.notes.pop(("seen", memory), None)
+    if known is None or not recall(carry, known):
+        _look(carry, looked_at(carry.state, step) if seen is None else seen)
     for _ in range(_MOST):
         found = _attempt(carry, step, indexed)
         if found is not None:
-            if not (carry.growing or carry.exchange):
-                here.notes[memory] = dict(carry.changing), dict(carry.roots)
+            here.notes[memory] = remembered(carry)
             return found
     message = "the types of what a loop carries do not settle"
     raise DTypeError(message, location=call_site().location)
@@ -72,10 +72,10 @@ def looked_at(state: State, step: Step) -> Inner:
     return inner
 
 
-def _look(carry: Carry, step: Step) -> None:
-    inner = looked_at(carry.state, step)
-    _check_goes_on(inner)
+def _look(carry: Carry, inner: Inner) -> None:
+    """Carry what a trace of a step has changed."""
     try:
+        _check_goes_on(inner)
         carry.grow(inner)
     finally:
         inner.builder.closed = True
@@ -95,41 +95,6 @@ def _check_goes_on(inner: Inner) -> None:
             location=call_site().location,
             hint="raise it under a condition",
         )
-
-
-def _recall(carry: Carry, known: Any) -> bool:
-    """Begin with what the loop carried the last time that its code was reached -> whether all of
-    that is there again.
-    """
-    changing, roots = known
-    if any(root.owner.closed for root in roots.values()):
-        return False
-    found: dict[Key, Changing] = {}
-    for key, one in changing.items():
-        if key[0] == "array" or key == REACHED:
-            continue
-        before = carry.state.get_or_unbound(key)
-        if before is UNBOUND:
-            return False
-        leaves, shape = taken_apart(before, carry.state.is_whole)
-        if shape != one.shape:
-            return False
-        kinds = [_recalled(x, slot) for x, slot in zip(leaves, one.slots, strict=True)]
-        found[key] = Changing(one.shape, list(map(Slot, leaves, kinds)))
-    carry.changing.update(found)
-    for number, root in roots.items():
-        carry.take_root(number, root)
-    return True
-
-
-def _recalled(leaf: Any, slot: Slot) -> Argument | None:
-    own = kinds_of([leaf])[0]
-    if slot.kind is None or own is None or own.type.shape != slot.kind.type.shape:
-        return own if slot.kind else None
-    dtype = joined(own, slot.kind)
-    if dtype is None:
-        return own
-    return Argument(ArrayType(dtype, own.type.shape), own.weak and slot.kind.weak)
 
 
 def _attempt(carry: Carry, step: Step, indexed: bool) -> Settled | None:

@@ -73,8 +73,10 @@ class State:
     def __init__(self, variables: Variables) -> None:
         self.variables = variables
         self.before = variables.get()
+        self.named = *self.before, *variables.seen()
+        """What the body can read by a name of its own."""
         own = {id(cell) for cell in getattr(variables.get, "__closure__", None) or ()}
-        self.held = contents([*self.before, *variables.seen()], own)
+        self.held = contents(self.named, own)
         self.containers = {id(container) for container, _, _ in self.held}
         numbers = {id(container): k for k, (container, _, _) in enumerate(self.held)}
         self.exchanged: set[int] = set()
