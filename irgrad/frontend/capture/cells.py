@@ -4,7 +4,6 @@ that a class keeps in slots, or for itself."""
 from __future__ import annotations
 
 import dis
-from collections.abc import Iterator
 from functools import cache
 from types import CellType, CodeType
 from typing import Any
@@ -103,9 +102,26 @@ def assigned_globals(code: CodeType) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_named(code, "STORE_GLOBAL", "DELETE_GLOBAL")))
 
 
-def _named(code: CodeType, *operations: str) -> Iterator[str]:
+def _named(code: CodeType, *operations: str) -> list[str]:
     """What operations of code, and of code in it, are on."""
-    yield from (i.argval for i in dis.get_instructions(code) if i.opname in operations)
+    found = _operations(code)
+    return [name for operation in operations for name in found.get(operation, ())]
+
+
+@cache
+def _operations(code: CodeType) -> dict[str, list[str]]:
+    """The variables that code, and code in it, is on, by what it does to them."""
+    found: dict[str, list[str]] = {}
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in _ON_VARIABLES:
+            found.setdefault(instruction.opname, []).append(instruction.argval)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _named(constant, *operations)
+            for operation, names in _operations(constant).items():
+                found.setdefault(operation, []).extend(names)
+    return found
+
+
+_ON_VARIABLES = {
+    f"{does}_{where}" for does in ("LOAD", "STORE", "DELETE") for where in ("DEREF", "GLOBAL")
+}
