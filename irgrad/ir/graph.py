@@ -195,6 +195,8 @@ class Graph:
         self.output_names = tuple(outputs)
         self.outputs = tuple(outputs.values())
         self.captured = captured
+        self.settled: set[Any] = set()
+        """The passes that have left it as it is, and would again."""
 
     def replace(
         self,

@@ -18,7 +18,8 @@ def has_regions(graph: Graph) -> bool:
 
 def everywhere(run: Pass) -> Pass:
     """`run` on the regions of a graph, and then on the graph. A region that many ops share, as the
-    loops of segments inside segments do, is looked at once, and shared still.
+    loops of segments inside segments do, is looked at once, and shared still; one that it has left
+    as it was, it leaves alone.
     """
 
     @functools.wraps(run)
@@ -26,9 +27,14 @@ def everywhere(run: Pass) -> Pass:
         done: dict[int, tuple[Graph, Graph]] = {}
 
         def each(region: Graph) -> Graph:
+            if run in region.settled:
+                return region
             if id(region) not in done:
                 changed = inside(region, each) if has_regions(region) else region
-                done[id(region)] = region, run(changed)
+                result = run(changed)
+                if result is region:
+                    region.settled.add(run)
+                done[id(region)] = region, result
             return done[id(region)][1]
 
         return each(graph)
