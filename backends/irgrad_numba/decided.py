@@ -19,6 +19,7 @@ COMPARED = {
 }  # fmt: skip
 """Comparisons of x and y: whether they say that x - y, not y - x, is at least a number, and that
 number."""
+MINUS_ZERO = (-0.0).hex()
 DEEPEST = 8
 """How many sums within sums are taken apart."""
 
@@ -28,11 +29,14 @@ class DecidedPool(Pool):
 
     def __init__(self, ranges: Sequence[Range]) -> None:
         super().__init__()
+        self.ranges = ranges
         self.low = {v: [Index(low)] for v, (low, _) in enumerate(ranges)}
         self.high = {v: [Index(high - 1)] for v, (_, high) in enumerate(ranges)}
         """What each loop variable is at least, and at most."""
         self.intervals: dict[Expr, Range] = {}
         """What integers can be, both ends included."""
+        self.plus: set[Expr] = set()
+        """Sums that are never -0.0, since something in them is not: 0.0 adds nothing to these."""
         self.checked: dict[tuple[Expr, int], Expr] = {}
 
     def limit(self, number: int, at_least: bool, bound: Expr) -> None:
@@ -41,6 +45,20 @@ class DecidedPool(Pool):
             self.low[number].append(affine(bound))
         else:
             self.high[number].append(affine(bound) + -1)
+
+    def divided(self, index: Index, by: int) -> tuple[Index, Index]:
+        """The quotient and the remainder of an index, by divisions at run time where it must be."""
+        bounds = index.bounds(self.ranges)
+        if bounds is not None and bounds[0] == bounds[1]:
+            index = Index(bounds[0])
+        if not index.dynamic and not any(c % by for _, c in index.terms):
+            terms = tuple((v, c // by) for v, c in index.terms)
+            return Index(index.constant // by, terms), Index(index.constant % by)
+        position, divisor = self.index(index), self.number("i64", by)
+        quotient, remainder = (
+            self.apply(op, "i64", position, divisor) for op in ("quotient", "modulo")
+        )
+        return Index(0, (), ((quotient, 1),)), Index(0, (), ((remainder, 1),))
 
     def place(self, x: Expr, extent: int, site: int) -> Expr:
         """An index that is checked, by the first who asks for all that use it."""
@@ -57,6 +75,14 @@ class DecidedPool(Pool):
             for one, other in (args, args[::-1]):
                 if one.kind == "number":
                     return other if one.data == (op == "logical_and") else one
+        if op == "add" and type in ("f32", "f64"):
+            for x, y in (args, args[::-1]):
+                if y == self.number(type, 0.0) and self._is_plus(x):
+                    return x
+            made = super().apply(op, type, *args)
+            if any(map(self._is_plus, args)):
+                self.plus.add(made)
+            return made
         if all(x.type == "i64" for x in args):
             if op in COMPARED:
                 found = self._compared(op, *args)
@@ -68,6 +94,9 @@ class DecidedPool(Pool):
                     if self._is_at_least_zero(less if op == "minimum" else less.scaled(-1)):
                         return x
         return super().apply(op, type, *args)
+
+    def _is_plus(self, e: Expr) -> bool:
+        return e in self.plus or (e.kind == "number" and e.data != MINUS_ZERO)
 
     def _compared(self, op: str, x: Expr, y: Expr) -> bool | None:
         """What a comparison gives at every point, where that is known."""

@@ -36,8 +36,15 @@ def _sign(x: Value) -> Value:
     return x.is_nan().where(x, flat)
 
 
+def _is_positive(y: Value) -> bool:
+    return y.type.is_signed and y.number is not None and y.number > 0
+
+
 def _quotient(x: Value, y: Value) -> Value:
     """Integer division towards minus infinity; 0 where y is 0, and x where it overflows."""
+    if _is_positive(y):
+        towards_zero = x.integer_division(y)
+        return (x < towards_zero * y).where(towards_zero - 1, towards_zero)
     safe = (y == 0).where(x.lift(1), y)
     if not x.type.is_signed:
         return (y == 0).where(_zero(x), x.integer_division(safe))
@@ -52,6 +59,9 @@ def _quotient(x: Value, y: Value) -> Value:
 
 def _modulo(x: Value, y: Value) -> Value:
     """The remainder with the sign of the divisor; 0 where y is 0."""
+    if _is_positive(y):
+        remainder = x.integer_division(y, remainder=True)
+        return (remainder < 0).where(remainder + y, remainder)
     safe = (y == 0).where(x.lift(1), y)
     if x.type.is_signed:  # -1 divides everything, and the least number overflows on it
         safe = (y == -1).where(x.lift(1), safe)

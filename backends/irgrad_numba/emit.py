@@ -6,6 +6,7 @@ run in a vector of partial results, other folds accumulate in memory (see `row_s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -39,10 +40,13 @@ TOGETHER = 4
 LONG = 32
 """A loop of at least so many vectors is worth looking back before it, and over before what is left
 over counts."""
-INLINED = 400
+INLINED = 320
 """Instructions of a kernel that becomes part of the loop around it,"""
 INLINED_BYTES = 1 << 10
-"""and the memory that it has of its own."""
+"""the memory that it has of its own,"""
+INLINED_WORK = 8_000
+"""and the expressions that it computes in all: what has more to do does not feel the call, and LLVM
+takes longer for one long function than for two short ones."""
 
 
 class Start(NamedTuple):
@@ -97,10 +101,16 @@ def emit_kernel(
         arguments += ["ptr noalias nocapture %fault.site", "ptr noalias nocapture %fault.index"]
     arguments += ["i64 %chunk"] * bool(chunks)
     lines = ["entry:", *code.allocas, *code.lines]
-    inline = inline and len(lines) < INLINED and memory < INLINED_BYTES
+    short = len(lines) < INLINED and memory < INLINED_BYTES
+    inline = inline and short and sum(map(_work, parts)) < INLINED_WORK
     place = "alwaysinline" if inline else "noinline"
     head = f"({', '.join(arguments)}) nounwind {place} {{\n"
     return module.shared("kernel", head + "\n".join(lines) + "\n}")
+
+
+def _work(piece: Piece) -> int:
+    """How many expressions a piece computes."""
+    return math.prod(high - low for low, high in piece.ranges) * len(piece.expressions)
 
 
 def checks(parts: Sequence[Piece]) -> bool:
@@ -417,7 +427,7 @@ class Loops(Points):
 
     def body(self, at: Value | None, width: int) -> None:
         """One vector, or point."""
-        self._values = dict(self.given)
+        self._values, self.places = dict(self.given), {}
         script, behind = self.script, dict[Expr, Expr]()
         if self.kept and self.neighbours is not None and width == self.width:
             order, behind, _ = self.neighbours
@@ -430,6 +440,7 @@ class Loops(Points):
                 self._values[step] = (
                     self.emit(step, at, width) if ahead is None else self._moved(ahead)
                 )
+        self.places = None
 
     def _state(self, statement: Statement, at: Value | None, width: int) -> None:
         value = self._value(statement.value, width)

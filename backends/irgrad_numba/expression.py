@@ -96,6 +96,10 @@ class Pool:
 
     def index(self, index: Index) -> Expr:
         """An index as a number."""
+        if len(index.dynamic) == 1 and not (index.constant or index.terms):
+            ((number, by),) = index.dynamic
+            if by == 1:
+                return number
         args = tuple(e for e, _ in index.dynamic)
         return self._make("index", "i64", args, index, _level(index))
 

@@ -7,66 +7,17 @@ fused instruction) and no other fast-math flag, except inside `Code.exact`, whic
 
 from __future__ import annotations
 
-import struct
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
-BITS = {
-    "bool": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "u8": 8, "u16": 16, "u32": 32, "u64": 64,
-    "f32": 32, "f64": 64, "ptr": 64,
-}  # fmt: skip
-NAMES = {"f32": "float", "f64": "double", "ptr": "ptr"}
+from irgrad_numba.llvm_types import BITS, Type, literal
 
-
-class Type(NamedTuple):
-    """An element type, by its short name as in the IR, and a number of lanes (1 is a scalar)."""
-
-    element: str
-    width: int = 1
-
-    @property
-    def text(self) -> str:
-        """The type as LLVM writes it.
-
-        >>> Type("f64", 8).text, Type("u32").text
-        ('<8 x double>', 'i32')
-        """
-        name = NAMES.get(self.element) or f"i{BITS[self.element]}"
-        return name if self.width == 1 else f"<{self.width} x {name}>"
-
-    @property
-    def mangled(self) -> str:
-        """The suffix that names this type in an overloaded LLVM intrinsic."""
-        kind = self.element if self.is_float else f"i{BITS[self.element]}"
-        return kind if self.width == 1 else f"v{self.width}{kind}"
-
-    @property
-    def is_float(self) -> bool:
-        """Whether lanes are floating-point numbers."""
-        return self.element in ("f32", "f64")
-
-    @property
-    def is_signed(self) -> bool:
-        """Whether lanes are signed integers."""
-        return self.element in ("i8", "i16", "i32", "i64")
-
-    def of(self, element: str) -> Type:
-        """As many lanes of another element type."""
-        return Type(element, self.width)
-
-
-def literal(element: str, number: float | int | bool) -> str:
-    """A number as LLVM writes it; floats by their bits.
-
-    >>> literal("f64", 0.5), literal("i8", -3), literal("bool", True)
-    ('0x3FE0000000000000', '-3', '1')
-    """
-    if element == "f32":  # LLVM writes a float by the bits of the double that equals it
-        number = struct.unpack("<f", struct.pack("<f", number))[0]
-    if element in ("f32", "f64"):
-        return f"0x{struct.unpack('<Q', struct.pack('<d', number))[0]:016X}"
-    return str(int(number))
+FOLDED = {"add": operator.add, "sub": operator.sub, "mul": operator.mul}
+"""Instructions on integers whose results are worth knowing: places of elements are made of them."""
+SMALL = 1 << 62
+"""No integer that is known reaches it, so that none overflows."""
 
 
 class Module:
@@ -152,9 +103,8 @@ class Code:
         """The number in every lane."""
         text = literal(type.element, number)
         if type.width > 1:
-            lane = Type(type.element).text
-            text = f"<{', '.join([f'{lane} {text}'] * type.width)}>"
-        return Value(self, type, text)
+            text = f"splat ({Type(type.element).text} {text})"
+        return Value(self, type, text, number)
 
     def lanes(self, type: Type, numbers: list[int]) -> Value:
         """A constant vector of integers, a number for each lane."""
@@ -197,25 +147,33 @@ class Code:
 
 
 class Value:
-    """A scalar or vector in a function being built. Comparisons give `bool` lanes."""
+    """A scalar or vector in a function being built; `number` is what all lanes are, where that is
+    known. Comparisons give `bool` lanes."""
 
-    __slots__ = ("code", "text", "type")
+    __slots__ = ("code", "number", "text", "type")
     __hash__ = object.__hash__
 
-    def __init__(self, code: Code, type: Type, text: str) -> None:
+    def __init__(
+        self, code: Code, type: Type, text: str, number: float | int | bool | None = None
+    ) -> None:
         self.code = code
         self.type = type
         self.text = text
+        self.number = number
 
     def lift(self, other: Operand) -> Value:
         """`other` as a value of this type."""
         return other if isinstance(other, Value) else self.code.constant(self.type, other)
 
     def _binary(self, float_op: str, integer_op: str, a: Operand, b: Operand) -> Value:
-        op = f"{float_op} {self.code.flags}" if self.type.is_float else f"{integer_op} "
-        return self.code.value(
-            self.type, f"{op}{self.type.text} {self.lift(a).text}, {self.lift(b).text}"
-        )
+        x, y, op = self.lift(a), self.lift(b), integer_op
+        if self.type.is_float:
+            op = f"{float_op} {self.code.flags}".rstrip()
+        elif self.type.element == "i64":
+            known = _folded(op, x, y)
+            if known is not None:
+                return known
+        return self.code.value(self.type, f"{op} {self.type.text} {x.text}, {y.text}")
 
     def __add__(self, other: Operand) -> Value:
         return self._binary("fadd", "add", self, other)
@@ -403,6 +361,8 @@ class Value:
         if width == 1:
             return self
         to = Type(self.type.element, width)
+        if self.number is not None:
+            return self.code.constant(to, self.number)
         one = self.code.value(
             to, f"insertelement {to.text} poison, {self.type.text} {self.text}, i32 0"
         )
@@ -411,6 +371,20 @@ class Value:
 
 
 Operand = Value | float | int | bool
+
+
+def _folded(op: str, x: Value, y: Value) -> Value | None:
+    """What an instruction on integers gives, where that is known or one of them."""
+    m: Any = x.number
+    n: Any = y.number
+    if m is not None and n is not None:
+        result = FOLDED[op](m, n)
+        return x.code.constant(x.type, result) if abs(result) < SMALL else None
+    if n == (1 if op == "mul" else 0):
+        return x
+    if op != "sub" and m == (1 if op == "mul" else 0):
+        return y
+    return None
 
 
 def _conversion(source: Type, to: Type) -> str:

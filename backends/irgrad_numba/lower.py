@@ -290,21 +290,12 @@ def _before_reshape(low: Lowering, node: Node, place: Place) -> Place:
     position = flat(place, contiguous_strides(node.types[0].shape))
     found = unflatten(position, shape, low.ranges)
     if found is None:
-        found = _divided(low.pool, position, shape)
+        found = []
+        for extent in reversed(shape[1:]):
+            position, remainder = low.pool.divided(position, extent)
+            found.insert(0, remainder)
+        found.insert(0, position)
     return tuple(found)
-
-
-def _divided(pool: Pool, position: Index, shape: Shape) -> list[Index]:
-    """The index at a C-order position, by divisions at run time."""
-    rest = pool.index(position)
-    result: list[Index] = []
-    for extent in reversed(shape[1:]):
-        divisor = pool.number("i64", extent)
-        quotient = pool.apply("quotient", "i64", rest, divisor)
-        remainder = pool.apply("modulo", "i64", rest, divisor)
-        result.append(Index(0, (), ((remainder, 1),)))
-        rest = quotient
-    return [Index(0, (), ((rest, 1),)), *reversed(result)]
 
 
 def _iota(low: Lowering, node: Node, place: Place) -> Demand:
@@ -386,12 +377,18 @@ def _window(
         if certain is None:
             conditions.append(pool.inside(shifted, 0, length))
         if by > 1:
-            position, apart = pool.index(shifted), pool.number("i64", by)
-            remainder = pool.apply("modulo", "i64", position, apart)
-            conditions.append(pool.inside(Index(0, (), ((remainder, 1),)), 0, 1))
-            shifted = Index(0, (), ((pool.apply("quotient", "i64", position, apart), 1),))
+            shifted, remainder = low.pool.divided(shifted, by)
+            divides = decided(low, remainder, 0, 1)
+            if divides is False:
+                return None
+            if divides is None:
+                conditions.append(_is_zero(pool, remainder))
         inner.append(_clamped(pool, shifted, extent) if certain is None else shifted)
     return tuple(inner), conditions
+
+
+def _is_zero(pool: Pool, index: Index) -> Expr:
+    return pool.apply("equal", "bool", pool.index(index), pool.number("i64", 0))
 
 
 def _where_all(pool: Pool, conditions: list[Expr], x: Expr, y: Expr) -> Expr:

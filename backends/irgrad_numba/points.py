@@ -3,6 +3,9 @@ read, and where statements write."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from irgrad_numba import truncate, vector_math
 from irgrad_numba.doubled import as_sum, doubled
 from irgrad_numba.elementwise import row_of
@@ -25,6 +28,8 @@ class Points:
         self.scalars: dict[Expr, Value] = {}
         """Those of the loops around the innermost one."""
         self._values: dict[Expr, Value] = {}
+        self.places: dict[Any, Value] | None = None
+        """Those of elements that the body has computed; none outside of it."""
 
     def _uniform(self, index: Index) -> bool:
         """Whether the dynamic terms of an index are the same in all lanes of a vector."""
@@ -83,15 +88,22 @@ class Points:
 
     def _scalar_position(self, index: Index, at: Value | None = None) -> Value:
         """The element at which a vector begins, from the loop variables."""
-        total = None
-        for v, by in index.terms:
+        if self.places is None:
+            return self._place(index.terms, at) + index.constant
+        key = index.terms, at and at.text
+        if key not in self.places:
+            self.places[key] = self._place(index.terms, at)
+        if (key, index.constant) not in self.places:
+            self.places[key, index.constant] = self.places[key] + index.constant
+        return self.places[key, index.constant]
+
+    def _place(self, terms: Sequence[tuple[int, int]], at: Value | None) -> Value:
+        total = self._number(0)
+        for v, by in terms:
             i = at if v == self.depth - 1 else self.variables[v]
             if i is not None:
-                term = i * by if by != 1 else i
-                total = term if total is None else total + term
-        if total is None:
-            return self._number(index.constant)
-        return total + index.constant if index.constant else total
+                total = total + i * by
+        return total
 
     def positions(self, index: Index, at: Value | None, width: int) -> Value:
         """The elements of all lanes."""

@@ -14,7 +14,8 @@ from irgrad.ir.types import SHORT
 from irgrad.ops.accumulate import AddStacks
 from irgrad.ops.loop import Loop
 from irgrad.ops.while_loop import While
-from irgrad_numba.llvm import NAMES, Module, Type
+from irgrad_numba.llvm import Module, Type
+from irgrad_numba.llvm_types import NAMES
 
 ENTRY = 24
 """Bytes of an entry of the table: address, room, use."""

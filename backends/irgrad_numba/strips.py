@@ -25,6 +25,8 @@ def stored_form(value: Value) -> Value:
 
 def element(code: Code, buffer: int, type: str, position: Value) -> str:
     """The address of an element."""
+    if position.number == 0:
+        return f"%b{buffer}"
     memory = "i8" if type == "bool" else Type(type).text
     name = code.name()
     code.emit(f"{name} = getelementptr inbounds {memory}, ptr %b{buffer}, i64 {position.text}")
