@@ -355,9 +355,18 @@ def rewritten(
     place in memory.
     """
     copies = Copies(Pool(), change, home)
-    for e in part.expressions:
-        copies.make(e)
-    statements = tuple(map(copies.statement, part.statements))
-    return part._replace(
-        ranges=ranges, statements=statements, expressions=tuple(copies.pool.order), limits=()
+    statements: list[Statement] = []
+    turns: list[int] = []
+    done = 0
+    last = len(part.expressions)
+    for s, turn in zip(part.statements, part.turns or [last] * len(part.statements), strict=True):
+        for e in part.expressions[done:turn]:
+            copies.make(e)
+        done = turn
+        statements.append(copies.statement(s))
+        turns.append(len(copies.pool.order))
+        if part.turns:
+            copies.pool.forget(s.buffer)
+    return Piece(
+        ranges, tuple(statements), tuple(copies.pool.order), (), tuple(turns) if part.turns else ()
     )

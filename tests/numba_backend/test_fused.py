@@ -64,3 +64,23 @@ def test_random_steps(seed: int) -> None:
 
 def test_other_types() -> None:
     checked(tripled)
+
+
+def test_threads_share_what_is_fused() -> None:
+    """No chunk of a loop overwrites what others are yet to read in the loop before."""
+
+    def program(A: Any) -> Any:
+        A, B, C = A.copy(), np.cos(A), np.sin(A)
+        for _ in range(7):
+            A[1:-1] = 0.25 * A[1:-1] + 0.5 * B[1:-1]
+            C[1:-1] = np.sin(A[2:]) * B[1:-1]
+            A[1:-1] = A[1:-1] - 0.25 * C[1:-1]
+            B[1:-1] = 0.5 * B[1:-1] + np.cos(A[1:-1])
+        return A * B + C
+
+    A = np.linspace(-1.0, 1.0, 40_000)
+    both = irgrad.value_and_grad(lambda A: np.sum(program(A)))
+    for found, wanted in zip(
+        irgrad.compile(both, "numba")(A), irgrad.compile(both, "numpy")(A), strict=True
+    ):
+        np.testing.assert_allclose(found, wanted, rtol=1e-10)
