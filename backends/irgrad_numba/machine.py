@@ -24,18 +24,18 @@ from irgrad_numba.thread_count import thread_count
 
 _LOCK = threading.Lock()  # LLVM contexts are shared: one compilation at a time
 _COUNT = itertools.count()
-OPTIONS = "inlined where always, functions at speed 1 but dense ones, no vectorisers, packed"
+OPTIONS = "speed 1, less for straight functions, dense ones not, no vectorisers, packed"
 """What `optimised` and `target_machine` ask of LLVM: code from other options is other code."""
-LONG = 500_000
+LONG = 400_000
 """Characters of text from which on a program is long."""
 LEVELS = 3, 1
 """At which code is generated for short programs and for long ones: level 1 takes a fifth less time,
 and the code of long programs runs as fast, while short recurrences lose up to a tenth. Level 0
 leaves out LLVM's passes as well: half the time, for code that is hardly run."""
-DENSE = 60
+DENSE = 48
 """Instructions for each loop from which on a kernel of a long program is left as it is: LLVM finds
 next to nothing in so much straight code, and takes a third of its time to look."""
-PART = 50_000
+PART = 40_000
 """Characters of text that are worth a thread, which takes some 20 ms for them."""
 MOST_PARTS = 8
 
@@ -113,11 +113,26 @@ def optimised(text: str, machine: Any, level: int, context: Any = None) -> Any:
     inlining.run(module, builder)
     if level == 0:
         return module
-    passes = builder.getFunctionPassManager()
+    passes, few = builder.getFunctionPassManager(), _few_passes()
     for function in module.functions:
         if not function.is_declaration:
-            passes.run(function, builder)
+            (few if _is_straight(function) else passes).run(function, builder)
     return module
+
+
+def _few_passes() -> Any:
+    """For code without loops and branches, in which the others find nothing more."""
+    passes = llvm.create_new_function_pass_manager()
+    passes.add_sroa_pass()
+    passes.add_instruction_combine_pass()
+    return passes
+
+
+def _is_straight(function: Any) -> bool:
+    """Whether a function has a single basic block."""
+    blocks = iter(function.blocks)
+    next(blocks)
+    return next(blocks, None) is None
 
 
 def _with_dense_left(text: str) -> str:
