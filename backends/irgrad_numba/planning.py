@@ -26,7 +26,7 @@ from irgrad.ir.graph import Graph, Node, Value
 from irgrad.ir.types import Shape
 from irgrad.ops.index import Gather
 from irgrad.ops.linear import BroadcastTo, Reshape
-from irgrad_numba.arranged import arranged
+from irgrad_numba.arranged import Arranged, arranged
 from irgrad_numba.assembly import Assembly
 from irgrad_numba.bands import in_bands
 from irgrad_numba.blocks import blocked
@@ -43,6 +43,7 @@ from irgrad_numba.lower import Sites
 from irgrad_numba.overlaps import reads_in_place
 from irgrad_numba.scalar_replacement import scalars_replaced
 from irgrad_numba.schedule import Schedule
+from irgrad_numba.short_axes import short_axes_first
 from irgrad_numba.sorts import (
     MOVES,
     is_product,
@@ -141,6 +142,8 @@ class Planner:
                     self._store(operand, f"an operand of {node.op.name}")
             elif self.sorts[node] == "update":
                 self._store(node.operands[0], f"the memory of {node.op.name}")
+            elif isinstance(node.op, Arranged):
+                self._store(Value(node, 0), "in another order")
             elif isinstance(node.op, Reshape) and merges(node):
                 self._store(node.operands[0], "reshaped")
             for check in self.checks.get(node, ()):
@@ -415,7 +418,8 @@ def plan(graph: Graph, layouts: Sequence[Layout] = ()) -> Schedule:
     order).
     """
     strides = {k: strides for k, strides in enumerate(layouts) if strides is not None}
-    in_order = scalars_replaced(deferred(columns_first(in_bands(graph))))
+    in_order = columns_first(in_bands(graph))
+    in_order = scalars_replaced(short_axes_first(deferred(in_order)))
     whole = arranged(in_order, layouts, is_product)
     place = Surroundings(whole, strides=strides, sites=Sites(), inside=False)
     return blocked(plan_region(place))
