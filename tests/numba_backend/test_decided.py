@@ -126,3 +126,63 @@ def test_sums_are_taken_apart() -> None:
     n, v = pool.load("i64", 0, Index(0)), pool.index(variable(0))
     twice = pool.apply("multiply", "i64", pool.number("i64", 2), v)
     assert affine(pool.apply("subtract", "i64", n, twice)) == Index(0, ((0, -2),), ((n, 1),))
+
+
+def bordered(x: Any) -> Any:
+    """Sums in whose borders most terms are zeros, of either sign."""
+    y = np.zeros((7, 9))
+    y[1:-1, 1:-1] += x[:5, :7]
+    y[:-2, 2:] += x[1:6, :7] + -0.0
+    y[2:, :-2] -= x[2:7, 1:8]
+    return y
+
+
+@pytest.mark.parametrize("sign", [0.0, -0.0, 1.0])
+def test_zeros_keep_their_sign(sign: float) -> None:
+    x = np.full((8, 9), sign)
+    got, expected = irgrad.compile(bordered, backend="numba")(x), bordered(x)
+    np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(np.signbit(got), np.signbit(expected))
+    weights = np.where(np.arange(63).reshape(7, 9) % 2, -0.0, sign)
+    slopes = [
+        irgrad.compile(irgrad.grad(lambda z: np.sum(weights * bordered(z))), backend=backend)(x)
+        for backend in ("numpy", "numba")
+    ]
+    np.testing.assert_array_equal(*slopes)
+    np.testing.assert_array_equal(*map(np.signbit, slopes))
+
+
+def apart(x: Any) -> Any:
+    """Windows whose elements stand apart, some of a single one, in arrays of another shape."""
+    y = np.zeros((3, 10))
+    y[:, 1::3] = x[::2][:9].reshape(3, 3) * 2.0
+    y[::2, 9:2:-2] += np.sin(x[::4][:4])
+    z = y.reshape(5, 6)
+    z[1::5, ::4] *= x[:2]
+    return z.reshape(2, 15)[:, 2::6] @ x[5:8] + np.sum(z[::3] ** 2)
+
+
+def test_elements_that_stand_apart() -> None:
+    x = np.linspace(0.5, 1.5, 20)
+    got = irgrad.compile(apart, backend="numba")(x)
+    np.testing.assert_allclose(got, apart(x), rtol=1e-14)
+    with irgrad.use_backend("numba"):
+        irgrad.check_grads(lambda z: np.sum(apart(z)), [x], order=2)
+
+
+@pytest.mark.parametrize("by", [1, 2, 3, 7, 8, -3])
+def test_divisors_that_are_known(by: int) -> None:
+    n = np.arange(-40, 41)
+    f = irgrad.compile(lambda n: (n // by, n % by, np.fmod(n, by)), backend="numba")
+    for got, expected in zip(f(n), (n // by, n % by, np.fmod(n, by)), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_places_are_divided_where_that_is_known() -> None:
+    pool = DecidedPool([(0, 4), (2, 3)])
+    i, j = variable(0), variable(1)
+    assert pool.divided(i.scaled(6) + 5, 3) == (i.scaled(2) + 1, Index(2))
+    assert pool.divided(j.scaled(5) + -13, 4) == (Index(-1), Index(1))
+    quotient, remainder = pool.divided(i + 1, 3)
+    assert quotient.dynamic and remainder.dynamic
+    assert pool.index(quotient) is quotient.dynamic[0][0]
