@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from irgrad.ir.types import DTYPES, ArrayType
 from irgrad_numba import pool
+from irgrad_numba.bands import work_of
 from irgrad_numba.body import Body
 from irgrad_numba.control import Control
 from irgrad_numba.frames import Frame, Table
@@ -94,8 +95,9 @@ class NativeBands(NativeControl):
         alone = any(map(_calls_library, self.parts))
         if alone:
             body.keep_alone()
-        arguments = f"ptr @{self._band(body)}, ptr %table, ptr %state, i64 {count}"
-        body.emit(f"call void @{pool.PARALLEL}({arguments}, i64 {self.threads})")
+        numbers = f"i64 {count}, i64 {self.threads}, i64 {int(work_of(self.node))}"
+        arguments = f"ptr @{self._band(body)}, ptr %table, ptr %state, {numbers}"
+        body.emit(f"call void @{pool.PARALLEL}({arguments})")
         if alone:
             body.share_again()
         if self.checks:

@@ -30,7 +30,8 @@ from irgrad.ops.loop import Loop
 from irgrad.ops.region import INDEX
 from irgrad.ops.shape import Pad, Slice, UpdateSlice
 from irgrad_numba.batch_axes import Rows
-from irgrad_numba.chunks import BYTE, LEAST_WORK
+from irgrad_numba.chunks import COARSE
+from irgrad_numba.pool import WAKING
 from irgrad_numba.updates import UpdateRows
 
 BAND_BYTES = 1 << 19
@@ -82,17 +83,17 @@ def in_bands(graph: Graph) -> Graph:
 
 def _is_worth(node: Node) -> bool:
     op = node.op
-    return isinstance(op, Loop) and not isinstance(op, Bands) and _work(node) > 0
+    return isinstance(op, Loop) and not isinstance(op, Bands) and work_of(node) > 0
 
 
-def _work(node: Node) -> float:
+def work_of(node: Node) -> float:
     """About how many nanoseconds a node takes in a loop; a loop of known length, all its steps."""
     op: Any = node.op
     if isinstance(op, Loop):
-        return (op.length or 0) * sum(map(_work, op.body.nodes))
+        return (op.length or 0) * sum(map(work_of, op.body.nodes))
     if regions(op):
-        return max(sum(map(_work, region.nodes)) for region in regions(op).values())
-    return _bytes(node) * BYTE / (1 if isinstance(node.op, (*SPARSE, *UPDATES)) else REUSED)
+        return max(sum(map(work_of, region.nodes)) for region in regions(op).values())
+    return _bytes(node) * COARSE.byte / (1 if isinstance(node.op, (*SPARSE, *UPDATES)) else REUSED)
 
 
 def _bytes(node: Node) -> int:
@@ -209,8 +210,8 @@ def _is_filled(value: Value) -> bool:
 
 def _height(nodes: list[Node], rows: Rows) -> int:
     """How many rows of a band; 0 where bands gain too little."""
-    work = sum(_work(n) if isinstance(n.op, Loop) else _bytes(n) * BYTE for n in nodes)
-    if work < 2 * LEAST_WORK:
+    work = sum(work_of(n) if isinstance(n.op, Loop) else _bytes(n) * COARSE.byte for n in nodes)
+    if work < 2 * WAKING:
         return 0
     values = dict.fromkeys(v for n in nodes for v in (*n.operands, *n.outputs) if v in rows.axis)
     row = sum(v.type.nbytes for v in values) // rows.count

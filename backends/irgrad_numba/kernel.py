@@ -121,13 +121,17 @@ def grain(inside: bool) -> Grain:
 
 class KernelCalls:
     """Defines the functions of kernels; `temporaries` are the types of buffers, numbered after
-    those of the schedule, that they need besides. Small kernels `inside` a loop become part of it.
+    those of the schedule, that they need besides. Small kernels `inside` a loop become part of it;
+    `alone` says that one thread runs them all.
     """
 
-    def __init__(self, module: Module, schedule: Schedule, inside: bool = False) -> None:
+    def __init__(
+        self, module: Module, schedule: Schedule, inside: bool = False, alone: bool = False
+    ) -> None:
         self.module = module
         self.schedule = schedule
         self.inside = inside
+        self.alone = alone
         self.temporaries: list[ArrayType] = []
         self._lowered: dict[int, list[Piece]] = {}
         """Kernels that have been lowered to see what they use."""
@@ -167,6 +171,8 @@ class KernelCalls:
         ]
         if uses:
             lowered = fused(lowered, uses)
+        if self.alone:
+            return [*self._all_whole(lowered)]
         for run, cuts in runs_of(self.schedule, lowered, self.inside):
             if cuts is None:
                 calls += self._all_whole(run)

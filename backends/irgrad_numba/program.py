@@ -389,7 +389,8 @@ class Emitted:
         parts: list[Part] = []
         for region in step.regions:
             self.regions += 1
-            number, inner = self.regions, KernelCalls(self.module, region, inside=True)
+            alone = calls.alone or isinstance(step.node.op, Bands)
+            number, inner = self.regions, KernelCalls(self.module, region, True, alone)
             steps = list(self._steps(inner, times * trips(step.node)))
             parts.append(Part(region, steps, inner.types, number))
             for k, value in enumerate(region.buffers):

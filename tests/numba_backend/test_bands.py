@@ -23,7 +23,7 @@ Program = tuple[Callable[..., Any], tuple[Any, ...]]
 @pytest.fixture
 def everything_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short loops run in bands like long ones."""
-    monkeypatch.setattr(bands, "LEAST_WORK", 0)
+    monkeypatch.setattr(bands, "WAKING", 0)
     monkeypatch.setattr(bands, "LEAST_POINTS", 1)
     monkeypatch.setattr(bands, "BAND_BYTES", 512)
 
@@ -199,7 +199,7 @@ SCRIPT = """
 import sys
 from irgrad_numba import bands
 from tests.numba_backend.test_bands import PROGRAMS, results
-bands.LEAST_WORK, bands.LEAST_POINTS, bands.BAND_BYTES = 0, 1, 512
+bands.WAKING, bands.LEAST_POINTS, bands.BAND_BYTES = 0, 1, 512
 for name in PROGRAMS:
     sys.stdout.buffer.write(b"".join(x.tobytes() for x in results(name, "numba")[0]))
 """
