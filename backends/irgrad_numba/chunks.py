@@ -54,7 +54,7 @@ class Grain(NamedTuple):
 
 COARSE = Grain(WAKING, 15_000, 0.03)
 """Of kernels for which threads may have to be woken, and which read from memory."""
-FINE = Grain(3_000, 2_000, 0.006, even=True)
+FINE = Grain(8_000, 2_000, 0.006, even=True)
 """Of kernels in loops: threads are awake from step to step, and what is read is in their caches."""
 
 
