@@ -72,7 +72,7 @@ def rows_over_columns(x: Any) -> Any:
     return k
 
 
-PROGRAMS = {
+PROGRAMS: dict[Callable[[Any], Any], int] = {
     row_and_column: 0, copied_over: 0, number_by_number: 0, three_places: 0,
     written_by_the_next_step: 1, read_as_it_was: 1, rows_over_columns: 1,
 }  # fmt: skip
