@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
 from typing import NamedTuple
 
 BITS = {
@@ -25,8 +26,7 @@ class Type(NamedTuple):
         >>> Type("f64", 8).text, Type("u32").text
         ('<8 x double>', 'i32')
         """
-        name = NAMES.get(self.element) or f"i{BITS[self.element]}"
-        return name if self.width == 1 else f"<{self.width} x {name}>"
+        return _text(self.element, self.width)
 
     @property
     def mangled(self) -> str:
@@ -47,6 +47,12 @@ class Type(NamedTuple):
     def of(self, element: str) -> Type:
         """As many lanes of another element type."""
         return Type(element, self.width)
+
+
+@cache
+def _text(element: str, width: int) -> str:
+    name = NAMES.get(element) or f"i{BITS[element]}"
+    return name if width == 1 else f"<{width} x {name}>"
 
 
 def literal(element: str, number: float | int | bool) -> str:

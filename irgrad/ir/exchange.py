@@ -26,7 +26,8 @@ class Exchange:
         """The node on what its operands have become, perhaps with another op of the same types ->
         what it is now.
         """
-        operands = tuple(map(self.moved, node.operands))
+        gone = self.values
+        operands = tuple([gone.get(v, v) for v in node.operands]) if gone else node.operands
         stale = node.origin is not None and node.origin.of in self.images
         if op is None and operands == node.operands and not stale:
             self.nodes.append(node)

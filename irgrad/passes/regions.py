@@ -13,7 +13,7 @@ Pass = Callable[[Graph], Graph]
 
 def has_regions(graph: Graph) -> bool:
     """Whether any node has one."""
-    return any(region_fields(type(node.op)) for node in graph.nodes)
+    return any(map(region_fields, {type(node.op) for node in graph.nodes}))
 
 
 def everywhere(run: Pass) -> Pass:

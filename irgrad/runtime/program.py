@@ -13,6 +13,7 @@ from irgrad.errors import ArgumentError
 from irgrad.frontend.capture.settings import REWRITES
 from irgrad.frontend.lower import Lowered, Signature
 from irgrad.frontend.pytree import LEAF
+from irgrad.ir.bulk import paused_gc
 from irgrad.ir.delayed import made
 from irgrad.ir.graph import Graph
 from irgrad.ir.op import Array
@@ -88,7 +89,8 @@ class Program:
         if layouts not in self._direct:
             if len(self._direct) >= MOST_LAYOUTS:
                 return None
-            self._direct[layouts] = direct_call(self.lowered, self._backend_direct, layouts)
+            with paused_gc():
+                self._direct[layouts] = direct_call(self.lowered, self._backend_direct, layouts)
         return self._direct[layouts]
 
     def into(self, leaves: Sequence[Any]) -> Callable[..., Any] | None:
