@@ -54,6 +54,11 @@ class Course:
             self._numbers = Numbers(self.graph, {})
         return self._numbers
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether its adjoint reads nothing of an adjoint step around it."""
+        return all(array.outer is None for array in self.carried or ())
+
     def inside(self, node: Node) -> Course:
         """The body of a loop that is a node of the region."""
         op: Any = node.op

@@ -80,7 +80,8 @@ def prepare(
                 loop = course if isinstance(node.op, Loop) else None
                 steps = None if loop is None else loop.inside(node)
                 op, pull = RULES[type(node.op)].plan(node.op, wants, receives, varies, steps)
-                vars(op)["_pull"] = len(node.types), wants, receives, pull
+                if steps is None or steps.is_alone:
+                    vars(op)["_pull"] = len(node.types), wants, receives, pull
                 image = rebuilt(node, operands, images, op)
             else:
                 pull = known
