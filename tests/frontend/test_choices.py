@@ -193,3 +193,91 @@ def test_a_list_of_an_inner_function_is_no_table() -> None:
         return items
 
     check_like_python(program, "numpy", POINTS)
+
+
+def of_rows(how: str, x: Any) -> Any:
+    """Lists that become rows of a table in one branch or step."""
+    S, T, table = [x, 1.0], [0.5, 2 * x], [[x, 3.0], [2.0, x]]
+    if how == "exchanged":
+        table = [S, T]
+        if x < 0:
+            return S, T, table
+        table[0], table[1] = table[1], table[0]
+        S[0] += x
+        T, S = S, T
+        return S, T, table
+    if how == "read":
+        if x < 0:
+            T[0] = x
+        else:
+            table[0] = S
+        T[1] = table[0][1] * table[1][0]
+    if how == "written in a branch":
+        if x < 0:
+            T[0] = x
+        else:
+            table[0] = S
+        table[0][0] = table[1][1] * 0.3
+    if how == "written in a step":
+        for i in range(20):
+            table[1][0] = np.sin(x)
+            if x < 0.1 * i:
+                table[1] = S
+    return S, T, table
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("how", ["exchanged", "read", "written in a branch", "written in a step"])
+def test_rows_that_are_lists_of_their_own(how: str, backend: str) -> None:
+    if not how.startswith("written"):
+        check_like_python(lambda x: of_rows(how, x), backend, POINTS)
+        return
+    with pytest.raises(TraceError, match="may be one that has been written to"):
+        irgrad.compile(lambda x: of_rows(how, x), backend=backend)(0.5)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("kind", ["for", "while"])
+def test_what_is_from_outside_is_returned_from_a_loop(kind: str, backend: str) -> None:
+    """Arrays, views of them, lists and what is no number, beside numbers."""
+
+    def counting(x: Any) -> Any:
+        S, A = [x, 1.0], np.array([x, 2.0, x])
+        B = A[1:]
+        for i in range(20):
+            if x + i * 0.1 > 0:
+                return x * i, S, {"a": A}, B, None, i
+            A[0] += x
+            S[1] *= x
+        return x, S, {"a": A}, B, None, 20
+
+    def waiting(x: Any) -> Any:
+        S, A = [x, 1.0], np.array([x, 2.0, x])
+        B, k = A[1:], 0
+        while x < 3:
+            A[1:] += x
+            S[0] = S[0] + A[1]
+            x, k = x + 0.3, k + 1
+            if A[1] > 2.5:
+                return x, S, {"a": A}, B, None, k
+        return x, S, {"a": A}, B, None, k
+
+    check_like_python(counting if kind == "for" else waiting, backend, (-0.512, 0.487))
+
+
+def test_an_array_that_a_loop_returns_is_written_to() -> None:
+    def find(A: Any, x: Any) -> Any:
+        while x < 3:
+            x = x + 0.5
+            if x > 1:
+                return A
+        return A
+
+    def program(x: Any) -> Any:
+        A = np.array([x, 1.0, 2.0])
+        B, C = find(A, x), find(2 * A, x)
+        B[0] = 5 * x
+        C[1] = x
+        return A, B, C
+
+    check_like_python(program, "numpy", POINTS)

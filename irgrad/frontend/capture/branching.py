@@ -83,6 +83,8 @@ def branch(
     if all(arm.raised for arm in arms):
         raise Raised
     state.put(found)
+    for arm in arms:
+        arm.remember_rows()
     for (kind, number), new in found.items():
         if kind == "variable":
             called(new, state.variables.names[number])

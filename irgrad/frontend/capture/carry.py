@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 
 from irgrad.errors import ArgumentError, IrgradError, Location, TraceError
 from irgrad.frontend.capture.branching import reach
-from irgrad.frontend.capture.choices import Choices, is_chosen, remember
+from irgrad.frontend.capture.choices import is_chosen, remember
 from irgrad.frontend.capture.exchange import LEFT, SHARED, Elsewhere, Exchange, Exchanged, exchange
 from irgrad.frontend.capture.extents import limited, widened
 from irgrad.frontend.capture.growth import EARLIER, Growing, Grows, as_seen, filled, growth, regrown
-from irgrad.frontend.capture.handles import blank
 from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.jumps import is_skip
 from irgrad.frontend.capture.maybe import Maybe, certain, is_open, last_items
@@ -30,12 +29,13 @@ from irgrad.frontend.capture.parts import (
     same,
     taken_apart,
 )
+from irgrad.frontend.capture.rebinding import Rebound, blanks, is_unbound
 from irgrad.frontend.capture.state import UNBOUND, Key, State
 from irgrad.frontend.capture.tables import TableRow
 from irgrad.frontend.capture.ties import Tie
 from irgrad.frontend.lost import Lost
 from irgrad.frontend.lower import Argument
-from irgrad.frontend.region import array_leaf, settled_kind
+from irgrad.frontend.region import settled_kind
 from irgrad.frontend.site import call_site
 from irgrad.frontend.tracer import Tracer
 from irgrad.frontend.view import handles_of, keep_for_names, root_of, roots_of, within_reach, write
@@ -57,18 +57,6 @@ class Changing(NamedTuple):
     is_new: bool = False
 
 
-class Rebound(TraceError):
-    """A step binds a variable to another part of an array than it named before."""
-
-    def __init__(self, key: Key, name: str) -> None:
-        super().__init__(
-            f"{name} becomes another name of an array from outside",
-            location=call_site().location,
-            hint="bind a .copy(), or write x[...] = y",
-        )
-        self.key = key
-
-
 class Carry:
     """What a loop carries; `runs` where there certainly is a step. Each step binds the variables
     that are its `own` before it reads them.
@@ -87,7 +75,7 @@ class Carry:
         self.exchange: Exchange | None = None
         self.handed: list[Any] = []
         self.touched: dict[Key, Any] = {}
-        self.choices: Choices | None = None
+        self.looked: Inner | None = None
         self.ties: dict[int, Tie] = {}
         self.left: dict[int, Any] = {}
         self.level = 0
@@ -97,7 +85,7 @@ class Carry:
     def grow(self, inner: Inner) -> bool:
         """Take in what a trace of a step has changed -> whether that is more than was known."""
         self.handed, self.level, self.touched = inner.handed, inner.builder.level, inner.changes
-        self.choices = inner.choices
+        self.looked = inner
         grown = self._look_for_exchange(inner)
         for number, root in inner.roots.items():
             if not (self.exchange and self.exchange.position(root) is not None):
@@ -203,13 +191,9 @@ class Carry:
         if known is not None:
             firsts, own, is_new = [slot.first for slot in known.slots], known.shape, known.is_new
         elif is_new:
-            if any(isinstance(leaf, Alias) for leaf in leaves):  # of each step alone: row = A[i]
+            firsts, own = blanks(state, key, leaves, self.level), shape
+            if firsts is None:
                 return None
-            kinds = kinds_of(leaves)
-            if any(k is None and leaf is not None for k, leaf in zip(kinds, leaves, strict=True)):
-                return None
-            given = [leaf if leaf is None else array_leaf(now(leaf)) for leaf in leaves]
-            firsts, own = [kind and blank(*kind) for kind in given], shape
         else:
             first = first or widened(self._first(key), end)
             firsts, own = taken_apart(first, state.is_whole)
@@ -355,8 +339,9 @@ class Carry:
                 changes["contents", key[1]] += made if inner or self.open_ended else []
                 continue
             changes[key] = made
-            if key[0] in ("variable", "contents"):
-                remember(made, self.touched.get(key, UNBOUND), self.choices)
+            done = inner is not None and self.state.is_result(key)  # which no step reads
+            if key[0] in ("variable", "contents") and not done:
+                remember(made, self.touched.get(key, UNBOUND), self.looked and self.looked.choices)
                 remember(made, UNBOUND if inner is None and self.runs else self.state.get(key))
             if key[0] == "variable":
                 called(made, self.state.variables.names[key[1]])
@@ -368,6 +353,8 @@ class Carry:
             else:
                 inner.put_away(root, Elsewhere(LEFT))
         self.state.put(changes)
+        if self.looked is not None:
+            self.looked.remember_rows()
 
     def _handed_on(self, values: Sequence[Any], inner: Inner | None, steps: Any) -> list[Any]:
         """The values, where arrays are exchanged as what the variables then name."""
@@ -453,11 +440,6 @@ def _tail(inner: Inner, items: Any, seen: int) -> Any:
 
 def _no(item: Any) -> bool:
     return False
-
-
-def is_unbound(first: Any) -> bool:
-    """Whether a variable, of an inner function too, has no value."""
-    return first is UNBOUND or (type(first) is list and len(first) == 1 and first[0] is UNBOUND)
 
 
 def line_of(leaf: Any) -> Location | None:

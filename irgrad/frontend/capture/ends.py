@@ -59,7 +59,12 @@ def parts_after(
         more = {i for column in apart for x in column if (i := state.container_of(x))}
         if not more:
             return leaves, shapes
-        opened |= more
+        opened |= (more if alike else more - _common(there, state)) or more
+
+
+def _common(there: list[list[Any]], state: State) -> set[int]:
+    """The containers that each of the branches gives."""
+    return set.intersection(*({state.container_of(leaf) for leaf in own} for own in there))
 
 
 class _Unchanged:

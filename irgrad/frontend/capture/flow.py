@@ -19,7 +19,6 @@ from irgrad.frontend.capture.inner import Inner
 from irgrad.frontend.capture.iteration import Positions, lists_of, positions, rest
 from irgrad.frontend.capture.looping import (
     Grows,
-    Rebound,
     counted,
     counted_until,
     looked_at,
@@ -29,6 +28,7 @@ from irgrad.frontend.capture.maybe import is_open, length, refuse_open
 from irgrad.frontend.capture.nests import is_several
 from irgrad.frontend.capture.parts import taken_apart
 from irgrad.frontend.capture.raising import forget
+from irgrad.frontend.capture.rebinding import Rebound
 from irgrad.frontend.capture.settings import most_nodes, unrolled
 from irgrad.frontend.capture.sizes import NO_SIZE
 from irgrad.frontend.capture.state import UNBOUND, State, Variables, value

@@ -49,6 +49,10 @@ class Inner:
         self.shown: dict[int, tuple[Any, Any]] = {}
         self.changes: dict[Key, Any] = {}
         self.roots: dict[int, Any] = {}
+        self.rows: dict[int, list[Any]] = {}
+        """The lists that are rows of tables now, in which others were before."""
+        self.covered: dict[int, Any] = {}
+        """What is in those that were."""
         self.ends: dict[int, Value] = {}
         self.result: Any = None
         self.raised = False
@@ -145,7 +149,10 @@ class Inner:
             return
         refuse_shared(rows[0])
         self.state.exchanged.add(number)
+        self.rows[number] = list(rows)
         for key in self.state.covered(("table", number)):
+            if key[0] == "contents" and key[1] != number and key in changes:
+                self.covered[key[1]] = self._as_now(changes[key])
             changes.pop(key, None)
         self.changes["table", number] = self._as_now(stack)
         for key, new in changes.items():
@@ -186,6 +193,7 @@ class Inner:
         return dict(self._changed())
 
     def _changed(self) -> Iterator[tuple[int, Any]]:
+        yield from self.covered.items()
         for (kind, number), new in self.changes.items():
             if kind == "contents":
                 yield number, new
@@ -197,6 +205,12 @@ class Inner:
                 places = [] if anew else self.state.tables[number]
                 yield from zip(places, lines, strict=False)
                 yield from [(number, lines)] if anew else []
+
+    def remember_rows(self) -> None:
+        """Note that the new rows of tables, after the body, may be the lists that it put there."""
+        for number, rows in self.rows.items():
+            for row, given in zip(self.state.held[number][0], rows, strict=True):
+                remember(row, given, self.choices)
 
     def _rows(self, stack: Any, *place: int) -> list[Any]:
         with self.open():

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irgrad.errors import DTypeError, TraceError
-from irgrad.frontend.capture.carry import Carry, Rebound, line_of
+from irgrad.frontend.capture.carry import Carry, line_of
 from irgrad.frontend.capture.exchange import Elsewhere
 from irgrad.frontend.capture.growth import Grows
 from irgrad.frontend.capture.inner import Inner
@@ -309,4 +309,4 @@ def _together(body: Graph, test: Graph, count: int) -> tuple[Graph, Graph]:
     )
 
 
-__all__ = ["Grows", "Rebound", "counted", "counted_until", "looked_at", "repeated_while"]
+__all__ = ["Grows", "counted", "counted_until", "looked_at", "repeated_while"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from irgrad.frontend.capture.carry import Carry, Changing, Slot, is_unbound
+from irgrad.frontend.capture.carry import Carry, Changing, Slot
 from irgrad.frontend.capture.handles import blank
 from irgrad.frontend.capture.inner import REACHED
 from irgrad.frontend.capture.parts import kinds_of, taken_apart
+from irgrad.frontend.capture.rebinding import is_unbound
 from irgrad.frontend.capture.state import Key, State
 from irgrad.frontend.lower import Argument
 from irgrad.frontend.region import joined
@@ -72,8 +73,8 @@ def _again(state: State, key: Key, one: Changing) -> Changing | None:
     """How a variable or container is carried this time."""
     before = state.get_or_unbound(key)
     if is_unbound(before):
-        if key[0] != "variable" or not one.is_new:
-            return None
+        if key[0] != "variable" or not one.is_new or state.is_result(key):
+            return None  # what is returned may be an array or list that was there the last time
         firsts = [slot.first if slot.kind is None else blank(*slot.kind) for slot in one.slots]
         return one._replace(
             slots=[Slot(x, slot.kind) for x, slot in zip(firsts, one.slots, strict=True)]

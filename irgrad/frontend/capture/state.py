@@ -169,6 +169,10 @@ class State:
         """Whether it is true where a jump has been taken."""
         return self.is_flag(key) and self.variables.names[key[1]].startswith("__")
 
+    def is_result(self, key: Key) -> bool:
+        """Whether it is what the function returns."""
+        return key[0] == "variable" and self.variables.names[key[1]].startswith("what is returned")
+
     def is_whole(self, item: Any) -> bool:
         """Whether a container was there before: it is what it is, whatever it holds."""
         return id(item) in self.containers
