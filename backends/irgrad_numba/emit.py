@@ -29,6 +29,7 @@ from irgrad_numba.strips import (
     save,
     stored_form,
     strips,
+    when,
 )
 from irgrad_numba.tiles import TILE, is_scattered, tiles_of
 
@@ -337,8 +338,25 @@ class Loops(Points):
         return (low < last).where(low, last), high
 
     def _some(self, low: Value, high: Value) -> None:
-        """The innermost loop between limits: blocks of vectors whose errors are kept, vectors, one
-        register, single elements.
+        """The innermost loop between limits. Where it has few steps, these are all: none of the
+        vectors is looked at, nor folded.
+        """
+        folds = list(self.folds.values())
+        if self.register == 1 or any(fold.depth != self.depth - 1 for fold in folds):
+            self._parts(low, high, self._widths())
+            return
+        first = self.code.alloca(low.type)
+        self.code.put(first, low)
+        with when(self.code, high - low >= self.register):
+            self.code.put(first, self._parts(low, high, self._widths() - {1}))
+            for fold in folds:
+                fold.narrow()
+        with guarded(self.code, self.code.get(first, low.type), high, 1) as i:
+            self.body(i, 1)
+
+    def _parts(self, low: Value, high: Value, widths: set[int]) -> Value:
+        """Blocks of vectors whose errors are kept, vectors, one register, single elements -> where
+        what is left begins.
         """
         careful = [fold for fold in self.folds.values() if fold.careful]
         block, first = BLOCK * self.width, low
@@ -350,13 +368,14 @@ class Loops(Points):
                 for fold in careful:
                     fold.gather()
             low = end
-        for width in sorted(self._widths(), reverse=True):
+        for width in sorted(widths, reverse=True):
             end = self._end(low, high, width)
             with guarded(self.code, low, end, width) as i:
                 self.body(i, width)
             low = end
         if careful:
             gather_some(self.code, careful, high - first >= block)
+        return low
 
     def _end(self, low: Value, high: Value, width: int) -> Value:
         """Where the last whole vector between two places ends, for a power of two."""

@@ -59,11 +59,13 @@ class Fold:
         self.careful = (
             self.op == "add" and self.type in ("f32", "f64") and count > 2 * BLOCK * width
         )
+        self.narrowed = False
         self.parts: dict[int, tuple[str, str, str]] = {}
         """For each width of vectors: places of the partial result, its sum so far, and errors."""
 
     def start(self, widths: set[int]) -> None:
         """Set the accumulators to the identity."""
+        self.narrowed = False
         alloca = self.code.alloca
         self.parts = {
             type.width: (alloca(type), alloca(type), alloca(type))
@@ -97,8 +99,22 @@ class Fold:
         for w, (part, total, _) in self.parts.items():
             self.code.put(total, self.code.get(part, Type(self.type, w)))
 
+    def narrow(self) -> None:
+        """Fold all vectors into the single element, which is the result from now on."""
+        one = Type(self.type)
+        wide = [value for value in self._folded() if value.type != one]
+        part, *_ = self.parts[1]
+        self.code.put(part, combine(self.op, across(self.op, wide), self.code.get(part, one)))
+        self.narrowed = True
+
     def result(self) -> Value:
         """The fold of all lanes."""
+        if self.narrowed:
+            return self.code.get(self.parts[1][0], Type(self.type))
+        return across(self.op, self._folded())
+
+    def _folded(self) -> list[Value]:
+        """What each accumulator holds."""
         values: list[Value] = []
         for w, (part, total, error) in self.parts.items():
             type = Type(self.type, w)
@@ -106,7 +122,7 @@ class Fold:
                 values.append(settled(self.code.get(total, type), self.code.get(error, type)))
             else:
                 values.append(self.code.get(part, type))
-        return across(self.op, values)
+        return values
 
 
 def gather_some(code: Code, folds: Sequence[Fold], long: Value) -> None:

@@ -67,6 +67,17 @@ def guarded(code: Code, low: Value, high: Value, step: int) -> Iterator[Value]:
     code.label(skip)
 
 
+@contextmanager
+def when(code: Code, condition: Value) -> Iterator[None]:
+    """Code that runs only where a condition holds."""
+    enter, skip = code.fresh_label("when"), code.fresh_label("then")
+    code.emit(f"br i1 {condition.text}, label %{enter}, label %{skip}")
+    code.label(enter)
+    yield
+    code.emit(f"br label %{skip}")
+    code.label(skip)
+
+
 def _is_short(low: int | Value, high: int | Value, step: int, instructions: int) -> bool:
     """Whether LLVM is to write out a loop."""
     if isinstance(low, Value) or isinstance(high, Value):

@@ -106,6 +106,27 @@ def test_sums_of_nothing_are_positive_zeros() -> None:
     assert not found.any() and not np.signbit(found).any()
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_slices_of_any_length(dtype: Any) -> None:
+    """Shorter than a register, longer than several, with what is no number among them."""
+    x = np.random.default_rng(0).standard_normal(5000).astype(dtype)
+    x[4990] = np.inf
+
+    def folded(x: Any, ends: Any) -> Any:
+        out = np.zeros((len(ends), 3), dtype)
+        for i in range(len(ends)):
+            part = x[ends[i, 0] : ends[i, 1]]
+            out[i] = np.sum(part), np.prod(1.0 + 0.01 * part), part @ np.cos(part)
+        return out
+
+    ends = np.array([[k, k + n] for n in (0, 1, 7, 8, 9, 16, 31, 40, 999, 4100) for k in (0, 3)])
+    x_ends = np.concatenate([ends, [[4985, 4991], [4900, 4995]]])
+    with np.errstate(invalid="ignore"):
+        found, wanted = irgrad.compile(folded, "numba")(x, x_ends), folded(x, x_ends)
+    far = 1e-11 if dtype == np.float64 else 1e-3
+    np.testing.assert_allclose(found, wanted, rtol=far, atol=far)
+
+
 def test_equal_indices_in_a_slice_add_up() -> None:
     starts = np.array([0, 3, 3, 12, 20])
     columns = np.random.default_rng(0).integers(0, 4, 20)
