@@ -57,7 +57,7 @@ class Delayed(Graph):
         return Delayed(self.source, recipe, types, lambda: choosing(self.made, outputs))
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("nodes", "outputs", "output_names"):
+        if name in ("nodes", "outputs", "output_names", "settled"):
             return getattr(self.made, name)
         raise AttributeError(name)
 
