@@ -21,7 +21,7 @@ from irgrad_numba.fused import fused, touched
 from irgrad_numba.indices import Check
 from irgrad_numba.llvm import Module
 from irgrad_numba.pieces import Operand, Piece, pieces, relocated
-from irgrad_numba.pool import WAKING
+from irgrad_numba.pool import RARELY
 from irgrad_numba.schedule import Kernel, Schedule
 from irgrad_numba.sorts import REDUCTIONS
 from irgrad_numba.sweeps import runs
@@ -59,7 +59,8 @@ class Sweep:
     """Calls that are given the number of a chunk besides, for all numbers below `count`, in any
     order and by several threads; BLAS's own stay out where it is said to leave that `alone`. Of
     some buffers each of at most `threads` threads has a part of its own, of so many bytes. Each of
-    `ends` is a number and what belongs to that alone. All together take about `work` nanoseconds.
+    `ends` is a number and what belongs to that alone. All together take about `work`
+    nanoseconds; by default, long enough to wake threads for them.
     """
 
     checks = False
@@ -72,7 +73,7 @@ class Sweep:
         parts: Mapping[int, int] = {},
         threads: int = MOST_THREADS,
         groups: Groups | None = None,
-        work: float = WAKING,
+        work: float = RARELY,
         ends: Sequence[tuple[int, NativeCall]] = (),
     ) -> None:
         self.ends = ends

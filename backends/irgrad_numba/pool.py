@@ -39,7 +39,8 @@ LATE = 50
 RARELY = 64 * WAKING
 """The most work before threads are woken; it doubles where they came too late to help."""
 REGRET = 32
-"""All work is done alone so many times as long as the caller has waited for one that was away."""
+"""All work is done alone so many times as long as the caller has waited for one that was away: longer
+than it had worked itself."""
 PAUSE = {
     "x86_64": ("llvm.x86.sse2.pause()", "llvm.x86.sse2.pause()"),
     "aarch64": ("llvm.aarch64.hint(i32)", "llvm.aarch64.hint(i32 1)"),
@@ -250,6 +251,7 @@ rouse:
   %unlocked = call i32 @pthread_mutex_unlock(ptr @lock)
   br label %work.on
 work.on:
+  %began = call i64 @nanoseconds()
   call void %function(ptr %table, ptr %state, i64 0, i64 0)
   %next = call i64 @run_share(ptr %function, ptr %table, ptr %state, i64 %count, i64 %shares,
                               i64 %mark, i64 0, i64 0)
@@ -302,7 +304,10 @@ all:
 regret:
   %end.time = call i64 @nanoseconds()
   %lost = sub i64 %end.time, %since
-  %owed = mul i64 %lost, ${regret}
+  %worked = sub i64 %since, %began
+  %away = icmp sgt i64 %lost, %worked
+  %alone = mul i64 %lost, ${regret}
+  %owed = select i1 %away, i64 %alone, i64 0
   store atomic i64 %owed, ptr @distrust monotonic, align 8
   br label %done
 done:
