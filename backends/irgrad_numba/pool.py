@@ -39,8 +39,8 @@ LATE = 50
 RARELY = 64 * WAKING
 """The most work before threads are woken; it doubles where they came too late to help."""
 REGRET = 32
-"""All work is done alone so many times as long as the caller has waited for one that was away: longer
-than it had worked itself."""
+"""All work is done alone so many times as long as the caller has waited for one that was away:
+longer than it had worked itself."""
 PAUSE = {
     "x86_64": ("llvm.x86.sse2.pause()", "llvm.x86.sse2.pause()"),
     "aarch64": ("llvm.aarch64.hint(i32)", "llvm.aarch64.hint(i32 1)"),
