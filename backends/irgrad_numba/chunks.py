@@ -3,9 +3,8 @@
 A piece is cut along one axis into chunks of the same extent; the number of the chunk becomes its
 outermost loop variable, which the function of a chunk is given. What is left over, and pieces too
 small to cut, belong to the first or last chunk where they lie beside it, or run once afterwards. A
-fold over the axis leaves a partial result for each chunk, and
-these are folded by halves. The cut depends on the kernel alone, never on the number of threads, so
-that results do not either."""
+fold over the axis leaves a partial result for each chunk, and these are folded by halves. The cut
+depends on the kernel alone, never on the number of threads, so that results do not either."""
 
 from __future__ import annotations
 

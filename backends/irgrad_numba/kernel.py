@@ -134,13 +134,18 @@ class KernelCalls:
         self.inside = inside
         self.alone = alone
         self.temporaries: list[ArrayType] = []
-        self._lowered: dict[int, list[Piece]] = {}
-        """Kernels that have been lowered to see what they use."""
+        self._pieces: dict[int, list[Piece]] = {}
 
     def allot(self, type: ArrayType) -> int:
         """The number of a new buffer."""
         self.temporaries.append(type)
         return len(self.schedule.buffers) + len(self.temporaries) - 1
+
+    def _pieces_of(self, kernel: Kernel) -> list[Piece]:
+        """A kernel's loops: what it uses may be asked before it is called."""
+        if id(kernel) not in self._pieces:
+            self._pieces[id(kernel)] = pieces(self.schedule, kernel)
+        return self._pieces[id(kernel)]
 
     @cached_property
     def _uses(self) -> Counter[int]:
@@ -149,8 +154,7 @@ class KernelCalls:
         uses = Counter(schedule.views[v].buffer for v in (*graph.inputs, *graph.outputs))
         for step in schedule.steps:
             if isinstance(step, Kernel):
-                self._lowered[id(step)] = pieces(schedule, step)
-                uses.update(touched(self._lowered[id(step)]))
+                uses.update(touched(self._pieces_of(step)))
             elif isinstance(step, Check):
                 uses[schedule.views[step.array].buffer] += 1
             else:
@@ -165,13 +169,9 @@ class KernelCalls:
     def of(self, kernels: Sequence[Kernel]) -> list[NativeCall | Sweep]:
         """The calls that run kernels, one after the other."""
         calls: list[NativeCall | Sweep] = []
-        uses = self._uses if self.inside and len(kernels) > 1 else {}
-        lowered = [
-            (kernel, self._lowered.pop(id(kernel), None) or pieces(self.schedule, kernel))
-            for kernel in kernels
-        ]
-        if uses:
-            lowered = fused(lowered, uses)
+        lowered = [(kernel, self._pieces_of(kernel)) for kernel in kernels]
+        if self.inside and len(kernels) > 1:
+            lowered = fused(lowered, self._uses)
         if self.alone:
             return [*self._all_whole(lowered)]
         for run, cuts in runs_of(self.schedule, lowered, self.inside):

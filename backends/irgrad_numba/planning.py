@@ -418,9 +418,9 @@ def plan(graph: Graph, layouts: Sequence[Layout] = ()) -> Schedule:
     order).
     """
     strides = {k: strides for k, strides in enumerate(layouts) if strides is not None}
-    in_order = columns_first(in_bands(graph))
-    in_order = scalars_replaced(short_axes_first(deferred(in_order)))
-    whole = arranged(in_order, layouts, is_product)
+    for run in (in_bands, columns_first, deferred, short_axes_first, scalars_replaced):
+        graph = run(graph)
+    whole = arranged(graph, layouts, is_product)
     place = Surroundings(whole, strides=strides, sites=Sites(), inside=False)
     return blocked(plan_region(place))
 
