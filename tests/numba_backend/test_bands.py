@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from irgrad_numba import bands
-from irgrad_numba.thread_count import VARIABLE
 
 import irgrad
+from tests.numba_backend.at_once import outputs_of
 
 RNG = np.random.default_rng(0)
 Program = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -206,13 +203,5 @@ for name in PROGRAMS:
 
 
 def test_the_number_of_threads_changes_no_bit() -> None:
-    found = {
-        subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env=os.environ | {VARIABLE: str(threads)},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for threads in (1, 2, 3)
-    }
+    found = outputs_of(SCRIPT, 1, 2, 3)
     assert len(found) == 1 and next(iter(found))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from irgrad_numba import block_calls, blocks
-from irgrad_numba.thread_count import VARIABLE
 
 import irgrad
-from tests.numba_backend.at_once import threads_of
+from tests.numba_backend.at_once import outputs_of, threads_of
 
 RNG = np.random.default_rng(0)
 Program = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -182,16 +178,7 @@ print(hashlib.sha256(value.tobytes() + b"".join(s.tobytes() for s in slopes)).he
 
 
 def test_the_number_of_threads_does_not_change_a_bit() -> None:
-    results = {
-        subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env={**os.environ, VARIABLE: str(threads)},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for threads in (1, 3)
-    }
+    results = outputs_of(SCRIPT, 1, 3)
     assert len(results) == 1
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +13,7 @@ from irgrad_numba.thread_count import VARIABLE, thread_count
 
 import irgrad
 from irgrad.errors import BackendError
-from tests.numba_backend.at_once import threads_of
+from tests.numba_backend.at_once import outputs_of, threads_of
 
 RNG = np.random.default_rng(0)
 
@@ -158,16 +156,7 @@ print(hashlib.sha256(value.tobytes() + dw.tobytes() + dX.tobytes()).hexdigest())
 
 
 def test_the_number_of_threads_does_not_change_a_bit() -> None:
-    results = {
-        subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env={**os.environ, VARIABLE: str(threads)},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for threads in (1, 2, 5)
-    }
+    results = outputs_of(SCRIPT, 1, 2, 5)
     assert len(results) == 1
 
 

@@ -4,8 +4,6 @@ are several callers, errors, or a fork."""
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from irgrad_numba import chunks, emit, kernel
-from irgrad_numba.thread_count import VARIABLE
 
 import irgrad
-from tests.numba_backend.at_once import threads_of
+from tests.numba_backend.at_once import outputs_of, threads_of
 
 RNG = np.random.default_rng(0)
 Function = Callable[..., Any]
@@ -119,17 +116,7 @@ print(digest.hexdigest())
 
 def test_the_number_of_threads_does_not_change_a_bit() -> None:
     """Nor whether steps are shared, which changes while they run."""
-    found = {
-        subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env={**os.environ, VARIABLE: str(threads)},
-            cwd=Path(__file__).parents[2],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for threads in (1, 2, 3)
-    }
+    found = outputs_of(SCRIPT, 1, 2, 3)
     assert len(found) == 1
 
 
