@@ -52,7 +52,7 @@ def listed(items: Iterable[Any], step: Step, out: list[Any] | None = None) -> li
 
 def when(test: Any, append: Callable[[], Any], out: list[Any]) -> None:
     """The `if` of a comprehension."""
-    if_(test, append, _nothing, tuple, lambda values: None, lambda: (out,), ())
+    if_(test, append, _nothing, tuple, lambda values: None, lambda: (append, out), ())
 
 
 def _nothing() -> None:

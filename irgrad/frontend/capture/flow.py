@@ -61,11 +61,9 @@ def choose(test: Any, then: Body, other: Body) -> Any:
     test = _asked(test)
     certain = truth(test)
     if certain is None:
-        return branch(test, then, other, State(_NONE), lenient=False)
+        reached = Variables(tuple, lambda values: None, lambda: (then, other), ())
+        return branch(test, then, other, State(reached), lenient=False)
     return (then if certain else other)()
-
-
-_NONE = Variables(tuple, lambda values: None, tuple, ())
 
 
 def and_(first: Any, *rest: Body) -> Any:
@@ -95,16 +93,16 @@ def _kept(first: Any, known: Any) -> Body:
 
 def both(first: Any, *rest: Body) -> Any:
     """The truth of `first and ...`, whose operands may be of any types."""
-    return and_(_true(first), *(functools.partial(_truth_of, later) for later in rest))
+    return and_(_true(first), *map(_truth_of, rest))
 
 
 def either(first: Any, *rest: Body) -> Any:
     """The truth of `first or ...`, whose operands may be of any types."""
-    return or_(_true(first), *(functools.partial(_truth_of, later) for later in rest))
+    return or_(_true(first), *map(_truth_of, rest))
 
 
-def _truth_of(later: Body) -> Any:
-    return _true(later())
+def _truth_of(later: Body) -> Body:
+    return lambda: _true(later())
 
 
 def _asked(test: Any) -> Any:
@@ -127,18 +125,13 @@ def negated(test: Any) -> Any:
     return np.logical_not(test) if certain is None else not certain
 
 
-def chained(first: Any, *steps: Callable[..., Any]) -> Any:
-    """`first < b < c ...`: a comparison and an operand for each step, taken in turn."""
-    result: Any = True
-    for compare, operand in zip(steps[::2], steps[1::2], strict=True):
-        second = operand()
-        fits = compare(first, second)
-        certain = truth(result)
-        result = fits if certain else np.logical_and(result, fits)
-        if truth(result) is False:
-            return result
-        first = second
-    return result
+def chained(first: Any, compare: Callable[..., Any], operand: Body, *steps: Any) -> Any:
+    """`first < b < c ...`, which is `first < b and b < c ...`: a comparison and an operand for each
+    step, each taken only if what stands before it holds.
+    """
+    second = operand()
+    fits = compare(first, second)
+    return and_(fits, lambda: chained(second, *steps)) if steps else fits
 
 
 # statements
