@@ -118,14 +118,37 @@ def in_a_loop(x: Any, ask: Any) -> Any:
     return x
 
 
+def repeated(x: Any, ask: Any) -> Any:
+    while ask(x) < 3.0:
+        x = x + 0.3
+    return x
+
+
+def repeated_until(x: Any, ask: Any) -> Any:
+    while 0.2 < ask(x) < 3.0 or ask(2 * x) < 0.3:
+        x = x + 0.3
+        if x > 1.5:
+            break
+    return x
+
+
+def repeated_inside(x: Any, ask: Any) -> Any:
+    for _ in range(20):
+        while ask(x) < 0.3:
+            x = x + 0.2
+        x = x * 0.9
+    return x
+
+
 PROGRAMS = [chosen, chosen_twice, conjunction, disjunction, asked, chain, filtered, in_a_loop]
+REPEATED = [repeated, repeated_until, repeated_inside]
 
 
 PAIRS = [  # but for a list that grows as often as only the running program knows, which is refused
     (ask, make)
-    for ask in PROGRAMS
+    for ask in [*PROGRAMS, *REPEATED]
     for make in MAKERS
-    if ask is not in_a_loop or make is not make_appended
+    if ask not in [in_a_loop, *REPEATED] or make is not make_appended
 ]
 
 

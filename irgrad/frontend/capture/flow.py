@@ -15,7 +15,7 @@ from irgrad.errors import IrgradError, TraceError
 from irgrad.frontend.capture.branching import branch
 from irgrad.frontend.capture.exchange import Exchanged
 from irgrad.frontend.capture.generators import is_handed
-from irgrad.frontend.capture.inner import Inner
+from irgrad.frontend.capture.inner import REACHED, Inner
 from irgrad.frontend.capture.iteration import Positions, lists_of, positions, rest
 from irgrad.frontend.capture.looping import (
     Grows,
@@ -174,22 +174,49 @@ def while_(
             return test()
         return negated(stop()) if forever else both(negated(stop()), test)
 
-    certain, steps, refused = truth(holds()), 0, None
-    while certain:
+    answer, steps, refused = holds(), 0, None
+    while certain := truth(answer):
         steps += 1
         if stop is not None or steps > unrolled():
             refused = _KNOWN
             if _is_traced(variables, body, stop):
-                refused = _not_a_while(variables, holds, body)
+                refused = _not_a_while(variables, test, holds, body, answer)
                 if refused is None:
                     return
                 forget(refused)
             steps = -sys.maxsize
         body()
         watch(refused)
-        certain = truth(holds())
+        answer = holds()
     if certain is None:
-        repeated_while(State(variables), holds, body, body.__code__)
+        _repeat(variables, test, holds, body, answer)
+
+
+def _repeat(
+    variables: Variables, test: Body, holds: Body, body: Any, answer: Any, certain: bool = False
+) -> None:
+    """A while op. A condition that writes to something is asked where Python does, at the end of
+    each step: before the first one it has been, with this `answer`.
+    """
+    if not _writes(variables, test):
+        repeated_while(State(variables), holds, body, body.__code__, certain)
+        return
+    answers = [answer]
+
+    def step() -> None:
+        body()
+        answers[0] = holds()
+
+    state = State(variables._replace(seen=lambda: (*variables.seen(), answers)))
+    repeated_while(state, lambda: answers[0], step, body.__code__, certain)
+
+
+def _writes(variables: Variables, test: Body) -> bool:
+    """Whether asking a condition changes anything."""
+    inner = Inner(State(variables), lends=True, repeats=True)
+    inner.run(test)
+    inner.builder.closed = True
+    return any(key != REACHED for key in inner.changes)
 
 
 _KNOWN = TraceError(
@@ -198,10 +225,12 @@ _KNOWN = TraceError(
 )
 
 
-def _not_a_while(variables: Variables, holds: Body, body: Any) -> Exception | None:
+def _not_a_while(
+    variables: Variables, test: Body, holds: Body, body: Any, answer: Any
+) -> Exception | None:
     """Why no while op can take the place of the steps; None where it has."""
     try:
-        repeated_while(State(variables), holds, body, body.__code__, certain=True)
+        _repeat(variables, test, holds, body, answer, certain=True)
     except NEEDS_NUMBERS as error:
         return error
     return None
